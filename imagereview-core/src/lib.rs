@@ -1,0 +1,1 @@
+//! Decides whether container images may run in Kubernetes.
