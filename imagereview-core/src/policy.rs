@@ -1,0 +1,149 @@
+//! What may run: the [`Policy`] trait, and how policies compose.
+
+mod combinators;
+mod mode;
+mod no_latest_tag;
+mod verdict;
+mod violation;
+
+pub use self::{
+    combinators::{AllowAll, And, InMode, Or, When},
+    mode::Mode,
+    no_latest_tag::NoLatestTag,
+    verdict::{REASON_LIMIT, Verdict},
+    violation::{UNREADABLE_REFERENCE, Violation},
+};
+use crate::Review;
+
+/// Turns a review into a verdict.
+///
+/// A policy is a pure function of the review: it does no I/O and reads no clock, so the same review
+/// always gets the same verdict, in the webhook and on the command line alike. It sees only images
+/// whose reference is valid; the others are denied by [`decide`], whatever the policy says.
+///
+/// Most policies look at one image at a time and collect [`Violation`]s:
+///
+/// ```
+/// use imagereview_core::{Policy, Review, Verdict, Violation, decide};
+///
+/// struct OwnRegistry;
+///
+/// impl Policy for OwnRegistry {
+///     fn evaluate(&self, review: &Review<'_>) -> Verdict {
+///         let foreign = |image: &&_| imagereview_core::Image::reference(image).registry() != "registry.example.com";
+///         let violation = |image| Violation::new("own-registry", image, "it is not from registry.example.com");
+///         review.images().iter().filter(foreign).map(violation).collect()
+///     }
+/// }
+///
+/// let review: Review<'_> = ["registry.example.com/app:1", "nginx:1.27"].into_iter().collect();
+/// let verdict = decide(&OwnRegistry, &review);
+/// assert!(!verdict.is_allowed());
+/// assert_eq!(verdict.violations()[0].image(), "nginx:1.27");
+/// ```
+///
+/// Policies compose: [`and`](Self::and), [`or`](Self::or), [`when`](Self::when),
+/// [`in_mode`](Self::in_mode), and a list of policies is the policy that asks for all of them.
+pub trait Policy {
+    /// The verdict on a review.
+    fn evaluate(&self, review: &Review<'_>) -> Verdict;
+
+    /// What becomes of an image whose reference cannot be read. It is a denial unless a policy
+    /// that is only being tried out says otherwise.
+    fn unreadable_mode(&self) -> Mode {
+        Mode::Enforce
+    }
+
+    /// The policy that asks for both.
+    ///
+    /// ```
+    /// use imagereview_core::{AllowAll, NoLatestTag, Policy, decide};
+    ///
+    /// let policy = AllowAll.and(NoLatestTag);
+    /// assert!(!decide(&policy, &["nginx"].into_iter().collect()).is_allowed());
+    /// ```
+    fn and<P: Policy>(self, other: P) -> And<Self, P>
+    where
+        Self: Sized,
+    {
+        And(self, other)
+    }
+
+    /// The policy that is content with either: a review is denied only if both deny it, and then
+    /// for the reasons of both.
+    ///
+    /// ```
+    /// use imagereview_core::{AllowAll, NoLatestTag, Policy, decide};
+    ///
+    /// let policy = NoLatestTag.or(AllowAll);
+    /// assert!(decide(&policy, &["nginx"].into_iter().collect()).is_allowed());
+    /// ```
+    fn or<P: Policy>(self, other: P) -> Or<Self, P>
+    where
+        Self: Sized,
+    {
+        Or(self, other)
+    }
+
+    /// The policy that applies only to reviews that meet a condition, and allows the others.
+    /// References that cannot be read are still denied in those.
+    ///
+    /// ```
+    /// use imagereview_core::{NoLatestTag, Policy, Review, decide};
+    ///
+    /// let policy = NoLatestTag.when(|review: &Review<'_>| review.namespace() == Some("prod"));
+    /// let review: Review<'_> = ["nginx"].into_iter().collect();
+    /// assert!(decide(&policy, &review.clone().with_namespace("dev")).is_allowed());
+    /// assert!(!decide(&policy, &review.with_namespace("prod")).is_allowed());
+    /// ```
+    fn when<F: Fn(&Review<'_>) -> bool>(self, condition: F) -> When<Self, F>
+    where
+        Self: Sized,
+    {
+        When {
+            policy: self,
+            condition,
+        }
+    }
+
+    /// The policy whose violations, those of unreadable references included, count for no more
+    /// than this mode.
+    ///
+    /// ```
+    /// use imagereview_core::{Mode, NoLatestTag, Policy, decide};
+    ///
+    /// let policy = NoLatestTag.in_mode(Mode::Warn);
+    /// let verdict = decide(&policy, &["nginx"].into_iter().collect());
+    /// assert!(verdict.is_allowed());
+    /// assert_eq!(verdict.violations().len(), 1);
+    /// ```
+    fn in_mode(self, mode: Mode) -> InMode<Self>
+    where
+        Self: Sized,
+    {
+        InMode { policy: self, mode }
+    }
+}
+
+/// Decides a review: the policy's verdict, and a violation of [`UNREADABLE_REFERENCE`] for each
+/// image whose reference cannot be read. Violations come in the order of the images.
+///
+/// ```
+/// use imagereview_core::{AllowAll, decide};
+///
+/// let verdict = decide(&AllowAll, &["nginx:1.27", "Foo/bar"].into_iter().collect());
+/// assert!(!verdict.is_allowed());
+/// assert_eq!(verdict.violations()[0].rule(), "unreadable-reference");
+/// ```
+pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
+    let mut verdict = policy.evaluate(review);
+    let mode = policy.unreadable_mode();
+    verdict.extend(
+        review
+            .unreadable_images()
+            .iter()
+            .map(|image| Violation::unreadable(image).in_mode(mode)),
+    );
+    verdict.sort();
+    verdict
+}

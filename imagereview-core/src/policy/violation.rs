@@ -1,0 +1,144 @@
+//! One rule that one image broke.
+
+use std::borrow::Cow;
+
+use super::Mode;
+use crate::{Image, Language, Message, Place, quote::Quoted, review::UnreadableImage};
+
+/// The rule that an image breaks whose reference cannot be read.
+pub const UNREADABLE_REFERENCE: &str = "unreadable-reference";
+
+/// One rule that one image broke, and why, in the reader's language.
+///
+/// ```
+/// use imagereview_core::{Language, Message, Mode, Review, Violation};
+///
+/// let review: Review<'_> = ["redis:7"].into_iter().collect();
+/// let violation = Violation::new("no-redis", &review.images()[0], "a cache is provided")
+///     .with_remedy("use the shared cache")
+///     .in_mode(Mode::Warn);
+/// assert_eq!(
+///     violation.describe(Language::English),
+///     r#"image "redis:7" (IMAGE[0]) breaks rule "no-redis": a cache is provided; use the shared cache"#,
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    rule: Cow<'static, str>,
+    image: Box<str>,
+    place: Place<'static>,
+    position: usize,
+    reason: Message,
+    remedy: Option<Message>,
+    mode: Mode,
+}
+
+impl Violation {
+    /// The image breaks the rule for this reason. It counts in full until
+    /// [`in_mode`](Self::in_mode) says otherwise.
+    ///
+    /// A rule's name is a word of lower-case letters, digits and dashes, so that it can stand in
+    /// audit annotations and metrics.
+    pub fn new(
+        rule: impl Into<Cow<'static, str>>,
+        image: &Image<'_>,
+        reason: impl Into<Message>,
+    ) -> Self {
+        Self {
+            rule: rule.into(),
+            image: image.reference().as_written().into(),
+            place: image.place().clone().into_owned(),
+            position: image.position(),
+            reason: reason.into(),
+            remedy: None,
+            mode: Mode::Enforce,
+        }
+    }
+
+    /// The image's reference cannot be read.
+    pub(super) fn unreadable(image: &UnreadableImage<'_>) -> Self {
+        Self {
+            rule: Cow::Borrowed(UNREADABLE_REFERENCE),
+            image: image.as_written().into(),
+            place: image.place().clone().into_owned(),
+            position: image.position(),
+            reason: image.error().message(),
+            remedy: None,
+            mode: Mode::Enforce,
+        }
+    }
+
+    /// Adds what would make the image pass.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<Message>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// The same violation, counting for no more than this mode.
+    #[must_use]
+    pub fn in_mode(mut self, mode: Mode) -> Self {
+        self.mode = self.mode.min(mode);
+        self
+    }
+
+    /// The name of the rule.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
+    /// The image as it was written.
+    #[must_use]
+    pub fn image(&self) -> &str {
+        &self.image
+    }
+
+    /// Where the image stands in the request.
+    #[must_use]
+    pub fn place(&self) -> &Place<'static> {
+        &self.place
+    }
+
+    /// How many images of the request come before this one.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Why the image breaks the rule.
+    #[must_use]
+    pub fn reason(&self) -> &Message {
+        &self.reason
+    }
+
+    /// What would make the image pass.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&Message> {
+        self.remedy.as_ref()
+    }
+
+    /// How much the violation counts for.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The whole violation in one sentence: image, place, rule, reason and remedy.
+    #[must_use]
+    pub fn describe(&self, language: Language) -> String {
+        let (image, place, rule) = (Quoted(&self.image), &self.place, &self.rule);
+        let reason = self.reason.text(language);
+        let mut sentence = match language {
+            Language::English => {
+                format!("image {image} ({place}) breaks rule \"{rule}\": {reason}")
+            }
+            Language::Chinese => format!("镜像{image}({place})违反规则\"{rule}\":{reason}"),
+        };
+        if let Some(remedy) = &self.remedy {
+            sentence.push_str("; ");
+            sentence.push_str(remedy.text(language));
+        }
+        sentence
+    }
+}

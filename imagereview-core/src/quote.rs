@@ -1,0 +1,50 @@
+//! Text from outside, made fit to stand in a reason or a log line.
+
+use std::fmt::{self, Write as _};
+
+/// The longest quotation, in characters. A valid reference can be longer, but its first part tells
+/// a reader which one is meant, and a reason has room for little more.
+const MAX_CHARS: usize = 160;
+
+/// Displays a text in quotation marks, with what could forge another line or turn the direction of
+/// writing escaped, and cut where it is very long.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        let mut chars = self.0.chars();
+        for c in chars.by_ref().take(MAX_CHARS) {
+            if c.is_ascii_graphic() && c != '"' && c != '\\' {
+                f.write_char(c)?;
+            } else {
+                write!(f, "{}", c.escape_debug())?;
+            }
+        }
+        if chars.next().is_some() {
+            f.write_char('…')?;
+        }
+        f.write_char('"')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_cannot_forge_a_line_or_run_on() {
+        for (text, quoted) in [
+            ("nginx:1.27", r#""nginx:1.27""#),
+            ("nginx:é", r#""nginx:é""#),
+            ("a\nallowed", r#""a\nallowed""#),
+            ("a\u{202e}b", r#""a\u{202e}b""#),
+            ("say \"x\"", r#""say \"x\"""#),
+        ] {
+            assert_eq!(Quoted(text).to_string(), quoted, "{text:?}");
+        }
+        let long = "x".repeat(MAX_CHARS + 1);
+        let expected = format!("\"{}…\"", "x".repeat(MAX_CHARS));
+        assert_eq!(Quoted(&long).to_string(), expected);
+    }
+}

@@ -1,0 +1,208 @@
+//! One request to decide, and the wire types that carry it.
+
+mod annotations;
+mod decode;
+pub mod image_review;
+mod place;
+
+pub use self::{
+    annotations::Annotations,
+    decode::DecodeError,
+    place::{ContainerKind, Place},
+};
+use crate::{ImageRef, ReferenceError};
+
+/// One request to decide: the images, where each stands, and what is known of their pod.
+///
+/// It is made from a wire type ([`ImageReview::review`](image_review::ImageReview::review)), or by
+/// hand:
+///
+/// ```
+/// use imagereview_core::{ContainerKind, Place, Review};
+///
+/// let place = Place::new("spec.containers", 0, "image")
+///     .with_kind(ContainerKind::Regular)
+///     .with_container("web");
+/// let review = Review::new()
+///     .with_namespace("shop")
+///     .with_image("nginx:1.27", place)
+///     .with_image("not a reference", Place::new("spec.containers", 1, "image"));
+///
+/// assert_eq!(review.images().len(), 1);
+/// assert_eq!(review.unreadable_images().len(), 1);
+/// ```
+///
+/// Images whose reference cannot be read are kept apart: a [`Policy`](crate::Policy) sees only
+/// references that are valid, and [`decide`](crate::decide) denies the others, so no policy can
+/// forget them.
+#[derive(Clone, Debug, Default)]
+pub struct Review<'a> {
+    images: Vec<Image<'a>>,
+    unreadable: Vec<UnreadableImage<'a>>,
+    namespace: Option<&'a str>,
+    annotations: Option<&'a Annotations<'a>>,
+}
+
+impl<'a> Review<'a> {
+    /// A review of no images.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A review of no images yet, with room for so many.
+    #[must_use]
+    pub fn with_capacity(images: usize) -> Self {
+        Self {
+            images: Vec::with_capacity(images),
+            ..Self::default()
+        }
+    }
+
+    /// Adds an image as it was written, and where it stands.
+    #[must_use]
+    pub fn with_image(mut self, text: &'a str, place: Place<'a>) -> Self {
+        self.add_image(text, place);
+        self
+    }
+
+    /// Adds an image as it was written, and where it stands.
+    pub fn add_image(&mut self, text: &'a str, place: Place<'a>) {
+        let position = self.images.len() + self.unreadable.len();
+        match ImageRef::parse(text) {
+            Ok(reference) => self.images.push(Image {
+                reference,
+                place,
+                position,
+            }),
+            Err(error) => self.unreadable.push(UnreadableImage {
+                text,
+                error,
+                place,
+                position,
+            }),
+        }
+    }
+
+    /// Sets the namespace of the pod.
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: &'a str) -> Self {
+        self.namespace = Some(namespace);
+        self
+    }
+
+    /// Sets the annotations that came with the request.
+    #[must_use]
+    pub fn with_annotations(mut self, annotations: &'a Annotations<'a>) -> Self {
+        self.annotations = Some(annotations);
+        self
+    }
+
+    /// The images with a valid reference, in the order of the request.
+    #[must_use]
+    pub fn images(&self) -> &[Image<'a>] {
+        &self.images
+    }
+
+    /// The images whose reference cannot be read, in the order of the request.
+    #[must_use]
+    pub fn unreadable_images(&self) -> &[UnreadableImage<'a>] {
+        &self.unreadable
+    }
+
+    /// The namespace of the pod; `None` where the request names none.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&'a str> {
+        self.namespace
+    }
+
+    /// The value of an annotation that came with the request.
+    ///
+    /// The API server forwards to an `ImagePolicyWebhook` only those pod annotations whose key
+    /// contains `.image-policy.k8s.io/`. Whoever may create the pod may set them.
+    #[must_use]
+    pub fn annotation(&self, key: &str) -> Option<&'a str> {
+        self.annotations?.get(key)
+    }
+}
+
+/// A review of bare references, each at the place `IMAGE[n]`.
+///
+/// ```
+/// # use imagereview_core::Review;
+/// let review: Review<'_> = ["nginx", "redis:7.4"].into_iter().collect();
+/// assert_eq!(review.images().len(), 2);
+/// ```
+impl<'a> FromIterator<&'a str> for Review<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(images: I) -> Self {
+        let images = images.into_iter();
+        let mut review = Self::with_capacity(images.size_hint().0);
+        for (index, text) in images.enumerate() {
+            review.add_image(text, Place::new("IMAGE", index, ""));
+        }
+        review
+    }
+}
+
+/// One image of a review whose reference is valid.
+#[derive(Clone, Debug)]
+pub struct Image<'a> {
+    reference: ImageRef<'a>,
+    place: Place<'a>,
+    position: usize,
+}
+
+impl<'a> Image<'a> {
+    /// The reference.
+    #[must_use]
+    pub fn reference(&self) -> &ImageRef<'a> {
+        &self.reference
+    }
+
+    /// Where the image stands in the request.
+    #[must_use]
+    pub fn place(&self) -> &Place<'a> {
+        &self.place
+    }
+
+    /// How many images of the request come before it.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+}
+
+/// One image of a review whose reference is not valid.
+#[derive(Clone, Debug)]
+pub struct UnreadableImage<'a> {
+    text: &'a str,
+    error: ReferenceError,
+    place: Place<'a>,
+    position: usize,
+}
+
+impl<'a> UnreadableImage<'a> {
+    /// The text as it was written.
+    #[must_use]
+    pub fn as_written(&self) -> &'a str {
+        self.text
+    }
+
+    /// Why it is no reference.
+    #[must_use]
+    pub fn error(&self) -> &ReferenceError {
+        &self.error
+    }
+
+    /// Where the image stands in the request.
+    #[must_use]
+    pub fn place(&self) -> &Place<'a> {
+        &self.place
+    }
+
+    /// How many images of the request come before it.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+}

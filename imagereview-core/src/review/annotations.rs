@@ -1,0 +1,103 @@
+//! The annotations of a request.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+
+use super::decode::Text;
+
+/// The annotations that came with a request: string keys and values, each key once.
+///
+/// ```
+/// use imagereview_core::Annotations;
+///
+/// let annotations: Annotations<'_> = [("team.image-policy.k8s.io/break-glass", "INC-42")]
+///     .into_iter()
+///     .collect();
+/// assert_eq!(annotations.get("team.image-policy.k8s.io/break-glass"), Some("INC-42"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Annotations<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl Annotations<'_> {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.iter()
+            .find_map(|(k, value)| (k == key).then_some(value))
+    }
+
+    /// All keys with their values, in the order of the request.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a, K: Into<Cow<'a, str>>, V: Into<Cow<'a, str>>> FromIterator<(K, V)> for Annotations<'a> {
+    /// The last value of a key stays.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let mut all: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+        for (key, value) in pairs {
+            let (key, value) = (key.into(), value.into());
+            match all.iter_mut().find(|(k, _)| *k == key) {
+                Some(pair) => pair.1 = value,
+                None => all.push((key, value)),
+            }
+        }
+        Self(all)
+    }
+}
+
+impl Serialize for Annotations<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+/// `null` is taken as no annotations; a key that stands twice is an error, since two readers could
+/// take different values for it.
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map;
+
+        impl<'de> Visitor<'de> for Map {
+            type Value = Annotations<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of annotations")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Annotations::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                // Sorted as they come, so that finding a key that stands twice stays cheap however
+                // many there are.
+                let mut keys = std::collections::BTreeSet::new();
+                while let Some((Text(key), Text(value))) = map.next_entry()? {
+                    if !keys.insert(key.clone()) {
+                        return Err(A::Error::custom(format_args!(
+                            "the annotation {key:?} stands twice"
+                        )));
+                    }
+                    all.push((key, value));
+                }
+                Ok(Annotations(all))
+            }
+        }
+
+        deserializer.deserialize_any(Map)
+    }
+}

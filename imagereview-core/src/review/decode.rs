@@ -1,0 +1,260 @@
+//! Reading JSON with one meaning only.
+//!
+//! Go's `encoding/json` matches field names without regard to case and takes the last of several;
+//! other readers do neither. A document that two readers could read differently is refused here: a
+//! known field that stands twice, or whose name differs from a known one only in case.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
+};
+
+/// The bytes are no review that can be read.
+///
+/// The text says what is wrong and where: a JSON path, line and column.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// Not UTF-8, which JSON must be ([RFC 8259, section 8.1](https://www.rfc-editor.org/rfc/rfc8259#section-8.1)).
+    #[error("the text is not UTF-8 at byte {valid_up_to}; JSON must be")]
+    NotUtf8 {
+        /// The offset of the first byte that is wrong.
+        valid_up_to: usize,
+    },
+    /// Not JSON, a field of the wrong type, or one that could be read in two ways.
+    #[error("{}{source}", path_prefix(path))]
+    Json {
+        /// The JSON path of the field; empty for the document itself.
+        path: Box<str>,
+        /// What the JSON reader says; it holds the line and column.
+        source: serde_json::Error,
+    },
+    /// The document's `kind` is not the one that is asked for.
+    #[error("kind is {}, expected \"{expected}\"", found_or_missing(found.as_deref()))]
+    WrongKind {
+        /// The `kind` that stands there, if any.
+        found: Option<Box<str>>,
+        /// The `kind` that is asked for.
+        expected: &'static str,
+    },
+    /// The document's `apiVersion` is not the one that is asked for.
+    #[error("apiVersion is {}, expected \"{expected}\"", found_or_missing(found.as_deref()))]
+    WrongApiVersion {
+        /// The `apiVersion` that stands there, if any.
+        found: Option<Box<str>>,
+        /// The `apiVersion` that is asked for.
+        expected: &'static str,
+    },
+    /// There is no `spec`, or it is `null`: nothing to decide about.
+    #[error("spec is missing; it holds the containers whose images are to be reviewed")]
+    MissingSpec,
+}
+
+fn path_prefix(path: &str) -> String {
+    match path {
+        "" | "." => String::new(),
+        path => format!("{path}: "),
+    }
+}
+
+fn found_or_missing(found: Option<&str>) -> Cow<'_, str> {
+    match found {
+        None => Cow::Borrowed("missing"),
+        Some(found) => Cow::Owned(crate::quote::Quoted(found).to_string()),
+    }
+}
+
+impl DecodeError {
+    /// Where the JSON reader stopped: line and column, from 1. `None` where the document was read
+    /// and then found wanting.
+    #[must_use]
+    pub fn line_and_column(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Json { source, .. } => Some((source.line(), source.column())),
+            _ => None,
+        }
+    }
+}
+
+/// Reads one JSON document. Only where that fails, it is read once more to find the JSON path.
+pub(super) fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    // Strings that are passed over would not be checked otherwise, and those that are read are
+    // then not checked again.
+    let text = std::str::from_utf8(bytes).map_err(|error| DecodeError::NotUtf8 {
+        valid_up_to: error.valid_up_to(),
+    })?;
+    serde_json::from_str(text).map_err(|source| locate::<T>(text, source))
+}
+
+/// Adds the JSON path to an error.
+pub(super) fn locate<'a, T: Deserialize<'a>>(
+    text: &'a str,
+    source: serde_json::Error,
+) -> DecodeError {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let path = match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Ok(_) => String::new(),
+        Err(error) => error.path().to_string(),
+    };
+    DecodeError::Json {
+        path: path.into(),
+        source,
+    }
+}
+
+/// A string that is borrowed where it has no escapes; `null` is the empty string, as in Go.
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed("")))
+            }
+        }
+
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+/// An object of which some fields are read.
+pub(super) trait Fields<'de>: Default {
+    /// The names of the fields that [`read`](Self::read) takes.
+    const NAMES: &'static [&'static str];
+
+    /// Reads the value of the field `NAMES[index]`.
+    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error>;
+}
+
+/// Reads an object; `null` is one without fields, as in Go. Unknown fields are passed over.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Fields<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectVisitor(std::marker::PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(std::marker::PhantomData<T>);
+
+impl<'de, T: Fields<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Object(T::default()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut object = T::default();
+        let mut seen = 0_u32;
+        while let Some(field) = map.next_key_seed(FieldName(T::NAMES))? {
+            let Some(index) = field else {
+                map.next_value::<de::IgnoredAny>()?;
+                continue;
+            };
+            if seen & 1 << index != 0 {
+                return Err(de::Error::duplicate_field(T::NAMES[index]));
+            }
+            seen |= 1 << index;
+            object.read(index, &mut map)?;
+        }
+        Ok(Object(object))
+    }
+}
+
+/// The index of a field's name among the known ones.
+struct FieldName(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for FieldName {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for FieldName {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_str<E: de::Error>(self, found: &str) -> Result<Self::Value, E> {
+        if let Some(index) = self.0.iter().position(|name| *name == found) {
+            return Ok(Some(index));
+        }
+        match self.0.iter().find(|name| same_but_for_case(found, name)) {
+            None => Ok(None),
+            Some(name) => Err(E::custom(format_args!(
+                "the field {found:?} differs from {name:?} only in case, and some readers would \
+                 take it for that"
+            ))),
+        }
+    }
+}
+
+/// Whether Go's `encoding/json` would take one name for the other: ASCII case, and the two letters
+/// outside ASCII that fold into it (`ſ` and the Kelvin sign).
+fn same_but_for_case(found: &str, name: &str) -> bool {
+    let folded = found.chars().map(|c| match c {
+        'ſ' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    });
+    folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
+}
+
+/// A list of objects; `null` is an empty one, as in Go.
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+impl<'de, T: Fields<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Fields<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(List(Vec::new()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                // Most pods have a few containers, so the first allocation is the only one.
+                let mut list = Vec::with_capacity(4);
+                while let Some(Object(item)) = seq.next_element()? {
+                    list.push(item);
+                }
+                Ok(List(list))
+            }
+        }
+
+        deserializer.deserialize_any(ListVisitor(std::marker::PhantomData))
+    }
+}

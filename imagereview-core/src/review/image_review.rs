@@ -1,0 +1,313 @@
+//! `ImageReview` of `imagepolicy.k8s.io/v1alpha1`: what an API server's `ImagePolicyWebhook` sends
+//! and reads back.
+//!
+//! Source: `k8s.io/api/imagepolicy/v1alpha1`. A request lists a pod's `containers` and then its
+//! `initContainers`, or the ephemeral ones alone, and says of each only its image. Every field of
+//! `spec` may be absent.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, de::MapAccess, ser::SerializeStruct};
+
+use super::{
+    Annotations, DecodeError, Place, Review,
+    decode::{self, Fields, List, Object, Text},
+};
+use crate::{Language, Verdict};
+
+/// The `apiVersion` of an `ImageReview`.
+pub const API_VERSION: &str = "imagepolicy.k8s.io/v1alpha1";
+
+/// The `kind` of an `ImageReview`.
+pub const KIND: &str = "ImageReview";
+
+/// A question: may these images run?
+///
+/// It borrows its strings from the JSON that it is read from. Unknown fields are passed over,
+/// `null` is the same as absent, and what two readers could read differently is an error: a field
+/// that stands twice, or whose name differs from a known one only in case.
+///
+/// ```
+/// use imagereview_core::ImageReview;
+///
+/// let question = ImageReview::from_slice(br#"{
+///     "apiVersion": "imagepolicy.k8s.io/v1alpha1",
+///     "kind": "ImageReview",
+///     "spec": {"containers": [{"image": "nginx:1.27"}], "namespace": "shop"}
+/// }"#)?;
+/// assert_eq!(question.images().collect::<Vec<_>>(), ["nginx:1.27"]);
+/// assert_eq!(question.namespace(), Some("shop"));
+/// # Ok::<(), imagereview_core::DecodeError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageReview<'a> {
+    spec: Spec<'a>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Spec<'a> {
+    containers: Vec<Container<'a>>,
+    annotations: Annotations<'a>,
+    namespace: Cow<'a, str>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Container<'a> {
+    image: Cow<'a, str>,
+}
+
+impl<'a> ImageReview<'a> {
+    /// The question about these images.
+    pub fn new<I: Into<Cow<'a, str>>>(images: impl IntoIterator<Item = I>) -> Self {
+        let containers = images.into_iter().map(|image| Container {
+            image: image.into(),
+        });
+        Self {
+            spec: Spec {
+                containers: containers.collect(),
+                ..Spec::default()
+            },
+        }
+    }
+
+    /// Sets the namespace that the pod is created in.
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: impl Into<Cow<'a, str>>) -> Self {
+        self.spec.namespace = namespace.into();
+        self
+    }
+
+    /// Sets the annotations that the API server forwards.
+    #[must_use]
+    pub fn with_annotations(mut self, annotations: Annotations<'a>) -> Self {
+        self.spec.annotations = annotations;
+        self
+    }
+
+    /// Reads one `ImageReview` from JSON.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] where the bytes are not one JSON document, are of another `kind` or
+    /// `apiVersion`, or have no `spec`. An image that is no reference is not an error here: it is
+    /// denied by [`decide`](crate::decide), with the reason.
+    pub fn from_slice(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let Object(document) = decode::from_slice::<Object<Document<'a>>>(bytes)?;
+        document.into_review()
+    }
+
+    /// Reads a text of any number of `ImageReview`s, one after another with or without white space
+    /// between them, one at a time. After text that is not JSON nothing follows.
+    ///
+    /// ```
+    /// use imagereview_core::ImageReview;
+    ///
+    /// let one = r#"{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{}}"#;
+    /// assert_eq!(ImageReview::stream(&format!("{one}\n{one}{one}")).count(), 3);
+    /// ```
+    pub fn stream(text: &'a str) -> impl Iterator<Item = Result<Self, DecodeError>> {
+        let mut documents =
+            serde_json::Deserializer::from_str(text).into_iter::<Object<Document<'a>>>();
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            let document = documents.next()?;
+            let this = &text[start..];
+            start = documents.byte_offset();
+            Some(match document {
+                Ok(Object(document)) => document.into_review(),
+                Err(source) => Err(decode::locate::<Object<Document<'a>>>(this, source)),
+            })
+        })
+    }
+
+    /// The images as they are written, in the order of the request.
+    #[must_use]
+    pub fn images(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.spec
+            .containers
+            .iter()
+            .map(|container| &*container.image)
+    }
+
+    /// The namespace that the pod is created in, where the request names it.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        Some(&*self.spec.namespace).filter(|namespace| !namespace.is_empty())
+    }
+
+    /// The annotations that the API server forwarded.
+    #[must_use]
+    pub fn annotations(&self) -> &Annotations<'a> {
+        &self.spec.annotations
+    }
+
+    /// The review to decide.
+    #[must_use]
+    pub fn review(&self) -> Review<'_> {
+        let mut review = Review::with_capacity(self.spec.containers.len());
+        for (index, image) in self.images().enumerate() {
+            review.add_image(image, Place::new("spec.containers", index, "image"));
+        }
+        if let Some(namespace) = self.namespace() {
+            review = review.with_namespace(namespace);
+        }
+        review.with_annotations(self.annotations())
+    }
+}
+
+impl Serialize for ImageReview<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut review = serializer.serialize_struct(KIND, 3)?;
+        review.serialize_field("apiVersion", API_VERSION)?;
+        review.serialize_field("kind", KIND)?;
+        review.serialize_field("spec", &self.spec)?;
+        review.end()
+    }
+}
+
+impl Serialize for Spec<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut spec = serializer.serialize_struct("ImageReviewSpec", 3)?;
+        spec.serialize_field("containers", &self.containers)?;
+        if !self.annotations.is_empty() {
+            spec.serialize_field("annotations", &self.annotations)?;
+        }
+        if !self.namespace.is_empty() {
+            spec.serialize_field("namespace", &self.namespace)?;
+        }
+        spec.end()
+    }
+}
+
+impl Serialize for Container<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut container = serializer.serialize_struct("ImageReviewContainerSpec", 1)?;
+        container.serialize_field("image", &self.image)?;
+        container.end()
+    }
+}
+
+/// Reads any document and then asks that it be an `ImageReview`.
+impl<'de: 'a, 'a> Deserialize<'de> for ImageReview<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Object(document) = Object::<Document<'de>>::deserialize(deserializer)?;
+        document.into_review().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The document before its kind is known.
+#[derive(Default)]
+struct Document<'a> {
+    api_version: Option<Cow<'a, str>>,
+    kind: Option<Cow<'a, str>>,
+    spec: Option<Spec<'a>>,
+}
+
+impl<'a> Document<'a> {
+    fn into_review(self) -> Result<ImageReview<'a>, DecodeError> {
+        if self.kind.as_deref() != Some(KIND) {
+            return Err(DecodeError::WrongKind {
+                found: self.kind.map(Into::into),
+                expected: KIND,
+            });
+        }
+        if self.api_version.as_deref() != Some(API_VERSION) {
+            return Err(DecodeError::WrongApiVersion {
+                found: self.api_version.map(Into::into),
+                expected: API_VERSION,
+            });
+        }
+        let spec = self.spec.ok_or(DecodeError::MissingSpec)?;
+        Ok(ImageReview { spec })
+    }
+}
+
+impl<'de> Fields<'de> for Document<'de> {
+    const NAMES: &'static [&'static str] = &["apiVersion", "kind", "spec"];
+
+    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
+        match Self::NAMES[index] {
+            "apiVersion" => self.api_version = Some(map.next_value::<Text<'de>>()?.0),
+            "kind" => self.kind = Some(map.next_value::<Text<'de>>()?.0),
+            _ => {
+                self.spec = map
+                    .next_value::<Option<Object<_>>>()?
+                    .map(|Object(spec)| spec);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Fields<'de> for Spec<'de> {
+    const NAMES: &'static [&'static str] = &["containers", "annotations", "namespace"];
+
+    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
+        match Self::NAMES[index] {
+            "containers" => List(self.containers) = map.next_value()?,
+            "annotations" => self.annotations = map.next_value()?,
+            _ => Text(self.namespace) = map.next_value()?,
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Fields<'de> for Container<'de> {
+    const NAMES: &'static [&'static str] = &["image"];
+
+    fn read<A: MapAccess<'de>>(&mut self, _: usize, map: &mut A) -> Result<(), A::Error> {
+        Text(self.image) = map.next_value()?;
+        Ok(())
+    }
+}
+
+/// The answer to an [`ImageReview`], ready to be written as JSON.
+///
+/// The API server reads `status` only: `allowed`, the `reason` of a denial (which the user sees
+/// after `image policy webhook backend denied one or more images: `) and `auditAnnotations`, which
+/// it records as `imagepolicywebhook.image-policy.k8s.io/<key>`.
+///
+/// ```
+/// use imagereview_core::{ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide};
+///
+/// let question = ImageReview::new(["nginx:1.27"]);
+/// let verdict = decide(&NoLatestTag, &question.review());
+/// let answer = ImageReviewAnswer::new(&verdict, Language::English);
+/// assert_eq!(
+///     serde_json::to_string(&answer)?,
+///     r#"{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","status":{"allowed":true,"reason":"image check passed"}}"#,
+/// );
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageReviewAnswer<'v> {
+    api_version: &'static str,
+    kind: &'static str,
+    status: Status<'v>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status<'v> {
+    allowed: bool,
+    reason: Cow<'v, str>,
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    audit_annotations: Annotations<'v>,
+}
+
+impl<'v> ImageReviewAnswer<'v> {
+    /// The answer that this verdict gives.
+    #[must_use]
+    pub fn new(verdict: &'v Verdict, language: Language) -> Self {
+        Self {
+            api_version: API_VERSION,
+            kind: KIND,
+            status: Status {
+                allowed: verdict.is_allowed(),
+                reason: verdict.reason(language),
+                audit_annotations: verdict.audit_annotations(),
+            },
+        }
+    }
+}

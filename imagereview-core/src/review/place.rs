@@ -1,0 +1,129 @@
+//! Where an image stands in a request.
+
+use std::{borrow::Cow, fmt};
+
+use crate::quote::Quoted;
+
+/// Where an image stands: its JSON path, and the container's kind and name where the request
+/// tells them.
+///
+/// ```
+/// use imagereview_core::{ContainerKind, Place};
+///
+/// let place = Place::new("spec.template.spec.initContainers", 1, "image")
+///     .with_kind(ContainerKind::Init)
+///     .with_container("migrate");
+/// assert_eq!(place.path().to_string(), "spec.template.spec.initContainers[1].image");
+/// assert_eq!(
+///     place.to_string(),
+///     r#"container "migrate", spec.template.spec.initContainers[1].image"#,
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place<'a> {
+    list: Cow<'a, str>,
+    index: usize,
+    field: &'static str,
+    kind: ContainerKind,
+    container: Option<Cow<'a, str>>,
+}
+
+/// What kind of container an image is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ContainerKind {
+    /// The request does not tell; an `ImageReview` never does.
+    #[default]
+    Unknown,
+    /// `spec.containers`.
+    Regular,
+    /// `spec.initContainers`.
+    Init,
+    /// `spec.ephemeralContainers`.
+    Ephemeral,
+    /// `spec.volumes[].image`: an image that is mounted and not run.
+    Volume,
+}
+
+impl<'a> Place<'a> {
+    /// The image in `field` of the element at `index` (from 0) of the list at the JSON path
+    /// `list`. An empty `field` means the element itself.
+    #[must_use]
+    pub fn new(list: impl Into<Cow<'a, str>>, index: usize, field: &'static str) -> Self {
+        Self {
+            list: list.into(),
+            index,
+            field,
+            kind: ContainerKind::Unknown,
+            container: None,
+        }
+    }
+
+    /// Sets the kind of container.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ContainerKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Sets the container's name.
+    #[must_use]
+    pub fn with_container(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.container = Some(name.into());
+        self
+    }
+
+    /// The kind of container.
+    #[must_use]
+    pub fn kind(&self) -> ContainerKind {
+        self.kind
+    }
+
+    /// The container's name, where the request tells it.
+    #[must_use]
+    pub fn container(&self) -> Option<&str> {
+        self.container.as_deref()
+    }
+
+    /// The JSON path, to be displayed.
+    #[must_use]
+    pub fn path(&self) -> impl fmt::Display + '_ {
+        Path(self)
+    }
+
+    /// The same place, borrowed from nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Place<'static> {
+        Place {
+            list: Cow::Owned(self.list.into_owned()),
+            index: self.index,
+            field: self.field,
+            kind: self.kind,
+            container: self.container.map(|name| Cow::Owned(name.into_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.container() {
+            write!(f, "container {}, ", Quoted(name))?;
+        }
+        self.path().fmt(f)
+    }
+}
+
+struct Path<'p>(&'p Place<'p>);
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place {
+            list, index, field, ..
+        } = self.0;
+        write!(f, "{list}[{index}]")?;
+        if !field.is_empty() {
+            write!(f, ".{field}")?;
+        }
+        Ok(())
+    }
+}
