@@ -33,15 +33,16 @@ const INSTRUCTIONS: &str = "README.txt";
 /// The folder that is written holds a certificate authority, the certificates of the webhook and of
 /// the API server that calls it, the two configuration files of the API server's ImagePolicyWebhook
 /// plugin, and a README.txt that says what goes where.
-//
-// clap shows these comments as they stand, so names in them have no backticks.
-#[expect(clippy::doc_markdown, reason = "the comments are the help text")]
+#[expect(
+    clippy::doc_markdown,
+    reason = "clap shows these comments as they stand, backticks and all"
+)]
 #[derive(Debug, clap::Args)]
 pub(crate) struct InitArgs {
-    /// Where the API server reaches the webhook: https://HOST[:PORT][/PATH]
+    /// Where the API server reaches the webhook, as https://HOST:PORT/PATH
     ///
-    /// HOST is a DNS name or an IP address, and the server certificate is made for it. The port is
-    /// 443 and the path /image_policy if none is given.
+    /// HOST is a DNS name or an IP address (an IPv6 one in brackets), and the server certificate is
+    /// made for it. Without a port it is 443, without a path /image_policy.
     #[arg(long, value_name = "URL")]
     server: ServerUrl,
 
