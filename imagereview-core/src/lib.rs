@@ -49,19 +49,26 @@
 //! - [`mod@reference`]: what an image reference means: [`ImageRef`].
 //! - [`review`]: one request to decide, and the wire types that carry it: [`ImageReview`].
 //! - [`policy`]: the [`Policy`] trait, how policies compose, and the built-in [`NoLatestTag`].
+//! - [`document`]: policies as YAML documents: [`ImagePolicy`].
 //! - [`Language`] and [`Message`]: reasons in English and Chinese.
 
 #![forbid(unsafe_code)]
 
+pub mod document;
 mod language;
+mod pattern;
 pub mod policy;
 mod quote;
 pub mod reference;
 pub mod review;
 
 pub use crate::{
+    document::{
+        Explanation, ImageExplanation, ImagePolicy, Outcome, PolicyErrors, PolicySource, Problem,
+        Step,
+    },
     language::{Language, Message, UnknownLanguage},
-    policy::{AllowAll, Mode, NoLatestTag, Policy, Verdict, Violation, decide},
+    policy::{AllowAll, Exempted, Mode, NoLatestTag, Policy, Verdict, Violation, decide},
     reference::{Digest, DigestAlgorithm, ImageRef, ReferenceError, ReferenceErrorKind},
     review::{
         Annotations, ContainerKind, DecodeError, Image, Place, Review,

@@ -10,7 +10,7 @@ pub use self::{
     combinators::{AllowAll, And, InMode, Or, When},
     mode::Mode,
     no_latest_tag::NoLatestTag,
-    verdict::{REASON_LIMIT, Verdict},
+    verdict::{Exempted, REASON_LIMIT, Verdict},
     violation::{UNREADABLE_REFERENCE, Violation},
 };
 use crate::Review;
@@ -50,7 +50,8 @@ pub trait Policy {
 
     /// What becomes of an image whose reference cannot be read. It is a denial unless a policy
     /// that is only being tried out says otherwise.
-    fn unreadable_mode(&self) -> Mode {
+    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+        let _ = review;
         Mode::Enforce
     }
 
@@ -137,7 +138,7 @@ pub trait Policy {
 /// ```
 pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let mut verdict = policy.evaluate(review);
-    let mode = policy.unreadable_mode();
+    let mode = policy.unreadable_mode(review);
     verdict.extend(
         review
             .unreadable_images()

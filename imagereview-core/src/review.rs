@@ -10,6 +10,8 @@ pub use self::{
     decode::DecodeError,
     place::{ContainerKind, Place},
 };
+use std::time::SystemTime;
+
 use crate::{ImageRef, ReferenceError};
 
 /// One request to decide: the images, where each stands, and what is known of their pod.
@@ -41,6 +43,7 @@ pub struct Review<'a> {
     unreadable: Vec<UnreadableImage<'a>>,
     namespace: Option<&'a str>,
     annotations: Option<&'a Annotations<'a>>,
+    time: Option<SystemTime>,
 }
 
 impl<'a> Review<'a> {
@@ -98,6 +101,14 @@ impl<'a> Review<'a> {
         self
     }
 
+    /// Sets when the review is decided. This crate has no clock; without a time no exemption that
+    /// expires is granted.
+    #[must_use]
+    pub fn with_time(mut self, now: SystemTime) -> Self {
+        self.time = Some(now);
+        self
+    }
+
     /// The images with a valid reference, in the order of the request.
     #[must_use]
     pub fn images(&self) -> &[Image<'a>] {
@@ -123,6 +134,17 @@ impl<'a> Review<'a> {
     #[must_use]
     pub fn annotation(&self, key: &str) -> Option<&'a str> {
         self.annotations?.get(key)
+    }
+
+    /// All annotations that came with the request.
+    pub fn annotations(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.annotations.into_iter().flat_map(Annotations::iter)
+    }
+
+    /// When the review is decided, where it is known.
+    #[must_use]
+    pub fn time(&self) -> Option<SystemTime> {
+        self.time
     }
 }
 

@@ -28,8 +28,10 @@ impl<A: Policy, B: Policy> Policy for And<A, B> {
         self.0.evaluate(review).merge(self.1.evaluate(review))
     }
 
-    fn unreadable_mode(&self) -> Mode {
-        self.0.unreadable_mode().max(self.1.unreadable_mode())
+    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+        self.0
+            .unreadable_mode(review)
+            .max(self.1.unreadable_mode(review))
     }
 }
 
@@ -51,8 +53,10 @@ impl<A: Policy, B: Policy> Policy for Or<A, B> {
     }
 
     /// The stronger of the two: a reference that cannot be read is no reason to be lenient.
-    fn unreadable_mode(&self) -> Mode {
-        self.0.unreadable_mode().max(self.1.unreadable_mode())
+    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+        self.0
+            .unreadable_mode(review)
+            .max(self.1.unreadable_mode(review))
     }
 }
 
@@ -72,8 +76,8 @@ impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
         }
     }
 
-    fn unreadable_mode(&self) -> Mode {
-        self.policy.unreadable_mode()
+    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+        self.policy.unreadable_mode(review)
     }
 }
 
@@ -91,8 +95,8 @@ impl<P: Policy> Policy for InMode<P> {
             .map(|violation| violation.in_mode(self.mode))
     }
 
-    fn unreadable_mode(&self) -> Mode {
-        self.policy.unreadable_mode().min(self.mode)
+    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+        self.policy.unreadable_mode(review).min(self.mode)
     }
 }
 
@@ -104,9 +108,9 @@ impl<P: Policy> Policy for [P] {
             .fold(Verdict::allowed(), Verdict::merge)
     }
 
-    fn unreadable_mode(&self) -> Mode {
+    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
         self.iter()
-            .map(Policy::unreadable_mode)
+            .map(|policy| policy.unreadable_mode(review))
             .max()
             .unwrap_or_default()
     }
@@ -118,8 +122,8 @@ impl<P: Policy> Policy for Vec<P> {
         self.as_slice().evaluate(review)
     }
 
-    fn unreadable_mode(&self) -> Mode {
-        self.as_slice().unreadable_mode()
+    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+        self.as_slice().unreadable_mode(review)
     }
 }
 
@@ -130,8 +134,8 @@ macro_rules! forward_to_pointee {
                 (**self).evaluate(review)
             }
 
-            fn unreadable_mode(&self) -> Mode {
-                (**self).unreadable_mode()
+            fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+                (**self).unreadable_mode(review)
             }
         }
     )*};

@@ -1,6 +1,6 @@
 //! Allowed or denied, and why.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 
 use super::{Mode, Violation};
 use crate::{Annotations, Language, Message};
@@ -41,7 +41,45 @@ fn more(count: usize, language: Language) -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     violations: Vec<Violation>,
+    exempted: Vec<Exempted>,
     headline: Option<Message>,
+    policy: Option<Arc<str>>,
+}
+
+/// A violation that does not count, because an exemption is a way past its rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exempted {
+    violation: Violation,
+    exemption: Box<str>,
+    reason: Box<str>,
+}
+
+impl Exempted {
+    pub(crate) fn new(violation: Violation, exemption: &str, reason: &str) -> Self {
+        Self {
+            violation,
+            exemption: exemption.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// What would have counted.
+    #[must_use]
+    pub fn violation(&self) -> &Violation {
+        &self.violation
+    }
+
+    /// The name of the exemption.
+    #[must_use]
+    pub fn exemption(&self) -> &str {
+        &self.exemption
+    }
+
+    /// Why there is the exemption, as it was declared.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
 }
 
 impl Verdict {
@@ -58,11 +96,28 @@ impl Verdict {
         self
     }
 
+    /// Sets what tells the policy that decided from others, for the audit annotations.
+    #[must_use]
+    pub fn with_policy(mut self, identity: impl Into<Arc<str>>) -> Self {
+        self.policy = Some(identity.into());
+        self
+    }
+
+    /// Records a violation that does not count.
+    pub(crate) fn exempt(&mut self, exempted: Exempted) {
+        self.exempted.push(exempted);
+    }
+
     /// This verdict and another: the violations of both. The headline stays only where both have
     /// the same or one has none.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.violations.extend(other.violations);
+        self.exempted.extend(other.exempted);
+        self.policy = match (self.policy, other.policy) {
+            (Some(mine), Some(theirs)) if mine != theirs => Some(format!("{mine} {theirs}").into()),
+            (mine, theirs) => mine.or(theirs),
+        };
         self.headline = match (self.headline, other.headline) {
             (Some(mine), Some(theirs)) if mine != theirs => Some(FAILED.clone()),
             (mine, theirs) => mine.or(theirs),
@@ -82,6 +137,18 @@ impl Verdict {
         &self.violations
     }
 
+    /// The violations that do not count, because of an exemption.
+    #[must_use]
+    pub fn exempted(&self) -> &[Exempted] {
+        &self.exempted
+    }
+
+    /// What tells the policy that decided from others, where it has such an identity.
+    #[must_use]
+    pub fn policy(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+
     /// The violations for which the images may not run.
     pub fn denials(&self) -> impl Iterator<Item = &Violation> {
         self.in_mode(Mode::Enforce)
@@ -98,57 +165,74 @@ impl Verdict {
             .filter(move |violation| violation.mode() == mode)
     }
 
-    /// Why, in one paragraph of at most [`REASON_LIMIT`] bytes: every denial that has room, and
-    /// how many more there are. The first denial always stands there whole.
+    /// Why, in one paragraph of at most [`REASON_LIMIT`] bytes: every denial that has room, those
+    /// of one image together, and how many more there are. The first denial always stands whole.
     #[must_use]
     pub fn reason(&self, language: Language) -> Cow<'static, str> {
-        let mut denials = self.denials().peekable();
-        if denials.peek().is_none() {
+        let denials: Vec<&Violation> = self.denials().collect();
+        let Some((first, rest)) = denials.split_first() else {
             return Cow::Borrowed(match language {
                 Language::English => PASSED_ENGLISH,
                 Language::Chinese => PASSED_CHINESE,
             });
-        }
-        let failed = self.headline.as_ref().unwrap_or(&FAILED);
-        let mut reason = failed.text(language).to_owned();
-        let mut left = self.denials().count();
-        for denial in denials {
-            let sentence = denial.describe(language);
-            let is_first = reason.len() == failed.text(language).len();
-            let separator = if is_first { "" } else { "; " };
-            left -= 1;
-            let room_for_rest = if left == 0 {
+        };
+        let headline = self.headline.as_ref().unwrap_or(&FAILED);
+        let mut reason = headline.text(language).to_owned() + &first.describe(language);
+        for (index, denial) in rest.iter().enumerate() {
+            // `denials[index]` is the one before.
+            let sentence = if denials[index].position() == denial.position() {
+                denial.describe_rule(language)
+            } else {
+                denial.describe(language)
+            };
+            let left = rest.len() - index;
+            let room_for_rest = if left == 1 {
                 0
             } else {
-                more(left, language).len()
+                more(left - 1, language).len()
             };
-            let len = reason.len() + separator.len() + sentence.len() + room_for_rest;
-            if !is_first && len > REASON_LIMIT {
-                reason.push_str(&more(left + 1, language));
+            if reason.len() + "; ".len() + sentence.len() + room_for_rest > REASON_LIMIT {
+                reason.push_str(&more(left, language));
                 break;
             }
-            reason.push_str(separator);
+            reason.push_str("; ");
             reason.push_str(&sentence);
         }
         Cow::Owned(reason)
     }
 
-    /// What the API server is to record: the names of the rules that were broken, under
-    /// `denied-by`, `warned-by` and `audited-by`, separated by commas.
+    /// What the API server is to record: `policy`, which policy decided; `denied-by`, `warned-by`
+    /// and `audited-by`, the names of the rules that were broken, separated by commas; and
+    /// `exempted-by`, each exemption that was used with the rule and its reason.
     ///
     /// The keys are qualified names without a prefix, as the API server asks.
     #[must_use]
     pub fn audit_annotations(&self) -> Annotations<'_> {
+        let rules = |mode| {
+            let rules: BTreeSet<&str> = self.in_mode(mode).map(Violation::rule).collect();
+            rules.into_iter().map(Cow::Borrowed).collect::<Vec<_>>()
+        };
+        let exemptions: BTreeSet<String> = self.exempted.iter().map(Exempted::to_string).collect();
         [
-            ("denied-by", Mode::Enforce),
-            ("warned-by", Mode::Warn),
-            ("audited-by", Mode::Audit),
+            (
+                "policy",
+                self.policy().map(Cow::Borrowed).into_iter().collect(),
+                "",
+            ),
+            ("denied-by", rules(Mode::Enforce), ","),
+            ("warned-by", rules(Mode::Warn), ","),
+            ("audited-by", rules(Mode::Audit), ","),
+            (
+                "exempted-by",
+                exemptions.into_iter().map(Cow::Owned).collect(),
+                "; ",
+            ),
         ]
         .into_iter()
-        .filter_map(|(key, mode)| {
-            let rules: BTreeSet<&str> = self.in_mode(mode).map(Violation::rule).collect();
-            let rules: Vec<&str> = rules.into_iter().collect();
-            (!rules.is_empty()).then(|| (key, rules.join(",")))
+        .filter_map(|(key, values, separator)| match &values[..] {
+            [] => None,
+            [one] => Some((key, one.clone())),
+            _ => Some((key, Cow::Owned(values.join(separator)))),
         })
         .collect()
     }
@@ -156,6 +240,8 @@ impl Verdict {
     /// Puts the violations in the order of the images; those of one image stay as they came.
     pub(super) fn sort(&mut self) {
         self.violations.sort_by_key(Violation::position);
+        self.exempted
+            .sort_by_key(|exempted| exempted.violation.position());
     }
 
     pub(super) fn map(mut self, map: impl FnMut(Violation) -> Violation) -> Self {
@@ -168,7 +254,7 @@ impl FromIterator<Violation> for Verdict {
     fn from_iter<I: IntoIterator<Item = Violation>>(violations: I) -> Self {
         Self {
             violations: violations.into_iter().collect(),
-            headline: None,
+            ..Self::default()
         }
     }
 }
@@ -176,5 +262,13 @@ impl FromIterator<Violation> for Verdict {
 impl Extend<Violation> for Verdict {
     fn extend<I: IntoIterator<Item = Violation>>(&mut self, violations: I) {
         self.violations.extend(violations);
+    }
+}
+
+/// `exemption (rule): reason`.
+impl fmt::Display for Exempted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (exemption, rule) = (&self.exemption, self.violation.rule());
+        write!(f, "{exemption} ({rule}): {}", self.reason)
     }
 }

@@ -1,6 +1,6 @@
 //! One rule that one image broke.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use super::Mode;
 use crate::{Image, Language, Message, Place, quote::Quoted, review::UnreadableImage};
@@ -31,6 +31,7 @@ pub struct Violation {
     reason: Message,
     remedy: Option<Message>,
     mode: Mode,
+    declared_at: Option<Arc<str>>,
 }
 
 impl Violation {
@@ -52,6 +53,7 @@ impl Violation {
             reason: reason.into(),
             remedy: None,
             mode: Mode::Enforce,
+            declared_at: None,
         }
     }
 
@@ -65,6 +67,7 @@ impl Violation {
             reason: image.error().message(),
             remedy: None,
             mode: Mode::Enforce,
+            declared_at: None,
         }
     }
 
@@ -82,10 +85,23 @@ impl Violation {
         self
     }
 
+    /// Adds where the rule is declared: `file:line`.
+    #[must_use]
+    pub fn declared_at(mut self, place: Arc<str>) -> Self {
+        self.declared_at = Some(place);
+        self
+    }
+
     /// The name of the rule.
     #[must_use]
     pub fn rule(&self) -> &str {
         &self.rule
+    }
+
+    /// Where the rule is declared, as `file:line`, if it is declared in a document.
+    #[must_use]
+    pub fn rule_declared_at(&self) -> Option<&str> {
+        self.declared_at.as_deref()
     }
 
     /// The image as it was written.
@@ -127,13 +143,20 @@ impl Violation {
     /// The whole violation in one sentence: image, place, rule, reason and remedy.
     #[must_use]
     pub fn describe(&self, language: Language) -> String {
-        let (image, place, rule) = (Quoted(&self.image), &self.place, &self.rule);
-        let reason = self.reason.text(language);
+        let (image, place) = (Quoted(&self.image), &self.place);
+        let broken = self.describe_rule(language);
+        match language {
+            Language::English => format!("image {image} ({place}) breaks {broken}"),
+            Language::Chinese => format!("镜像{image}({place})违反{broken}"),
+        }
+    }
+
+    /// The rule, reason and remedy, for a sentence that has named the image.
+    pub(super) fn describe_rule(&self, language: Language) -> String {
+        let (rule, reason) = (&self.rule, self.reason.text(language));
         let mut sentence = match language {
-            Language::English => {
-                format!("image {image} ({place}) breaks rule \"{rule}\": {reason}")
-            }
-            Language::Chinese => format!("镜像{image}({place})违反规则\"{rule}\":{reason}"),
+            Language::English => format!("rule \"{rule}\": {reason}"),
+            Language::Chinese => format!("规则\"{rule}\":{reason}"),
         };
         if let Some(remedy) = &self.remedy {
             sentence.push_str("; ");

@@ -45,6 +45,20 @@ pub enum ContainerKind {
     Volume,
 }
 
+impl ContainerKind {
+    /// The word that policy documents and expressions use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Regular => "regular",
+            Self::Init => "init",
+            Self::Ephemeral => "ephemeral",
+            Self::Volume => "volume",
+        }
+    }
+}
+
 impl<'a> Place<'a> {
     /// The image in `field` of the element at `index` (from 0) of the list at the JSON path
     /// `list`. An empty `field` means the element itself.

@@ -1,0 +1,367 @@
+//! Policy documents: what a platform team writes, compiled to a [`Policy`].
+//!
+//! A document is YAML or JSON. It is read from text, since this crate does no I/O, and everything
+//! that is wrong with it is told at once, each with its file, line, column and field.
+//!
+//! ```
+//! use imagereview_core::{ImagePolicy, PolicySource, decide};
+//!
+//! let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
+//! apiVersion: imagereview/v1alpha1
+//! kind: ImagePolicy
+//! metadata:
+//!   name: production
+//! rules:
+//!   - name: no-moving-tags
+//!     tags:
+//!       deny: [$mutable, "*-SNAPSHOT"]
+//!   - name: own-registry
+//!     scope:
+//!       namespaces: {include: ["prod-*"]}
+//!     registries:
+//!       allow: [registry.example.com, "*.registry.example.com"]
+//! "#)])?;
+//!
+//! let review = ["nginx:1.27"].into_iter().collect::<imagereview_core::Review<'_>>();
+//! assert!(decide(&policy, &review.clone().with_namespace("dev")).is_allowed());
+//! assert!(!decide(&policy, &review.with_namespace("prod-eu")).is_allowed());
+//! # Ok::<(), imagereview_core::PolicyErrors>(())
+//! ```
+//!
+//! # What is written widely and what exactly
+//!
+//! A pattern that denies is read widely: letters match without regard to case, a host without a
+//! port matches every port, and the other names of Docker Hub's hosts match `docker.io`. A pattern
+//! that allows or exempts is read exactly. What a review does not tell (the namespace of a bare
+//! reference, the containers of an `ImageReview`) never skips a rule and never grants an exemption.
+
+mod check;
+mod declaration;
+mod exemption;
+mod explanation;
+#[cfg(feature = "cel")]
+mod expression;
+mod node;
+mod problem;
+mod read;
+mod rule;
+mod scope;
+mod template;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::Arc,
+};
+
+use sha2::{Digest as _, Sha256};
+
+pub use self::{
+    declaration::{API_VERSION, KIND},
+    explanation::{Explanation, ImageExplanation, Outcome, Step},
+    problem::{PolicyErrors, Problem},
+};
+use self::{
+    declaration::{Document, Name},
+    exemption::Exemption,
+    problem::Problems,
+    read::Read as _,
+    rule::{Judged, Rule},
+    scope::Scope,
+};
+use crate::{Image, Mode, Policy, Review, Verdict, decide, policy::Exempted};
+
+/// The text of a policy, and the name of the file that it came from.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicySource<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl<'a> PolicySource<'a> {
+    /// A text of one or more YAML documents, and the name that problems call it by.
+    #[must_use]
+    pub fn new(name: &'a str, text: &'a str) -> Self {
+        Self { name, text }
+    }
+}
+
+/// A compiled policy document, or several that all must be kept.
+///
+/// See the [module](self) for an example.
+#[derive(Debug)]
+pub struct ImagePolicy {
+    documents: Vec<CompiledDocument>,
+    /// The documents' names, and the hash of all texts.
+    identity: Arc<str>,
+}
+
+#[derive(Debug)]
+struct CompiledDocument {
+    unreadable: Mode,
+    scope: Scope,
+    rules: Vec<Rule>,
+    exemptions: Vec<Exemption>,
+}
+
+impl ImagePolicy {
+    /// Compiles the documents of one or more texts into one policy.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyErrors`] with everything that is wrong in any of them, or if there is no document.
+    ///
+    /// ```
+    /// use imagereview_core::{ImagePolicy, PolicySource};
+    ///
+    /// let errors = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
+    /// apiVersion: imagereview/v1alpha1
+    /// kind: ImagePolicy
+    /// metadata: {name: example}
+    /// rules:
+    ///   - name: tags
+    ///     tags: {denny: [latest], missing: no}
+    /// "#)]).unwrap_err();
+    /// assert_eq!(errors.problems().len(), 2);
+    /// assert!(errors.to_string().starts_with(
+    ///     r#"policy.yaml:7:12: rules[0].tags: there is no field "denny" here; did you mean "deny"?"#
+    /// ));
+    /// ```
+    pub fn compile<'a>(
+        sources: impl IntoIterator<Item = PolicySource<'a>>,
+    ) -> Result<Self, PolicyErrors> {
+        let mut problems = Problems::default();
+        let mut names = Names::default();
+        let mut documents = Vec::new();
+        let mut hash = Sha256::new();
+        let mut found = 0;
+        for source in sources {
+            problems.in_source(source.name);
+            hash.update(source.text.len().to_le_bytes());
+            hash.update(source.text);
+            for node in node::parse(source.text, &mut problems) {
+                found += 1;
+                if !Document::is_meant(&node, &mut problems) {
+                    continue;
+                }
+                let Some(document) = Document::read(&node, &mut problems) else {
+                    continue;
+                };
+                documents.extend(CompiledDocument::compile(
+                    document,
+                    &mut names,
+                    &mut problems,
+                ));
+            }
+        }
+        if found == 0 {
+            problems.require_document();
+        }
+        let mut identity = names
+            .documents
+            .iter()
+            .map(|name| &*name.0)
+            .collect::<Vec<_>>()
+            .join(",");
+        identity.push_str("@sha256:");
+        for byte in hash.finalize() {
+            // Writing to a string cannot fail.
+            let _ = write!(identity, "{byte:02x}");
+        }
+        problems.finish(Self {
+            documents,
+            identity: identity.into(),
+        })
+    }
+
+    /// What tells this policy from others: the names of its documents and the SHA-256 of their
+    /// text, as `name@sha256:hex`. It is in the audit annotations of every verdict.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The names of the rules, in the order of the documents.
+    pub fn rules(&self) -> impl Iterator<Item = &str> {
+        self.documents
+            .iter()
+            .flat_map(|document| &document.rules)
+            .map(|rule| &*rule.name.0)
+    }
+
+    /// Decides a review and tells, for each image, what each rule found.
+    #[must_use]
+    pub fn explain(&self, review: &Review<'_>) -> Explanation {
+        let explain = |image: &Image<'_>| ImageExplanation {
+            image: image.reference().as_written().into(),
+            full_name: image.reference().to_string().into(),
+            place: image.place().clone().into_owned(),
+            steps: self
+                .documents
+                .iter()
+                .flat_map(|document| document.explain(review, image))
+                .collect(),
+        };
+        Explanation {
+            images: review.images().iter().map(explain).collect(),
+            verdict: decide(self, review),
+        }
+    }
+}
+
+impl Policy for ImagePolicy {
+    fn evaluate(&self, review: &Review<'_>) -> Verdict {
+        let mut verdict = Verdict::allowed().with_policy(Arc::clone(&self.identity));
+        for document in &self.documents {
+            document.evaluate(review, &mut verdict);
+        }
+        verdict
+    }
+
+    /// The strongest of the documents that are about the review.
+    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+        let about = self
+            .documents
+            .iter()
+            .filter(|document| document.scope.admits_review(review).is_ok());
+        about
+            .map(|document| document.unreadable)
+            .max()
+            .unwrap_or(Mode::Audit)
+    }
+}
+
+/// The names that are taken, so that none stands for two things.
+#[derive(Default)]
+struct Names {
+    documents: BTreeSet<Name>,
+    rules: BTreeMap<Name, Arc<str>>,
+    exemptions: BTreeMap<Name, Arc<str>>,
+}
+
+impl CompiledDocument {
+    fn compile(declared: Document, names: &mut Names, problems: &mut Problems) -> Option<Self> {
+        names.documents.insert(declared.metadata.name);
+        let mode = declared.mode.unwrap_or_default();
+        let scope = problems.within(format_args!(".scope"), |problems| {
+            Scope::compile(declared.scope, problems)
+        });
+        if declared.rules.is_empty() {
+            problems.add(
+                declared.position,
+                "there are no rules, so this would allow everything",
+            );
+        }
+        let mut rules = Vec::new();
+        for (index, rule) in declared.rules.into_iter().enumerate() {
+            problems.within(format_args!(".rules[{index}]"), |problems| {
+                take_name(&mut names.rules, &rule.name, rule.position, problems);
+                rules.extend(Rule::compile(rule, mode, problems));
+            });
+        }
+        let mut exemptions = Vec::new();
+        for (index, exemption) in declared.exemptions.into_iter().flatten().enumerate() {
+            problems.within(format_args!(".exemptions[{index}]"), |problems| {
+                let position = exemption.position;
+                take_name(&mut names.exemptions, &exemption.name, position, problems);
+                let Some(exemption) = Exemption::compile(exemption, problems) else {
+                    return;
+                };
+                for name in exemption.rules() {
+                    if !names.rules.contains_key(name) {
+                        problems.add(
+                            position,
+                            format!("there is no rule {:?} to be exempt from", name.0),
+                        );
+                    }
+                }
+                exemptions.push(exemption);
+            });
+        }
+        Some(Self {
+            unreadable: declared.unreadable_references.unwrap_or(mode).min(mode),
+            scope: scope?,
+            rules,
+            exemptions,
+        })
+    }
+
+    fn evaluate(&self, review: &Review<'_>, verdict: &mut Verdict) {
+        if self.scope.admits_review(review).is_err() {
+            return;
+        }
+        for rule in &self.rules {
+            if rule.scope.admits_review(review).is_err() {
+                continue;
+            }
+            for image in review.images() {
+                if self.scope.admits_image(image).is_err() {
+                    continue;
+                }
+                for violation in rule.violations(review, image) {
+                    match self.exemption(rule, review, image) {
+                        None => verdict.extend([violation]),
+                        Some(exemption) => verdict.exempt(Exempted::new(
+                            violation,
+                            &exemption.name.0,
+                            &exemption.reason,
+                        )),
+                    }
+                }
+            }
+        }
+    }
+
+    fn exemption(&self, rule: &Rule, review: &Review<'_>, image: &Image<'_>) -> Option<&Exemption> {
+        self.exemptions
+            .iter()
+            .find(|exemption| exemption.covers(&rule.name, review, image))
+    }
+
+    fn explain(&self, review: &Review<'_>, image: &Image<'_>) -> Vec<Step> {
+        let document = self
+            .scope
+            .admits_review(review)
+            .and_then(|()| self.scope.admits_image(image));
+        let mut steps = Vec::new();
+        for rule in &self.rules {
+            let judged = match document {
+                Err(out) => vec![Judged::out_of_scope(out)],
+                Ok(()) => rule.judge(review, image),
+            };
+            for mut judged in judged {
+                if judged.outcome == Outcome::Violated
+                    && let Some(exemption) = self.exemption(rule, review, image)
+                {
+                    judged.exempt(&exemption.name.0, &exemption.reason);
+                }
+                steps.push(rule.step(judged));
+            }
+        }
+        steps
+    }
+}
+
+fn take_name(
+    taken: &mut BTreeMap<Name, Arc<str>>,
+    name: &Name,
+    position: problem::Position,
+    problems: &mut Problems,
+) {
+    let place: Arc<str> = format!("{}:{}", problems.source(), position.line).into();
+    if let Some(first) = taken.insert(name.clone(), place) {
+        problems.add(
+            position,
+            format!("the name {:?} is taken at {first}", name.0),
+        );
+    }
+}
+
+/// The JSON Schema of a policy document, for editors and other tools.
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Document);
+    schema.insert("title".into(), "imagereview policy".into());
+    schema.to_value()
+}

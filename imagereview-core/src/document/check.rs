@@ -1,0 +1,423 @@
+//! What a rule asks of an image.
+
+#[cfg(feature = "cel")]
+use super::expression::Expression;
+use super::{
+    declaration::{self, Pinned},
+    problem::Problems,
+    scope::{compiled, repositories},
+};
+use crate::{
+    DigestAlgorithm, Image, ImageRef, Message, Review,
+    pattern::{Reading, RepositoryPattern, RepositorySet, TagPattern, TagSet},
+    reference::DEFAULT_TAG,
+};
+
+/// One thing that a rule asks of an image; compiled.
+#[derive(Debug)]
+pub(super) enum Check {
+    Tags(Tags),
+    Digest(Digest),
+    Registries(AllowDeny),
+    Repositories(AllowDeny),
+    MaxImages(usize),
+    #[cfg(feature = "cel")]
+    Expression(Expression),
+}
+
+/// What a check found: whether the image passes, and why.
+#[derive(Debug)]
+pub(super) struct Finding<'c> {
+    pub(super) passed: bool,
+    cause: Cause<'c>,
+}
+
+#[derive(Debug)]
+enum Cause<'c> {
+    PinnedByDigest,
+    NoTagBesideDigest,
+    TagMissing,
+    Tag(TagCause<'c>),
+    DigestMissing,
+    DigestNotNeeded,
+    DigestGood,
+    DigestAlgorithm(&'c [DigestAlgorithm]),
+    Allowed(What, &'c RepositoryPattern),
+    NotAllowed(What),
+    Denied(What, &'c RepositoryPattern),
+    NotDenied(What),
+    ImageCount(usize),
+    #[cfg(feature = "cel")]
+    Expression(Result<bool, String>),
+}
+
+/// What was found of the tag that counts.
+#[derive(Debug)]
+enum TagCause<'c> {
+    Allowed(&'c TagPattern),
+    NotAllowed,
+    Denied(&'c TagPattern),
+    NotDenied,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Registry,
+    Repository,
+}
+
+impl<'c> Finding<'c> {
+    fn pass(cause: Cause<'c>) -> Self {
+        Self {
+            passed: true,
+            cause,
+        }
+    }
+
+    fn fail(cause: Cause<'c>) -> Self {
+        Self {
+            passed: false,
+            cause,
+        }
+    }
+}
+
+impl Check {
+    #[cfg_attr(
+        not(feature = "cel"),
+        expect(
+            unused_variables,
+            reason = "only an expression looks at the whole review"
+        )
+    )]
+    pub(super) fn judge(&self, review: &Review<'_>, image: &Image<'_>) -> Finding<'_> {
+        let reference = image.reference();
+        match self {
+            Self::Tags(tags) => tags.judge(reference),
+            Self::Digest(digest) => digest.judge(reference),
+            Self::Registries(lists) => lists.judge(What::Registry, reference),
+            Self::Repositories(lists) => lists.judge(What::Repository, reference),
+            Self::MaxImages(max) => Finding {
+                passed: image.position() < *max,
+                cause: Cause::ImageCount(*max),
+            },
+            #[cfg(feature = "cel")]
+            Self::Expression(expression) => {
+                let result = expression.evaluate(review, image);
+                Finding {
+                    passed: result == Ok(true),
+                    cause: Cause::Expression(result),
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Tags {
+    allow: Option<TagSet>,
+    deny: Option<TagSet>,
+    /// Whether a missing tag passes or fails for that alone.
+    missing: Option<bool>,
+    check_pinned: bool,
+}
+
+impl Tags {
+    pub(super) fn compile(declared: declaration::Tags, problems: &mut Problems) -> Option<Check> {
+        let position = declared.position;
+        if declared.allow.is_none() && declared.deny.is_none() && declared.missing.is_none() {
+            problems.add(
+                position,
+                "tags asks for nothing; give \"allow\", \"deny\" or \"missing\"",
+            );
+            return None;
+        }
+        let set =
+            |list: Option<Vec<TagPattern>>, reading| list.map(|list| TagSet::new(list, reading));
+        let allow = compiled(set(declared.allow, Reading::Strict), position, problems);
+        let deny = compiled(set(declared.deny, Reading::Wide), position, problems);
+        Some(Check::Tags(Self {
+            allow: allow.ok()?,
+            deny: deny.ok()?,
+            missing: declared
+                .missing
+                .map(|missing| missing == declaration::Verdict::Allow),
+            check_pinned: declared.pinned == Some(Pinned::Check),
+        }))
+    }
+
+    fn judge(&self, reference: &ImageRef<'_>) -> Finding<'_> {
+        let tag = match (reference.digest(), reference.tag()) {
+            (Some(_), _) if !self.check_pinned => return Finding::pass(Cause::PinnedByDigest),
+            // Nothing is implied beside a digest, so there is nothing to deny; nor anything to allow.
+            (Some(_), None) if self.allow.is_some() => {
+                return Finding::fail(Cause::NoTagBesideDigest);
+            }
+            (Some(_), None) => return Finding::pass(Cause::NoTagBesideDigest),
+            (None, None) => match self.missing {
+                Some(true) => return Finding::pass(Cause::TagMissing),
+                Some(false) => return Finding::fail(Cause::TagMissing),
+                None => DEFAULT_TAG,
+            },
+            (_, Some(tag)) => tag,
+        };
+        if let Some(pattern) = self.deny.as_ref().and_then(|deny| deny.find(tag)) {
+            return Finding::fail(Cause::Tag(TagCause::Denied(pattern)));
+        }
+        match &self.allow {
+            None => Finding::pass(Cause::Tag(TagCause::NotDenied)),
+            Some(allow) => match allow.find(tag) {
+                Some(pattern) => Finding::pass(Cause::Tag(TagCause::Allowed(pattern))),
+                None => Finding::fail(Cause::Tag(TagCause::NotAllowed)),
+            },
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Digest {
+    required: bool,
+    algorithms: Option<Vec<DigestAlgorithm>>,
+}
+
+impl Digest {
+    pub(super) fn compile(declared: declaration::Digest) -> Check {
+        Check::Digest(Self {
+            required: declared.required.unwrap_or(true),
+            algorithms: declared.algorithms,
+        })
+    }
+
+    fn judge(&self, reference: &ImageRef<'_>) -> Finding<'_> {
+        match (reference.digest(), &self.algorithms) {
+            (None, _) if self.required => Finding::fail(Cause::DigestMissing),
+            (None, _) => Finding::pass(Cause::DigestNotNeeded),
+            (Some(digest), Some(known)) if !known.contains(&digest.algorithm()) => {
+                Finding::fail(Cause::DigestAlgorithm(known))
+            }
+            (Some(_), _) => Finding::pass(Cause::DigestGood),
+        }
+    }
+}
+
+/// Allowed and denied registries or repositories.
+#[derive(Debug)]
+pub(super) struct AllowDeny {
+    allow: Option<RepositorySet>,
+    deny: Option<RepositorySet>,
+}
+
+impl AllowDeny {
+    pub(super) fn compile<P: Into<RepositoryPattern>>(
+        position: super::problem::Position,
+        allow: Option<Vec<P>>,
+        deny: Option<Vec<P>>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        if allow.is_none() && deny.is_none() {
+            problems.add(
+                position,
+                "this asks for nothing; give \"allow\" or \"deny\"",
+            );
+            return None;
+        }
+        let set = |list: Option<Vec<P>>, reading| list.map(|list| repositories(list, reading));
+        let allow = compiled(set(allow, Reading::Strict), position, problems);
+        let deny = compiled(set(deny, Reading::Wide), position, problems);
+        Some(Self {
+            allow: allow.ok()?,
+            deny: deny.ok()?,
+        })
+    }
+
+    fn judge(&self, what: What, reference: &ImageRef<'_>) -> Finding<'_> {
+        if let Some(pattern) = self.deny.as_ref().and_then(|deny| deny.find(reference)) {
+            return Finding::fail(Cause::Denied(what, pattern));
+        }
+        match &self.allow {
+            None => Finding::pass(Cause::NotDenied(what)),
+            Some(allow) => match allow.find(reference) {
+                Some(pattern) => Finding::pass(Cause::Allowed(what, pattern)),
+                None => Finding::fail(Cause::NotAllowed(what)),
+            },
+        }
+    }
+}
+
+impl What {
+    fn of(self, reference: &ImageRef<'_>) -> String {
+        match self {
+            Self::Registry => reference.registry().to_owned(),
+            Self::Repository => format!("{}/{}", reference.registry(), reference.repository()),
+        }
+    }
+
+    fn english(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Repository => "repository",
+        }
+    }
+
+    fn chinese(self) -> &'static str {
+        match self {
+            Self::Registry => "镜像仓库主机",
+            Self::Repository => "镜像仓库",
+        }
+    }
+}
+
+fn message(english: String, chinese: String) -> Message {
+    Message::from(english).in_chinese(chinese)
+}
+
+impl TagCause<'_> {
+    fn reason(&self, reference: &ImageRef<'_>) -> Message {
+        // What the tag is, and whether it was written.
+        let (tag, tag_zh) = match reference.tag() {
+            Some(tag) => (format!("its tag \"{tag}\""), format!("标签\"{tag}\"")),
+            None => (
+                format!("it has no tag, which means \"{DEFAULT_TAG}\", and that"),
+                format!("没有写标签,即\"{DEFAULT_TAG}\","),
+            ),
+        };
+        match self {
+            Self::Allowed(pattern) => message(
+                format!("{tag} is allowed by \"{}\"", pattern.as_str()),
+                format!("{tag_zh}符合允许的\"{}\"", pattern.as_str()),
+            ),
+            Self::NotAllowed => message(
+                format!("{tag} is none of those allowed"),
+                format!("{tag_zh}不在允许之列"),
+            ),
+            Self::Denied(pattern) => message(
+                format!("{tag} is denied by \"{}\"", pattern.as_str()),
+                format!("{tag_zh}被\"{}\"禁止", pattern.as_str()),
+            ),
+            Self::NotDenied => message(format!("{tag} is not denied"), format!("{tag_zh}未被禁止")),
+        }
+    }
+}
+
+impl Finding<'_> {
+    /// Why the image passes or fails.
+    pub(super) fn reason(&self, image: &Image<'_>) -> Message {
+        let reference = image.reference();
+        match &self.cause {
+            Cause::PinnedByDigest => Message::new(
+                "it is pinned by its digest, so its tag does not count",
+                "已由摘要固定,标签不起作用",
+            ),
+            Cause::NoTagBesideDigest => Message::new(
+                "it has a digest and no tag that could be checked",
+                "只有摘要,没有可供检查的标签",
+            ),
+            Cause::TagMissing => Message::new("it has no tag", "没有写标签"),
+            Cause::Tag(cause) => cause.reason(reference),
+            Cause::DigestMissing => Message::new("it has no digest", "没有摘要"),
+            Cause::DigestNotNeeded => {
+                Message::new("it has no digest and needs none", "没有摘要,也不需要")
+            }
+            Cause::DigestGood => Message::new("it has a digest", "有摘要"),
+            Cause::DigestAlgorithm(_) => Message::new(
+                "its digest is of an algorithm that is not allowed",
+                "摘要算法不在允许之列",
+            ),
+            Cause::Allowed(what, pattern) => message(
+                format!(
+                    "its {} {} is allowed by \"{}\"",
+                    what.english(),
+                    what.of(reference),
+                    pattern.as_str()
+                ),
+                format!(
+                    "{}{}符合允许的\"{}\"",
+                    what.chinese(),
+                    what.of(reference),
+                    pattern.as_str()
+                ),
+            ),
+            Cause::NotAllowed(what) => message(
+                format!(
+                    "its {} {} is none of those allowed",
+                    what.english(),
+                    what.of(reference)
+                ),
+                format!("{}{}不在允许之列", what.chinese(), what.of(reference)),
+            ),
+            Cause::Denied(what, pattern) => message(
+                format!(
+                    "its {} {} is denied by \"{}\"",
+                    what.english(),
+                    what.of(reference),
+                    pattern.as_str()
+                ),
+                format!(
+                    "{}{}被\"{}\"禁止",
+                    what.chinese(),
+                    what.of(reference),
+                    pattern.as_str()
+                ),
+            ),
+            Cause::NotDenied(what) => message(
+                format!(
+                    "its {} {} is not denied",
+                    what.english(),
+                    what.of(reference)
+                ),
+                format!("{}{}未被禁止", what.chinese(), what.of(reference)),
+            ),
+            Cause::ImageCount(max) => message(
+                format!(
+                    "it is image {} of a review that may have {max}",
+                    image.position() + 1
+                ),
+                format!("是第{}个镜像,最多允许{max}个", image.position() + 1),
+            ),
+            #[cfg(feature = "cel")]
+            Cause::Expression(result) => match result {
+                Ok(true) => Message::new("the expression is true for it", "表达式为真"),
+                Ok(false) => Message::new("the expression is false for it", "表达式为假"),
+                Err(error) => message(
+                    format!("the expression could not be decided: {error}"),
+                    format!("表达式无法判定:{error}"),
+                ),
+            },
+        }
+    }
+
+    /// What would make the image pass; `None` where nothing general can be said.
+    pub(super) fn remedy(&self) -> Option<Message> {
+        match &self.cause {
+            Cause::TagMissing | Cause::Tag(TagCause::Denied(_)) => Some(Message::new(
+                "write a fixed tag or a digest",
+                "请写明固定标签或摘要",
+            )),
+            Cause::Tag(TagCause::NotAllowed) => Some(Message::new(
+                "write a tag that the rule allows",
+                "请使用规则允许的标签",
+            )),
+            Cause::NoTagBesideDigest => Some(Message::new(
+                "write the tag beside the digest",
+                "请在摘要旁写明标签",
+            )),
+            Cause::DigestMissing => Some(Message::new(
+                "add the digest, as in name:tag@sha256:…",
+                "请加上摘要,如name:tag@sha256:…",
+            )),
+            Cause::DigestAlgorithm(known) => {
+                let known: Vec<&str> = known.iter().map(|algorithm| algorithm.as_str()).collect();
+                let known = known.join(", ");
+                Some(message(format!("use {known}"), format!("请使用{known}")))
+            }
+            Cause::NotAllowed(what) | Cause::Denied(what, _) => Some(message(
+                format!(
+                    "use an image from a {} that the rule allows",
+                    what.english()
+                ),
+                format!("请使用规则允许的{}中的镜像", what.chinese()),
+            )),
+            _ => None,
+        }
+    }
+}

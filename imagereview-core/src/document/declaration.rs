@@ -1,0 +1,530 @@
+//! The fields of a policy document. One declaration of each gives the reader and the JSON Schema,
+//! so the two cannot say different things.
+
+use std::collections::BTreeMap;
+
+use super::{
+    node::{Node, Value},
+    problem::{Position, Problems},
+    read::{Fields, Read, one_of, parsed, wrong_kind},
+    template::Template,
+};
+use crate::{
+    ContainerKind, DigestAlgorithm, Mode,
+    pattern::{NamePattern, RegistryPattern, RepositoryPattern, TagPattern},
+};
+
+/// The `apiVersion` of a policy document.
+pub const API_VERSION: &str = "imagereview/v1alpha1";
+
+/// The `kind` of a policy document.
+pub const KIND: &str = "ImagePolicy";
+
+/// Declares a map with fields: a struct, how it is read, and its JSON Schema. A field whose type is
+/// an `Option` may be left out.
+macro_rules! declare {
+    ($(
+        $(#[doc = $doc:literal])*
+        struct $name:ident {
+            $( $(#[doc = $field_doc:literal])* $key:literal $field:ident: $ty:ty, )*
+        }
+    )*) => {$(
+        $(#[doc = $doc])*
+        #[allow(dead_code, reason = "some fields are there for those who read the document")]
+        #[derive(Debug)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(deny_unknown_fields))]
+        pub(super) struct $name {
+            #[cfg_attr(feature = "schema", schemars(skip))]
+            pub(super) position: Position,
+            $(
+                $(#[doc = $field_doc])*
+                #[cfg_attr(feature = "schema", schemars(rename = $key))]
+                pub(super) $field: $ty,
+            )*
+        }
+
+        impl Read for $name {
+            fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+                let fields = Fields::of(node, &[$($key),*], problems)?;
+                // All fields are read before the first that failed ends it.
+                $( let $field = fields.take::<$ty>($key, problems); )*
+                Some(Self { position: node.position, $($field: $field?,)* })
+            }
+        }
+    )*};
+}
+
+declare! {
+    /// A policy over container images: every image of a review must keep every rule.
+    struct Document {
+        /// Always `imagereview/v1alpha1`.
+        "apiVersion" api_version: ApiVersion,
+        /// Always `ImagePolicy`.
+        "kind" kind: Kind,
+        /// The name of the document.
+        "metadata" metadata: Metadata,
+        /// How much violations count for; a rule may say less. `enforce` if left out.
+        "mode" mode: Option<Mode>,
+        /// What becomes of references that cannot be read. As `mode` if left out.
+        "unreadableReferences" unreadable_references: Option<Mode>,
+        /// Which images the whole document is about. All if left out.
+        "scope" scope: Option<Scope>,
+        /// What images must keep to.
+        "rules" rules: Vec<Rule>,
+        /// Declared ways past rules. Every use is recorded.
+        "exemptions" exemptions: Option<Vec<Exemption>>,
+    }
+
+    /// The name of the document.
+    struct Metadata {
+        /// Lower-case letters, digits and dashes.
+        "name" name: Name,
+    }
+
+    /// One thing that images must keep to. A rule with several checks asks for all of them.
+    struct Rule {
+        /// Lower-case letters, digits and dashes; unique in the policy.
+        "name" name: Name,
+        /// What the rule is for, for those who read the document.
+        "description" description: Option<String>,
+        /// How much violations count for; never more than the document's mode.
+        "mode" mode: Option<Mode>,
+        /// Which images the rule is about. All if left out.
+        "scope" scope: Option<Scope>,
+        /// What a violation says, in place of the built-in reason.
+        "message" message: Option<Text>,
+        /// What a violation tells people to do, in place of the built-in advice.
+        "remedy" remedy: Option<Text>,
+        /// Which tags are allowed or denied.
+        "tags" tags: Option<Tags>,
+        /// Whether a digest must be written, and of which algorithm.
+        "digest" digest: Option<Digest>,
+        /// Which registries are allowed or denied.
+        "registries" registries: Option<Registries>,
+        /// Which repositories are allowed or denied.
+        "repositories" repositories: Option<Repositories>,
+        /// The most images that one review may have.
+        "maxImages" max_images: Option<usize>,
+        /// A CEL expression that is true for images that keep the rule.
+        "expression" expression: Option<Expression>,
+    }
+
+    /// Tags: what is denied must not match, and what is allowed must, where it is given.
+    ///
+    /// A pattern is a tag (`latest`), a glob (`*-SNAPSHOT`), a regular expression over the whole tag
+    /// between slashes (`/v[0-9]+/`), a range of versions (`>=1.20, <2`), or `$mutable`, the tags that
+    /// are moved by custom (`latest`, `main`, `edge` and the like).
+    struct Tags {
+        /// The tag must match one of these.
+        "allow" allow: Option<Vec<TagPattern>>,
+        /// The tag must match none of these, whatever the case of its letters.
+        "deny" deny: Option<Vec<TagPattern>>,
+        /// An image without a tag: `deny` or `allow` it for that alone. If left out, it is taken for
+        /// `latest`, as the node does, and matched like any other.
+        "missing" missing: Option<Verdict>,
+        /// An image with a digest: `allow` it whatever its tag (as if left out), since the node does
+        /// not use the tag, or `check` the tag that is written beside the digest.
+        "pinned" pinned: Option<Pinned>,
+    }
+
+    /// Digests.
+    struct Digest {
+        /// Whether a digest must be written. True if left out.
+        "required" required: Option<bool>,
+        /// The algorithms that a digest may use. All that the node verifies, if left out.
+        "algorithms" algorithms: Option<Vec<DigestAlgorithm>>,
+    }
+
+    /// Registries: a host with an optional port (`registry.example.com:5000`), `*.example.com` for
+    /// every host below a domain, or `*`.
+    struct Registries {
+        /// The registry must match one of these, exactly.
+        "allow" allow: Option<Vec<RegistryPattern>>,
+        /// The registry must match none of these, on whatever port where none is given.
+        "deny" deny: Option<Vec<RegistryPattern>>,
+    }
+
+    /// Repositories: a registry and a path (`registry.example.com/team/app`), in which `*` stands for
+    /// anything within one part and `**` for any parts; or a short name, which means what it means to
+    /// the node (`nginx` is `docker.io/library/nginx`).
+    struct Repositories {
+        /// The repository must match one of these.
+        "allow" allow: Option<Vec<RepositoryPattern>>,
+        /// The repository must match none of these.
+        "deny" deny: Option<Vec<RepositoryPattern>>,
+    }
+
+    /// Which images something is about. Everything that is given must match. What a review does not
+    /// tell (an `ImageReview` names no containers, a bare reference no namespace) counts as a match,
+    /// so that a rule is never skipped for want of knowledge.
+    struct Scope {
+        /// Which namespaces.
+        "namespaces" namespaces: Option<Namespaces>,
+        /// `exclude` leaves out kube-system, kube-public and kube-node-lease. `include` if left out.
+        "systemNamespaces" system_namespaces: Option<SystemNamespaces>,
+        /// Which repositories.
+        "images" images: Option<Images>,
+        /// Which kinds of containers.
+        "containers" containers: Option<Vec<ContainerKind>>,
+        /// Which annotations must be there, with globs for their values.
+        "annotations" annotations: Option<BTreeMap<String, NamePattern>>,
+    }
+
+    /// Globs over namespaces.
+    struct Namespaces {
+        /// The namespace must match one of these.
+        "include" include: Option<Vec<NamespacePattern>>,
+        /// The namespace must match none of these.
+        "exclude" exclude: Option<Vec<NamespacePattern>>,
+    }
+
+    /// Patterns over repositories.
+    struct Images {
+        /// The repository must match one of these.
+        "include" include: Option<Vec<RepositoryPattern>>,
+        /// The repository must match none of these.
+        "exclude" exclude: Option<Vec<RepositoryPattern>>,
+    }
+
+    /// A declared way past rules. Everything that is given must match, and what a review does not
+    /// tell is no match.
+    struct Exemption {
+        /// Lower-case letters, digits and dashes; unique in the policy.
+        "name" name: Name,
+        /// Why; it is recorded at every use.
+        "reason" reason: String,
+        /// The last day (`2027-01-31`, in UTC) or the instant (`2027-01-31T12:00:00Z`) at which it ends.
+        "expires" expires: Option<Expiry>,
+        /// The names of the rules that it is a way past. All if left out.
+        "rules" rules: Option<Vec<Name>>,
+        /// Which repositories.
+        "images" images: Option<Vec<RepositoryPattern>>,
+        /// Which namespaces.
+        "namespaces" namespaces: Option<Vec<NamespacePattern>>,
+        /// Which annotation must be there. It needs `namespaces`, since whoever may create a pod may
+        /// annotate it.
+        "annotation" annotation: Option<BreakGlass>,
+    }
+
+    /// An annotation that whoever creates a pod sets to ask for an exemption.
+    struct BreakGlass {
+        /// The key. It must contain `.image-policy.k8s.io/`: the API server forwards no others.
+        "key" key: ForwardedKey,
+        /// A glob for the value. Any value if left out.
+        "value" value: Option<NamePattern>,
+    }
+}
+
+impl Document {
+    /// Whether the node looks like a policy document at all; if not, that is the one problem worth
+    /// recording.
+    pub(super) fn is_meant(node: &Node, problems: &mut Problems) -> bool {
+        let Value::Map(entries) = &node.value else {
+            wrong_kind::<()>(node, "a map with apiVersion, kind and rules", problems);
+            return false;
+        };
+        let kind = entries.iter().find(|(name, _, _)| name == "kind");
+        if let Some((
+            _,
+            position,
+            Node {
+                value: Value::Text(kind),
+                ..
+            },
+        )) = kind
+            && kind != KIND
+        {
+            problems.add(
+                *position,
+                format!("this is a {kind}; a policy is of kind {KIND}"),
+            );
+            return false;
+        }
+        true
+    }
+}
+
+/// The value of a field that can have only one.
+macro_rules! constant {
+    ($name:ident, $value:expr) => {
+        #[derive(Debug)]
+        pub(super) struct $name;
+
+        impl Read for $name {
+            fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+                parsed(node, problems, |text| match text {
+                    text if text == $value => Ok(Self),
+                    other => Err(format!("{other:?} is not known here; write {:?}", $value)),
+                })
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"const": $value})
+            }
+        }
+    };
+}
+
+constant!(ApiVersion, API_VERSION);
+constant!(Kind, KIND);
+
+/// Values that are one of a few words.
+macro_rules! words {
+    ($($name:ty { $($word:literal => $value:expr,)* })*) => {$(
+        impl Read for $name {
+            fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+                one_of(node, problems, &[$(($word, $value)),*])
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"enum": [$($word),*]})
+            }
+        }
+    )*};
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Allow,
+    Deny,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pinned {
+    Allow,
+    Check,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SystemNamespaces {
+    Include,
+    Exclude,
+}
+
+words! {
+    Mode {
+        "enforce" => Self::Enforce,
+        "warn" => Self::Warn,
+        "audit" => Self::Audit,
+    }
+    Verdict {
+        "allow" => Self::Allow,
+        "deny" => Self::Deny,
+    }
+    Pinned {
+        "allow" => Self::Allow,
+        "check" => Self::Check,
+    }
+    SystemNamespaces {
+        "include" => Self::Include,
+        "exclude" => Self::Exclude,
+    }
+    ContainerKind {
+        "regular" => Self::Regular,
+        "init" => Self::Init,
+        "ephemeral" => Self::Ephemeral,
+        "volume" => Self::Volume,
+    }
+    DigestAlgorithm {
+        "sha256" => Self::Sha256,
+        "sha384" => Self::Sha384,
+        "sha512" => Self::Sha512,
+    }
+}
+
+/// Values that are made of text.
+macro_rules! texts {
+    ($($name:ty = $parse:expr, $schema:tt;)*) => {$(
+        impl Read for $name {
+            fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+                parsed(node, problems, $parse)
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!($schema)
+            }
+        }
+    )*};
+}
+
+texts! {
+    Name = Name::parse, {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 63};
+    NamespacePattern = NamespacePattern::parse, {"type": "string", "pattern": "^[-a-z0-9*?\\[\\]{},!]+$"};
+    ForwardedKey = ForwardedKey::parse, {"type": "string", "pattern": "\\.image-policy\\.k8s\\.io/."};
+    Expiry = Expiry::parse, {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"};
+    Template = Template::parse, {"type": "string", "minLength": 1};
+    TagPattern = TagPattern::parse, {"type": "string", "minLength": 1};
+    RegistryPattern = RegistryPattern::parse, {"type": "string", "pattern": "^[^/]+$"};
+    RepositoryPattern = RepositoryPattern::parse, {"type": "string", "minLength": 1};
+    NamePattern = NamePattern::parse, {"type": "string", "minLength": 1};
+    Expression = |text: &str| Ok::<_, String>(Expression(text.to_owned())), {"type": "string", "minLength": 1};
+}
+
+/// The text of an expression; where it stands is the rule's.
+#[derive(Debug)]
+pub(super) struct Expression(pub(super) String);
+
+/// The name of a document, rule or exemption. It stands in audit annotations and metrics.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name(pub(super) Box<str>);
+
+impl Name {
+    /// The longest name, as for a label's value in Kubernetes.
+    const MAX_LEN: usize = 63;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let in_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let ends = text.starts_with('-') || text.ends_with('-');
+        if text.is_empty() || text.len() > Self::MAX_LEN || ends || !text.chars().all(in_name) {
+            return Err(format!(
+                "{text:?} is no name: 1 to {} lower-case letters, digits and dashes, with a letter or \
+                 digit at each end",
+                Self::MAX_LEN
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// A glob over namespaces.
+#[derive(Clone, Debug)]
+pub(super) struct NamespacePattern(pub(super) NamePattern);
+
+impl NamespacePattern {
+    fn parse(text: &str) -> Result<Self, crate::pattern::PatternError> {
+        NamePattern::parse_namespace(text).map(Self)
+    }
+}
+
+/// The key of an annotation that the API server forwards.
+#[derive(Clone, Debug)]
+pub(super) struct ForwardedKey(pub(super) Box<str>);
+
+impl ForwardedKey {
+    /// Source: `plugin/pkg/admission/imagepolicy` of Kubernetes, `filterAnnotations`.
+    const INFIX: &'static str = ".image-policy.k8s.io/";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let forwarded = text
+            .split_once(Self::INFIX)
+            .is_some_and(|(prefix, name)| !prefix.is_empty() && !name.is_empty());
+        if !forwarded {
+            return Err(format!(
+                "the API server forwards only annotations whose key contains {:?}, such as \
+                 \"example.image-policy.k8s.io/break-glass\"; {text:?} would never arrive",
+                Self::INFIX
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// When an exemption ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expiry(pub(super) jiff::Timestamp);
+
+impl Expiry {
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(instant) = text.parse() {
+            return Ok(Self(instant));
+        }
+        // A day is over when the next one begins.
+        text.parse::<jiff::civil::Date>()
+            .and_then(jiff::civil::Date::tomorrow)
+            .and_then(|next| next.to_zoned_datetime(jiff::tz::TimeZone::UTC))
+            .map(|midnight| Self(midnight.timestamp()))
+            .map_err(|_| {
+                format!(
+                    "{text:?} is neither a day such as 2027-01-31 nor an instant such as \
+                     2027-01-31T12:00:00Z"
+                )
+            })
+    }
+}
+
+/// A message: one text, or one for each language.
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) english: Option<Template>,
+    pub(super) chinese: Option<Template>,
+}
+
+declare! {
+    /// A message in each language.
+    struct Translations {
+        /// The English text.
+        "en" en: Option<Template>,
+        /// The Chinese text.
+        "zh" zh: Option<Template>,
+    }
+}
+
+impl Read for Text {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if let Value::Text(_) = node.value {
+            return Some(Self {
+                english: Template::read(node, problems),
+                chinese: None,
+            });
+        }
+        let Translations { position, en, zh } = Translations::read(node, problems)?;
+        if en.is_none() && zh.is_none() {
+            problems.add(position, "the message has neither \"en\" nor \"zh\"");
+        }
+        Some(Self {
+            english: en,
+            chinese: zh,
+        })
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Text {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A message, with placeholders such as {image}: one text, or one for each language.",
+            "anyOf": [
+                generator.subschema_for::<Template>(),
+                generator.subschema_for::<Translations>(),
+            ],
+        })
+    }
+}

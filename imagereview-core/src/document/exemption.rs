@@ -1,0 +1,114 @@
+//! Declared ways past rules.
+
+use jiff::Timestamp;
+
+use super::{
+    declaration::{self, Name},
+    problem::Problems,
+    scope::{compiled, namespace_set, repositories},
+};
+use crate::{
+    Image, Review,
+    pattern::{NameSet, Reading, RepositorySet},
+};
+
+/// A declared way past rules; compiled. What a review does not tell is no match.
+#[derive(Debug)]
+pub(super) struct Exemption {
+    pub(super) name: Name,
+    pub(super) reason: Box<str>,
+    expires: Option<Timestamp>,
+    rules: Option<Vec<Name>>,
+    images: Option<RepositorySet>,
+    namespaces: Option<NameSet>,
+    annotation: Option<(Box<str>, Option<NameSet>)>,
+}
+
+impl Exemption {
+    pub(super) fn compile(
+        declared: declaration::Exemption,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let position = declared.position;
+        let mut sound = true;
+        if declared.reason.trim().is_empty() {
+            problems.add(position, "the reason is empty; it is recorded at every use");
+            sound = false;
+        }
+        if declared.annotation.is_some() && declared.namespaces.is_none() {
+            problems.add(
+                position,
+                "an exemption by annotation needs \"namespaces\": whoever may create a pod may annotate \
+                 it, so say where that is good enough",
+            );
+            sound = false;
+        }
+        if declared.images.is_none()
+            && declared.namespaces.is_none()
+            && declared.annotation.is_none()
+        {
+            problems.add(
+                position,
+                "this exempts everything; give \"images\", \"namespaces\" or \"annotation\"",
+            );
+            sound = false;
+        }
+        let images = declared
+            .images
+            .map(|list| repositories(list, Reading::Strict));
+        let images = compiled(images, position, problems);
+        let namespaces = declared.namespaces.map(|list| namespace_set(&list));
+        let namespaces = compiled(namespaces, position, problems);
+        let annotation = match declared.annotation {
+            None => None,
+            Some(annotation) => {
+                let value = annotation.value.map(|value| NameSet::new(&[value]));
+                Some((annotation.key.0, compiled(value, position, problems).ok()?))
+            }
+        };
+        sound.then_some(())?;
+        Some(Self {
+            name: declared.name,
+            reason: declared.reason.into(),
+            expires: declared.expires.map(|expiry| expiry.0),
+            rules: declared.rules,
+            images: images.ok()?,
+            namespaces: namespaces.ok()?,
+            annotation,
+        })
+    }
+
+    /// The rules that it names.
+    pub(super) fn rules(&self) -> &[Name] {
+        self.rules.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is a way past this rule for this image, now.
+    pub(super) fn covers(&self, rule: &Name, review: &Review<'_>, image: &Image<'_>) -> bool {
+        let in_time = match self.expires {
+            None => true,
+            // Without a clock nobody can say that it has not ended.
+            Some(end) => review
+                .time()
+                .and_then(|now| Timestamp::try_from(now).ok())
+                .is_some_and(|now| now < end),
+        };
+        let names_rule = || self.rules.as_ref().is_none_or(|rules| rules.contains(rule));
+        let in_namespace = || match (&self.namespaces, review.namespace()) {
+            (None, _) => true,
+            (Some(set), Some(namespace)) => set.matches(namespace),
+            (Some(_), None) => false,
+        };
+        let of_image = || {
+            let images = self.images.as_ref();
+            images.is_none_or(|set| set.find(image.reference()).is_some())
+        };
+        let annotated = || match &self.annotation {
+            None => true,
+            Some((key, value)) => review
+                .annotation(key)
+                .is_some_and(|found| value.as_ref().is_none_or(|set| set.matches(found))),
+        };
+        in_time && names_rule() && in_namespace() && of_image() && annotated()
+    }
+}

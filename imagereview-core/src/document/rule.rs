@@ -1,0 +1,229 @@
+//! A rule of a document; compiled.
+
+use std::sync::Arc;
+
+#[cfg(feature = "cel")]
+use super::expression::Expression;
+use super::{
+    check::{AllowDeny, Check, Digest, Finding, Tags},
+    declaration::{self, Name, Text},
+    explanation::{Outcome, Step},
+    problem::Problems,
+    scope::{OutOfScope, Scope},
+};
+use crate::{Image, Message, Mode, Review, Violation};
+
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) name: Name,
+    pub(super) scope: Scope,
+    mode: Mode,
+    message: Option<Text>,
+    remedy: Option<Text>,
+    checks: Vec<Check>,
+    shared_name: Arc<str>,
+    declared_at: Arc<str>,
+}
+
+/// What a rule found in an image, for an explanation.
+pub(super) struct Judged {
+    pub(super) outcome: Outcome,
+    why: Message,
+}
+
+impl Judged {
+    pub(super) fn out_of_scope(out: OutOfScope) -> Self {
+        Self {
+            outcome: Outcome::OutOfScope,
+            why: out.message(),
+        }
+    }
+
+    pub(super) fn exempt(&mut self, exemption: &str, reason: &str) {
+        self.outcome = Outcome::Exempted;
+        self.why = Message::from(format!("exemption \"{exemption}\": {reason}"))
+            .in_chinese(format!("豁免\"{exemption}\":{reason}"));
+    }
+}
+
+impl Rule {
+    pub(super) fn compile(
+        declared: declaration::Rule,
+        document_mode: Mode,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let position = declared.position;
+        let scope = problems.within(format_args!(".scope"), |problems| {
+            Scope::compile(declared.scope, problems)
+        });
+        let mut checks = Vec::new();
+        let mut complete = true;
+        let mut add = |check: Option<Check>| match check {
+            Some(check) => checks.push(check),
+            None => complete = false,
+        };
+        if let Some(tags) = declared.tags {
+            add(problems.within(format_args!(".tags"), |problems| {
+                Tags::compile(tags, problems)
+            }));
+        }
+        if let Some(digest) = declared.digest {
+            add(Some(Digest::compile(digest)));
+        }
+        if let Some(declaration::Registries {
+            position,
+            allow,
+            deny,
+        }) = declared.registries
+        {
+            let lists = problems.within(format_args!(".registries"), |problems| {
+                AllowDeny::compile(position, allow, deny, problems)
+            });
+            add(lists.map(Check::Registries));
+        }
+        if let Some(declaration::Repositories {
+            position,
+            allow,
+            deny,
+        }) = declared.repositories
+        {
+            let lists = problems.within(format_args!(".repositories"), |problems| {
+                AllowDeny::compile(position, allow, deny, problems)
+            });
+            add(lists.map(Check::Repositories));
+        }
+        if let Some(max) = declared.max_images {
+            add(Some(Check::MaxImages(max)));
+        }
+        if let Some(declaration::Expression(text)) = declared.expression {
+            #[cfg(feature = "cel")]
+            let expression = Expression::compile(&text).map(Check::Expression);
+            #[cfg(not(feature = "cel"))]
+            let expression: Result<Check, String> = Err(format!(
+                "this build cannot read expressions (the feature \"cel\" is off): {text:?}"
+            ));
+            add(match expression {
+                Ok(check) => Some(check),
+                Err(error) => problems.within(format_args!(".expression"), |problems| {
+                    problems.add(position, error);
+                    None
+                }),
+            });
+        }
+        if complete && checks.is_empty() {
+            problems.add(
+                position,
+                "the rule asks for nothing; give tags, digest, registries, repositories, maxImages or \
+                 expression",
+            );
+            complete = false;
+        }
+        complete.then_some(())?;
+        Some(Self {
+            shared_name: declared.name.0.as_ref().into(),
+            declared_at: format!("{}:{}", problems.source(), position.line).into(),
+            name: declared.name,
+            scope: scope?,
+            mode: declared.mode.unwrap_or_default().min(document_mode),
+            message: declared.message,
+            remedy: declared.remedy,
+            checks,
+        })
+    }
+
+    /// What the image breaks, in a review that is in scope.
+    pub(super) fn violations<'a>(
+        &'a self,
+        review: &'a Review<'_>,
+        image: &'a Image<'_>,
+    ) -> impl Iterator<Item = Violation> + 'a {
+        let in_scope = self.scope.admits_image(image).is_ok();
+        let checks = if in_scope { &self.checks[..] } else { &[] };
+        let broken = checks
+            .iter()
+            .map(|check| check.judge(review, image))
+            .filter(|finding| !finding.passed);
+        // A message of the rule's own says it once for all that was found.
+        let limit = if self.message.is_some() {
+            1
+        } else {
+            usize::MAX
+        };
+        broken
+            .take(limit)
+            .map(move |finding| self.violation(&finding, review, image))
+    }
+
+    fn violation(
+        &self,
+        finding: &Finding<'_>,
+        review: &Review<'_>,
+        image: &Image<'_>,
+    ) -> Violation {
+        let reason = self.reason(finding, review, image);
+        let violation = Violation::new(self.name.0.to_string(), image, reason)
+            .in_mode(self.mode)
+            .declared_at(Arc::clone(&self.declared_at));
+        let remedy = match &self.remedy {
+            Some(text) => Some(self.fill(text, review, image)),
+            None if self.message.is_some() => None,
+            None => finding.remedy(),
+        };
+        match remedy {
+            Some(remedy) => violation.with_remedy(remedy),
+            None => violation,
+        }
+    }
+
+    fn reason(&self, finding: &Finding<'_>, review: &Review<'_>, image: &Image<'_>) -> Message {
+        match &self.message {
+            Some(text) if !finding.passed => self.fill(text, review, image),
+            _ => finding.reason(image),
+        }
+    }
+
+    fn fill(&self, text: &Text, review: &Review<'_>, image: &Image<'_>) -> Message {
+        let fill =
+            |template: &super::template::Template| template.fill(&self.name.0, review, image);
+        match (&text.english, &text.chinese) {
+            (Some(english), Some(chinese)) => {
+                Message::from(fill(english)).in_chinese(fill(chinese))
+            }
+            (Some(only), None) | (None, Some(only)) => Message::from(fill(only)),
+            (None, None) => Message::from(""),
+        }
+    }
+
+    /// What each check found, for an explanation.
+    pub(super) fn judge(&self, review: &Review<'_>, image: &Image<'_>) -> Vec<Judged> {
+        let scope = self
+            .scope
+            .admits_review(review)
+            .and_then(|()| self.scope.admits_image(image));
+        if let Err(out) = scope {
+            return vec![Judged::out_of_scope(out)];
+        }
+        let judge = |check: &Check| {
+            let finding = check.judge(review, image);
+            Judged {
+                outcome: if finding.passed {
+                    Outcome::Passed
+                } else {
+                    Outcome::Violated
+                },
+                why: self.reason(&finding, review, image),
+            }
+        };
+        self.checks.iter().map(judge).collect()
+    }
+
+    pub(super) fn step(&self, judged: Judged) -> Step {
+        Step {
+            rule: Arc::clone(&self.shared_name),
+            declared_at: Arc::clone(&self.declared_at),
+            mode: self.mode,
+            outcome: judged.outcome,
+            why: judged.why,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Which images a document or rule is about.
+
+use super::{
+    declaration::{self, NamespacePattern, SystemNamespaces},
+    problem::{Position, Problems},
+};
+use crate::{
+    ContainerKind, Image, Message, Review,
+    pattern::{NamePattern, NameSet, PatternError, Reading, RepositoryPattern, RepositorySet},
+};
+
+/// The namespaces of Kubernetes itself.
+const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
+/// Which images something is about; compiled.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    namespaces: IncludeExclude<NameSet>,
+    without_system_namespaces: bool,
+    images: IncludeExclude<RepositorySet>,
+    containers: Option<Vec<ContainerKind>>,
+    annotations: Vec<(String, NameSet)>,
+}
+
+#[derive(Debug)]
+struct IncludeExclude<T> {
+    include: Option<T>,
+    exclude: Option<T>,
+}
+
+impl<T> Default for IncludeExclude<T> {
+    fn default() -> Self {
+        Self {
+            include: None,
+            exclude: None,
+        }
+    }
+}
+
+impl<T> IncludeExclude<T> {
+    fn admits(&self, matches: impl Fn(&T) -> bool) -> bool {
+        self.include.as_ref().is_none_or(&matches) && !self.exclude.as_ref().is_some_and(matches)
+    }
+}
+
+/// Why an image is out of scope.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OutOfScope {
+    Namespace,
+    Image,
+    Container,
+    Annotation,
+}
+
+impl OutOfScope {
+    pub(super) fn message(self) -> Message {
+        match self {
+            Self::Namespace => Message::new("not about this namespace", "不适用于此命名空间"),
+            Self::Image => Message::new("not about this image", "不适用于此镜像"),
+            Self::Container => Message::new("not about this kind of container", "不适用于此类容器"),
+            Self::Annotation => Message::new(
+                "about other annotations than this review has",
+                "注解不符合其适用范围",
+            ),
+        }
+    }
+}
+
+impl Scope {
+    pub(super) fn compile(
+        declared: Option<declaration::Scope>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let Some(declared) = declared else {
+            return Some(Self::default());
+        };
+        let position = declared.position;
+        let (include, exclude) = match declared.namespaces {
+            None => (None, None),
+            Some(namespaces) => (namespaces.include, namespaces.exclude),
+        };
+        let namespaces = IncludeExclude {
+            include: compiled(include.map(|list| namespace_set(&list)), position, problems).ok()?,
+            exclude: compiled(exclude.map(|list| namespace_set(&list)), position, problems).ok()?,
+        };
+        let (include, exclude) = match declared.images {
+            None => (None, None),
+            Some(images) => (images.include, images.exclude),
+        };
+        // A rule denies, so what it is about is read widely, and what it leaves out exactly.
+        let images = IncludeExclude {
+            include: compiled(
+                include.map(|list| repositories(list, Reading::Wide)),
+                position,
+                problems,
+            )
+            .ok()?,
+            exclude: compiled(
+                exclude.map(|list| repositories(list, Reading::Strict)),
+                position,
+                problems,
+            )
+            .ok()?,
+        };
+        let mut annotations = Vec::new();
+        for (key, pattern) in declared.annotations.unwrap_or_default() {
+            let set = compiled(Some(NameSet::new(&[pattern])), position, problems).ok()??;
+            annotations.push((key, set));
+        }
+        Some(Self {
+            namespaces,
+            without_system_namespaces: declared.system_namespaces
+                == Some(SystemNamespaces::Exclude),
+            images,
+            containers: declared.containers,
+            annotations,
+        })
+    }
+
+    /// Whether a review can be in scope at all. What it does not tell counts as a match.
+    pub(super) fn admits_review(&self, review: &Review<'_>) -> Result<(), OutOfScope> {
+        if let Some(namespace) = review.namespace() {
+            let is_system = SYSTEM_NAMESPACES.contains(&namespace);
+            let left_out = self.without_system_namespaces && is_system;
+            if left_out || !self.namespaces.admits(|set| set.matches(namespace)) {
+                return Err(OutOfScope::Namespace);
+            }
+        }
+        let has = |(key, value): &(String, NameSet)| {
+            review
+                .annotation(key)
+                .is_some_and(|found| value.matches(found))
+        };
+        if !self.annotations.iter().all(has) {
+            return Err(OutOfScope::Annotation);
+        }
+        Ok(())
+    }
+
+    /// Whether an image of a review that is in scope is so too.
+    pub(super) fn admits_image(&self, image: &Image<'_>) -> Result<(), OutOfScope> {
+        let kind = image.place().kind();
+        let about_kind =
+            |kinds: &Vec<ContainerKind>| kind == ContainerKind::Unknown || kinds.contains(&kind);
+        if !self.containers.as_ref().is_none_or(about_kind) {
+            return Err(OutOfScope::Container);
+        }
+        let matches = |set: &RepositorySet| set.find(image.reference()).is_some();
+        if !self.images.admits(matches) {
+            return Err(OutOfScope::Image);
+        }
+        Ok(())
+    }
+}
+
+/// A problem was found and recorded.
+pub(super) struct Recorded;
+
+/// The set, if it compiles; else the problem is recorded.
+pub(super) fn compiled<T>(
+    set: Option<Result<T, PatternError>>,
+    position: Position,
+    problems: &mut Problems,
+) -> Result<Option<T>, Recorded> {
+    set.transpose().map_err(|error| {
+        problems.add(position, error.to_string());
+        Recorded
+    })
+}
+
+pub(super) fn namespace_set(patterns: &[NamespacePattern]) -> Result<NameSet, PatternError> {
+    let names: Vec<NamePattern> = patterns.iter().map(|pattern| pattern.0.clone()).collect();
+    NameSet::new(&names)
+}
+
+pub(super) fn repositories<P: Into<RepositoryPattern>>(
+    patterns: Vec<P>,
+    reading: Reading,
+) -> Result<RepositorySet, PatternError> {
+    RepositorySet::new(patterns.into_iter().map(Into::into).collect(), reading)
+}

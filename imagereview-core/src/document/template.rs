@@ -1,0 +1,120 @@
+//! Messages with placeholders.
+
+use std::fmt::Write as _;
+
+use crate::{Image, Review};
+
+/// A message with placeholders, which are checked when it is read: `{image}`, `{registry}`,
+/// `{repository}`, `{tag}`, `{digest}`, `{namespace}`, `{container}`, `{place}`, `{rule}`. `{{` and
+/// `}}` stand for braces.
+#[derive(Clone, Debug)]
+pub(super) struct Template(Vec<Part>);
+
+#[derive(Clone, Debug)]
+enum Part {
+    Text(Box<str>),
+    Placeholder(Placeholder),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Placeholder {
+    Image,
+    Registry,
+    Repository,
+    Tag,
+    Digest,
+    Namespace,
+    Container,
+    Place,
+    Rule,
+}
+
+const PLACEHOLDERS: [(&str, Placeholder); 9] = [
+    ("image", Placeholder::Image),
+    ("registry", Placeholder::Registry),
+    ("repository", Placeholder::Repository),
+    ("tag", Placeholder::Tag),
+    ("digest", Placeholder::Digest),
+    ("namespace", Placeholder::Namespace),
+    ("container", Placeholder::Container),
+    ("place", Placeholder::Place),
+    ("rule", Placeholder::Rule),
+];
+
+impl Template {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("the message is empty".into());
+        }
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(brace) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..brace]);
+            let opens = rest[brace..].starts_with('{');
+            if rest[brace..].starts_with("{{") || rest[brace..].starts_with("}}") {
+                literal.push(if opens { '{' } else { '}' });
+                rest = &rest[brace + 2..];
+                continue;
+            }
+            let end = rest[brace..].find('}').filter(|_| opens);
+            let Some(end) = end.map(|end| brace + end) else {
+                return Err(
+                    "a brace stands alone; write \"{{\" or \"}}\" for one that is meant".into(),
+                );
+            };
+            let name = &rest[brace + 1..end];
+            let Some((_, placeholder)) = PLACEHOLDERS.iter().find(|(known, _)| *known == name)
+            else {
+                let known: Vec<String> = PLACEHOLDERS
+                    .iter()
+                    .map(|(name, _)| format!("{{{name}}}"))
+                    .collect();
+                return Err(format!(
+                    "there is no placeholder {{{name}}}; there are {}",
+                    known.join(", ")
+                ));
+            };
+            if !literal.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut literal).into()));
+            }
+            parts.push(Part::Placeholder(*placeholder));
+            rest = &rest[end + 1..];
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Text(literal.into()));
+        }
+        Ok(Self(parts))
+    }
+
+    pub(super) fn fill(&self, rule: &str, review: &Review<'_>, image: &Image<'_>) -> String {
+        let reference = image.reference();
+        let mut text = String::new();
+        for part in &self.0 {
+            // Writing to a string cannot fail.
+            let _ = match part {
+                Part::Text(literal) => text.write_str(literal),
+                Part::Placeholder(placeholder) => match placeholder {
+                    Placeholder::Image => text.write_str(reference.as_written()),
+                    Placeholder::Registry => text.write_str(reference.registry()),
+                    Placeholder::Repository => write!(text, "{}", reference.repository()),
+                    Placeholder::Tag => {
+                        text.write_str(reference.tag().or(reference.pulled_tag()).unwrap_or("-"))
+                    }
+                    Placeholder::Digest => match reference.digest() {
+                        Some(digest) => write!(text, "{digest}"),
+                        None => text.write_str("-"),
+                    },
+                    Placeholder::Namespace => text.write_str(review.namespace().unwrap_or("-")),
+                    Placeholder::Container => {
+                        text.write_str(image.place().container().unwrap_or("-"))
+                    }
+                    Placeholder::Place => write!(text, "{}", image.place().path()),
+                    Placeholder::Rule => text.write_str(rule),
+                },
+            };
+        }
+        text
+    }
+}

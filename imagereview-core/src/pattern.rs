@@ -1,0 +1,57 @@
+//! Patterns over the parts of a reference, compiled so that one image is matched against ten
+//! thousand of them at about the cost of ten.
+//!
+//! The same pattern is read more widely where a match denies than where it allows
+//! ([`Reading`]), so that no spelling of a name gets past a denial or into an allowance.
+
+mod name;
+mod repository;
+mod tag;
+mod version;
+
+pub(crate) use self::{
+    name::{NamePattern, NameSet},
+    repository::{RegistryPattern, RepositoryPattern, RepositorySet},
+    tag::{TagPattern, TagSet},
+};
+
+/// How a pattern is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// A match allows: exactly what is written.
+    Strict,
+    /// A match denies: letters match without regard to case, and a host without a port matches
+    /// every port.
+    Wide,
+}
+
+/// The text is no pattern, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct PatternError(pub(crate) String);
+
+/// Whether a text has a character that globs give a meaning to.
+fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+/// Compiles a glob, with `*` staying below the next `/`.
+fn glob(text: &str, reading: Reading) -> Result<globset::Glob, PatternError> {
+    globset::GlobBuilder::new(text)
+        .literal_separator(true)
+        .backslash_escape(false)
+        .case_insensitive(reading == Reading::Wide)
+        .build()
+        .map_err(|error| PatternError(format!("{text:?} is no glob: {}", error.kind())))
+}
+
+fn glob_set(
+    globs: impl IntoIterator<Item = globset::Glob>,
+) -> Result<globset::GlobSet, PatternError> {
+    let mut set = globset::GlobSetBuilder::new();
+    for glob in globs {
+        set.add(glob);
+    }
+    set.build()
+        .map_err(|error| PatternError(format!("the globs are too many or too large: {error}")))
+}

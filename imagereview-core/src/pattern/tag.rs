@@ -1,0 +1,201 @@
+//! Patterns over tags.
+
+use std::collections::HashMap;
+
+use globset::GlobSet;
+use regex::RegexSet;
+
+use super::{PatternError, Reading, glob, glob_set, is_glob, version::VersionRange};
+
+/// Tags that are moved from image to image by custom, named together as `$mutable`.
+pub(crate) const MUTABLE_TAGS: [&str; 18] = [
+    "canary",
+    "current",
+    "dev",
+    "develop",
+    "development",
+    "edge",
+    "head",
+    "latest",
+    "lts",
+    "main",
+    "master",
+    "nightly",
+    "next",
+    "rolling",
+    "snapshot",
+    "stable",
+    "testing",
+    "trunk",
+];
+
+/// The name of that set.
+const MUTABLE: &str = "$mutable";
+
+/// The most memory that one set of regular expressions may take when compiled, in bytes.
+const REGEX_SIZE_LIMIT: usize = 4 * 1024 * 1024;
+
+/// What stands for tags in a policy. The first character tells which kind it is, since none of
+/// these can begin a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TagPattern {
+    text: Box<str>,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    /// `latest`: this tag.
+    Exact,
+    /// `*-SNAPSHOT`: a glob over the whole tag.
+    Glob,
+    /// `/^v[0-9]+$/`: a regular expression, of the whole tag whether or not it says so.
+    Regex(Box<str>),
+    /// `>=1.20, <2`: a range of versions.
+    Range(VersionRange),
+    /// `$mutable`: [`MUTABLE_TAGS`].
+    Mutable,
+}
+
+impl TagPattern {
+    pub(crate) fn parse(text: &str) -> Result<Self, PatternError> {
+        let kind = if let Some(rest) = text.strip_prefix('/') {
+            let Some(expression) = rest.strip_suffix('/').filter(|e| !e.is_empty()) else {
+                return Err(PatternError(format!(
+                    "{text:?} begins like a regular expression and has no \"/\" at its end"
+                )));
+            };
+            regex::Regex::new(expression).map_err(|error| {
+                PatternError(format!("{text:?} is no regular expression: {error}"))
+            })?;
+            Kind::Regex(expression.into())
+        } else if text.starts_with(['<', '>', '=', '~', '^']) {
+            Kind::Range(VersionRange::parse(text)?)
+        } else if text.starts_with('$') {
+            if text != MUTABLE {
+                return Err(PatternError(format!(
+                    "there is no set of tags {text:?}; there is {MUTABLE:?}"
+                )));
+            }
+            Kind::Mutable
+        } else if is_glob(text) {
+            glob(text, Reading::Strict)?;
+            Kind::Glob
+        } else {
+            let in_tag = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+            if text.is_empty() || text.starts_with(['.', '-']) || !text.chars().all(in_tag) {
+                return Err(PatternError(format!(
+                    "{text:?} can be no tag: a tag is letters, digits, \"_\", \".\" and \"-\", and \
+                     does not begin with \".\" or \"-\""
+                )));
+            }
+            Kind::Exact
+        };
+        Ok(Self {
+            text: text.into(),
+            kind,
+        })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Patterns over tags, matched all at once.
+#[derive(Clone, Debug)]
+pub(crate) struct TagSet {
+    patterns: Vec<TagPattern>,
+    reading: Reading,
+    /// Tags, in lower case if the reading is wide, and the pattern that each belongs to.
+    exact: HashMap<Box<str>, usize>,
+    globs: GlobSet,
+    glob_patterns: Vec<usize>,
+    regexes: RegexSet,
+    regex_patterns: Vec<usize>,
+    ranges: Vec<(VersionRange, usize)>,
+}
+
+impl TagSet {
+    pub(crate) fn new(patterns: Vec<TagPattern>, reading: Reading) -> Result<Self, PatternError> {
+        let mut exact = HashMap::new();
+        let (mut globs, mut glob_patterns) = (Vec::new(), Vec::new());
+        let (mut regexes, mut regex_patterns) = (Vec::new(), Vec::new());
+        let mut ranges = Vec::new();
+        for (index, pattern) in patterns.iter().enumerate() {
+            match &pattern.kind {
+                Kind::Exact => {
+                    exact.entry(key(&pattern.text, reading)).or_insert(index);
+                }
+                Kind::Mutable => {
+                    for tag in MUTABLE_TAGS {
+                        exact.entry(tag.into()).or_insert(index);
+                    }
+                }
+                Kind::Glob => {
+                    globs.push(glob(&pattern.text, reading)?);
+                    glob_patterns.push(index);
+                }
+                Kind::Regex(expression) => {
+                    regexes.push(format!("^(?:{expression})$"));
+                    regex_patterns.push(index);
+                }
+                Kind::Range(range) => ranges.push((range.clone(), index)),
+            }
+        }
+        let regexes = regex::RegexSetBuilder::new(regexes)
+            .case_insensitive(reading == Reading::Wide)
+            .size_limit(REGEX_SIZE_LIMIT)
+            .build()
+            .map_err(|error| {
+                PatternError(format!(
+                    "the regular expressions are too many or too large: {error}"
+                ))
+            })?;
+        Ok(Self {
+            reading,
+            exact,
+            globs: glob_set(globs)?,
+            glob_patterns,
+            regexes,
+            regex_patterns,
+            ranges,
+            patterns,
+        })
+    }
+
+    /// The first pattern that matches.
+    pub(crate) fn find(&self, tag: &str) -> Option<&TagPattern> {
+        let exact = match self.reading {
+            Reading::Wide if tag.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                self.exact.get(&*tag.to_ascii_lowercase())
+            }
+            _ => self.exact.get(tag),
+        };
+        let exact = exact.copied().into_iter();
+        let globs = (!self.globs.is_empty())
+            .then(|| self.globs.matches(tag))
+            .into_iter()
+            .flatten()
+            .map(|glob| self.glob_patterns[glob]);
+        let regexes = (!self.regexes.is_empty())
+            .then(|| self.regexes.matches(tag))
+            .into_iter()
+            .flatten()
+            .map(|regex| self.regex_patterns[regex]);
+        let ranges = self
+            .ranges
+            .iter()
+            .filter(|(range, _)| range.matches(tag, self.reading))
+            .map(|(_, index)| *index);
+        let first = exact.chain(globs).chain(regexes).chain(ranges).min()?;
+        Some(&self.patterns[first])
+    }
+}
+
+fn key(tag: &str, reading: Reading) -> Box<str> {
+    match reading {
+        Reading::Strict => tag.into(),
+        Reading::Wide => tag.to_ascii_lowercase().into(),
+    }
+}

@@ -1,0 +1,146 @@
+//! Tags as versions.
+//!
+//! An image tag is a version if it begins, after an optional `v`, with one to three numbers between
+//! dots: `1`, `v1.27`, `1.27.3-alpine`. Missing numbers are 0, and a fourth is passed over. What
+//! follows is nearly always a variant of the image (`-alpine`, `-bookworm`), which the ordinary
+//! rules of semantic versions would take for a pre-release, so that `>=1.20` would refuse
+//! `1.27-alpine`. Here only the words that people use for pre-releases make one: `alpha`, `beta`,
+//! `rc`, `pre`, `preview`, `dev`, `snapshot`, `nightly`, `canary`, `milestone`.
+
+use semver::{BuildMetadata, Prerelease, Version, VersionReq};
+
+use super::{PatternError, Reading};
+
+const PRE_RELEASE_WORDS: [&str; 10] = [
+    "alpha",
+    "beta",
+    "rc",
+    "pre",
+    "preview",
+    "dev",
+    "snapshot",
+    "nightly",
+    "canary",
+    "milestone",
+];
+
+/// A range of versions, such as `>=1.20, <2`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct VersionRange(VersionReq);
+
+impl VersionRange {
+    pub(super) fn parse(text: &str) -> Result<Self, PatternError> {
+        VersionReq::parse(&without_leading_zeros(text))
+            .map(Self)
+            .map_err(|error| PatternError(format!("{text:?} is no range of versions: {error}")))
+    }
+
+    /// Whether a tag is a version in the range. Where a match allows, a pre-release is in the range
+    /// only if the range names a pre-release of the same version (as Cargo and npm have it); where
+    /// it denies, also if its release is.
+    pub(super) fn matches(&self, tag: &str, reading: Reading) -> bool {
+        let Some(version) = parse_tag(tag) else {
+            return false;
+        };
+        let release = || Version::new(version.major, version.minor, version.patch);
+        self.0.matches(&version) || reading == Reading::Wide && self.0.matches(&release())
+    }
+}
+
+/// Semantic versions have no leading zeros, and dates as versions do: `20.04`.
+fn without_leading_zeros(text: &str) -> String {
+    let mut previous = ' ';
+    let mut chars = text.chars().peekable();
+    let mut kept = String::with_capacity(text.len());
+    while let Some(c) = chars.next() {
+        let before_digit = chars.peek().is_some_and(char::is_ascii_digit);
+        if c == '0' && before_digit && !previous.is_ascii_digit() {
+            continue;
+        }
+        previous = c;
+        kept.push(c);
+    }
+    kept
+}
+
+fn parse_tag(tag: &str) -> Option<Version> {
+    let text = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
+    let numbers_end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (numbers, rest) = text.split_at(numbers_end);
+    let mut numbers = numbers.trim_end_matches('.').split('.');
+    let major = numbers.next()?.parse().ok()?;
+    let mut next = || match numbers.next() {
+        None => Some(0),
+        Some(number) => number.parse().ok(),
+    };
+    let (minor, patch) = (next()?, next()?);
+    Some(Version {
+        major,
+        minor,
+        patch,
+        pre: pre_release(rest),
+        build: BuildMetadata::EMPTY,
+    })
+}
+
+/// The pre-release that what follows the numbers names, if any.
+fn pre_release(rest: &str) -> Prerelease {
+    let is_pre_release = rest
+        .split(['-', '.', '_', '+'])
+        .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
+        .any(|word| {
+            PRE_RELEASE_WORDS
+                .iter()
+                .any(|known| word.eq_ignore_ascii_case(known))
+        });
+    if !is_pre_release {
+        return Prerelease::EMPTY;
+    }
+    let identifiers = rest
+        .trim_start_matches(['-', '.', '_', '+'])
+        .replace(['_', '+'], "-");
+    Prerelease::new(&identifiers).unwrap_or_else(|_| {
+        // Leading zeros or empty parts: still a pre-release, only not one that can be ordered.
+        Prerelease::new("0").unwrap_or(Prerelease::EMPTY)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_versions_where_people_mean_them_so() {
+        for (range, tag, strict, wide) in [
+            (">=1.20, <2", "1.27.3", true, true),
+            (">=1.20, <2", "v1.27", true, true),
+            (">=1.20, <2", "1.27-alpine", true, true),
+            (">=1.20, <2", "1.27.3-alpine3.19-slim", true, true),
+            (">=1.20, <2", "1", false, false),
+            (">=1.20, <2", "2.0.0", false, false),
+            (">=1.20, <2", "1.19.9", false, false),
+            (">=1.20, <2", "1.27.0-rc1", false, true),
+            (">=1.20, <2", "1.27.0rc1", false, true),
+            (">=1.20, <2", "1.27.0-beta.2", false, true),
+            (">=1.27.0-beta.1", "1.27.0-beta.2", true, true),
+            ("<1.20", "1.19-dev", false, true),
+            (">=2023", "2024.01.15", true, true),
+            ("=20.04", "20.04", true, true),
+            (">=1.20", "1.27.3.4", true, true),
+            (">=0", "bookworm", false, false),
+            (">=0", "latest", false, false),
+            (">=0", "99999999999999999999999", false, false),
+            (">=0", "1..2", false, false),
+            (">=0", "v", false, false),
+        ] {
+            let range_ = VersionRange::parse(range).unwrap();
+            let found = (
+                range_.matches(tag, Reading::Strict),
+                range_.matches(tag, Reading::Wide),
+            );
+            assert_eq!(found, (strict, wide), "{tag:?} in {range:?}");
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What is wrong with a policy document is told at once, where it is, with what to do.
+
+use imagereview_core::{ImagePolicy, PolicySource};
+
+/// The problems of a text, a line each, without the file's name.
+fn problems(text: &str) -> Vec<String> {
+    match ImagePolicy::compile([PolicySource::new("p.yaml", text)]) {
+        Ok(policy) => panic!("no problem found in {text}\n{policy:?}"),
+        Err(errors) => errors
+            .problems()
+            .iter()
+            .map(|problem| problem.to_string().replacen("p.yaml:", "", 1))
+            .collect(),
+    }
+}
+
+/// A document with these rules; the first line of `rules` is line 5.
+fn with_rules(rules: &str) -> String {
+    format!(
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: test}}\nrules:\n{rules}\n"
+    )
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_in_the_order_of_the_lines() {
+    let text = "\
+apiVersion: imagereview/v1
+kind: ImagePolicy
+metadata: {name: Test}
+mode: enforced
+rules:
+  - name: one
+    tags: {allow: [1.20, latest, 'a b', '/[/', '>>1', $mutbale]}
+    digest: {required: maybe, algorithms: [sha1]}
+  - nam: two
+    registries: {deny: [Example.com, 'a.*.com', 'example.com/x', 'x:http']}
+    repositories: {allow: ['nginx:1', 'team//x', 'team/App', 'a**/b']}
+    scope: {namespaces: {include: [Prod]}, containers: [initial]}
+    message: '{imge} is wrong'
+exemptions:
+  - name: all
+    reason: ''
+    expires: tomorrow
+";
+    let expected = [
+        r#"1:13: apiVersion: "imagereview/v1" is not known here; write "imagereview/v1alpha1""#,
+        r#"3:18: metadata.name: "Test" is no name: 1 to 63 lower-case letters, digits and dashes, with a letter or digit at each end"#,
+        r#"4:7: mode: "enforced" is none of enforce, warn, audit; did you mean "enforce"?"#,
+        r"7:20: rules[0].tags.allow[0]: expected text, found the number 1.2; write it in quotes, or YAML drops what follows the last digit that counts",
+        r#"7:34: rules[0].tags.allow[2]: "a b" can be no tag: a tag is letters, digits, "_", "." and "-", and does not begin with "." or "-""#,
+        r#"7:41: rules[0].tags.allow[3]: "/[/" is no regular expression"#,
+        r#"7:48: rules[0].tags.allow[4]: ">>1" is no range of versions"#,
+        r#"7:55: rules[0].tags.allow[5]: there is no set of tags "$mutbale"; there is "$mutable""#,
+        r"8:24: rules[0].digest.required: expected true or false, found text",
+        r#"8:44: rules[0].digest.algorithms[0]: "sha1" is none of sha256, sha384, sha512"#,
+        r#"9:5: rules[1]: there is no field "nam" here; did you mean "name"?; the fields are name, description"#,
+        r#"9:5: rules[1]: the field "name" is missing"#,
+        r#"10:25: rules[1].registries.deny[0]: "Example.com" is no registry: write it in lower case"#,
+        r#"10:38: rules[1].registries.deny[1]: "a.*.com" is no registry: "*" stands for whole names before a domain, as in "*.example.com""#,
+        r#"10:49: rules[1].registries.deny[2]: "example.com/x" is more than a registry"#,
+        r#"10:66: rules[1].registries.deny[3]: "x:http" is no registry: the port is a number or "*""#,
+        r#"11:28: rules[1].repositories.allow[0]: "nginx:1" has a tag or digest"#,
+        r#"11:39: rules[1].repositories.allow[1]: "team//x" is no repository: a part of the path is empty"#,
+        r#"11:50: rules[1].repositories.allow[2]: "team/App" is no repository: 'A' never stands in one"#,
+        r#"11:62: rules[1].repositories.allow[3]: "a**/b" is no repository: "**" stands for whole parts of the path, as in "team/**""#,
+        r#"12:36: rules[1].scope.namespaces.include[0]: "Prod" matches no namespace: 'P' never stands in one"#,
+        r#"12:57: rules[1].scope.containers[0]: "initial" is none of regular, init, ephemeral, volume"#,
+        r"13:14: rules[1].message: there is no placeholder {imge}; there are {image}, {registry}",
+        r#"17:14: exemptions[0].expires: "tomorrow" is neither a day such as 2027-01-31 nor an instant such as 2027-01-31T12:00:00Z"#,
+    ];
+    let found = problems(text);
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(
+            found.starts_with(expected),
+            "\nfound:    {found}\nexpected: {expected}"
+        );
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+#[test]
+fn what_can_only_be_seen_of_the_whole_is_told_too() {
+    for (text, expected) in [
+        (
+            with_rules("  - name: a\n    tags: {}"),
+            r#"6:11: rules[0].tags: tags asks for nothing; give "allow", "deny" or "missing""#,
+        ),
+        (
+            with_rules("  - name: a"),
+            "5:5: rules[0]: the rule asks for nothing; give tags, digest",
+        ),
+        (
+            with_rules("  - name: a\n    registries: {}"),
+            "6:17: rules[0].registries: this asks for nothing",
+        ),
+        (
+            with_rules("  - {name: a, maxImages: 1}\n  - {name: a, maxImages: 2}"),
+            r#"6:5: rules[1]: the name "a" is taken at p.yaml:5"#,
+        ),
+        (
+            with_rules("  []"),
+            "1:1: there are no rules, so this would allow everything",
+        ),
+        (
+            with_rules("  - {name: a, maxImages: -1}"),
+            "5:26: rules[0].maxImages: expected a whole number, 0 or more, found a number",
+        ),
+        (
+            with_rules("  - {name: a, message: {}, maxImages: 1}"),
+            r#"5:24: rules[0].message: the message has neither "en" nor "zh""#,
+        ),
+        (
+            with_rules("  - {name: a, message: 'open {', maxImages: 1}"),
+            "5:24: rules[0].message: a brace stands alone",
+        ),
+        (
+            with_rules("  - {name: a, repositories: {allow: ['*']}}"),
+            r#"5:38: rules[0].repositories.allow[0]: "*" would be Docker Hub's official images"#,
+        ),
+        (
+            with_rules("  - {name: a, maxImages: 1}\nexemptions:\n  - {name: e, reason: why}"),
+            "7:5: exemptions[0]: this exempts everything",
+        ),
+        (
+            with_rules(
+                "  - {name: a, maxImages: 1}\nexemptions:\n  - {name: e, reason: ' ', images: ['**']}",
+            ),
+            "7:5: exemptions[0]: the reason is empty",
+        ),
+        (
+            with_rules(
+                "  - {name: a, maxImages: 1}\nexemptions:\n  - {name: e, reason: why, annotation: {key: x.image-policy.k8s.io/y}}",
+            ),
+            r#"7:5: exemptions[0]: an exemption by annotation needs "namespaces""#,
+        ),
+        (
+            with_rules(
+                "  - {name: a, maxImages: 1}\nexemptions:\n  - {name: e, reason: why, namespaces: [x], annotation: {key: example.com/y}}",
+            ),
+            "7:63: exemptions[0].annotation.key: the API server forwards only annotations",
+        ),
+        (
+            with_rules(
+                "  - {name: a, maxImages: 1}\nexemptions:\n  - {name: e, reason: why, namespaces: [x], rules: [b]}",
+            ),
+            r#"7:5: exemptions[0]: there is no rule "b" to be exempt from"#,
+        ),
+        (
+            "kind: Pod\napiVersion: v1\n".into(),
+            "1:1: this is a Pod; a policy is of kind ImagePolicy",
+        ),
+        (
+            "- a\n- b\n".into(),
+            "1:1: expected a map with apiVersion, kind and rules, found a list",
+        ),
+        (String::new(), "1:1: there is no policy document here"),
+        (
+            "# only a comment\n---\n---\n".into(),
+            "1:1: there is no policy document here",
+        ),
+        ("kind: [\n".into(), "1:7: unclosed bracket"),
+        ("kind: ImagePolicy\nkind: ImagePolicy\n".into(), "2:1: "),
+        ("? [a]\n: b\n".into(), "1:"),
+        (
+            "x".repeat(5 * 1024 * 1024),
+            "1:1: the file has 5242880 bytes; a policy may have at most 4194304",
+        ),
+    ] {
+        let found = problems(&text);
+        let short = &text[..text.len().min(400)];
+        assert!(
+            found[0].starts_with(expected),
+            "{short}\nfound:    {found:#?}\nexpected: {expected}"
+        );
+    }
+}
+
+/// Documents that unfold to far more than they are.
+#[test]
+fn yaml_bombs_and_deep_nesting_are_refused() {
+    let level = |level: usize| {
+        let repeated = vec![format!("*a{}", level - 1); 9].join(", ");
+        format!("a{level}: &a{level} [{repeated}]")
+    };
+    let leaves = "a0: &a0 [x, x, x, x, x, x, x, x, x]".to_owned();
+    let bomb: Vec<String> = std::iter::once(leaves).chain((1..9).map(level)).collect();
+    let bomb = bomb.join("\n");
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let deep_block: Vec<String> = (0..2_000).map(|n| " ".repeat(n) + "- ").collect();
+    let deep_block = deep_block.join("\n");
+    for text in [bomb, deep, deep_block] {
+        let found = problems(&text);
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].contains("too much or too deep for a policy"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+#[cfg(feature = "cel")]
+fn expressions_that_cannot_be_bounded_are_refused() {
+    let long = format!("'{}' == ''", "x".repeat(3000));
+    for (expression, expected) in [
+        ("image.registry ==", "this is no CEL expression"),
+        (
+            "img.registry == 'x'",
+            r#"there is no variable "img"; there are image, review"#,
+        ),
+        (
+            "review.images.all(a, review.images.all(b, a == b))",
+            "a loop within a loop could cost too much; it is not allowed",
+        ),
+        (
+            "image.tag.matches(image.registry)",
+            "matches takes a regular expression that is written out, in quotes",
+        ),
+        ("image.tag.matches('[')", r#""[" is no regular expression"#),
+        (
+            "image.tag.matches('(a{1000}){1000}')",
+            "is no regular expression",
+        ),
+        (&long, "the expression is longer than 2048 bytes"),
+    ] {
+        let text = with_rules(&format!(
+            "  - name: a\n    expression: >-\n      {expression}"
+        ));
+        let found = problems(&text);
+        assert!(
+            found[0].contains(expected),
+            "{expression}\nfound: {found:#?}\nexpected: {expected}"
+        );
+        assert!(found[0].contains("rules[0].expression"), "{found:#?}");
+    }
+}
+
+#[test]
+fn regular_expressions_that_blow_up_are_refused() {
+    let found = problems(&with_rules(
+        "  - {name: a, tags: {deny: ['/(a{1000}){1000}/']}}",
+    ));
+    assert!(found[0].contains("is no regular expression"), "{found:#?}");
+}
+
+#[test]
+fn the_files_of_a_folder_are_one_policy() {
+    let one = with_rules("  - {name: a, maxImages: 1}");
+    let two = with_rules("  - {name: b, tags: {deny: [latest]}}");
+    let both = [
+        PolicySource::new("one.yaml", &one),
+        PolicySource::new("two.yaml", &two),
+    ];
+    let policy = ImagePolicy::compile(both).unwrap();
+    assert_eq!(policy.rules().collect::<Vec<_>>(), ["a", "b"]);
+
+    // A name stands for one thing in all of them, and problems name their file.
+    let clash = [
+        PolicySource::new("one.yaml", &one),
+        PolicySource::new("two.yaml", &one),
+    ];
+    let errors = ImagePolicy::compile(clash).unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        r#"two.yaml:5:5: rules[0]: the name "a" is taken at one.yaml:5"#
+    );
+
+    // As do the documents of one file.
+    let stacked = format!("{one}---\n{two}");
+    let policy = ImagePolicy::compile([PolicySource::new("p.yaml", &stacked)]).unwrap();
+    assert_eq!(policy.rules().count(), 2);
+}
+
+#[test]
+fn the_identity_changes_with_the_text() {
+    let identity = |rules: &str| {
+        let text = with_rules(rules);
+        let policy = ImagePolicy::compile([PolicySource::new("p.yaml", &text)]).unwrap();
+        policy.identity().to_owned()
+    };
+    let one = identity("  - {name: a, maxImages: 1}");
+    assert!(one.starts_with("test@sha256:"), "{one}");
+    assert_eq!(one, identity("  - {name: a, maxImages: 1}"));
+    assert_ne!(one, identity("  - {name: a, maxImages: 2}"));
+}
+
+#[test]
+fn json_is_read_too() {
+    let text = r#"{"apiVersion": "imagereview/v1alpha1", "kind": "ImagePolicy", "metadata": {"name": "json"},
+        "rules": [{"name": "a", "tags": {"deny": ["latest"]}}]}"#;
+    assert!(ImagePolicy::compile([PolicySource::new("p.json", text)]).is_ok());
+}

@@ -1,0 +1,869 @@
+//! What each part of a policy document means, and the ways around it that do not work.
+
+use std::time::{Duration, SystemTime};
+
+use imagereview_core::{
+    Annotations, ContainerKind, Exempted, ImageExplanation, ImagePolicy, Language, Mode, Outcome,
+    Place, PolicySource, Review, decide, policy::UNREADABLE_REFERENCE,
+};
+use proptest::prelude::*;
+
+const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn document(rest: &str) -> ImagePolicy {
+    let text = format!(
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: test}}\n{rest}\n"
+    );
+    match ImagePolicy::compile([PolicySource::new("policy.yaml", &text)]) {
+        Ok(policy) => policy,
+        Err(errors) => panic!("{errors}\n{text}"),
+    }
+}
+
+/// A policy of one rule.
+fn rule(checks: &str) -> ImagePolicy {
+    document(&format!("rules: [{{name: rule, {checks}}}]"))
+}
+
+fn allows(policy: &ImagePolicy, image: &str) -> bool {
+    decide(policy, &[image].into_iter().collect()).is_allowed()
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "it is one table")]
+fn checks_allow_and_deny() {
+    let pinned = format!("nginx@{DIGEST}");
+    let pinned_latest = format!("nginx:latest@{DIGEST}");
+    let pinned_old = format!("nginx:1.19@{DIGEST}");
+    let sha512 = format!("nginx@sha512:{}", "0".repeat(128));
+    for (checks, allowed, denied) in [
+        (
+            "tags: {deny: [latest]}",
+            &["nginx:1.27", "nginx:latest-alpine", &pinned, &pinned_latest][..],
+            // A missing tag is `latest`, and a denial does not look at case.
+            &[
+                "nginx",
+                "nginx:latest",
+                "nginx:LATEST",
+                "registry.example.com:5000/x",
+            ][..],
+        ),
+        (
+            "tags: {missing: deny}",
+            &["nginx:latest", "nginx:1", &pinned],
+            &["nginx", "registry.example.com:5000/nginx"],
+        ),
+        (
+            "tags: {missing: allow, deny: [latest]}",
+            &["nginx", "nginx:1"],
+            &["nginx:latest"],
+        ),
+        (
+            "tags: {deny: [$mutable]}",
+            &["x:1.2", "x:mainline", "x:stable-slim"],
+            &["x", "x:main", "x:Master", "x:edge", "x:nightly", "x:stable"],
+        ),
+        (
+            "tags: {deny: ['*-SNAPSHOT', 'pr-*']}",
+            &["x:1.0", "snapshot/x:1", "a-SNAPSHOT.example.com/x:1"],
+            &["x:1.0-SNAPSHOT", "x:1.0-snapshot", "x:pr-12"],
+        ),
+        (
+            "tags: {allow: ['/v[0-9]+/']}",
+            &["x:v1", "x:v22"],
+            // The expression is of the whole tag, and an allowance looks at case.
+            &["x", "x:v1-rc", "x:xv1", "x:V1", "x:v"],
+        ),
+        (
+            "tags: {deny: ['/v0.*/']}",
+            &["x:v1", "x:av0"],
+            &["x:v0", "x:V0.1"],
+        ),
+        (
+            "tags: {allow: ['>=1.20, <2']}",
+            &["nginx:1.27.3-alpine", "nginx:v1.20"],
+            &[
+                "nginx",
+                "nginx:1.19",
+                "nginx:2",
+                "nginx:1.27-rc1",
+                "nginx:bookworm",
+            ],
+        ),
+        (
+            "tags: {deny: ['<1.20']}",
+            &["nginx:1.27", "nginx:bookworm", &pinned_old],
+            &["nginx:1.19", "nginx:1.19-alpine", "nginx:1"],
+        ),
+        (
+            "tags: {deny: ['<1.20'], pinned: check}",
+            &["nginx:1.27", &pinned],
+            &["nginx:1.19", &pinned_old],
+        ),
+        (
+            "tags: {allow: ['1.*'], pinned: check}",
+            &["nginx:1.27", &pinned_old],
+            &[&pinned, &pinned_latest],
+        ),
+        (
+            "tags: {allow: [latest, stable], deny: [stable]}",
+            &["x", "x:latest"],
+            &["x:stable", "x:other", "x:Latest"],
+        ),
+        (
+            "digest: {}",
+            &[&pinned, &pinned_latest, &sha512],
+            &["nginx", "nginx:1"],
+        ),
+        (
+            "digest: {algorithms: [sha512]}",
+            &[&sha512],
+            &["nginx:1", &pinned],
+        ),
+        (
+            "digest: {required: false, algorithms: [sha256]}",
+            &["nginx:1", &pinned],
+            &[&sha512],
+        ),
+        (
+            "registries: {allow: [docker.io]}",
+            &["nginx", "team/x", "docker.io/x", "index.docker.io/x"],
+            &[
+                "docker.io.evil.example/x",
+                "evil.example/docker.io/library/nginx",
+                "docker.io:5000/x",
+                "DOCKER.IO/x",
+                "registry-1.docker.io/library/x",
+                "localhost/nginx",
+                "user@docker.io/x",
+                "dоcker.io/x",
+            ],
+        ),
+        (
+            "registries: {deny: [docker.io]}",
+            &["quay.io/x", "docker.io.example.com/x", "localhost/x"],
+            &[
+                "nginx",
+                "team/x",
+                "docker.io/x",
+                "DOCKER.IO/library/x",
+                "index.docker.io/x",
+                "Index.Docker.io/library/x",
+                "docker.io:443/library/x",
+                "registry-1.docker.io/library/x",
+                "registry.hub.docker.com/library/x",
+            ],
+        ),
+        (
+            "registries: {allow: ['*.example.com', 'registry.example.org:5000']}",
+            &[
+                "a.example.com/x",
+                "a.b.example.com/x",
+                "registry.example.org:5000/x",
+            ],
+            &[
+                "example.com/x",
+                "evilexample.com/x",
+                "a.example.com:5000/x",
+                "a.example.com.evil.example/x",
+                "registry.example.org/x",
+                "registry.example.org:5001/x",
+            ],
+        ),
+        (
+            "registries: {deny: ['*.example.com', 'example.org:5000']}",
+            &["example.com/x", "example.org/x", "evilexample.com/x"],
+            &[
+                "a.example.com/x",
+                "A.Example.COM:5000/x",
+                "example.org:5000/x",
+            ],
+        ),
+        (
+            "registries: {allow: ['example.com:*', '[2001:db8::1]:5000', 'localhost']}",
+            &[
+                "example.com/x",
+                "example.com:5000/x",
+                "[2001:db8::1]:5000/x",
+                "localhost/x",
+            ],
+            &[
+                "[2001:db8::2]:5000/x",
+                "[2001:db8::1]/x",
+                "localhost:5000/x",
+            ],
+        ),
+        (
+            "registries: {allow: ['*']}",
+            &["nginx", "a.example.com:1/x"],
+            &["Foo/x"],
+        ),
+        (
+            "repositories: {allow: [nginx]}",
+            &[
+                "nginx",
+                "nginx:1",
+                "docker.io/nginx",
+                "library/nginx",
+                &pinned,
+            ],
+            &[
+                "team/nginx",
+                "nginx2",
+                "quay.io/nginx",
+                "quay.io/library/nginx",
+            ],
+        ),
+        (
+            "repositories: {allow: ['bitnami/*', 'docker.io/*']}",
+            &["bitnami/redis", "nginx", "docker.io/library/redis"],
+            &["bitnami/a/b", "team/nginx", "quay.io/bitnami/x"],
+        ),
+        (
+            "repositories: {allow: ['example.com/team/**']}",
+            &["example.com/team/a", "example.com/team/a/b:1"],
+            &[
+                "example.com/team",
+                "example.com/team-evil/a",
+                "example.com/x/team/a",
+                "team/a",
+            ],
+        ),
+        (
+            "repositories: {allow: ['example.com/**/app', 'example.org/a-*/x']}",
+            &[
+                "example.com/app",
+                "example.com/a/b/app",
+                "example.org/a-1/x",
+            ],
+            &[
+                "example.com/a/app2",
+                "example.org/a-1/b/x",
+                "example.org/b-1/x",
+            ],
+        ),
+        (
+            "repositories: {deny: ['**/redis']}",
+            &["nginx", "redis/nginx", "redis2"],
+            &["redis", "team/redis", "example.com:5000/a/b/redis:7"],
+        ),
+        (
+            "repositories: {deny: ['docker.io/**']}",
+            &["quay.io/x"],
+            &["nginx", "team/x/y", "DOCKER.io/a/b"],
+        ),
+        (
+            "repositories: {allow: ['**']}",
+            &["nginx", "example.com/x"],
+            &["LOCALHOST/x"],
+        ),
+        ("maxImages: 0", &[], &["nginx"]),
+        ("maxImages: 1", &["nginx"], &[]),
+        // A rule with several checks asks for all of them.
+        (
+            "tags: {deny: [latest]}, registries: {allow: [example.com]}",
+            &["example.com/x:1"],
+            &["example.com/x", "nginx:1"],
+        ),
+    ] {
+        let policy = rule(checks);
+        for image in allowed {
+            assert!(allows(&policy, image), "{checks} should allow {image}");
+        }
+        for image in denied {
+            assert!(!allows(&policy, image), "{checks} should deny {image}");
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "cel")]
+fn expressions_allow_and_deny() {
+    for (expression, allowed, denied) in [
+        (
+            "image.registry == 'docker.io'",
+            &["nginx"][..],
+            &["quay.io/x"][..],
+        ),
+        (
+            "image.repository.startsWith('library/')",
+            &["nginx"],
+            &["team/x", "quay.io/x"],
+        ),
+        (
+            "image.tag.matches('^[0-9]+[.][0-9]+$')",
+            &["x:1.2"],
+            &["x", "x:1.2.3"],
+        ),
+        (
+            "image.digest != '' || image.tag != 'latest'",
+            &["x:1"],
+            &["x"],
+        ),
+        (
+            "review.images.all(i, i.registry == image.registry)",
+            &["x"],
+            &[],
+        ),
+        ("review.namespace == ''", &["x"], &[]),
+        ("!('a' in review.annotations)", &["x"], &[]),
+        // What cannot be decided is denied.
+        ("image.nosuchfield == 'x'", &[], &["x"]),
+        ("image.tag", &[], &["x"]),
+        ("1 / 0 == 1", &[], &["x"]),
+    ] {
+        let policy = document(&format!(
+            "rules:\n  - name: rule\n    expression: >-\n      {expression}"
+        ));
+        for image in allowed {
+            assert!(allows(&policy, image), "{expression} should allow {image}");
+        }
+        for image in denied {
+            assert!(!allows(&policy, image), "{expression} should deny {image}");
+        }
+    }
+}
+
+#[test]
+fn scopes_leave_out_only_what_is_known() {
+    let in_namespace = |policy: &ImagePolicy, namespace: Option<&str>| {
+        let mut review: Review<'_> = ["nginx"].into_iter().collect();
+        if let Some(namespace) = namespace {
+            review = review.with_namespace(namespace);
+        }
+        decide(policy, &review).is_allowed()
+    };
+    for (scope, namespace, applies) in [
+        (
+            "namespaces: {include: ['prod-*', shop]}",
+            Some("prod-eu"),
+            true,
+        ),
+        (
+            "namespaces: {include: ['prod-*', shop]}",
+            Some("shop"),
+            true,
+        ),
+        (
+            "namespaces: {include: ['prod-*', shop]}",
+            Some("dev"),
+            false,
+        ),
+        (
+            "namespaces: {include: ['prod-*', shop]}",
+            Some("shop2"),
+            false,
+        ),
+        ("namespaces: {include: ['prod-*']}", None, true),
+        ("namespaces: {exclude: [dev]}", Some("dev"), false),
+        ("namespaces: {exclude: [dev]}", Some("prod"), true),
+        ("namespaces: {exclude: [dev]}", None, true),
+        (
+            "namespaces: {include: ['*'], exclude: ['kube-*']}",
+            Some("kube-system"),
+            false,
+        ),
+        ("systemNamespaces: exclude", Some("kube-system"), false),
+        ("systemNamespaces: exclude", Some("kube-public"), false),
+        ("systemNamespaces: exclude", Some("kube-node-lease"), false),
+        ("systemNamespaces: exclude", Some("kube-other"), true),
+        ("systemNamespaces: include", Some("kube-system"), true),
+        ("images: {include: [nginx]}", None, true),
+        ("images: {include: [redis]}", None, false),
+        ("images: {exclude: [nginx]}", None, false),
+        ("images: {exclude: ['quay.io/**']}", None, true),
+        ("containers: [init]", None, true),
+        ("annotations: {a.image-policy.k8s.io/b: '*'}", None, false),
+    ] {
+        let checks = "tags: {deny: [latest]}";
+        let by_rule = rule(&format!("{checks}, scope: {{{scope}}}"));
+        let by_document = document(&format!(
+            "scope: {{{scope}}}\nrules: [{{name: rule, {checks}}}]"
+        ));
+        for policy in [by_rule, by_document] {
+            assert_eq!(
+                in_namespace(&policy, namespace),
+                !applies,
+                "{scope} in {namespace:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn scopes_know_container_kinds_and_annotations() {
+    let policy = rule("tags: {deny: [latest]}, scope: {containers: [init, volume]}");
+    for (kind, applies) in [
+        (ContainerKind::Init, true),
+        (ContainerKind::Volume, true),
+        (ContainerKind::Regular, false),
+        (ContainerKind::Ephemeral, false),
+        (ContainerKind::Unknown, true),
+    ] {
+        let place = Place::new("spec.x", 0, "image").with_kind(kind);
+        let verdict = decide(&policy, &Review::new().with_image("nginx", place));
+        assert_eq!(verdict.is_allowed(), !applies, "{kind:?}");
+    }
+
+    let policy =
+        rule("tags: {deny: [latest]}, scope: {annotations: {a.image-policy.k8s.io/tier: 'gold*'}}");
+    for (value, applies) in [
+        (Some("gold"), true),
+        (Some("golden"), true),
+        (Some("tin"), false),
+        (None, false),
+    ] {
+        let annotations: Annotations<'_> = value
+            .map(|value| ("a.image-policy.k8s.io/tier", value))
+            .into_iter()
+            .collect();
+        let review: Review<'_> = ["nginx"].into_iter().collect();
+        let verdict = decide(&policy, &review.with_annotations(&annotations));
+        assert_eq!(verdict.is_allowed(), !applies, "{value:?}");
+    }
+}
+
+#[test]
+fn a_rule_counts_for_no_more_than_its_document() {
+    for (document_mode, rule_mode, expected) in [
+        ("enforce", "enforce", Mode::Enforce),
+        ("enforce", "warn", Mode::Warn),
+        ("enforce", "audit", Mode::Audit),
+        ("warn", "enforce", Mode::Warn),
+        ("audit", "warn", Mode::Audit),
+    ] {
+        let policy = document(&format!(
+            "mode: {document_mode}\nrules: [{{name: rule, mode: {rule_mode}, tags: {{deny: [latest]}}}}]"
+        ));
+        let verdict = decide(&policy, &["nginx"].into_iter().collect());
+        assert_eq!(verdict.violations()[0].mode(), expected);
+        assert_eq!(verdict.is_allowed(), expected != Mode::Enforce);
+        let key = match expected {
+            Mode::Enforce => "denied-by",
+            Mode::Warn => "warned-by",
+            _ => "audited-by",
+        };
+        assert_eq!(verdict.audit_annotations().get(key), Some("rule"));
+        assert_eq!(
+            verdict.audit_annotations().get("policy"),
+            Some(policy.identity())
+        );
+    }
+}
+
+#[test]
+fn unreadable_references_follow_the_mode_and_scope_of_the_document() {
+    let rules = "rules: [{name: rule, maxImages: 9}]";
+    for (head, namespace, mode) in [
+        ("", "a", Mode::Enforce),
+        ("mode: warn", "a", Mode::Warn),
+        ("mode: warn\nunreadableReferences: enforce", "a", Mode::Warn),
+        ("unreadableReferences: audit", "a", Mode::Audit),
+        ("scope: {namespaces: {exclude: [a]}}", "a", Mode::Audit),
+        ("scope: {namespaces: {exclude: [a]}}", "b", Mode::Enforce),
+    ] {
+        let review: Review<'_> = ["Foo/x"].into_iter().collect();
+        let verdict = decide(
+            &document(&format!("{head}\n{rules}")),
+            &review.with_namespace(namespace),
+        );
+        let violation = &verdict.violations()[0];
+        assert_eq!(
+            (violation.rule(), violation.mode()),
+            (UNREADABLE_REFERENCE, mode),
+            "{head}"
+        );
+    }
+}
+
+fn now(date: &str) -> SystemTime {
+    let instant: jiff::Timestamp = date.parse().unwrap();
+    instant.try_into().unwrap()
+}
+
+#[test]
+fn exemptions_need_all_that_they_name_and_are_recorded() {
+    let rules = "rules: [{name: no-latest, tags: {deny: [latest]}}, {name: hub, registries: {allow: [docker.io]}}]";
+    let key = "team.image-policy.k8s.io/break-glass";
+    for (exemption, image, namespace, annotation, time, allowed) in [
+        ("images: [nginx]", "nginx", None, None, None, true),
+        ("images: [nginx]", "redis", None, None, None, false),
+        // An exemption is exact: no other spelling of a host gets one.
+        (
+            "images: ['docker.io/**']",
+            "DOCKER.IO/library/nginx",
+            None,
+            None,
+            None,
+            false,
+        ),
+        (
+            "images: [nginx], rules: [no-latest]",
+            "nginx",
+            None,
+            None,
+            None,
+            true,
+        ),
+        (
+            "images: [nginx], rules: [hub]",
+            "nginx",
+            None,
+            None,
+            None,
+            false,
+        ),
+        (
+            "namespaces: ['dev-*']",
+            "nginx",
+            Some("dev-a"),
+            None,
+            None,
+            true,
+        ),
+        (
+            "namespaces: ['dev-*']",
+            "nginx",
+            Some("prod"),
+            None,
+            None,
+            false,
+        ),
+        // What the review does not tell is no match.
+        ("namespaces: ['*']", "nginx", None, None, None, false),
+        (
+            "images: [nginx], namespaces: [dev]",
+            "redis",
+            Some("dev"),
+            None,
+            None,
+            false,
+        ),
+        (
+            "namespaces: [a], annotation: {key: KEY}",
+            "nginx",
+            Some("a"),
+            Some("INC-1"),
+            None,
+            true,
+        ),
+        (
+            "namespaces: [a], annotation: {key: KEY}",
+            "nginx",
+            Some("a"),
+            None,
+            None,
+            false,
+        ),
+        (
+            "namespaces: [a], annotation: {key: KEY}",
+            "nginx",
+            Some("b"),
+            Some("INC-1"),
+            None,
+            false,
+        ),
+        (
+            "namespaces: [a], annotation: {key: KEY, value: 'INC-*'}",
+            "nginx",
+            Some("a"),
+            Some("INC-1"),
+            None,
+            true,
+        ),
+        (
+            "namespaces: [a], annotation: {key: KEY, value: 'INC-*'}",
+            "nginx",
+            Some("a"),
+            Some("yes"),
+            None,
+            false,
+        ),
+        (
+            "images: [nginx], expires: 2027-01-31",
+            "nginx",
+            None,
+            None,
+            Some("2027-01-31T23:59:59Z"),
+            true,
+        ),
+        (
+            "images: [nginx], expires: 2027-01-31",
+            "nginx",
+            None,
+            None,
+            Some("2027-02-01T00:00:00Z"),
+            false,
+        ),
+        (
+            "images: [nginx], expires: '2027-01-31T12:00:00Z'",
+            "nginx",
+            None,
+            None,
+            Some("2027-01-31T12:00:00Z"),
+            false,
+        ),
+        (
+            "images: [nginx], expires: '2027-01-31T12:00:00+08:00'",
+            "nginx",
+            None,
+            None,
+            Some("2027-01-31T03:59:59Z"),
+            true,
+        ),
+        // Without a clock nobody can say that it has not ended.
+        (
+            "images: [nginx], expires: 2027-01-31",
+            "nginx",
+            None,
+            None,
+            None,
+            false,
+        ),
+    ] {
+        let exemption = exemption.replace("KEY", key);
+        let policy = document(&format!(
+            "{rules}\nexemptions: [{{name: way-out, reason: agreed, {exemption}}}]"
+        ));
+        let annotations: Annotations<'_> =
+            annotation.map(|value| (key, value)).into_iter().collect();
+        let mut review: Review<'_> = [image].into_iter().collect();
+        review = review.with_annotations(&annotations);
+        if let Some(namespace) = namespace {
+            review = review.with_namespace(namespace);
+        }
+        if let Some(time) = time {
+            review = review.with_time(now(time));
+        }
+        let verdict = decide(&policy, &review);
+        let row = format!("{exemption} {image} {namespace:?} {annotation:?} {time:?}");
+        assert_eq!(verdict.is_allowed(), allowed, "{row}");
+        let used: Vec<_> = verdict.exempted().iter().map(Exempted::exemption).collect();
+        assert_eq!(
+            used,
+            if allowed { vec!["way-out"] } else { vec![] },
+            "{row}"
+        );
+        let recorded = verdict
+            .audit_annotations()
+            .get("exempted-by")
+            .map(str::to_owned);
+        assert_eq!(
+            recorded.as_deref(),
+            allowed.then_some("way-out (no-latest): agreed"),
+            "{row}"
+        );
+    }
+}
+
+#[test]
+fn messages_are_filled_in_and_translated() {
+    let policy = document(
+        "rules:
+  - name: pinned
+    message:
+      en: '{image} ({registry} {repository} {tag} {digest} {namespace} {container} {place}) {{braces}} {rule}'
+      zh: '镜像{repository}没有摘要'
+    remedy: ask the platform team
+    digest: {}",
+    );
+    let place = Place::new("spec.containers", 0, "image").with_container("web");
+    let review = Review::new()
+        .with_image("nginx:1", place)
+        .with_namespace("shop");
+    let verdict = decide(&policy, &review);
+    assert_eq!(
+        verdict.reason(Language::English),
+        "image check failed: image \"nginx:1\" (container \"web\", spec.containers[0].image) breaks rule \
+         \"pinned\": nginx:1 (docker.io library/nginx 1 - shop web spec.containers[0].image) {braces} \
+         pinned; ask the platform team"
+    );
+    assert_eq!(
+        verdict.reason(Language::Chinese),
+        "检查镜像失败!镜像\"nginx:1\"(container \"web\", spec.containers[0].image)违反规则\"pinned\":镜像library/nginx\
+         没有摘要; ask the platform team"
+    );
+    assert_eq!(
+        verdict.violations()[0].rule_declared_at(),
+        Some("policy.yaml:5")
+    );
+}
+
+#[test]
+fn the_violations_of_one_image_stand_together() {
+    let policy = document(
+        "rules: [{name: a, tags: {deny: [latest]}}, {name: b, registries: {allow: [example.com]}}]",
+    );
+    let verdict = decide(&policy, &["nginx", "redis:7"].into_iter().collect());
+    assert_eq!(
+        verdict.reason(Language::English),
+        "image check failed: image \"nginx\" (IMAGE[0]) breaks rule \"a\": it has no tag, which means \
+         \"latest\", and that is denied by \"latest\"; write a fixed tag or a digest; rule \"b\": its registry \
+         docker.io is none of those allowed; use an image from a registry that the rule allows; image \
+         \"redis:7\" (IMAGE[1]) breaks rule \"b\": its registry docker.io is none of those allowed; use an \
+         image from a registry that the rule allows"
+    );
+}
+
+#[test]
+fn an_explanation_tells_each_rule_in_order() {
+    let policy = document(
+        "rules:
+  - {name: no-latest, tags: {deny: [latest]}}
+  - {name: own, registries: {allow: [example.com]}}
+  - {name: elsewhere, scope: {namespaces: {include: [other]}}, maxImages: 0}
+  - {name: pinned, mode: warn, digest: {}}
+exemptions:
+  - {name: hub, reason: mirrored soon, rules: [own], images: ['docker.io/**']}",
+    );
+    let review: Review<'_> = ["nginx:1"].into_iter().collect();
+    let explanation = policy.explain(&review.with_namespace("shop"));
+    let image = &explanation.images()[0];
+    assert_eq!(image.full_name(), "docker.io/library/nginx:1");
+    let steps: Vec<_> = image
+        .steps()
+        .iter()
+        .map(|step| {
+            (
+                step.rule(),
+                step.outcome(),
+                step.mode(),
+                step.why().text(Language::English),
+            )
+        })
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            (
+                "no-latest",
+                Outcome::Passed,
+                Mode::Enforce,
+                "its tag \"1\" is not denied"
+            ),
+            (
+                "own",
+                Outcome::Exempted,
+                Mode::Enforce,
+                "exemption \"hub\": mirrored soon"
+            ),
+            (
+                "elsewhere",
+                Outcome::OutOfScope,
+                Mode::Enforce,
+                "not about this namespace"
+            ),
+            ("pinned", Outcome::Violated, Mode::Warn, "it has no digest"),
+        ]
+    );
+    assert!(explanation.verdict().is_allowed());
+}
+
+/// References of all kinds, good and bad.
+fn image() -> impl Strategy<Value = String> {
+    let host = prop::sample::select(vec![
+        "",
+        "docker.io/",
+        "DOCKER.IO/",
+        "example.com/",
+        "a.example.com:5000/",
+        "Foo/",
+        "localhost/",
+    ]);
+    let path = prop::sample::select(vec!["nginx", "team/app", "library/nginx", "a/b/c", "A"]);
+    let tag = prop::sample::select(vec!["", ":1.2", ":latest", ":LATEST", ":1.0-rc1", ":é"]);
+    let digest = prop::sample::select(vec![String::new(), format!("@{DIGEST}")]);
+    (host, path, tag, digest)
+        .prop_map(|(host, path, tag, digest)| format!("{host}{path}{tag}{digest}"))
+}
+
+fn checks() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "tags: {deny: [latest]}",
+        "tags: {allow: ['1.*']}",
+        "tags: {deny: [$mutable, '<1'], missing: deny}",
+        "digest: {}",
+        "registries: {allow: [docker.io, '*.example.com']}",
+        "registries: {deny: [docker.io]}",
+        "repositories: {allow: ['team/**', nginx]}",
+        "repositories: {deny: ['**/app']}",
+        "maxImages: 2",
+    ])
+}
+
+const EXEMPTION: &str = "exemptions: [{name: e, reason: r, images: ['docker.io/**']}]";
+
+proptest! {
+    #[test]
+    fn another_rule_never_allows_more_and_an_exemption_never_denies_more(
+        images in prop::collection::vec(image(), 0..4),
+        one in checks(),
+        two in checks(),
+    ) {
+        let review: Review<'_> = images.iter().map(String::as_str).collect();
+        let allowed = |text: &str| decide(&document(text), &review).is_allowed();
+        let alone = format!("rules: [{{name: one, {one}}}]");
+        let both = format!("rules: [{{name: one, {one}}}, {{name: two, {two}}}]");
+        let swapped = format!("rules: [{{name: two, {two}}}, {{name: one, {one}}}]");
+        prop_assert!(allowed(&alone) || !allowed(&both));
+        prop_assert_eq!(allowed(&both), allowed(&swapped), "the order of rules does not matter");
+        let exempted = format!("{both}\n{EXEMPTION}");
+        prop_assert!(!allowed(&both) || allowed(&exempted));
+    }
+
+    #[test]
+    fn the_order_of_containers_does_not_matter(
+        images in prop::collection::vec(image(), 0..4),
+        checks in checks(),
+    ) {
+        let policy = rule(checks);
+        let forward: Review<'_> = images.iter().map(String::as_str).collect();
+        let backward: Review<'_> = images.iter().rev().map(String::as_str).collect();
+        prop_assert_eq!(decide(&policy, &forward).is_allowed(), decide(&policy, &backward).is_allowed());
+    }
+
+    #[test]
+    fn an_explanation_comes_to_the_verdict(
+        images in prop::collection::vec(image(), 0..4),
+        one in checks(),
+        two in checks(),
+    ) {
+        let policy = document(&format!(
+            "rules: [{{name: one, {one}}}, {{name: two, {two}}}]\n{EXEMPTION}"
+        ));
+        let review: Review<'_> = images.iter().map(String::as_str).collect();
+        let explanation = policy.explain(&review);
+        let violated = explanation
+            .images()
+            .iter()
+            .flat_map(ImageExplanation::steps)
+            .filter(|step| step.outcome() == Outcome::Violated)
+            .count();
+        let verdict = decide(&policy, &review);
+        prop_assert_eq!(violated + review.unreadable_images().len(), verdict.violations().len());
+        prop_assert_eq!(explanation.verdict(), &verdict);
+    }
+
+    /// A host in other letters is never allowed where it was not, and never slips a denial.
+    #[test]
+    fn the_case_of_a_host_never_widens_a_policy(image in image(), checks in checks()) {
+        let policy = rule(checks);
+        let Some((host, rest)) = image.split_once('/') else { return Ok(()) };
+        let other = format!("{}/{rest}", host.to_ascii_uppercase());
+        prop_assert!(!allows(&policy, &other) || allows(&policy, &image));
+    }
+
+    #[test]
+    fn any_text_is_compiled_or_refused(text in any::<String>()) {
+        let _ = ImagePolicy::compile([PolicySource::new("p", &text)]);
+    }
+
+    #[test]
+    fn any_time_is_judged(seconds in any::<u32>()) {
+        let policy = document(&format!("rules: [{{name: r, maxImages: 0}}]\n{}", EXEMPTION.replace("images", "expires: 2030-01-01, images")));
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into());
+        let review: Review<'_> = ["nginx"].into_iter().collect();
+        let allowed = decide(&policy, &review.with_time(time)).is_allowed();
+        prop_assert_eq!(allowed, time < now("2030-01-02T00:00:00Z"));
+    }
+}
