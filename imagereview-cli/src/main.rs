@@ -1,17 +1,27 @@
 //! The command line.
 #![forbid(unsafe_code)]
 
+mod check;
 mod init;
+mod input;
+mod language;
+mod outcome;
+mod output;
+mod review;
 
-use std::io;
-use std::process::ExitCode;
-use std::time::SystemTime;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::SystemTime,
+};
 
 use clap::{Parser, Subcommand};
 
+use crate::outcome::Outcome;
+
 /// Decides whether container images may run in Kubernetes.
 #[derive(Debug, Parser)]
-#[command(name = "imagereview", version)]
+#[command(name = "imagereview", version, after_help = Outcome::HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -19,21 +29,30 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Init(init::InitArgs),
+    Check(check::CheckArgs),
+    Review(review::ReviewArgs),
+    Init(Box<init::InitArgs>),
 }
 
-/// The exit code of a usage or input error, the one that clap ends with too.
-const USAGE: u8 = 2;
-
 fn main() -> ExitCode {
+    let mut out = output::stdout();
     let result = match Cli::parse().command {
-        Command::Init(args) => init::run(&args, SystemTime::now(), &mut io::stdout().lock()),
+        Command::Check(args) => check::run(&args, &mut out),
+        Command::Review(args) => review::run(&args, &mut out),
+        Command::Init(args) => init::run(&args, SystemTime::now(), &mut out)
+            .map(|()| Outcome::default())
+            .or_else(|error| {
+                output::report(error);
+                Ok(Outcome::Error)
+            }),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    let outcome = match result.and_then(|outcome| out.flush().map(|()| outcome)) {
+        Ok(outcome) => outcome,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::OutputClosed,
         Err(error) => {
-            eprintln!("imagereview: {error}");
-            ExitCode::from(USAGE)
+            output::report(format_args!("can't write to standard output: {error}"));
+            Outcome::Error
         }
-    }
+    };
+    outcome.into()
 }

@@ -1,0 +1,108 @@
+//! `imagereview check`: decides image references.
+
+use std::io::{self, Write};
+
+use imagereview_core::{Language, Message, NoLatestTag, Review, Verdict, Violation, decide};
+use serde::Serialize;
+
+use crate::{language::LanguageArgs, outcome::Outcome};
+
+/// Decide whether images may run
+///
+/// Prints one line for each image, in their order: whether it may run, the image, and each rule
+/// that it breaks.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = Outcome::HELP)]
+pub(crate) struct CheckArgs {
+    /// An image reference, as it would stand in a manifest
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<String>,
+
+    /// Print a JSON object for each image, one a line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    language: LanguageArgs,
+}
+
+/// Decides each image by itself; an error is one of writing.
+pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> io::Result<Outcome> {
+    let language = args.language.language;
+    let mut outcome = Outcome::default();
+    for image in &args.images {
+        let review: Review<'_> = [image.as_str()].into_iter().collect();
+        let verdict = decide(&NoLatestTag, &review);
+        if !verdict.is_allowed() {
+            outcome = Outcome::Denied;
+        }
+        if args.json {
+            serde_json::to_writer(&mut *out, &Checked::new(image, &verdict, language))?;
+            out.write_all(b"\n")?;
+        } else {
+            write_line(image, &verdict, language, out)?;
+        }
+    }
+    Ok(outcome)
+}
+
+fn write_line(
+    image: &str,
+    verdict: &Verdict,
+    language: Language,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    const ALLOWED: Message = Message::new("allowed", "允许");
+    const DENIED: Message = Message::new("denied ", "拒绝");
+
+    let word = if verdict.is_allowed() {
+        ALLOWED
+    } else {
+        DENIED
+    };
+    // What could forge a line or turn the direction of writing is shown escaped.
+    write!(out, "{}  {}", word.text(language), image.escape_debug())?;
+    for (index, violation) in verdict.violations().iter().enumerate() {
+        let separator = if index == 0 { "  " } else { "; " };
+        let (rule, reason) = (violation.rule(), violation.reason().text(language));
+        write!(out, "{separator}{rule}: {reason}")?;
+        if let Some(remedy) = violation.remedy() {
+            write!(out, "; {}", remedy.text(language))?;
+        }
+    }
+    writeln!(out)
+}
+
+/// The verdict on one image, as JSON.
+#[derive(Serialize)]
+struct Checked<'a> {
+    image: &'a str,
+    allowed: bool,
+    violations: Vec<Broken<'a>>,
+}
+
+/// One rule that the image breaks.
+#[derive(Serialize)]
+struct Broken<'a> {
+    rule: &'a str,
+    mode: String,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'a str>,
+}
+
+impl<'a> Checked<'a> {
+    fn new(image: &'a str, verdict: &'a Verdict, language: Language) -> Self {
+        let broken = |violation: &'a Violation| Broken {
+            rule: violation.rule(),
+            mode: violation.mode().to_string(),
+            reason: violation.reason().text(language),
+            remedy: violation.remedy().map(|remedy| remedy.text(language)),
+        };
+        Self {
+            image,
+            allowed: verdict.is_allowed(),
+            violations: verdict.violations().iter().map(broken).collect(),
+        }
+    }
+}

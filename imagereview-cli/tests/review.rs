@@ -1,0 +1,208 @@
+//! `imagereview review` and `imagereview check` as a program runs them.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+    thread,
+};
+
+use assert_cmd::cargo::cargo_bin;
+use serde_json::{Value, json};
+
+const SHA256: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn imagereview(arguments: &[&str]) -> Command {
+    let mut command = Command::new(cargo_bin!("imagereview"));
+    command.args(arguments).env_remove("IMAGEREVIEW_LANGUAGE");
+    command
+}
+
+fn question(image: &str) -> String {
+    json!({
+        "apiVersion": "imagepolicy.k8s.io/v1alpha1",
+        "kind": "ImageReview",
+        "spec": {"containers": [{"image": image}]},
+    })
+    .to_string()
+}
+
+fn run_with_stdin(arguments: &[&str], stdin: &str) -> (Option<i32>, String, String) {
+    let assert = assert_cmd::Command::from_std(imagereview(arguments))
+        .write_stdin(stdin)
+        .assert();
+    let output = assert.get_output();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+/// Where the script that this program replaces was wrong, and where readers of references differ.
+#[test]
+fn each_image_gets_the_verdict_that_the_webhook_gives() {
+    let pinned = format!("nginx@{SHA256}");
+    let pinned_latest = format!("nginx:latest@{SHA256}");
+    let upper_digest = pinned.replace("abcdef", "ABCDEF");
+    let bare = "f".repeat(64);
+    for (image, denied_by) in [
+        ("nginx", Some("no-latest-tag")),
+        ("nginx:latest", Some("no-latest-tag")),
+        ("nginx:1.17.1", None),
+        ("registry:5000/nginx", Some("no-latest-tag")),
+        ("registry.example.com:5000/team/app:1.2", None),
+        ("nginx:latest-alpine", None),
+        (&pinned, None),
+        (&pinned_latest, None),
+        ("nginx:LATEST", Some("no-latest-tag")),
+        ("[2001:db8::1]:5000/x:1", None),
+        ("", Some("unreadable-reference")),
+        ("nginx:", Some("unreadable-reference")),
+        ("ng inx:1", Some("unreadable-reference")),
+        ("Foo/x:1", Some("unreadable-reference")),
+        ("LOCALHOST/x:1", Some("unreadable-reference")),
+        ("nginx:é", Some("unreadable-reference")),
+        ("nginx:１.２", Some("unreadable-reference")),
+        ("a_b.c/d:1", Some("unreadable-reference")),
+        (&upper_digest, Some("unreadable-reference")),
+        (&bare, Some("unreadable-reference")),
+    ] {
+        let code = Some(i32::from(denied_by.is_some()));
+
+        let (status, stdout, stderr) = run_with_stdin(&["review"], &question(image));
+        assert_eq!((status, &*stderr), (code, ""), "{image:?}");
+        let answer: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(
+            answer["status"]["allowed"],
+            denied_by.is_none(),
+            "{image:?}"
+        );
+        let broken = &answer["status"]["auditAnnotations"]["denied-by"];
+        assert_eq!(broken.as_str(), denied_by, "{image:?}");
+
+        let (status, stdout, stderr) = run_with_stdin(&["check", "--json", "--", image], "");
+        assert_eq!((status, &*stderr), (code, ""), "{image:?}");
+        let checked: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(checked["image"], image);
+        assert_eq!(
+            checked["violations"][0]["rule"].as_str(),
+            denied_by,
+            "{image:?}"
+        );
+    }
+}
+
+#[test]
+fn an_image_cannot_forge_a_line() {
+    let (status, stdout, _) = run_with_stdin(&["check", "nginx:1\nallowed  nginx\u{202e}"], "");
+    assert_eq!(status, Some(1));
+    assert!(
+        stdout.starts_with(r"denied   nginx:1\nallowed  nginx\u{202e}  "),
+        "{stdout}"
+    );
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+}
+
+#[test]
+fn the_language_comes_from_the_environment_and_the_flag_goes_first() {
+    let reason = |language: &str, arguments: &[&str]| {
+        let mut command = imagereview(arguments);
+        command.env("IMAGEREVIEW_LANGUAGE", language);
+        let assert = assert_cmd::Command::from_std(command)
+            .write_stdin(question("nginx"))
+            .assert()
+            .code(1);
+        let answer: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+        answer["status"]["reason"].as_str().unwrap().to_owned()
+    };
+    assert!(reason("zh", &["review"]).starts_with("检查镜像失败!镜像标签不允许使用latest!"));
+    assert!(reason("zh", &["review", "--language=en"]).starts_with("image check failed: "));
+}
+
+#[test]
+fn standard_input_without_a_review_is_an_error() {
+    for stdin in ["", " \n\n"] {
+        let (status, stdout, stderr) = run_with_stdin(&["review", "-"], stdin);
+        assert_eq!((status, &*stdout), (Some(2), ""), "{stdin:?}");
+        assert!(
+            stderr.contains("<stdin>: it is empty"),
+            "{stdin:?}: {stderr}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_comes_before_the_next_review_is_written() {
+    let mut child = imagereview(&["review"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    for (image, allowed) in [("nginx", false), ("nginx:1.27", true)] {
+        stdin.write_all(question(image).as_bytes()).unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let answer: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(answer["status"]["allowed"], allowed, "{image}");
+    }
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_review_quietly() {
+    let mut child = imagereview(&["review"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    // It goes away before all of this is written, so writing may fail too.
+    let _ = stdin.write_all(question("nginx").repeat(10_000).as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+/// The most memory that a process has had resident, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_stream_is_reviewed_in_flat_memory() {
+    const BLOCKS: usize = 60;
+    const REVIEWS_PER_BLOCK: usize = 5_000;
+
+    let mut child = imagereview(&["review"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let answers = thread::spawn(move || stdout.split(b'\n').count());
+    let block = question("registry.example.com/team/app:1.2").repeat(REVIEWS_PER_BLOCK);
+    let mut peaks = Vec::new();
+    for _ in 0..BLOCKS {
+        stdin.write_all(block.as_bytes()).unwrap();
+        peaks.push(peak_memory(child.id()));
+    }
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(answers.join().unwrap(), BLOCKS * REVIEWS_PER_BLOCK);
+    // From the second block to the last it grows by less than half a block.
+    let (early, late) = (peaks[1], peaks[BLOCKS - 1]);
+    let half_block = ((block.len() / 2) >> 10) as u64;
+    assert!(late < early + half_block, "{early} KiB, later {late} KiB");
+}
