@@ -30,8 +30,8 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::{config::Timeouts, routes, state::State, status::Refusal, tls};
 
-/// How long bytes that a client still sends are read and thrown away after the last answer on
-/// HTTP/1.1. Closing at once would make the kernel send a reset, which can take that answer away
+/// How long bytes that a client still sends are read and thrown away before its connection is
+/// closed. Closing at once would make the kernel send a reset, which can take the last answer away
 /// from the client (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -82,14 +82,18 @@ impl Protocols {
         // An answer is one small write that should leave at once; failing to say so only costs
         // time.
         let _ = stream.set_nodelay(true);
-        let stream = match timeout(self.timeouts.handshake, self.acceptor.accept(stream)).await {
+        let handshake = self.acceptor.accept(stream).into_fallible();
+        let stream = match timeout(self.timeouts.handshake, handshake).await {
             Ok(Ok(stream)) => stream,
             // A connection that is opened and closed again is a probe of the port, and too common
             // to be news.
-            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Ok(Err((error, _))) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 return tracing::debug!(%peer, "TLS handshake was broken off");
             }
-            Ok(Err(error)) => return tracing::warn!(%peer, "TLS handshake failed: {error}"),
+            Ok(Err((error, stream))) => {
+                tracing::warn!(%peer, "TLS handshake failed: {error}");
+                return linger(stream).await;
+            }
             Err(_elapsed) => {
                 let limit = self.timeouts.handshake;
                 return tracing::warn!(%peer, "TLS handshake was not finished within {limit:?}");
@@ -133,6 +137,7 @@ impl Protocols {
         let timed_out = outcome.as_ref().is_err_and(hyper::Error::is_timeout);
         // An idle connection that has been answered before is just closed.
         let unanswered = timed_out && (!session.has_asked() || !rest.read_buf.is_empty());
+        // What can't be written any more is nothing that the client would read.
         let _ = timeout(LINGER, async {
             if unanswered {
                 let refusal = Refusal::SlowHeader {
@@ -140,11 +145,10 @@ impl Protocols {
                 };
                 stream.write_all(&refusal.http1_response()).await?;
             }
-            stream.shutdown().await?;
-            let (mut stream, _tls) = stream.into_inner();
-            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+            stream.shutdown().await
         })
         .await;
+        linger(stream.into_inner().0).await;
         outcome
     }
 
@@ -177,6 +181,17 @@ impl Protocols {
             }
         }
     }
+}
+
+/// Ends a connection so that the client gets to read what was written last: an answer, or the alert
+/// that says why the handshake failed. It would take a reset for a fault of the network, and
+/// kube-apiserver asks again after one.
+async fn linger(mut stream: TcpStream) {
+    let _ = timeout(LINGER, async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    })
+    .await;
 }
 
 /// Waits until the value is true or can't become it any more.

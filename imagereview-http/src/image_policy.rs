@@ -62,7 +62,7 @@ fn review(state: &State, peer: SocketAddr, body: &[u8]) -> Result<Vec<u8>, Refus
         %peer,
         allowed,
         images = ?LoggedImages(&question),
-        duration_us = started.elapsed().as_micros(),
+        duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         "decided"
     );
     Ok(answer)
