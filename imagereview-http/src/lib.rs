@@ -1,1 +1,73 @@
-//! Decides whether container images may run in Kubernetes.
+//! The image-admission webhook: kube-apiserver asks it over HTTPS whether images may run, and a
+//! [`Policy`](imagereview_core::Policy) decides.
+//!
+//! Everything that has to do with images and verdicts is [`imagereview_core`]'s; this crate fetches
+//! bytes, asks it and writes bytes. It is also the program `imagereview-http`, which serves the
+//! built-in policy. A server with a policy of your own is a few lines:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use imagereview_core::{Image, NoLatestTag, Policy, Review, Verdict, Violation};
+//! use imagereview_http::{Config, Server, ServerIdentity};
+//!
+//! struct OwnRegistry;
+//!
+//! impl Policy for OwnRegistry {
+//!     fn evaluate(&self, review: &Review<'_>) -> Verdict {
+//!         let foreign = |image: &&Image<'_>| image.reference().registry() != "registry.example.com";
+//!         let violation = |image| Violation::new("own-registry", image, "it is not from our registry");
+//!         review.images().iter().filter(foreign).map(violation).collect()
+//!     }
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let identity = ServerIdentity::Files { certificate: "tls.crt".into(), key: "tls.key".into() };
+//! let mut config = Config::new("0.0.0.0:8443".parse()?, identity);
+//! config.client_ca = Some("client-ca.crt".into());
+//!
+//! let server = Server::bind(config, Arc::new(NoLatestTag.and(OwnRegistry))).await?;
+//! server.serve(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is answered
+//!
+//! `POST /image_policy` takes an `ImageReview` (`imagepolicy.k8s.io/v1alpha1`) as
+//! `application/json`, or without a content type, and answers 200 with the verdict in its `status`.
+//! That includes images that can't be read and a policy that panics: both are denials, because
+//! kube-apiserver lets its `defaultAllow` decide after anything but a 200.
+//!
+//! A request that holds no review gets a Kubernetes `Status` whose message says what was wrong:
+//!
+//! | status | when |
+//! | --- | --- |
+//! | 400 | the body is no JSON, of another kind or version, without `spec`, or ended early |
+//! | 404 | another path; the message lists those that exist |
+//! | 405 | another method than POST |
+//! | 408 | the headers or the body didn't arrive in time; see [`Timeouts`] |
+//! | 413 | the body is longer than [`Config::max_body_bytes`] |
+//! | 415 | another content type than `application/json`, or a content encoding |
+//!
+//! # TLS
+//!
+//! TLS 1.2 and 1.3; HTTP/2 or HTTP/1.1, as client and server agree by ALPN. With
+//! [`Config::client_ca`] set, a client without a certificate from one of those authorities doesn't
+//! get past the handshake.
+
+mod body;
+mod config;
+mod connection;
+mod image_policy;
+mod routes;
+mod server;
+mod state;
+mod status;
+mod tls;
+
+pub use config::{Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, ServerIdentity, Timeouts};
+pub use server::{Server, ServerError};
+pub use tls::TlsError;
+
+/// The path at which an `ImageReview` is answered.
+pub const IMAGE_POLICY_PATH: &str = image_policy::PATH;

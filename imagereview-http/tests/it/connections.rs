@@ -1,0 +1,163 @@
+//! Clients that are slow, silent or speak something else.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, channel::Channel};
+use hyper::{Request, StatusCode};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::harness::{PROTOCOLS, Pki, Protocol, TestServer};
+
+/// Short enough to wait for, in the one place where a test wants it to pass.
+const SOON: Duration = Duration::from_millis(200);
+
+#[tokio::test]
+async fn http1_headers_that_do_not_come_are_answered_408_and_closed() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.timeouts.header = SOON;
+    let server = TestServer::start(config).await;
+    for sent in [
+        "",
+        "POST /image_policy HTTP/1.1\r\nhost: localhost\r\ncontent-le",
+    ] {
+        let mut stream = pki
+            .client(None)
+            .tls(server.address, Protocol::Http1)
+            .await
+            .unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("{sent:?}: {answer:?}"));
+        assert!(
+            head.starts_with("HTTP/1.1 408 Request Timeout\r\n"),
+            "{sent:?}: {answer}"
+        );
+        assert!(head.contains("\r\nconnection: close"), "{sent:?}: {answer}");
+        assert!(
+            head.contains(&format!("\r\ncontent-length: {}", body.len())),
+            "{sent:?}: {answer}"
+        );
+        let status: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(
+            (&status["kind"], &status["code"]),
+            (&"Status".into(), &408.into()),
+            "{sent:?}: {answer}"
+        );
+        assert!(
+            status["message"].as_str().unwrap().contains("200ms"),
+            "{sent:?}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_idle_http1_connection_is_closed_without_another_answer() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    // Long enough for the request to come first on a busy machine.
+    config.timeouts.header = 10 * SOON;
+    let server = TestServer::start(config).await;
+    let mut stream = pki
+        .client(None)
+        .tls(server.address, Protocol::Http1)
+        .await
+        .unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    assert!(answers.starts_with("HTTP/1.1 404 "), "{answers}");
+    assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
+}
+
+#[tokio::test]
+async fn a_silent_http2_connection_is_closed() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.timeouts.header = SOON;
+    let server = TestServer::start(config).await;
+    for sent in ["", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        let mut stream = pki
+            .client(None)
+            .tls(server.address, Protocol::Http2)
+            .await
+            .unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        // The server's own preface may come first; what counts is that there is an end.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_or_is_none_is_closed() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.timeouts.handshake = SOON;
+    let server = TestServer::start(config).await;
+    for sent in [
+        &b""[..],
+        b"\x16\x03\x01",
+        b"GET / HTTP/1.1\r\n\r\n",
+        &[0xff; 64],
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(sent).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP"), "{sent:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_answered_408() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.timeouts.body = SOON;
+    let server = TestServer::start(config).await;
+    for protocol in PROTOCOLS {
+        let mut connection = pki
+            .client(None)
+            .connect(server.address, protocol)
+            .await
+            .unwrap();
+        let (mut sender, body) = Channel::new(1);
+        sender
+            .send_data(Bytes::from_static(b"{\"kind\":"))
+            .await
+            .unwrap();
+        let answer = connection
+            .send(Request::post("/image_policy").body(body.boxed()).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(
+            answer.status,
+            StatusCode::REQUEST_TIMEOUT,
+            "{protocol:?}: {answer:?}"
+        );
+        assert_eq!(
+            answer.json()["reason"],
+            "Timeout",
+            "{protocol:?}: {answer:?}"
+        );
+        let closes = answer
+            .headers
+            .get("connection")
+            .is_some_and(|value| value == "close");
+        assert_eq!(
+            closes,
+            protocol == Protocol::Http1,
+            "{protocol:?}: {answer:?}"
+        );
+        drop(sender);
+    }
+}

@@ -1,0 +1,314 @@
+//! A server with certificates of its own, and clients that trust them.
+
+use std::{
+    convert::Infallible,
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    HeaderMap, Request, StatusCode, Version,
+    client::conn::{http1, http2},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use imagereview_core::{NoLatestTag, Policy};
+use imagereview_http::{Config, Server, ServerIdentity};
+use imagereview_pki::{CertificateAuthority, Identity, SubjectName, Validity};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// Both versions that are offered by ALPN.
+pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
+pub(crate) type RequestBody = BoxBody<Bytes, Infallible>;
+
+/// The authority that everything in these tests is issued by, unless a test wants another.
+pub(crate) struct Pki {
+    pub(crate) authority: CertificateAuthority,
+    server: Identity,
+}
+
+impl Pki {
+    pub(crate) fn new() -> Self {
+        let now = SystemTime::now();
+        let authority =
+            CertificateAuthority::generate("test CA", now, Validity::AUTHORITY).unwrap();
+        let names = [SubjectName::Ip(Ipv4Addr::LOCALHOST.into())];
+        let server = authority
+            .issue_server("test server", &names, now, Validity::LEAF)
+            .unwrap();
+        Self { authority, server }
+    }
+
+    pub(crate) fn server_identity(&self) -> ServerIdentity {
+        let (chain, key) = der(&self.server);
+        ServerIdentity::Memory { chain, key }
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        Config::new(
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            self.server_identity(),
+        )
+    }
+
+    /// A PEM file of the authority.
+    pub(crate) fn authority_file(&self) -> NamedTempFile {
+        file(self.authority.certificate_pem())
+    }
+
+    pub(crate) fn server_files(&self) -> (NamedTempFile, NamedTempFile) {
+        (
+            file(self.server.certificate_pem()),
+            file(self.server.key_pem()),
+        )
+    }
+
+    /// A client that trusts the authority and has a certificate to show, if one is given.
+    pub(crate) fn client(&self, identity: Option<&Identity>) -> Client {
+        Client::new(self.authority.certificate_pem(), identity)
+    }
+}
+
+pub(crate) fn file(contents: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(contents.as_bytes()).unwrap();
+    file
+}
+
+fn der(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    (
+        vec![CertificateDer::from_pem_slice(identity.certificate_pem().as_bytes()).unwrap()],
+        PrivateKeyDer::from_pem_slice(identity.key_pem().as_bytes()).unwrap(),
+    )
+}
+
+/// A server in this process.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    shutdown: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl TestServer {
+    pub(crate) async fn start(config: Config) -> Self {
+        Self::start_with(config, NoLatestTag).await
+    }
+
+    pub(crate) async fn start_with(
+        config: Config,
+        policy: impl Policy + Send + Sync + 'static,
+    ) -> Self {
+        let server = Server::bind(config, Arc::new(policy)).await.unwrap();
+        let address = server.local_addr();
+        let (shutdown, wait) = oneshot::channel();
+        let running = tokio::spawn(server.serve(async { wait.await.unwrap_or(()) }));
+        Self {
+            address,
+            shutdown,
+            running,
+        }
+    }
+
+    /// Asks the server to stop; the handle ends with it.
+    pub(crate) fn stop(self) -> JoinHandle<()> {
+        self.shutdown.send(()).unwrap();
+        self.running
+    }
+}
+
+/// Whom a client trusts and who it is.
+pub(crate) struct Client {
+    tls: ClientConfig,
+}
+
+impl Client {
+    pub(crate) fn new(authority_pem: &str, identity: Option<&Identity>) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(authority_pem.as_bytes()).unwrap())
+            .unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let tls = match identity {
+            Some(identity) => {
+                let (chain, key) = der(identity);
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
+        Self { tls }
+    }
+
+    /// A connection on which no byte of HTTP has been sent.
+    pub(crate) async fn tls(
+        &self,
+        address: SocketAddr,
+        protocol: Protocol,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut config = self.tls.clone();
+        let alpn: &[u8] = match protocol {
+            Protocol::Http1 => b"http/1.1",
+            Protocol::Http2 => b"h2",
+        };
+        config.alpn_protocols = vec![alpn.to_vec()];
+        let stream = TcpStream::connect(address).await?;
+        let name = ServerName::from(address.ip());
+        let stream = TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await?;
+        assert_eq!(
+            stream.get_ref().1.alpn_protocol(),
+            Some(alpn),
+            "the server agrees to the protocol"
+        );
+        Ok(stream)
+    }
+
+    pub(crate) async fn connect(
+        &self,
+        address: SocketAddr,
+        protocol: Protocol,
+    ) -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
+        let io = TokioIo::new(self.tls(address, protocol).await?);
+        // The halves that drive the connections end with them; what went wrong shows in the
+        // answers.
+        Ok(match protocol {
+            Protocol::Http1 => {
+                let (sender, connection) = http1::handshake(io).await?;
+                tokio::spawn(connection);
+                Connection::Http1(sender)
+            }
+            Protocol::Http2 => {
+                let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+                tokio::spawn(connection);
+                Connection::Http2(sender)
+            }
+        })
+    }
+
+    /// One review on a connection of its own.
+    pub(crate) async fn review(
+        &self,
+        address: SocketAddr,
+        protocol: Protocol,
+        images: &[&str],
+    ) -> Answer {
+        let mut connection = self.connect(address, protocol).await.unwrap();
+        connection.send(image_review(images)).await.unwrap()
+    }
+}
+
+/// A client's connection.
+pub(crate) enum Connection {
+    Http1(http1::SendRequest<RequestBody>),
+    Http2(http2::SendRequest<RequestBody>),
+}
+
+impl Connection {
+    /// Sends a request, whose URI is a path, and reads the whole answer.
+    pub(crate) async fn send(
+        &mut self,
+        mut request: Request<RequestBody>,
+    ) -> hyper::Result<Answer> {
+        let path = request.uri().clone();
+        let response = match self {
+            Self::Http1(sender) => {
+                request
+                    .headers_mut()
+                    .insert("host", "localhost".parse().unwrap());
+                sender.ready().await?;
+                sender.send_request(request).await?
+            }
+            Self::Http2(sender) => {
+                *request.uri_mut() = format!("https://localhost{path}").parse().unwrap();
+                *request.version_mut() = Version::HTTP_2;
+                sender.ready().await?;
+                sender.send_request(request).await?
+            }
+        };
+        let (head, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Checks that this is an `ImageReview` and gives its verdict and reason.
+    pub(crate) fn verdict(&self) -> (bool, String) {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        assert_eq!(self.headers["content-type"], "application/json", "{self:?}");
+        let json = self.json();
+        assert_eq!(json["apiVersion"], "imagepolicy.k8s.io/v1alpha1", "{json}");
+        assert_eq!(json["kind"], "ImageReview", "{json}");
+        let allowed = json["status"]["allowed"]
+            .as_bool()
+            .unwrap_or_else(|| panic!("{json}"));
+        (
+            allowed,
+            json["status"]["reason"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        )
+    }
+}
+
+pub(crate) fn full(body: impl Into<Bytes>) -> RequestBody {
+    Full::new(body.into()).boxed()
+}
+
+/// A review of these images, as kube-apiserver posts it.
+pub(crate) fn image_review(images: &[&str]) -> Request<RequestBody> {
+    Request::post("/image_policy?timeout=30s")
+        .header("content-type", "application/json")
+        .body(full(image_review_json(images)))
+        .unwrap()
+}
+
+pub(crate) fn image_review_json(images: &[&str]) -> String {
+    let containers: Vec<_> = images
+        .iter()
+        .map(|image| serde_json::json!({ "image": image }))
+        .collect();
+    serde_json::json!({
+        "kind": "ImageReview",
+        "apiVersion": "imagepolicy.k8s.io/v1alpha1",
+        "metadata": { "creationTimestamp": null },
+        "spec": { "containers": containers, "namespace": "default" },
+        "status": { "allowed": false },
+    })
+    .to_string()
+}

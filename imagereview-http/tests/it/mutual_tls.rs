@@ -1,0 +1,104 @@
+//! Who gets past the handshake when client certificates are asked for.
+
+use std::{
+    num::NonZeroU32,
+    time::{Duration, SystemTime},
+};
+
+use imagereview_pki::{CertificateAuthority, Validity};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::harness::{PROTOCOLS, Pki, TestServer};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[tokio::test]
+async fn only_a_valid_certificate_of_the_client_ca_is_accepted() {
+    let pki = Pki::new();
+    let client_ca = pki.authority_file();
+    let now = SystemTime::now();
+    let one_day = Validity::new(NonZeroU32::MIN);
+    let stranger = CertificateAuthority::generate("test CA", now, Validity::AUTHORITY).unwrap();
+
+    let issue = |authority: &CertificateAuthority, at, validity| {
+        authority
+            .issue_client("kube-apiserver", None, at, validity)
+            .unwrap()
+    };
+    let names = ["127.0.0.1".parse().unwrap()];
+    // Whose certificate the client shows, and the alert that tells it why it was refused.
+    let rows = [
+        (
+            "a client's",
+            Some(issue(&pki.authority, now, Validity::LEAF)),
+            None,
+        ),
+        ("none", None, Some("CertificateRequired")),
+        (
+            "another authority's of the same name",
+            Some(issue(&stranger, now, Validity::LEAF)),
+            Some("DecryptError"),
+        ),
+        (
+            "one that ended yesterday",
+            Some(issue(&pki.authority, now - 2 * DAY, one_day)),
+            Some("CertificateExpired"),
+        ),
+        (
+            "one that begins the day after tomorrow",
+            Some(issue(&pki.authority, now + 2 * DAY, one_day)),
+            Some("CertificateExpired"),
+        ),
+        (
+            "a server's",
+            Some(
+                pki.authority
+                    .issue_server("webhook", &names, now, Validity::LEAF)
+                    .unwrap(),
+            ),
+            Some("UnsupportedCertificate"),
+        ),
+    ];
+    let mut config = pki.config();
+    config.client_ca = Some(client_ca.path().to_owned());
+    let server = TestServer::start(config).await;
+    for protocol in PROTOCOLS {
+        for (certificate, identity, alert) in &rows {
+            let client = pki.client(identity.as_ref());
+            let Some(alert) = alert else {
+                let answer = client
+                    .review(server.address, protocol, &["nginx:1.27"])
+                    .await;
+                assert!(
+                    answer.verdict().0,
+                    "{certificate} over {protocol:?}: {answer:?}"
+                );
+                continue;
+            };
+            // In TLS 1.3 a client has sent its request before it can learn that it was refused, and
+            // must be able to read why.
+            let mut stream = client.tls(server.address, protocol).await.unwrap();
+            let _ = stream.write_all(b"a request").await;
+            let error = stream.read_to_end(&mut Vec::new()).await.unwrap_err();
+            assert!(
+                error.to_string().contains(alert),
+                "{certificate} over {protocol:?}: {error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_client_ca_no_certificate_is_asked_for() {
+    let pki = Pki::new();
+    let server = TestServer::start(pki.config()).await;
+    for protocol in PROTOCOLS {
+        let (allowed, reason) = pki
+            .client(None)
+            .review(server.address, protocol, &["nginx:1.27"])
+            .await
+            .verdict();
+        assert!(allowed, "{protocol:?}: {reason}");
+    }
+}
