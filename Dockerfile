@@ -1,0 +1,14 @@
+# The final stage holds two static programs and nothing else: no shell, no libraries, nothing to patch.
+FROM docker.io/library/rust:1.95-bookworm AS build
+WORKDIR /source
+COPY . .
+RUN deploy/static /programs
+
+FROM scratch
+COPY --from=build /programs/imagereview /programs/imagereview-http /usr/bin/
+# In a container, loopback would answer nobody.
+ENV IMAGEREVIEW_LISTEN=0.0.0.0:8443
+EXPOSE 8443
+# A number, so that Kubernetes can see that it is not root.
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/imagereview-http"]
