@@ -161,3 +161,22 @@ async fn a_body_that_stalls_is_answered_408() {
         drop(sender);
     }
 }
+
+#[tokio::test]
+async fn a_client_that_sends_all_of_a_refused_body_can_read_the_answer() {
+    let pki = Pki::new();
+    let server = TestServer::start(pki.config()).await;
+    // More than the buffers between client and server hold.
+    let body = vec![b' '; 16 << 20];
+    let head = format!(
+        "POST /image_policy HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let client = pki.client(None);
+    let mut stream = client.tls(server.address, Protocol::Http1).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}

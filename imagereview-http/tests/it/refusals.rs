@@ -238,7 +238,7 @@ async fn what_is_just_acceptable_is_accepted() {
         ("no content type", &[], || full(image_review_json(&[]))),
         (
             "a charset",
-            &[("content-type", "application/json; charset=utf-8")],
+            &[("content-type", "application/json ; charset=utf-8")],
             || full(image_review_json(&[])),
         ),
         ("capitals", &[("content-type", "Application/JSON")], || {
