@@ -222,6 +222,14 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
+    /// Whether the server has ended it, or has said that it takes no more requests.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            Self::Http1(sender) => sender.is_closed(),
+            Self::Http2(sender) => sender.is_closed(),
+        }
+    }
+
     /// Sends a request, whose URI is a path, and reads the whole answer.
     pub(crate) async fn send(
         &mut self,
