@@ -10,7 +10,7 @@ pub use self::{
     combinators::{AllowAll, And, InMode, Or, When},
     mode::Mode,
     no_latest_tag::NoLatestTag,
-    verdict::{Exempted, REASON_LIMIT, Verdict},
+    verdict::{Exempted, REASON_LIMIT, UNDECIDED, Verdict},
     violation::{UNREADABLE_REFERENCE, Violation},
 };
 use crate::Review;

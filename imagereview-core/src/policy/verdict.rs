@@ -12,6 +12,9 @@ use crate::{Annotations, Language, Message};
 /// pod's name, of up to 253 bytes, and a sentence of its own before the reason.
 pub const REASON_LIMIT: usize = 640;
 
+/// What stands for the rule in audit annotations where no decision could be made.
+pub const UNDECIDED: &str = "undecided";
+
 const PASSED_ENGLISH: &str = "image check passed";
 const PASSED_CHINESE: &str = "检查镜像通过.";
 
@@ -44,6 +47,7 @@ pub struct Verdict {
     exempted: Vec<Exempted>,
     headline: Option<Message>,
     policy: Option<Arc<str>>,
+    undecided: Option<Message>,
 }
 
 /// A violation that does not count, because an exemption is a way past its rule.
@@ -89,6 +93,24 @@ impl Verdict {
         Self::default()
     }
 
+    /// Denied, because no decision could be made: the policy itself failed, or what it needs is not
+    /// there. The audit annotations say `denied-by` [`UNDECIDED`].
+    ///
+    /// ```
+    /// use imagereview_core::{Language, Message, Verdict};
+    ///
+    /// let verdict = Verdict::undecided(Message::from("the policy failed"));
+    /// assert!(!verdict.is_allowed());
+    /// assert_eq!(verdict.reason(Language::English), "image check failed: the policy failed");
+    /// ```
+    #[must_use]
+    pub fn undecided(reason: impl Into<Message>) -> Self {
+        Self {
+            undecided: Some(reason.into()),
+            ..Self::default()
+        }
+    }
+
     /// Sets what the reason of a denial begins with, in place of "image check failed: ".
     #[must_use]
     pub fn with_headline(mut self, headline: impl Into<Message>) -> Self {
@@ -114,6 +136,7 @@ impl Verdict {
     pub fn merge(mut self, other: Self) -> Self {
         self.violations.extend(other.violations);
         self.exempted.extend(other.exempted);
+        self.undecided = self.undecided.or(other.undecided);
         self.policy = match (self.policy, other.policy) {
             (Some(mine), Some(theirs)) if mine != theirs => Some(format!("{mine} {theirs}").into()),
             (mine, theirs) => mine.or(theirs),
@@ -128,7 +151,7 @@ impl Verdict {
     /// Whether the images may run.
     #[must_use]
     pub fn is_allowed(&self) -> bool {
-        self.denials().next().is_none()
+        self.undecided.is_none() && self.denials().next().is_none()
     }
 
     /// All violations, in the order of the images.
@@ -169,6 +192,10 @@ impl Verdict {
     /// of one image together, and how many more there are. The first denial always stands whole.
     #[must_use]
     pub fn reason(&self, language: Language) -> Cow<'static, str> {
+        let headline = self.headline.as_ref().unwrap_or(&FAILED);
+        if let Some(undecided) = &self.undecided {
+            return Cow::Owned(headline.text(language).to_owned() + undecided.text(language));
+        }
         let denials: Vec<&Violation> = self.denials().collect();
         let Some((first, rest)) = denials.split_first() else {
             return Cow::Borrowed(match language {
@@ -176,7 +203,6 @@ impl Verdict {
                 Language::Chinese => PASSED_CHINESE,
             });
         };
-        let headline = self.headline.as_ref().unwrap_or(&FAILED);
         let mut reason = headline.text(language).to_owned() + &first.describe(language);
         for (index, denial) in rest.iter().enumerate() {
             // `denials[index]` is the one before.
@@ -209,7 +235,12 @@ impl Verdict {
     #[must_use]
     pub fn audit_annotations(&self) -> Annotations<'_> {
         let rules = |mode| {
-            let rules: BTreeSet<&str> = self.in_mode(mode).map(Violation::rule).collect();
+            let undecided = self.undecided.as_ref().filter(|_| mode == Mode::Enforce);
+            let rules: BTreeSet<&str> = self
+                .in_mode(mode)
+                .map(Violation::rule)
+                .chain(undecided.map(|_| UNDECIDED))
+                .collect();
             rules.into_iter().map(Cow::Borrowed).collect::<Vec<_>>()
         };
         let exemptions: BTreeSet<String> = self.exempted.iter().map(Exempted::to_string).collect();
