@@ -47,20 +47,25 @@
 //! bytes → [`review`] → [`mod@reference`] → [`policy`] → [`Verdict`] → [`review`] → bytes
 //!
 //! - [`mod@reference`]: what an image reference means: [`ImageRef`].
-//! - [`review`]: one request to decide, and the wire types that carry it: [`ImageReview`].
+//! - [`review`]: one request to decide, and the wire types that carry it: [`ImageReview`] and
+//!   [`AdmissionReview`].
 //! - [`policy`]: the [`Policy`] trait, how policies compose, and the built-in [`NoLatestTag`].
 //! - [`document`]: policies as YAML documents: [`ImagePolicy`].
+//! - [`workload`]: the images of Kubernetes objects, and where in them they stand.
+//! - [`mutation`]: changes to an object before it is stored.
 //! - [`Language`] and [`Message`]: reasons in English and Chinese.
 
 #![forbid(unsafe_code)]
 
 pub mod document;
 mod language;
+pub mod mutation;
 mod pattern;
 pub mod policy;
 mod quote;
 pub mod reference;
 pub mod review;
+pub mod workload;
 
 pub use crate::{
     document::{
@@ -72,6 +77,7 @@ pub use crate::{
     reference::{Digest, DigestAlgorithm, ImageRef, ReferenceError, ReferenceErrorKind},
     review::{
         Annotations, ContainerKind, DecodeError, Image, Place, Review,
+        admission_review::{AdmissionAnswer, AdmissionReview, Operation, User},
         image_review::{ImageReview, ImageReviewAnswer},
     },
 };

@@ -11,9 +11,11 @@ pub use self::{
     mode::Mode,
     no_latest_tag::NoLatestTag,
     verdict::{Exempted, REASON_LIMIT, UNDECIDED, Verdict},
-    violation::{UNREADABLE_REFERENCE, Violation},
+    violation::{UNREADABLE_OBJECT, UNREADABLE_REFERENCE, Violation},
 };
-use crate::Review;
+use std::collections::BTreeSet;
+
+use crate::{Image, Review, review::UnreadableImage};
 
 /// Turns a review into a verdict.
 ///
@@ -53,6 +55,14 @@ pub trait Policy {
     fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
         let _ = review;
         Mode::Enforce
+    }
+
+    /// What a violation counts for at most, if its image [stood in the object
+    /// before](crate::Image::is_unchanged) the update that is reviewed. It is a warning unless a
+    /// policy says otherwise: a denial would keep even an update away that has nothing to do with
+    /// images, such as the one that lets a terminating pod go.
+    fn unchanged_mode(&self) -> Mode {
+        Mode::Warn
     }
 
     /// The policy that asks for both.
@@ -127,7 +137,9 @@ pub trait Policy {
 }
 
 /// Decides a review: the policy's verdict, and a violation of [`UNREADABLE_REFERENCE`] for each
-/// image whose reference cannot be read. Violations come in the order of the images.
+/// image whose reference cannot be read, or of [`UNREADABLE_OBJECT`] if the images cannot be known.
+/// What is said of unchanged images counts for no more than
+/// [`unchanged_mode`](Policy::unchanged_mode). Violations come in the order of the images.
 ///
 /// ```
 /// use imagereview_core::{AllowAll, decide};
@@ -145,6 +157,31 @@ pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
             .iter()
             .map(|image| Violation::unreadable(image).in_mode(mode)),
     );
+    let object = review.unreadable_object();
+    verdict.extend(object.map(|error| Violation::unreadable_object(error).in_mode(mode)));
+    let is_unchanged = unchanged_positions(review);
+    if !is_unchanged.is_empty() {
+        let mode = policy.unchanged_mode();
+        verdict = verdict.map(|violation| {
+            if is_unchanged.contains(&violation.position()) {
+                violation.in_mode(mode)
+            } else {
+                violation
+            }
+        });
+    }
     verdict.sort();
     verdict
+}
+
+/// The positions of the images that stood in the object before.
+fn unchanged_positions(review: &Review<'_>) -> BTreeSet<usize> {
+    let readable = review.images().iter();
+    let readable = readable.filter(|image| image.is_unchanged());
+    let unreadable = review.unreadable_images().iter();
+    let unreadable = unreadable.filter(|image| image.is_unchanged());
+    readable
+        .map(Image::position)
+        .chain(unreadable.map(UnreadableImage::position))
+        .collect()
 }

@@ -1,10 +1,12 @@
 //! One request to decide, and the wire types that carry it.
 
+pub mod admission_review;
 mod annotations;
-mod decode;
+pub(crate) mod decode;
 pub mod image_review;
 mod place;
 
+use self::admission_review::{Operation, User};
 pub use self::{
     annotations::Annotations,
     decode::DecodeError,
@@ -12,7 +14,10 @@ pub use self::{
 };
 use std::time::SystemTime;
 
-use crate::{ImageRef, ReferenceError};
+use crate::{
+    ImageRef, ReferenceError,
+    workload::{ObjectError, ObjectKind},
+};
 
 /// One request to decide: the images, where each stands, and what is known of their pod.
 ///
@@ -42,8 +47,15 @@ pub struct Review<'a> {
     images: Vec<Image<'a>>,
     unreadable: Vec<UnreadableImage<'a>>,
     namespace: Option<&'a str>,
+    name: Option<&'a str>,
+    labels: Option<&'a Annotations<'a>>,
     annotations: Option<&'a Annotations<'a>>,
     time: Option<SystemTime>,
+    kind: Option<ObjectKind<'a>>,
+    operation: Option<Operation>,
+    user: Option<&'a User<'a>>,
+    is_dry_run: bool,
+    unreadable_object: Option<&'a ObjectError>,
 }
 
 impl<'a> Review<'a> {
@@ -77,20 +89,98 @@ impl<'a> Review<'a> {
                 reference,
                 place,
                 position,
+                is_unchanged: false,
             }),
             Err(error) => self.unreadable.push(UnreadableImage {
                 text,
                 error,
                 place,
                 position,
+                is_unchanged: false,
             }),
         }
+    }
+
+    /// Says that these images stood in the object before the update that is reviewed, at any place:
+    /// those of them that were added so far are [unchanged](Image::is_unchanged).
+    ///
+    /// ```
+    /// use imagereview_core::{NoLatestTag, Review, decide};
+    ///
+    /// let review: Review<'_> = ["nginx", "redis"].into_iter().collect();
+    /// let verdict = decide(&NoLatestTag, &review.with_former_images(["nginx"]));
+    /// let denied: Vec<&str> = verdict.denials().map(|denial| denial.image()).collect();
+    /// assert_eq!(denied, ["redis"]);
+    /// ```
+    #[must_use]
+    pub fn with_former_images<'i>(mut self, images: impl IntoIterator<Item = &'i str>) -> Self {
+        // Sorted once, so that finding each stays cheap in an object of very many.
+        let former: std::collections::BTreeSet<&str> = images.into_iter().collect();
+        if former.is_empty() {
+            return self;
+        }
+        for image in &mut self.images {
+            image.is_unchanged = former.contains(image.reference.as_written());
+        }
+        for image in &mut self.unreadable {
+            image.is_unchanged = former.contains(image.text);
+        }
+        self
     }
 
     /// Sets the namespace of the pod.
     #[must_use]
     pub fn with_namespace(mut self, namespace: &'a str) -> Self {
         self.namespace = Some(namespace);
+        self
+    }
+
+    /// Sets the object's name.
+    #[must_use]
+    pub fn with_name(mut self, name: &'a str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Sets the kind of the object.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ObjectKind<'a>) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Sets the labels of the pod.
+    #[must_use]
+    pub fn with_labels(mut self, labels: &'a Annotations<'a>) -> Self {
+        self.labels = Some(labels);
+        self
+    }
+
+    /// Sets what is done to the object.
+    #[must_use]
+    pub fn with_operation(mut self, operation: Operation) -> Self {
+        self.operation = Some(operation);
+        self
+    }
+
+    /// Sets who asks.
+    #[must_use]
+    pub fn with_user(mut self, user: &'a User<'a>) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Sets whether nothing will be stored.
+    #[must_use]
+    pub fn with_dry_run(mut self, is_dry_run: bool) -> Self {
+        self.is_dry_run = is_dry_run;
+        self
+    }
+
+    /// Says that the object's images cannot be known, and why: [`decide`](crate::decide) denies it.
+    #[must_use]
+    pub fn with_unreadable_object(mut self, error: &'a ObjectError) -> Self {
+        self.unreadable_object = Some(error);
         self
     }
 
@@ -125,6 +215,50 @@ impl<'a> Review<'a> {
     #[must_use]
     pub fn namespace(&self) -> Option<&'a str> {
         self.namespace
+    }
+
+    /// The object's name; `None` where the request tells none, or the API server is yet to make one.
+    #[must_use]
+    pub fn name(&self) -> Option<&'a str> {
+        self.name
+    }
+
+    /// The kind of the object; `None` where the request does not tell: an `ImageReview` is always
+    /// about a Pod.
+    #[must_use]
+    pub fn kind(&self) -> Option<ObjectKind<'a>> {
+        self.kind
+    }
+
+    /// What is done to the object, where the request tells.
+    #[must_use]
+    pub fn operation(&self) -> Option<Operation> {
+        self.operation
+    }
+
+    /// Who asks, where the request tells.
+    #[must_use]
+    pub fn user(&self) -> Option<&'a User<'a>> {
+        self.user
+    }
+
+    /// Whether nothing will be stored, whatever the verdict. A policy has no side effects, so it
+    /// decides the same.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.is_dry_run
+    }
+
+    /// Why the object's images cannot be known, if that is so.
+    #[must_use]
+    pub fn unreadable_object(&self) -> Option<&'a ObjectError> {
+        self.unreadable_object
+    }
+
+    /// The value of a label of the pod; an `ImageReview` has none.
+    #[must_use]
+    pub fn label(&self, key: &str) -> Option<&'a str> {
+        self.labels?.get(key)
     }
 
     /// The value of an annotation that came with the request.
@@ -172,6 +306,7 @@ pub struct Image<'a> {
     reference: ImageRef<'a>,
     place: Place<'a>,
     position: usize,
+    is_unchanged: bool,
 }
 
 impl<'a> Image<'a> {
@@ -192,6 +327,14 @@ impl<'a> Image<'a> {
     pub fn position(&self) -> usize {
         self.position
     }
+
+    /// Whether the same image stood in the object before this update. What was let in is not thrown
+    /// out by an update that has nothing to do with it:
+    /// [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.is_unchanged
+    }
 }
 
 /// One image of a review whose reference is not valid.
@@ -201,6 +344,7 @@ pub struct UnreadableImage<'a> {
     error: ReferenceError,
     place: Place<'a>,
     position: usize,
+    is_unchanged: bool,
 }
 
 impl<'a> UnreadableImage<'a> {
@@ -226,5 +370,13 @@ impl<'a> UnreadableImage<'a> {
     #[must_use]
     pub fn position(&self) -> usize {
         self.position
+    }
+
+    /// Whether the same image stood in the object before this update. What was let in is not thrown
+    /// out by an update that has nothing to do with it:
+    /// [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.is_unchanged
     }
 }

@@ -33,6 +33,10 @@ impl<A: Policy, B: Policy> Policy for And<A, B> {
             .unreadable_mode(review)
             .max(self.1.unreadable_mode(review))
     }
+
+    fn unchanged_mode(&self) -> Mode {
+        self.0.unchanged_mode().max(self.1.unchanged_mode())
+    }
 }
 
 /// Is content with either; see [`Policy::or`].
@@ -58,6 +62,10 @@ impl<A: Policy, B: Policy> Policy for Or<A, B> {
             .unreadable_mode(review)
             .max(self.1.unreadable_mode(review))
     }
+
+    fn unchanged_mode(&self) -> Mode {
+        self.0.unchanged_mode().max(self.1.unchanged_mode())
+    }
 }
 
 /// Applies on a condition; see [`Policy::when`].
@@ -79,6 +87,10 @@ impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
     fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
         self.policy.unreadable_mode(review)
     }
+
+    fn unchanged_mode(&self) -> Mode {
+        self.policy.unchanged_mode()
+    }
 }
 
 /// Counts for no more than a mode; see [`Policy::in_mode`].
@@ -98,6 +110,10 @@ impl<P: Policy> Policy for InMode<P> {
     fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
         self.policy.unreadable_mode(review).min(self.mode)
     }
+
+    fn unchanged_mode(&self) -> Mode {
+        self.policy.unchanged_mode()
+    }
 }
 
 /// Asks for all of them; an empty list allows what [`AllowAll`] does.
@@ -114,6 +130,11 @@ impl<P: Policy> Policy for [P] {
             .max()
             .unwrap_or_default()
     }
+
+    fn unchanged_mode(&self) -> Mode {
+        let modes = self.iter().map(Policy::unchanged_mode);
+        modes.max().unwrap_or(Mode::Warn)
+    }
 }
 
 /// Asks for all of them; an empty list allows what [`AllowAll`] does.
@@ -124,6 +145,10 @@ impl<P: Policy> Policy for Vec<P> {
 
     fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
         self.as_slice().unreadable_mode(review)
+    }
+
+    fn unchanged_mode(&self) -> Mode {
+        self.as_slice().unchanged_mode()
     }
 }
 
@@ -136,6 +161,10 @@ macro_rules! forward_to_pointee {
 
             fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
                 (**self).unreadable_mode(review)
+            }
+
+            fn unchanged_mode(&self) -> Mode {
+                (**self).unchanged_mode()
             }
         }
     )*};

@@ -3,10 +3,15 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::Mode;
-use crate::{Image, Language, Message, Place, quote::Quoted, review::UnreadableImage};
+use crate::{
+    Image, Language, Message, Place, quote::Quoted, review::UnreadableImage, workload::ObjectError,
+};
 
 /// The rule that an image breaks whose reference cannot be read.
 pub const UNREADABLE_REFERENCE: &str = "unreadable-reference";
+
+/// The rule that an object breaks whose images cannot be known.
+pub const UNREADABLE_OBJECT: &str = "unreadable-object";
 
 /// One rule that one image broke, and why, in the reader's language.
 ///
@@ -65,6 +70,21 @@ impl Violation {
             place: image.place().clone().into_owned(),
             position: image.position(),
             reason: image.error().message(),
+            remedy: None,
+            mode: Mode::Enforce,
+            declared_at: None,
+        }
+    }
+
+    /// The object's images cannot be known, so there is no image to name: its text is empty, and the
+    /// place is the field that is wrong. It comes after those of all images.
+    pub(super) fn unreadable_object(error: &ObjectError) -> Self {
+        Self {
+            rule: Cow::Borrowed(UNREADABLE_OBJECT),
+            image: Box::default(),
+            place: Place::at(error.path().to_owned()),
+            position: usize::MAX,
+            reason: error.message(),
             remedy: None,
             mode: Mode::Enforce,
             declared_at: None,
@@ -143,6 +163,13 @@ impl Violation {
     /// The whole violation in one sentence: image, place, rule, reason and remedy.
     #[must_use]
     pub fn describe(&self, language: Language) -> String {
+        if self.rule == UNREADABLE_OBJECT {
+            let reason = self.reason.text(language);
+            return match language {
+                Language::English => format!("the images cannot be known: {reason}"),
+                Language::Chinese => format!("无法得知镜像:{reason}"),
+            };
+        }
         let (image, place) = (Quoted(&self.image), &self.place);
         let broken = self.describe_rule(language);
         match language {

@@ -22,6 +22,13 @@ use super::decode::Text;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Annotations<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
+impl<'a> Annotations<'a> {
+    /// From pairs of which no two have the same key.
+    pub(crate) fn from_unique(pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Self {
+        Self(pairs)
+    }
+}
+
 impl Annotations<'_> {
     /// The value of a key.
     #[must_use]

@@ -4,7 +4,7 @@
 //! other readers do neither. A document that two readers could read differently is refused here: a
 //! known field that stands twice, or whose name differs from a known one only in case.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -50,6 +50,9 @@ pub enum DecodeError {
     /// There is no `spec`, or it is `null`: nothing to decide about.
     #[error("spec is missing; it holds the containers whose images are to be reviewed")]
     MissingSpec,
+    /// There is no `request`, or nothing in it: nothing to decide about.
+    #[error("request is missing; it holds the object whose images are to be reviewed")]
+    MissingRequest,
 }
 
 fn path_prefix(path: &str) -> String {
@@ -80,12 +83,24 @@ impl DecodeError {
 
 /// Reads one JSON document. Only where that fails, it is read once more to find the JSON path.
 pub(super) fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    from_slice_seed(bytes, || PhantomData::<T>)
+}
+
+/// [`from_slice`] for a value that is read into one of `seed`.
+pub(super) fn from_slice_seed<'a, S: DeserializeSeed<'a>>(
+    bytes: &'a [u8],
+    seed: impl Fn() -> S,
+) -> Result<S::Value, DecodeError> {
     // Strings that are passed over would not be checked otherwise, and those that are read are
     // then not checked again.
     let text = std::str::from_utf8(bytes).map_err(|error| DecodeError::NotUtf8 {
         valid_up_to: error.valid_up_to(),
     })?;
-    serde_json::from_str(text).map_err(|source| locate::<T>(text, source))
+    let mut json = serde_json::Deserializer::from_str(text);
+    seed()
+        .deserialize(&mut json)
+        .and_then(|value| json.end().map(|()| value))
+        .map_err(|source| locate_seed(text, source, seed()))
 }
 
 /// Adds the JSON path to an error.
@@ -93,10 +108,22 @@ pub(super) fn locate<'a, T: Deserialize<'a>>(
     text: &'a str,
     source: serde_json::Error,
 ) -> DecodeError {
+    locate_seed(text, source, PhantomData::<T>)
+}
+
+fn locate_seed<'a>(
+    text: &'a str,
+    source: serde_json::Error,
+    seed: impl DeserializeSeed<'a>,
+) -> DecodeError {
     let mut json = serde_json::Deserializer::from_str(text);
-    let path = match serde_path_to_error::deserialize::<_, T>(&mut json) {
+    let mut track = serde_path_to_error::Track::new();
+    let read = seed.deserialize(serde_path_to_error::Deserializer::new(
+        &mut json, &mut track,
+    ));
+    let path = match read {
         Ok(_) => String::new(),
-        Err(error) => error.path().to_string(),
+        Err(_) => track.path().to_string(),
     };
     DecodeError::Json {
         path: path.into(),
@@ -136,7 +163,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
 }
 
 /// An object of which some fields are read.
-pub(super) trait Fields<'de>: Default {
+pub(super) trait Fields<'de>: Sized {
     /// The names of the fields that [`read`](Self::read) takes.
     const NAMES: &'static [&'static str];
 
@@ -147,13 +174,22 @@ pub(super) trait Fields<'de>: Default {
 /// Reads an object; `null` is one without fields, as in Go. Unknown fields are passed over.
 pub(super) struct Object<T>(pub(super) T);
 
-impl<'de, T: Fields<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Fields<'de> + Default> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ObjectVisitor(std::marker::PhantomData))
+        Self(T::default()).deserialize(deserializer)
     }
 }
 
-struct ObjectVisitor<T>(std::marker::PhantomData<T>);
+/// Reads into the value that it holds.
+impl<'de, T: Fields<'de>> DeserializeSeed<'de> for Object<T> {
+    type Value = Self;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectVisitor(self.0))
+    }
+}
+
+struct ObjectVisitor<T>(T);
 
 impl<'de, T: Fields<'de>> Visitor<'de> for ObjectVisitor<T> {
     type Value = Object<T>;
@@ -163,11 +199,11 @@ impl<'de, T: Fields<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Object(T::default()))
+        Ok(Object(self.0))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut object = T::default();
+        let mut object = self.0;
         let mut seen = 0_u32;
         while let Some(field) = map.next_key_seed(FieldName(T::NAMES))? {
             let Some(index) = field else {
@@ -218,7 +254,7 @@ impl Visitor<'_> for FieldName {
 
 /// Whether Go's `encoding/json` would take one name for the other: ASCII case, and the two letters
 /// outside ASCII that fold into it (`ſ` and the Kelvin sign).
-fn same_but_for_case(found: &str, name: &str) -> bool {
+pub(crate) fn same_but_for_case(found: &str, name: &str) -> bool {
     let folded = found.chars().map(|c| match c {
         'ſ' => 's',
         '\u{212a}' => 'k',
@@ -230,11 +266,11 @@ fn same_but_for_case(found: &str, name: &str) -> bool {
 /// A list of objects; `null` is an empty one, as in Go.
 pub(super) struct List<T>(pub(super) Vec<T>);
 
-impl<'de, T: Fields<'de>> Deserialize<'de> for List<T> {
+impl<'de, T: Fields<'de> + Default> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListVisitor<T>(std::marker::PhantomData<T>);
+        struct ListVisitor<T>(PhantomData<T>);
 
-        impl<'de, T: Fields<'de>> Visitor<'de> for ListVisitor<T> {
+        impl<'de, T: Fields<'de> + Default> Visitor<'de> for ListVisitor<T> {
             type Value = List<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -255,6 +291,6 @@ impl<'de, T: Fields<'de>> Deserialize<'de> for List<T> {
             }
         }
 
-        deserializer.deserialize_any(ListVisitor(std::marker::PhantomData))
+        deserializer.deserialize_any(ListVisitor(PhantomData))
     }
 }

@@ -21,8 +21,9 @@ use crate::quote::Quoted;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place<'a> {
+    /// The path of the list; the whole path where there is no `index`.
     list: Cow<'a, str>,
-    index: usize,
+    index: Option<usize>,
     field: &'static str,
     kind: ContainerKind,
     container: Option<Cow<'a, str>>,
@@ -66,8 +67,26 @@ impl<'a> Place<'a> {
     pub fn new(list: impl Into<Cow<'a, str>>, index: usize, field: &'static str) -> Self {
         Self {
             list: list.into(),
-            index,
+            index: Some(index),
             field,
+            kind: ContainerKind::Unknown,
+            container: None,
+        }
+    }
+
+    /// The image at a JSON path of any form.
+    ///
+    /// ```
+    /// # use imagereview_core::Place;
+    /// let place = Place::at("spec.templates[2].container.image");
+    /// assert_eq!(place.to_string(), "spec.templates[2].container.image");
+    /// ```
+    #[must_use]
+    pub fn at(path: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            list: path.into(),
+            index: None,
+            field: "",
             kind: ContainerKind::Unknown,
             container: None,
         }
@@ -105,6 +124,16 @@ impl<'a> Place<'a> {
         Path(self)
     }
 
+    /// The same place, borrowed from this one.
+    #[must_use]
+    pub(crate) fn as_borrowed(&self) -> Place<'_> {
+        Place {
+            list: Cow::Borrowed(&self.list),
+            container: self.container.as_deref().map(Cow::Borrowed),
+            ..*self
+        }
+    }
+
     /// The same place, borrowed from nothing.
     #[must_use]
     pub fn into_owned(self) -> Place<'static> {
@@ -134,7 +163,10 @@ impl fmt::Display for Path<'_> {
         let Place {
             list, index, field, ..
         } = self.0;
-        write!(f, "{list}[{index}]")?;
+        f.write_str(list)?;
+        if let Some(index) = index {
+            write!(f, "[{index}]")?;
+        }
         if !field.is_empty() {
             write!(f, ".{field}")?;
         }

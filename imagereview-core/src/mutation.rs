@@ -1,0 +1,313 @@
+//! Changes to an object before it is stored, as a JSON Patch.
+//!
+//! [`Mutations`] are applied to an [`AdmissionReview`] in place, and give the patch that does the
+//! same to the object: the review that is decided afterwards is of what results.
+//!
+//! ```
+//! use imagereview_core::{
+//!     AdmissionAnswer, AdmissionReview, Language, NoLatestTag, decide,
+//!     mutation::{Facts, MirrorRule, Mirrors, Mutations},
+//! };
+//!
+//! let mirrors = Mirrors::new([MirrorRule::new("docker.io/**", "mirror.example.com/hub/**")?])?;
+//! let mutations = Mutations::new().with_rewrite(mirrors);
+//!
+//! let mut question = AdmissionReview::from_slice(br#"{
+//!     "apiVersion": "admission.k8s.io/v1",
+//!     "kind": "AdmissionReview",
+//!     "request": {"uid": "6f0d", "operation": "CREATE", "object": {
+//!         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
+//! }"#)?;
+//! let patch = mutations.apply(&mut question, &Facts::new());
+//! assert_eq!(serde_json::to_string(&patch)?, concat!(
+//!     r#"[{"op":"replace","path":"/spec/containers/0/image","#,
+//!     r#""value":"mirror.example.com/hub/library/nginx:1.27"}]"#,
+//! ));
+//!
+//! let verdict = decide(&NoLatestTag, &question.review());
+//! let answer = AdmissionAnswer::new(&question, &verdict, Language::English).with_patch(&patch);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is left alone
+//!
+//! - A second pass changes nothing: the API server may ask again, and other webhooks come between.
+//! - An image whose reference cannot be read, which the policy denies anyway.
+//! - On `UPDATE`, images that [stood in the object before](crate::Image::is_unchanged), and what is
+//!   only for their sake: a new mirror does not restart what runs, and an update that has nothing to
+//!   do with images is not refused for a field that may not change.
+//! - Of a Pod that exists, all but images: nothing else that is changed here may change. Through its
+//!   `ephemeralcontainers` subresource, all but the new ephemeral containers.
+//! - Other subresources, `DELETE` and `CONNECT`.
+
+mod facts;
+mod full_name;
+mod mirror;
+mod pin_digest;
+mod pull_policy;
+mod pull_secret;
+mod repositories;
+
+use std::{borrow::Cow, collections::BTreeSet, fmt};
+
+use json_patch::{
+    AddOperation, Patch, PatchOperation, ReplaceOperation,
+    jsonptr::{PointerBuf, Token},
+};
+use serde_json::{Value, json};
+
+pub use self::{
+    facts::Facts,
+    full_name::FullName,
+    mirror::{MirrorRule, MirrorRuleError, Mirrors, UnreachableMirror},
+    pin_digest::PinDigest,
+    pull_policy::{PullPolicy, PullPolicyRule},
+    pull_secret::PullSecretRule,
+    repositories::{Repositories, RepositoriesError},
+};
+use crate::{
+    AdmissionReview, ContainerKind, ImageRef,
+    workload::{PodSpec, Workload, WorkloadImage},
+};
+
+/// One step that gives an image another reference.
+///
+/// It is a pure function of the reference and of what was found out beforehand, and gives `None` or
+/// the same reference where it has nothing to change. It must be idempotent: what it gives, it
+/// leaves alone.
+pub trait Rewrite: fmt::Debug + Send + Sync {
+    /// The reference that an image is to have instead. One that is not valid is not taken.
+    fn rewrite(&self, image: &ImageRef<'_>, facts: &Facts) -> Option<String>;
+}
+
+/// What is changed in objects before they are stored. See the [module](self).
+#[derive(Debug, Default)]
+pub struct Mutations {
+    rewrites: Vec<Box<dyn Rewrite>>,
+    pull_policies: Vec<PullPolicyRule>,
+    pull_secrets: Vec<PullSecretRule>,
+}
+
+/// What of an object may be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutable {
+    /// Everything that mutations change.
+    All,
+    /// The images of containers.
+    Images,
+    /// The ephemeral containers.
+    EphemeralContainers,
+}
+
+impl Mutations {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a step that gives images another reference, after those that were added before.
+    #[must_use]
+    pub fn with_rewrite(mut self, rewrite: impl Rewrite + 'static) -> Self {
+        self.rewrites.push(Box::new(rewrite));
+        self
+    }
+
+    /// Adds a rule for `imagePullPolicy`; the first one that matches the rewritten image applies.
+    #[must_use]
+    pub fn with_pull_policy(mut self, rule: PullPolicyRule) -> Self {
+        self.pull_policies.push(rule);
+        self
+    }
+
+    /// Adds a rule for `imagePullSecrets`; all that match a rewritten image apply. It concerns pod
+    /// specs only: a custom resource that declares bare images has no place for secrets.
+    #[must_use]
+    pub fn with_pull_secret(mut self, rule: PullSecretRule) -> Self {
+        self.pull_secrets.push(rule);
+        self
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rewrites.is_empty() && self.pull_policies.is_empty() && self.pull_secrets.is_empty()
+    }
+
+    /// Changes the object of a question, and gives the patch that does the same to its JSON.
+    #[must_use = "the API server changes nothing unless the answer has the patch"]
+    pub fn apply(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
+        match question.mutable_object() {
+            None => Patch::default(),
+            Some((object, former, mutable)) => self.mutate(object, &former, mutable, facts),
+        }
+    }
+
+    /// Changes an object that is not stored yet, and gives the patch that does the same to the
+    /// document that it stands in.
+    ///
+    /// ```
+    /// use imagereview_core::{mutation::{Facts, FullName, Mutations}, workload::Manifest};
+    ///
+    /// let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
+    ///     {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}]}"#;
+    /// let manifest: Manifest<'_> = serde_json::from_str(list)?;
+    /// let mutations = Mutations::new().with_rewrite(FullName::new());
+    /// for object in manifest {
+    ///     let patch = mutations.apply_to_object(&mut object?, &Facts::new());
+    ///     assert_eq!(patch.0[0].path().to_string(), "/items/0/spec/containers/0/image");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the document itself is not changed"]
+    pub fn apply_to_object(&self, object: &mut Workload<'_>, facts: &Facts) -> Patch {
+        self.mutate(object, &BTreeSet::new(), Mutable::All, facts)
+    }
+
+    fn mutate(
+        &self,
+        object: &mut Workload<'_>,
+        former: &BTreeSet<&str>,
+        mutable: Mutable,
+        facts: &Facts,
+    ) -> Patch {
+        let mut patch = Vec::new();
+        let mut pulled: Vec<(usize, ImageRef<'_>)> = Vec::new();
+        for image in &mut object.images {
+            let is_ephemeral = image.place.kind() == ContainerKind::Ephemeral;
+            if former.contains(&*image.text)
+                || (mutable == Mutable::EphemeralContainers && !is_ephemeral)
+            {
+                continue;
+            }
+            if let Some(text) = self.rewritten(&image.text, facts) {
+                image.text = Cow::Owned(text);
+                patch.push(replace(pointer(image), image.text.as_ref().into()));
+            }
+            if mutable != Mutable::Images {
+                patch.extend(self.set_pull_policy(image));
+            }
+            let image: &WorkloadImage<'_> = image;
+            if let (Some(pod_spec), Ok(reference)) = (image.pod_spec, ImageRef::parse(&image.text))
+            {
+                pulled.push((pod_spec, reference));
+            }
+        }
+        if mutable == Mutable::All {
+            for (index, pod_spec) in object.pod_specs.iter_mut().enumerate() {
+                let images = pulled.iter().filter(|(in_spec, _)| *in_spec == index);
+                let images: Vec<&ImageRef<'_>> = images.map(|(_, image)| image).collect();
+                self.add_pull_secrets(pod_spec, &images, &mut patch);
+            }
+        }
+        Patch(patch)
+    }
+
+    /// The reference that a written one becomes, if it is valid and becomes another.
+    fn rewritten(&self, written: &str, facts: &Facts) -> Option<String> {
+        let mut text = Cow::Borrowed(written);
+        for rewrite in &self.rewrites {
+            let next = rewrite.rewrite(&ImageRef::parse(&text).ok()?, facts);
+            if let Some(next) = next.filter(|next| ImageRef::parse(next).is_ok()) {
+                text = Cow::Owned(next);
+            }
+        }
+        (text != written).then(|| text.into_owned())
+    }
+
+    fn set_pull_policy(&self, image: &mut WorkloadImage<'_>) -> Option<PatchOperation> {
+        image.pod_spec?;
+        let reference = ImageRef::parse(&image.text).ok()?;
+        let mut rules = self.pull_policies.iter();
+        let policy = rules.find(|rule| rule.matches(&reference))?.policy.as_str();
+        if image.pull_policy.as_deref() == Some(policy) {
+            return None;
+        }
+        let field = match image.place.kind() {
+            ContainerKind::Volume => "pullPolicy",
+            _ => "imagePullPolicy",
+        };
+        let mut path = pointer(image);
+        path.pop_back();
+        path.push_back(field);
+        let is_written = image.pull_policy.is_some();
+        image.pull_policy = Some(Cow::Borrowed(policy));
+        Some(if is_written {
+            replace(path, policy.into())
+        } else {
+            add(path, policy.into())
+        })
+    }
+
+    fn add_pull_secrets(
+        &self,
+        pod_spec: &mut PodSpec<'_>,
+        images: &[&ImageRef<'_>],
+        patch: &mut Vec<PatchOperation>,
+    ) {
+        let mut missing: Vec<&str> = Vec::new();
+        for rule in &self.pull_secrets {
+            let is_there = pod_spec
+                .pull_secrets
+                .iter()
+                .flatten()
+                .any(|name| **name == *rule.secret);
+            let is_needed = images.iter().any(|image| rule.repositories.matches(image));
+            if is_needed && !is_there && !missing.contains(&&*rule.secret) {
+                missing.push(&rule.secret);
+            }
+        }
+        if missing.is_empty() {
+            return;
+        }
+        let list = format!("{}.imagePullSecrets", pod_spec.path);
+        let references = missing.iter().map(|name| json!({ "name": name }));
+        if pod_spec.pull_secrets.is_some() {
+            let end = || {
+                let mut end = pointer_of(&list);
+                end.push_back("-");
+                end
+            };
+            patch.extend(references.map(|reference| add(end(), reference)));
+        } else {
+            patch.push(add(pointer_of(&list), references.collect()));
+        }
+        let missing = missing.into_iter().map(|name| Cow::Owned(name.to_owned()));
+        pod_spec
+            .pull_secrets
+            .get_or_insert_default()
+            .extend(missing);
+    }
+}
+
+/// A name with the tag and digest of an image, as they are written.
+fn with_tag_and_digest(mut name: String, image: &ImageRef<'_>) -> String {
+    if let Some(tag) = image.tag() {
+        name.push(':');
+        name.push_str(tag);
+    }
+    if let Some(digest) = image.digest() {
+        name.push('@');
+        name.push_str(&digest.to_string());
+    }
+    name
+}
+
+fn pointer(image: &WorkloadImage<'_>) -> PointerBuf {
+    pointer_of(&image.place.path().to_string())
+}
+
+/// The JSON Pointer of a JSON path, whose names have no dots or brackets in them: see
+/// [`FieldPath`](crate::workload::FieldPath).
+fn pointer_of(path: &str) -> PointerBuf {
+    let tokens = path.split(['.', '[']);
+    PointerBuf::from_tokens(tokens.map(|token| Token::new(token.trim_end_matches(']'))))
+}
+
+fn add(path: PointerBuf, value: Value) -> PatchOperation {
+    PatchOperation::Add(AddOperation { path, value })
+}
+
+fn replace(path: PointerBuf, value: Value) -> PatchOperation {
+    PatchOperation::Replace(ReplaceOperation { path, value })
+}

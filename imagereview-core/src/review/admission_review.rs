@@ -1,0 +1,410 @@
+//! `AdmissionReview` of `admission.k8s.io/v1`: what an API server sends to a validating or mutating
+//! webhook, and reads back.
+//!
+//! Source: `k8s.io/api/admission/v1`. A request carries the whole object; of that, only what images
+//! have to do with is kept (see [`workload`](crate::workload)). Of the rest, what a policy can be
+//! scoped by: who asks, for what operation, on what kind, in which namespace.
+//!
+//! # What is decided
+//!
+//! - `CREATE` and `UPDATE`: every image of the object. An operation that is not known is treated as
+//!   `CREATE`.
+//! - `DELETE` and `CONNECT` make no image run: the review has no images.
+//! - On `UPDATE`, an image that stood in `oldObject`, at any place, is
+//!   [unchanged](crate::Image::is_unchanged). For the `ephemeralcontainers` subresource, whose object
+//!   is the whole Pod, the new ephemeral containers alone are thus judged in full.
+//! - An object of a kind that is neither built in nor declared has no images.
+//! - An object whose images cannot be known (see
+//!   [`ObjectError`]), or of another kind than the request says, is
+//!   denied by [`decide`](crate::decide): the question itself has been read, so the answer is a
+//!   proper one. Only what is no `AdmissionReview` is a [`DecodeError`].
+
+mod answer;
+mod operation;
+mod user;
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use serde::de::MapAccess;
+
+pub use self::{
+    answer::{AdmissionAnswer, WARNING_LIMIT, WARNINGS_LIMIT},
+    operation::Operation,
+    user::User,
+};
+use super::{
+    DecodeError, Review,
+    decode::{self, Fields, Object, Text},
+};
+use crate::{
+    mutation::Mutable,
+    workload::{
+        ObjectError, ObjectKind, Workload, WorkloadKinds,
+        node::{Node, NodeSeed},
+    },
+};
+
+/// The `apiVersion` of an `AdmissionReview`.
+pub const API_VERSION: &str = "admission.k8s.io/v1";
+
+/// The `kind` of an `AdmissionReview`.
+pub const KIND: &str = "AdmissionReview";
+
+/// The subresource through which ephemeral containers are added to a Pod.
+const EPHEMERAL_CONTAINERS: &str = "ephemeralcontainers";
+
+/// A question: may this be done to this object?
+///
+/// It borrows its strings from the JSON that it is read from. Unknown fields are passed over,
+/// `null` is the same as absent, and what two readers could read differently is an error.
+///
+/// ```
+/// use imagereview_core::{AdmissionReview, NoLatestTag, Operation, decide};
+///
+/// let question = AdmissionReview::from_slice(br#"{
+///     "apiVersion": "admission.k8s.io/v1",
+///     "kind": "AdmissionReview",
+///     "request": {
+///         "uid": "6f0d",
+///         "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
+///         "namespace": "shop",
+///         "operation": "CREATE",
+///         "userInfo": {"username": "ana", "groups": ["developers"]},
+///         "object": {
+///             "apiVersion": "apps/v1",
+///             "kind": "Deployment",
+///             "spec": {"template": {"spec": {"initContainers": [{"name": "migrate", "image": "app"}]}}}
+///         }
+///     }
+/// }"#)?;
+/// let review = question.review();
+/// assert_eq!(review.operation(), Some(Operation::Create));
+/// assert!(review.user().unwrap().is_in("developers"));
+///
+/// let verdict = decide(&NoLatestTag, &review);
+/// let place = verdict.violations()[0].place();
+/// assert_eq!(place.to_string(), r#"container "migrate", spec.template.spec.initContainers[0].image"#);
+/// # Ok::<(), imagereview_core::DecodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AdmissionReview<'a> {
+    uid: Cow<'a, str>,
+    kind: RequestKind<'a>,
+    sub_resource: Cow<'a, str>,
+    name: Cow<'a, str>,
+    namespace: Cow<'a, str>,
+    operation: Option<Operation>,
+    user: User<'a>,
+    is_dry_run: bool,
+    pub(crate) object: Option<Result<Workload<'a>, ObjectError>>,
+    old_object: Option<Result<Workload<'a>, ObjectError>>,
+}
+
+impl<'a> AdmissionReview<'a> {
+    /// Reads one `AdmissionReview` from JSON, with the built-in kinds of object.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] where the bytes are not one JSON document, are of another `kind` or
+    /// `apiVersion`, or have no `request`.
+    pub fn from_slice(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::from_slice_with(bytes, WorkloadKinds::builtin())
+    }
+
+    /// Reads one `AdmissionReview` from JSON, with these kinds of object.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_slice`](Self::from_slice).
+    pub fn from_slice_with(bytes: &'a [u8], kinds: &'a WorkloadKinds) -> Result<Self, DecodeError> {
+        let seed = || Object(Document::new(kinds));
+        let Object(document) = decode::from_slice_seed(bytes, seed)?;
+        document.into_review()
+    }
+
+    /// The identifier of the request, which the answer repeats.
+    #[must_use]
+    pub fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    /// What is done to the object; `None` for an operation that is not known.
+    #[must_use]
+    pub fn operation(&self) -> Option<Operation> {
+        self.operation
+    }
+
+    /// The part of the object that is dealt with, `status` for example; `None` for the object
+    /// itself.
+    #[must_use]
+    pub fn sub_resource(&self) -> Option<&str> {
+        (!self.sub_resource.is_empty()).then_some(&self.sub_resource)
+    }
+
+    /// The kind of the object: what the request says, or the object where that says nothing.
+    #[must_use]
+    pub fn kind(&self) -> ObjectKind<'_> {
+        match &self.object {
+            Some(Ok(object)) if self.kind.name.is_empty() => object.kind(),
+            _ => self.kind.as_kind(),
+        }
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn user(&self) -> &User<'a> {
+        &self.user
+    }
+
+    /// Whether nothing will be stored, whatever the answer.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.is_dry_run
+    }
+
+    /// The object; `None` where there is none, as for `DELETE`.
+    ///
+    /// # Errors
+    ///
+    /// An [`ObjectError`] where its images cannot be known.
+    pub fn object(&self) -> Option<Result<&Workload<'a>, &ObjectError>> {
+        self.object.as_ref().map(Result::as_ref)
+    }
+
+    /// The question as something to decide; see the [module](self).
+    #[must_use]
+    pub fn review(&self) -> Review<'_> {
+        let mut review = match &self.object {
+            Some(Ok(object)) if self.can_run_images() => object
+                .review()
+                .with_former_images(former_images(self.operation, self.old_object.as_ref())),
+            Some(Ok(object)) => object.review_without_images(),
+            Some(Err(error)) if self.can_run_images() => {
+                Review::new().with_unreadable_object(error)
+            }
+            _ => Review::new(),
+        }
+        .with_kind(self.kind())
+        .with_user(&self.user)
+        .with_dry_run(self.is_dry_run);
+        if let Some(operation) = self.operation {
+            review = review.with_operation(operation);
+        }
+        // The request's namespace is the one that counts; the object may leave it out.
+        if !self.namespace.is_empty() {
+            review = review.with_namespace(&self.namespace);
+        }
+        if !self.name.is_empty() {
+            review = review.with_name(&self.name);
+        }
+        review
+    }
+
+    /// The object, the images that stood in it before, and what of it may be changed; `None` if
+    /// nothing may.
+    pub(crate) fn mutable_object(
+        &mut self,
+    ) -> Option<(&mut Workload<'a>, BTreeSet<&str>, Mutable)> {
+        let is_update = self.operation == Some(Operation::Update);
+        let is_pod = self.kind().name() == "Pod" && self.kind().group().is_empty();
+        let mutable = match (&*self.sub_resource, is_update && is_pod) {
+            (EPHEMERAL_CONTAINERS, true) => Mutable::EphemeralContainers,
+            ("", true) => Mutable::Images,
+            ("", false) if self.can_run_images() => Mutable::All,
+            _ => return None,
+        };
+        let former = former_images(self.operation, self.old_object.as_ref()).collect();
+        let Some(Ok(object)) = &mut self.object else {
+            return None;
+        };
+        Some((object, former, mutable))
+    }
+
+    fn can_run_images(&self) -> bool {
+        self.operation.is_none_or(Operation::can_run_images)
+    }
+}
+
+/// The images that stood in the object before this update; none for other operations, and none
+/// that can be told where the old object cannot be read.
+fn former_images<'o>(
+    operation: Option<Operation>,
+    old_object: Option<&'o Result<Workload<'_>, ObjectError>>,
+) -> impl Iterator<Item = &'o str> {
+    let old = old_object.filter(|_| operation == Some(Operation::Update));
+    let old = old.and_then(|old| old.as_ref().ok());
+    old.into_iter()
+        .flat_map(Workload::images)
+        .map(|(image, _)| image)
+}
+
+/// The document before its kind is known.
+struct Document<'a> {
+    api_version: Option<Cow<'a, str>>,
+    kind: Option<Cow<'a, str>>,
+    kinds: &'a WorkloadKinds,
+    request: Option<Request<'a>>,
+}
+
+impl<'a> Document<'a> {
+    fn new(kinds: &'a WorkloadKinds) -> Self {
+        Self {
+            api_version: None,
+            kind: None,
+            kinds,
+            request: None,
+        }
+    }
+
+    fn into_review(self) -> Result<AdmissionReview<'a>, DecodeError> {
+        if self.kind.as_deref() != Some(KIND) {
+            return Err(DecodeError::WrongKind {
+                found: self.kind.map(Into::into),
+                expected: KIND,
+            });
+        }
+        if self.api_version.as_deref() != Some(API_VERSION) {
+            return Err(DecodeError::WrongApiVersion {
+                found: self.api_version.map(Into::into),
+                expected: API_VERSION,
+            });
+        }
+        let request = self.request.ok_or(DecodeError::MissingRequest)?;
+        Ok(request.into_review())
+    }
+}
+
+impl<'de> Fields<'de> for Document<'de> {
+    const NAMES: &'static [&'static str] = &["apiVersion", "kind", "request"];
+
+    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
+        match Self::NAMES[index] {
+            "apiVersion" => self.api_version = Some(map.next_value::<Text<'de>>()?.0),
+            "kind" => self.kind = Some(map.next_value::<Text<'de>>()?.0),
+            _ => {
+                let Object(request) = map.next_value_seed(Object(Request::new(self.kinds)))?;
+                self.request = request.is_there.then_some(request);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The request as it is read: the objects' kind may be said after them.
+struct Request<'a> {
+    kinds: &'a WorkloadKinds,
+    /// Whether it is an object, and not `null`.
+    is_there: bool,
+    uid: Cow<'a, str>,
+    kind: RequestKind<'a>,
+    sub_resource: Cow<'a, str>,
+    name: Cow<'a, str>,
+    namespace: Cow<'a, str>,
+    operation: Option<Operation>,
+    user: User<'a>,
+    is_dry_run: bool,
+    object: Node<'a>,
+    old_object: Node<'a>,
+}
+
+impl<'a> Request<'a> {
+    fn new(kinds: &'a WorkloadKinds) -> Self {
+        Self {
+            kinds,
+            is_there: false,
+            uid: Cow::default(),
+            kind: RequestKind::default(),
+            sub_resource: Cow::default(),
+            name: Cow::default(),
+            namespace: Cow::default(),
+            operation: None,
+            user: User::default(),
+            is_dry_run: false,
+            object: Node::Null,
+            old_object: Node::Null,
+        }
+    }
+
+    fn into_review(self) -> AdmissionReview<'a> {
+        let object = |node: &Node<'a>| {
+            let expected = self.kind.as_kind();
+            (!node.is_null()).then(|| Workload::requested(self.kinds, node, expected))
+        };
+        AdmissionReview {
+            object: object(&self.object),
+            old_object: object(&self.old_object),
+            uid: self.uid,
+            kind: self.kind,
+            sub_resource: self.sub_resource,
+            name: self.name,
+            namespace: self.namespace,
+            operation: self.operation,
+            user: self.user,
+            is_dry_run: self.is_dry_run,
+        }
+    }
+}
+
+impl<'de> Fields<'de> for Request<'de> {
+    const NAMES: &'static [&'static str] = &[
+        "uid",
+        "kind",
+        "subResource",
+        "name",
+        "namespace",
+        "operation",
+        "userInfo",
+        "object",
+        "oldObject",
+        "dryRun",
+    ];
+
+    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
+        self.is_there = true;
+        match Self::NAMES[index] {
+            "uid" => Text(self.uid) = map.next_value()?,
+            "kind" => Object(self.kind) = map.next_value()?,
+            "subResource" => Text(self.sub_resource) = map.next_value()?,
+            "name" => Text(self.name) = map.next_value()?,
+            "namespace" => Text(self.namespace) = map.next_value()?,
+            "operation" => {
+                let Text(name) = map.next_value()?;
+                self.operation = Operation::from_wire(&name);
+            }
+            "userInfo" => Object(self.user) = map.next_value()?,
+            "object" => self.object = map.next_value_seed(NodeSeed(self.kinds.shape()))?,
+            "oldObject" => self.old_object = map.next_value_seed(NodeSeed(self.kinds.shape()))?,
+            _ => self.is_dry_run = map.next_value::<Option<bool>>()?.unwrap_or_default(),
+        }
+        Ok(())
+    }
+}
+
+/// The kind that the request says.
+///
+/// Source: `GroupVersionKind` of `k8s.io/apimachinery/pkg/apis/meta/v1`.
+#[derive(Clone, Debug, Default)]
+struct RequestKind<'a> {
+    group: Cow<'a, str>,
+    version: Cow<'a, str>,
+    name: Cow<'a, str>,
+}
+
+impl RequestKind<'_> {
+    fn as_kind(&self) -> ObjectKind<'_> {
+        ObjectKind::from_parts(&self.group, &self.version, &self.name)
+    }
+}
+
+impl<'de> Fields<'de> for RequestKind<'de> {
+    const NAMES: &'static [&'static str] = &["group", "version", "kind"];
+
+    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
+        match Self::NAMES[index] {
+            "group" => Text(self.group) = map.next_value()?,
+            "version" => Text(self.version) = map.next_value()?,
+            _ => Text(self.name) = map.next_value()?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! What a validating or mutating webhook answers.
+
+use std::borrow::Cow;
+
+use base64::{display::Base64Display, engine::general_purpose::STANDARD};
+use json_patch::Patch;
+use serde::{Serialize, Serializer, ser::Error as _};
+
+use super::{API_VERSION, AdmissionReview, KIND};
+use crate::{Annotations, Language, Verdict, Violation, quote::Quoted};
+
+/// The longest warning, in characters: what Kubernetes advises, since some clients cut at it.
+pub const WARNING_LIMIT: usize = 120;
+
+/// The longest warnings together, in characters. From there on the API server cuts each to 256
+/// (`k8s.io/apiserver/pkg/endpoints/filters/warning.go`).
+pub const WARNINGS_LIMIT: usize = 4096;
+
+/// The code of a denial; the API server would make 400 of any below that.
+const FORBIDDEN: u16 = 403;
+
+/// The answer to an [`AdmissionReview`], ready to be written as JSON.
+///
+/// A denial's reason is what the user sees after `admission webhook "<name>" denied the request: `.
+/// Violations in mode `warn` become warnings, each of at most [`WARNING_LIMIT`] characters, and of
+/// at most [`WARNINGS_LIMIT`] together. The audit annotations are recorded as
+/// `<webhook's name>/<key>`.
+///
+/// ```
+/// use imagereview_core::{AdmissionAnswer, AdmissionReview, Language, NoLatestTag, decide};
+///
+/// let question = AdmissionReview::from_slice(br#"{
+///     "apiVersion": "admission.k8s.io/v1",
+///     "kind": "AdmissionReview",
+///     "request": {"uid": "6f0d", "operation": "CREATE", "object": {
+///         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
+/// }"#)?;
+/// let verdict = decide(&NoLatestTag, &question.review());
+/// let answer = AdmissionAnswer::new(&question, &verdict, Language::English);
+/// assert_eq!(
+///     serde_json::to_string(&answer)?,
+///     r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"6f0d","allowed":true}}"#,
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdmissionAnswer<'v> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response<'v>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'v> {
+    uid: &'v str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status<'v>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<Base64<'v>>,
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    audit_annotations: Annotations<'v>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// Source: `Status` of `k8s.io/apimachinery/pkg/apis/meta/v1`.
+#[derive(Debug, Serialize)]
+struct Status<'v> {
+    message: Cow<'v, str>,
+    code: u16,
+}
+
+impl<'v> AdmissionAnswer<'v> {
+    /// The answer that this verdict gives, as a validating webhook gives it: without a patch.
+    #[must_use]
+    pub fn new(
+        question: &'v AdmissionReview<'_>,
+        verdict: &'v Verdict,
+        language: Language,
+    ) -> Self {
+        let allowed = verdict.is_allowed();
+        let status = (!allowed).then(|| Status {
+            message: verdict.reason(language),
+            code: FORBIDDEN,
+        });
+        Self {
+            api_version: API_VERSION,
+            kind: KIND,
+            response: Response {
+                uid: question.uid(),
+                allowed,
+                status,
+                patch_type: None,
+                patch: None,
+                audit_annotations: verdict.audit_annotations(),
+                warnings: warnings(verdict, language),
+            },
+        }
+    }
+
+    /// The same answer with a patch, as a mutating webhook gives it. A denial takes none, and a
+    /// patch that changes nothing is left out.
+    #[must_use]
+    pub fn with_patch(mut self, patch: &'v Patch) -> Self {
+        if self.response.allowed && !patch.0.is_empty() {
+            self.response.patch_type = Some("JSONPatch");
+            self.response.patch = Some(Base64(patch));
+        }
+        self
+    }
+}
+
+/// A patch as it goes over the wire: JSON in base64.
+#[derive(Debug)]
+struct Base64<'v>(&'v Patch);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = serde_json::to_vec(self.0).map_err(S::Error::custom)?;
+        serializer.collect_str(&Base64Display::new(&json, &STANDARD))
+    }
+}
+
+/// Every warning that has room, and how many more there are.
+fn warnings(verdict: &Verdict, language: Language) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut room = WARNINGS_LIMIT;
+    let mut left = verdict.warnings().count();
+    for violation in verdict.warnings() {
+        let warning = warning(violation, language);
+        let len = warning.chars().count();
+        // Room for this one and, unless it is the last, for saying that there are more.
+        if len + if left > 1 { WARNING_LIMIT } else { 0 } > room {
+            warnings.push(match language {
+                Language::English => format!("and {left} more"),
+                Language::Chinese => format!("另有{left}项"),
+            });
+            break;
+        }
+        room -= len;
+        left -= 1;
+        warnings.push(warning);
+    }
+    warnings
+}
+
+/// The violation in one line of at most [`WARNING_LIMIT`] characters: whole if it has room, else
+/// without its place and remedy, else cut.
+fn warning(violation: &Violation, language: Language) -> String {
+    let whole = violation.describe(language);
+    if whole.chars().count() <= WARNING_LIMIT {
+        return one_line(&whole);
+    }
+    if violation.image().is_empty() {
+        return cut(&one_line(&whole));
+    }
+    let (image, reason) = (violation.image(), violation.reason().text(language));
+    cut(&one_line(&format!("{}: {reason}", Quoted(image))))
+}
+
+/// The API server drops a warning with control characters in it.
+fn one_line(text: &str) -> String {
+    let space = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(space).collect()
+}
+
+/// At most [`WARNING_LIMIT`] characters, cut between words where there is a space not too far back.
+fn cut(text: &str) -> String {
+    let Some((limit, _)) = text.char_indices().nth(WARNING_LIMIT) else {
+        return text.to_owned();
+    };
+    // The last character makes room for the ellipsis; it may be the space to cut at.
+    let within = &text[..limit];
+    let end = within.char_indices().next_back().map_or(0, |(at, _)| at);
+    let kept = match within.rfind(' ') {
+        Some(space) if space > end / 2 => &text[..space],
+        _ => &text[..end],
+    };
+    format!("{kept}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_between_words_or_at_least_between_characters() {
+        let words = "word ".repeat(40);
+        let chinese = "镜".repeat(200);
+        for (text, expected) in [
+            ("short", "short".to_owned()),
+            (&words, format!("{}…", "word ".repeat(23) + "word")),
+            (&chinese, format!("{}…", "镜".repeat(WARNING_LIMIT - 1))),
+            (&chinese[..3 * WARNING_LIMIT], "镜".repeat(WARNING_LIMIT)),
+        ] {
+            assert_eq!(cut(text), expected, "{text}");
+            assert!(cut(text).chars().count() <= WARNING_LIMIT, "{text}");
+        }
+    }
+}

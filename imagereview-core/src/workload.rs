@@ -1,0 +1,556 @@
+//! The images of Kubernetes objects, and where in them they stand.
+//!
+//! A [`Manifest`] is one object, or the items of a `List`. It is read from whatever serde reads
+//! (JSON, YAML), in one pass that keeps only the fields that images have to do with and borrows
+//! them where the format allows. Which fields those are is data: [`WorkloadKinds`] has the built-in
+//! kinds, and takes custom resources by the paths at which they keep images or pod specs.
+//!
+//! ```
+//! use imagereview_core::workload::Manifest;
+//!
+//! let text = r#"{
+//!     "apiVersion": "apps/v1",
+//!     "kind": "Deployment",
+//!     "metadata": {"name": "web", "namespace": "shop"},
+//!     "spec": {"template": {"spec": {
+//!         "containers": [{"name": "web", "image": "nginx:1.27"}],
+//!         "volumes": [{"name": "site", "image": {"reference": "registry.example.com/site:7"}}]
+//!     }}}
+//! }"#;
+//! let manifest: Manifest<'_> = serde_json::from_str(text)?;
+//! let deployment = manifest.into_iter().next().unwrap()?;
+//! let found: Vec<String> = deployment
+//!     .images()
+//!     .map(|(image, place)| format!("{image} at {}", place.path()))
+//!     .collect();
+//! assert_eq!(found, [
+//!     "nginx:1.27 at spec.template.spec.containers[0].image",
+//!     "registry.example.com/site:7 at spec.template.spec.volumes[0].image.reference",
+//! ]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is read how
+//!
+//! - `null` is the same as absent, as in Go. A container without an image has the empty one, which
+//!   no policy allows.
+//! - What is of the wrong type, stands twice, or is written in another case is an [`ObjectError`],
+//!   if the object's kind has something to do with that field.
+//! - An object of a kind that is neither built in nor declared has no images
+//!   ([`Workload::is_known`]).
+//! - A built-in kind without a pod spec is an error: nothing can be said of it.
+
+mod error;
+mod field_path;
+mod kinds;
+pub(crate) mod node;
+mod object_kind;
+mod shape;
+
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Deserializer, de::DeserializeSeed};
+
+pub use self::{
+    error::{ObjectError, ObjectErrorKind},
+    field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
+    kinds::{CustomResource, CustomResourceError, WorkloadKinds},
+    object_kind::ObjectKind,
+};
+use self::{
+    field_path::Step,
+    kinds::{IMAGE_LISTS, PodSpecPath},
+    node::{Node, NodeSeed},
+};
+use crate::{Annotations, ContainerKind, Place, Review};
+
+/// The objects of one document: the object that it is, or the items of a `List`.
+///
+/// `v1 List` is what `kubectl get -o yaml` writes; a list of one kind (`PodList`), whose items may
+/// leave their kind out, is read too. A document of nothing has no objects.
+///
+/// Read with [`WorkloadKinds`] as the seed, it finds custom resources:
+///
+/// ```
+/// use imagereview_core::workload::{CustomResource, WorkloadKinds};
+/// use serde::de::DeserializeSeed;
+///
+/// let task = CustomResource::new("tekton.dev/v1", "Task")?
+///     .with_image("spec.steps[*].image".parse()?);
+/// let kinds = WorkloadKinds::new([task])?;
+///
+/// let text = r#"{"apiVersion": "tekton.dev/v1", "kind": "Task",
+///                "spec": {"steps": [{"image": "golang:1.25"}]}}"#;
+/// let manifest = kinds.deserialize(&mut serde_json::Deserializer::from_str(text))?;
+/// let task = manifest.into_iter().next().unwrap()?;
+/// assert_eq!(task.images().next().unwrap().0, "golang:1.25");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Manifest<'a>(Vec<Result<Workload<'a>, ObjectError>>);
+
+impl<'a> Manifest<'a> {
+    fn new(kinds: &'a WorkloadKinds, document: &Node<'a>) -> Self {
+        if document.is_null() {
+            return Self(Vec::new());
+        }
+        let type_meta = match TypeMeta::read(document, "") {
+            Ok(type_meta) => type_meta,
+            Err(error) => return Self(vec![Err(error)]),
+        };
+        let Some(item_kind) = type_meta.item_kind(kinds) else {
+            return Self(vec![Workload::new(kinds, document, "", type_meta)]);
+        };
+        let items = document
+            .field("items", "")
+            .and_then(|items| items.elements("items"));
+        let items = match items {
+            Ok(items) => items,
+            Err(error) => return Self(vec![Err(error)]),
+        };
+        let item = |(index, node): (usize, &Node<'a>)| {
+            let path = format!("items[{index}]");
+            let type_meta = TypeMeta::read(node, &path)?.or(&type_meta.api_version, item_kind);
+            if type_meta.item_kind(kinds).is_some() {
+                return Err(ObjectError::new(path, ObjectErrorKind::NestedList));
+            }
+            Workload::new(kinds, node, &path, type_meta)
+        };
+        Self(items.iter().enumerate().map(item).collect())
+    }
+}
+
+/// Each object in order, or why its images cannot be known.
+impl<'a> IntoIterator for Manifest<'a> {
+    type Item = Result<Workload<'a>, ObjectError>;
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// With the built-in kinds.
+impl<'de: 'a, 'a> Deserialize<'de> for Manifest<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        WorkloadKinds::builtin().deserialize(deserializer)
+    }
+}
+
+/// Reads a [`Manifest`] with these kinds.
+impl<'de: 'a, 'a> DeserializeSeed<'de> for &'a WorkloadKinds {
+    type Value = Manifest<'a>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Manifest<'a>, D::Error> {
+        let document = NodeSeed(self.shape()).deserialize(deserializer)?;
+        Ok(Manifest::new(self, &document))
+    }
+}
+
+/// An object's `apiVersion` and `kind`; empty where they are absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TypeMeta<'a> {
+    pub(crate) api_version: Cow<'a, str>,
+    pub(crate) kind: Cow<'a, str>,
+}
+
+impl<'a> TypeMeta<'a> {
+    fn read(node: &Node<'a>, prefix: &str) -> Result<Self, ObjectError> {
+        Ok(Self {
+            api_version: text_field(node, "apiVersion", prefix)?.unwrap_or_default(),
+            kind: text_field(node, "kind", prefix)?.unwrap_or_default(),
+        })
+    }
+
+    /// With the kind of the list's items where the object says none itself.
+    fn or(mut self, api_version: &Cow<'a, str>, kind: &str) -> Self {
+        if self.kind.is_empty() && !kind.is_empty() {
+            self.kind = Cow::Owned(kind.to_owned());
+        }
+        if self.api_version.is_empty() && !kind.is_empty() {
+            self.api_version.clone_from(api_version);
+        }
+        self
+    }
+
+    /// The kind of a list's items: empty if they say it themselves, and `None` for what is no list.
+    fn item_kind(&self, kinds: &WorkloadKinds) -> Option<&str> {
+        let item = self.kind.strip_suffix("List")?;
+        let is_list = item.is_empty() || kinds.has_images(&self.api_version, item);
+        is_list.then_some(item)
+    }
+
+    pub(crate) fn as_kind(&self) -> ObjectKind<'_> {
+        ObjectKind::new(&self.api_version, &self.kind)
+    }
+}
+
+/// One object, as far as images have to do with it.
+#[derive(Clone, Debug)]
+pub struct Workload<'a> {
+    type_meta: TypeMeta<'a>,
+    is_known: bool,
+    name: Cow<'a, str>,
+    namespace: Cow<'a, str>,
+    labels: Annotations<'a>,
+    annotations: Annotations<'a>,
+    pub(crate) images: Vec<WorkloadImage<'a>>,
+    pub(crate) pod_specs: Vec<PodSpec<'a>>,
+}
+
+/// One image of an object.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkloadImage<'a> {
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) place: Place<'a>,
+    /// Which of the object's pod specs it is in, if it is in one.
+    pub(crate) pod_spec: Option<usize>,
+    /// The pull policy that is written next to it.
+    pub(crate) pull_policy: Option<Cow<'a, str>>,
+}
+
+/// What is known of a pod spec beside its images.
+#[derive(Clone, Debug)]
+pub(crate) struct PodSpec<'a> {
+    pub(crate) path: Cow<'a, str>,
+    /// The names of the secrets in `imagePullSecrets`; `None` if there is no such list.
+    pub(crate) pull_secrets: Option<Vec<Cow<'a, str>>>,
+}
+
+impl<'a> Workload<'a> {
+    /// The kind of the object.
+    #[must_use]
+    pub fn kind(&self) -> ObjectKind<'_> {
+        self.type_meta.as_kind()
+    }
+
+    /// Whether images are looked for in objects of this kind.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.is_known
+    }
+
+    /// The object's name; `None` where the API server is yet to make one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        (!self.name.is_empty()).then_some(&self.name)
+    }
+
+    /// The namespace that the object names.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        (!self.namespace.is_empty()).then_some(&self.namespace)
+    }
+
+    /// The labels of the pod that results: those next to the pod spec. The object's own where it
+    /// has no pod spec, or several.
+    ///
+    /// A Deployment is thus judged by what its pods will be judged by.
+    #[must_use]
+    pub fn labels(&self) -> &Annotations<'a> {
+        &self.labels
+    }
+
+    /// The annotations of the pod that results; see [`labels`](Self::labels).
+    #[must_use]
+    pub fn annotations(&self) -> &Annotations<'a> {
+        &self.annotations
+    }
+
+    /// Each image as it is written, and where it stands: of each pod spec `containers`,
+    /// `initContainers`, `ephemeralContainers` and `volumes`, then those at declared paths.
+    #[must_use]
+    pub fn images(&self) -> impl ExactSizeIterator<Item = (&str, &Place<'a>)> {
+        self.images.iter().map(|image| (&*image.text, &image.place))
+    }
+
+    /// The object as something to decide.
+    ///
+    /// ```
+    /// use imagereview_core::{NoLatestTag, decide, workload::Manifest};
+    ///
+    /// let pod = r#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx"}]}}"#;
+    /// let manifest: Manifest<'_> = serde_json::from_str(pod)?;
+    /// for object in manifest {
+    ///     assert!(!decide(&NoLatestTag, &object?.review()).is_allowed());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn review(&self) -> Review<'_> {
+        let mut review = self.review_without_images();
+        for image in &self.images {
+            review.add_image(&image.text, image.place.as_borrowed());
+        }
+        review
+    }
+
+    pub(crate) fn review_without_images(&self) -> Review<'_> {
+        let mut review = Review::with_capacity(self.images.len())
+            .with_kind(self.kind())
+            .with_labels(&self.labels)
+            .with_annotations(&self.annotations);
+        if let Some(namespace) = self.namespace() {
+            review = review.with_namespace(namespace);
+        }
+        if let Some(name) = self.name() {
+            review = review.with_name(name);
+        }
+        review
+    }
+
+    /// The object of a request that says its kind. It may leave its own kind out, but may not say
+    /// another, if images have to do with either.
+    pub(crate) fn requested(
+        kinds: &'a WorkloadKinds,
+        object: &Node<'a>,
+        kind: ObjectKind<'_>,
+    ) -> Result<Self, ObjectError> {
+        let mut type_meta = TypeMeta::read(object, "")?;
+        let has_images =
+            |kind: ObjectKind<'_>| kinds.has_images(&kind.api_version().to_string(), kind.name());
+        if type_meta.kind.is_empty() {
+            type_meta = TypeMeta {
+                api_version: Cow::Owned(kind.api_version().to_string()),
+                kind: Cow::Owned(kind.name().to_owned()),
+            };
+        } else if type_meta.as_kind() != kind
+            && !kind.name().is_empty()
+            && (has_images(type_meta.as_kind()) || has_images(kind))
+        {
+            return Err(ObjectError::new(
+                "",
+                ObjectErrorKind::OtherKind {
+                    found: type_meta.as_kind().to_string().into(),
+                    expected: kind.to_string().into(),
+                },
+            ));
+        }
+        Self::new(kinds, object, "", type_meta)
+    }
+
+    fn new(
+        kinds: &'a WorkloadKinds,
+        object: &Node<'a>,
+        prefix: &str,
+        type_meta: TypeMeta<'a>,
+    ) -> Result<Self, ObjectError> {
+        if type_meta.kind.is_empty() {
+            let path = join(prefix, "kind");
+            return Err(ObjectError::new(path, ObjectErrorKind::Missing));
+        }
+        let mut workload = Self {
+            is_known: kinds.has_images(&type_meta.api_version, &type_meta.kind),
+            type_meta,
+            name: Cow::default(),
+            namespace: Cow::default(),
+            labels: Annotations::default(),
+            annotations: Annotations::default(),
+            images: Vec::new(),
+            pod_specs: Vec::new(),
+        };
+        let read = workload.read(kinds, object, prefix);
+        // Of an object that has nothing to do with images, nothing is asked.
+        if workload.is_known {
+            read?;
+        }
+        Ok(workload)
+    }
+
+    fn read(
+        &mut self,
+        kinds: &'a WorkloadKinds,
+        object: &Node<'a>,
+        prefix: &str,
+    ) -> Result<(), ObjectError> {
+        let path = join(prefix, "metadata");
+        let metadata = object.field("metadata", prefix)?;
+        self.name = text_field(metadata, "name", &path)?.unwrap_or_default();
+        self.namespace = text_field(metadata, "namespace", &path)?.unwrap_or_default();
+
+        let type_meta = self.type_meta.clone();
+        let mut template = None;
+        let mut pod_spec_paths = 0;
+        for kind in kinds.of(&type_meta.api_version, &type_meta.kind) {
+            for at in &kind.pod_specs {
+                let mut path = prefix.to_owned();
+                let before = self.pod_specs.len();
+                walk(object, at.path.steps(), &mut path, &mut |node, path| {
+                    self.read_pod_spec(node, path, at)
+                })?;
+                if kind.is_builtin && self.pod_specs.len() == before {
+                    let path = join(prefix, &at.path.to_string());
+                    return Err(ObjectError::new(path, ObjectErrorKind::Missing));
+                }
+                pod_spec_paths += 1;
+                template = at.metadata.as_ref();
+            }
+            for at in &kind.images {
+                let mut path = prefix.to_owned();
+                walk(object, at.steps(), &mut path, &mut |node, path| {
+                    if let Some(text) = node.text(path)? {
+                        self.images.push(WorkloadImage {
+                            text,
+                            place: Place::at(path.to_owned()),
+                            pod_spec: None,
+                            pull_policy: None,
+                        });
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        match template {
+            Some(template) if pod_spec_paths == 1 => {
+                let mut path = prefix.to_owned();
+                walk(object, template.steps(), &mut path, &mut |node, path| {
+                    self.read_labels(node, path)
+                })
+            }
+            _ => self.read_labels(metadata, &path),
+        }
+    }
+
+    fn read_labels(&mut self, metadata: &Node<'a>, path: &str) -> Result<(), ObjectError> {
+        let map = |name| metadata.field(name, path)?.annotations(join(path, name));
+        self.labels = map("labels")?;
+        self.annotations = map("annotations")?;
+        Ok(())
+    }
+
+    fn read_pod_spec(
+        &mut self,
+        node: &Node<'a>,
+        path: &str,
+        at: &'a PodSpecPath,
+    ) -> Result<(), ObjectError> {
+        // The paths are borrowed where the pod spec stands at the one place that is declared, and
+        // not in an item of a list.
+        let fixed = at.text.as_deref().filter(|text| *text == path);
+        let pod_spec = self.pod_specs.len();
+        for (index, name) in IMAGE_LISTS.into_iter().enumerate() {
+            let list: Cow<'a, str> = match &at.lists {
+                Some(lists) if fixed.is_some() => Cow::Borrowed(&*lists[index]),
+                _ => Cow::Owned(join(path, name)),
+            };
+            let (kind, field) = match name {
+                "initContainers" => (ContainerKind::Init, "image"),
+                "ephemeralContainers" => (ContainerKind::Ephemeral, "image"),
+                "volumes" => (ContainerKind::Volume, "image.reference"),
+                _ => (ContainerKind::Regular, "image"),
+            };
+            for (index, element) in node.field(name, path)?.elements(&list)?.iter().enumerate() {
+                let here = format_args!("{list}[{index}]");
+                let (image, pull_policy);
+                if kind == ContainerKind::Volume {
+                    let volume = element.field("image", here)?;
+                    if volume.is_null() {
+                        continue;
+                    }
+                    let here = format_args!("{here}.image");
+                    image = volume.field("reference", here)?;
+                    pull_policy = text_field(volume, "pullPolicy", here)?;
+                } else {
+                    image = element.field("image", here)?;
+                    pull_policy = text_field(element, "imagePullPolicy", here)?;
+                }
+                let image = image.text(format_args!("{here}.{field}"))?;
+                let mut place = Place::new(list.clone(), index, field).with_kind(kind);
+                if let Some(name) = text_field(element, "name", here)? {
+                    place = place.with_container(name);
+                }
+                self.images.push(WorkloadImage {
+                    text: image.unwrap_or_default(),
+                    place,
+                    pod_spec: Some(pod_spec),
+                    pull_policy,
+                });
+            }
+        }
+        let path = match fixed {
+            Some(fixed) => Cow::Borrowed(fixed),
+            None => Cow::Owned(path.to_owned()),
+        };
+        let secrets = node.field("imagePullSecrets", &path)?;
+        let pull_secrets = if secrets.is_null() {
+            None
+        } else {
+            let list = join(&path, "imagePullSecrets");
+            let mut names = Vec::new();
+            for (index, secret) in secrets.elements(&list)?.iter().enumerate() {
+                let name = text_field(secret, "name", format_args!("{list}[{index}]"))?;
+                names.push(name.unwrap_or_default());
+            }
+            Some(names)
+        };
+        self.pod_specs.push(PodSpec { path, pull_secrets });
+        Ok(())
+    }
+}
+
+/// The string in a field of the node at `path`.
+fn text_field<'a>(
+    node: &Node<'a>,
+    name: &str,
+    path: impl fmt::Display,
+) -> Result<Option<Cow<'a, str>>, ObjectError> {
+    let field = node.field(name, &path)?;
+    field.text(Below(path, name))
+}
+
+/// [`join`], when an error needs it.
+struct Below<'n, P>(P, &'n str);
+
+impl<P: fmt::Display> fmt::Display for Below<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&join(&self.0.to_string(), self.1))
+    }
+}
+
+/// The path of a field of what is at `path`; an empty one is the object itself.
+fn join(path: &str, field: &str) -> String {
+    if path.is_empty() {
+        field.to_owned()
+    } else {
+        format!("{path}.{field}")
+    }
+}
+
+/// Visits everything that is there at a path.
+fn walk<'a>(
+    node: &Node<'a>,
+    steps: &[Step],
+    path: &mut String,
+    visit: &mut dyn FnMut(&Node<'a>, &str) -> Result<(), ObjectError>,
+) -> Result<(), ObjectError> {
+    if node.is_null() {
+        return Ok(());
+    }
+    let Some((step, rest)) = steps.split_first() else {
+        return visit(node, path);
+    };
+    let len = path.len();
+    match step {
+        Step::Field(name) => {
+            let child = node.field(name, &*path)?;
+            if len > 0 {
+                path.push('.');
+            }
+            path.push_str(name);
+            walk(child, rest, path, visit)?;
+        }
+        Step::Elements => {
+            for (index, element) in node.elements(&*path)?.iter().enumerate() {
+                path.push('[');
+                path.push_str(&index.to_string());
+                path.push(']');
+                walk(element, rest, path, visit)?;
+                path.truncate(len);
+            }
+        }
+        // Only labels and annotations have such names, and they are read whole.
+        Step::AnyField => {}
+    }
+    path.truncate(len);
+    Ok(())
+}

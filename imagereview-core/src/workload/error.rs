@@ -1,0 +1,138 @@
+//! Why an object's images cannot be known.
+
+use std::{borrow::Cow, fmt};
+
+use crate::{Language, Message, quote::Quoted};
+
+/// The images of an object cannot be known: what stands where they should be is something else, or
+/// can be read in two ways.
+///
+/// ```
+/// use imagereview_core::workload::{Manifest, ObjectErrorKind};
+///
+/// let pod = r#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": 5}]}}"#;
+/// let manifest: Manifest<'_> = serde_json::from_str(pod)?;
+/// let error = manifest.into_iter().next().unwrap().unwrap_err();
+/// assert_eq!(error.path(), "spec.containers[0].image");
+/// assert_eq!(error.to_string(), "spec.containers[0].image is a number, expected a string");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectError {
+    path: Box<str>,
+    kind: ObjectErrorKind,
+}
+
+impl std::error::Error for ObjectError {}
+
+/// What is wrong with a field of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ObjectErrorKind {
+    /// The field is not of the type that the images are found in.
+    WrongType {
+        /// What stands there.
+        found: &'static str,
+        /// What the kind's definition says.
+        expected: &'static str,
+    },
+    /// The field is absent or `null`, and the kind is nothing without it.
+    Missing,
+    /// The field stands twice: some readers take the first and some the last.
+    Twice,
+    /// The name differs from the field's only in case: some readers take it for the field's.
+    CaseVariant {
+        /// The name as it stands there.
+        found: Box<str>,
+    },
+    /// The object is of another kind than the request says.
+    OtherKind {
+        /// The object's `apiVersion` and `kind`.
+        found: Box<str>,
+        /// The `apiVersion` and `kind` that the request says.
+        expected: Box<str>,
+    },
+    /// A list of objects stands within another.
+    NestedList,
+}
+
+impl ObjectError {
+    pub(crate) fn new(path: impl Into<Box<str>>, kind: ObjectErrorKind) -> Self {
+        Self {
+            path: path.into(),
+            kind,
+        }
+    }
+
+    /// The JSON path of the field; empty for the object itself.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn kind(&self) -> &ObjectErrorKind {
+        &self.kind
+    }
+
+    /// The explanation, in both languages.
+    #[must_use]
+    pub fn message(&self) -> Message {
+        let path = match &*self.path {
+            "" => Cow::Borrowed("the object"),
+            path => Cow::Owned(Path(path).to_string()),
+        };
+        let (english, chinese) = match &self.kind {
+            ObjectErrorKind::WrongType { found, expected } => (
+                format!("{path} is {found}, expected {expected}"),
+                format!("{path}的类型不对(应为{expected},实为{found})"),
+            ),
+            ObjectErrorKind::Missing => (format!("{path} is missing"), format!("缺少{path}")),
+            ObjectErrorKind::Twice => (
+                format!("{path} stands twice, and readers differ on which one counts"),
+                format!("{path}出现两次,不同程序取值不同"),
+            ),
+            ObjectErrorKind::CaseVariant { found } => (
+                format!(
+                    "{path} is written {}, which only some readers take for it",
+                    Quoted(found)
+                ),
+                format!("{path}写作{},只有部分程序认作同一字段", Quoted(found)),
+            ),
+            ObjectErrorKind::OtherKind { found, expected } => (
+                format!(
+                    "{path} is {}, but the request says {}",
+                    Quoted(found),
+                    Quoted(expected)
+                ),
+                format!("{path}是{},而请求写的是{}", Quoted(found), Quoted(expected)),
+            ),
+            ObjectErrorKind::NestedList => (
+                format!("{path} is a list within a list; list its items one by one"),
+                format!("{path}是列表中的列表;请逐项列出"),
+            ),
+        };
+        Message::from(english).in_chinese(chinese)
+    }
+}
+
+impl fmt::Display for ObjectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message().text(Language::English))
+    }
+}
+
+/// A JSON path. All but the keys of annotations are names that the crate or the policy knows; those
+/// could hold anything.
+struct Path<'a>(&'a str);
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.bytes().all(|byte| byte.is_ascii_graphic()) {
+            f.write_str(self.0)
+        } else {
+            Quoted(self.0).fmt(f)
+        }
+    }
+}

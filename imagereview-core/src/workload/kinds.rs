@@ -1,0 +1,339 @@
+//! Which kinds of object have images, and where.
+
+use std::sync::LazyLock;
+
+use super::{field_path::FieldPath, shape::Shape};
+use crate::quote::Quoted;
+
+/// Which kinds of object have images, and where: the built-in kinds, and custom resources as far as
+/// they are declared.
+///
+/// ```
+/// use imagereview_core::workload::{CustomResource, WorkloadKinds};
+///
+/// let rollout = CustomResource::new("argoproj.io/*", "Rollout")?
+///     .with_pod_spec("spec.template.spec".parse()?);
+/// let task = CustomResource::new("tekton.dev/v1", "Task")?
+///     .with_image("spec.steps[*].image".parse()?)
+///     .with_image("spec.sidecars[*].image".parse()?);
+/// let kinds = WorkloadKinds::new([rollout, task])?;
+/// assert!(kinds.has_images("argoproj.io/v1alpha1", "Rollout"));
+/// assert!(kinds.has_images("apps/v1", "Deployment"));
+/// assert!(!kinds.has_images("v1", "ConfigMap"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A built-in kind is known by its API group, in whatever version: the pod spec has stood at the
+/// same place in all of them.
+#[derive(Clone, Debug)]
+pub struct WorkloadKinds {
+    kinds: Vec<WorkloadKind>,
+    shape: Shape,
+}
+
+/// Where the images of one kind are.
+#[derive(Clone, Debug)]
+pub(super) struct WorkloadKind {
+    group: Box<str>,
+    /// `None` for every version.
+    version: Option<Box<str>>,
+    kind: Box<str>,
+    pub(super) images: Vec<FieldPath>,
+    pub(super) pod_specs: Vec<PodSpecPath>,
+    /// Whether the built-in kind's pod spec must be there.
+    pub(super) is_builtin: bool,
+}
+
+/// Where a pod spec is, and the paths of what is in it, made once.
+#[derive(Clone, Debug)]
+pub(super) struct PodSpecPath {
+    pub(super) path: FieldPath,
+    /// The path as text if it stands for one place.
+    pub(super) text: Option<Box<str>>,
+    /// The path of each of [`IMAGE_LISTS`] if the pod spec stands at one place.
+    pub(super) lists: Option<[Box<str>; IMAGE_LISTS.len()]>,
+    /// The metadata of the pod that results.
+    pub(super) metadata: Option<FieldPath>,
+}
+
+/// The lists of a pod spec that have images, in the order in which those are reviewed.
+pub(super) const IMAGE_LISTS: [&str; 4] = [
+    "containers",
+    "initContainers",
+    "ephemeralContainers",
+    "volumes",
+];
+
+/// What is looked at in a pod spec.
+const POD_SPEC: &[&str] = &[
+    "containers[*].name",
+    "containers[*].image",
+    "containers[*].imagePullPolicy",
+    "initContainers[*].name",
+    "initContainers[*].image",
+    "initContainers[*].imagePullPolicy",
+    "ephemeralContainers[*].name",
+    "ephemeralContainers[*].image",
+    "ephemeralContainers[*].imagePullPolicy",
+    "volumes[*].name",
+    "volumes[*].image.reference",
+    "volumes[*].image.pullPolicy",
+    "imagePullSecrets[*].name",
+];
+
+/// The built-in kinds and where their pod spec is. `extensions` is where some of them come from.
+const BUILTIN: &[(&[&str], &[&str], &str)] = &[
+    (&[""], &["Pod"], "spec"),
+    (&[""], &["ReplicationController"], "spec.template.spec"),
+    (&[""], &["PodTemplate"], "template.spec"),
+    (
+        &["apps", "extensions"],
+        &["Deployment", "ReplicaSet", "DaemonSet"],
+        "spec.template.spec",
+    ),
+    (&["apps"], &["StatefulSet"], "spec.template.spec"),
+    (&["batch"], &["Job"], "spec.template.spec"),
+    (
+        &["batch"],
+        &["CronJob"],
+        "spec.jobTemplate.spec.template.spec",
+    ),
+];
+
+static BUILTIN_KINDS: LazyLock<WorkloadKinds> = LazyLock::new(|| {
+    let mut kinds = Vec::new();
+    for (groups, names, path) in BUILTIN {
+        for (group, name) in groups
+            .iter()
+            .flat_map(|group| names.iter().map(move |name| (group, name)))
+        {
+            kinds.push(WorkloadKind {
+                group: (*group).into(),
+                version: None,
+                kind: (*name).into(),
+                images: Vec::new(),
+                pod_specs: vec![PodSpecPath::new(FieldPath::builtin(path))],
+                is_builtin: true,
+            });
+        }
+    }
+    let shape = shape(&kinds);
+    WorkloadKinds { kinds, shape }
+});
+
+impl WorkloadKinds {
+    /// The built-in kinds alone: Pod, `ReplicationController` and `PodTemplate` of the core group,
+    /// Deployment, `ReplicaSet`, `StatefulSet` and `DaemonSet` of `apps`, Job and `CronJob` of
+    /// `batch`.
+    #[must_use]
+    pub fn builtin() -> &'static Self {
+        &BUILTIN_KINDS
+    }
+
+    /// The built-in kinds, and these.
+    ///
+    /// # Errors
+    ///
+    /// A [`CustomResourceError`] where one declares no path, or what another does or is built in.
+    pub fn new(
+        resources: impl IntoIterator<Item = CustomResource>,
+    ) -> Result<Self, CustomResourceError> {
+        let mut kinds = BUILTIN_KINDS.kinds.clone();
+        for CustomResource(resource) in resources {
+            let WorkloadKind { group, kind, .. } = &resource;
+            if resource.images.is_empty() && resource.pod_specs.is_empty() {
+                return Err(CustomResourceError::NoPaths(kind.clone()));
+            }
+            let earlier = kinds.iter().find(|known| {
+                (&known.group, &known.kind) == (group, kind)
+                    && (known.is_builtin || known.version == resource.version)
+            });
+            match earlier {
+                None => kinds.push(resource),
+                Some(known) if known.is_builtin => {
+                    return Err(CustomResourceError::BuiltIn(kind.clone()));
+                }
+                Some(_) => return Err(CustomResourceError::DeclaredTwice(kind.clone())),
+            }
+        }
+        let shape = shape(&kinds);
+        Ok(Self { kinds, shape })
+    }
+
+    /// Whether images are looked for in objects of a kind.
+    #[must_use]
+    pub fn has_images(&self, api_version: &str, kind: &str) -> bool {
+        self.of(api_version, kind).next().is_some()
+    }
+
+    /// What is declared of a kind; a version and every version may both be.
+    pub(super) fn of(&self, api_version: &str, kind: &str) -> impl Iterator<Item = &WorkloadKind> {
+        let (group, version) = split_api_version(api_version);
+        self.kinds.iter().filter(move |known| {
+            *known.kind == *kind
+                && *known.group == *group
+                && known
+                    .version
+                    .as_deref()
+                    .is_none_or(|known| known == version)
+        })
+    }
+
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+}
+
+/// The group and the version of an `apiVersion`; the core group is the empty one.
+pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
+/// What is looked at for all of these kinds, alone and as the items of a list.
+fn shape(kinds: &[WorkloadKind]) -> Shape {
+    let metadata: Vec<FieldPath> = [
+        FieldPath::builtin("labels").any_field(),
+        FieldPath::builtin("annotations").any_field(),
+    ]
+    .into();
+    let object = [
+        "apiVersion",
+        "kind",
+        "metadata.name",
+        "metadata.namespace",
+        // A list within a list is seen, and refused.
+        "items[*]",
+    ];
+    let mut paths: Vec<FieldPath> = object.map(FieldPath::builtin).into();
+    let below = |start: &FieldPath| -> Vec<FieldPath> {
+        metadata.iter().map(|path| start.join(path)).collect()
+    };
+    paths.extend(below(&FieldPath::builtin("metadata")));
+    for WorkloadKind {
+        images, pod_specs, ..
+    } in kinds
+    {
+        paths.extend_from_slice(images);
+        for pod_spec in pod_specs {
+            let of_pod = POD_SPEC.iter().map(|path| FieldPath::builtin(path));
+            paths.extend(of_pod.map(|path| pod_spec.path.join(&path)));
+            paths.extend(pod_spec.metadata.iter().flat_map(below));
+        }
+    }
+    let items = FieldPath::builtin("items[*]");
+    let mut shape = Shape::default();
+    for path in &paths {
+        shape.insert(path);
+        shape.insert(&items.join(path));
+    }
+    shape
+}
+
+impl PodSpecPath {
+    fn new(path: FieldPath) -> Self {
+        let metadata = path.sibling("metadata").filter(|path| !path.is_many());
+        let text = (!path.is_many()).then(|| path.to_string().into_boxed_str());
+        let lists = text
+            .as_deref()
+            .map(|text| IMAGE_LISTS.map(|list| format!("{text}.{list}").into_boxed_str()));
+        Self {
+            path,
+            text,
+            lists,
+            metadata,
+        }
+    }
+}
+
+/// A custom resource, and where in it images and pod specs are.
+///
+/// ```
+/// use imagereview_core::workload::CustomResource;
+///
+/// // An Argo Workflow: https://argo-workflows.readthedocs.io/en/latest/fields/
+/// let workflow = CustomResource::new("argoproj.io/v1alpha1", "Workflow")?
+///     .with_image("spec.templates[*].container.image".parse()?)
+///     .with_image("spec.templates[*].script.image".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CustomResource(WorkloadKind);
+
+impl CustomResource {
+    /// The custom resource of an API group and version (`tekton.dev/v1`), or of every version of a
+    /// group (`tekton.dev/*`), and kind.
+    ///
+    /// # Errors
+    ///
+    /// A [`CustomResourceError`] where `api_version` is not a group and a version, or `kind` is
+    /// empty.
+    pub fn new(api_version: &str, kind: &str) -> Result<Self, CustomResourceError> {
+        let (group, version) = split_api_version(api_version);
+        if group.is_empty() || version.is_empty() || version.contains('/') {
+            return Err(CustomResourceError::ApiVersion(api_version.into()));
+        }
+        if kind.is_empty() {
+            return Err(CustomResourceError::NoKind(api_version.into()));
+        }
+        Ok(Self(WorkloadKind {
+            group: group.into(),
+            version: (version != "*").then(|| version.into()),
+            kind: kind.into(),
+            images: Vec::new(),
+            pod_specs: Vec::new(),
+            is_builtin: false,
+        }))
+    }
+
+    /// Adds where an image is: a string.
+    #[must_use]
+    pub fn with_image(mut self, path: FieldPath) -> Self {
+        if !self.0.images.contains(&path) {
+            self.0.images.push(path);
+        }
+        self
+    }
+
+    /// Adds where a pod spec is: an object with `containers` and everything else that a Pod's
+    /// `spec` has.
+    #[must_use]
+    pub fn with_pod_spec(mut self, path: FieldPath) -> Self {
+        if self.0.pod_specs.iter().all(|known| known.path != path) {
+            self.0.pod_specs.push(PodSpecPath::new(path));
+        }
+        self
+    }
+}
+
+/// A [`CustomResource`] cannot be as it is declared.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CustomResourceError {
+    /// The `apiVersion` has no group, no version or more than one slash.
+    #[error(
+        "{} is no apiVersion of a custom resource; write group/version, or group/* for every version",
+        Quoted(_0)
+    )]
+    ApiVersion(Box<str>),
+    /// There is no kind.
+    #[error("the kind of a custom resource of {} is empty", Quoted(_0))]
+    NoKind(Box<str>),
+    /// There is neither an image nor a pod spec.
+    #[error(
+        "the custom resource {} declares neither images nor pod specs",
+        Quoted(_0)
+    )]
+    NoPaths(Box<str>),
+    /// The kind is one whose images are known.
+    #[error(
+        "{} is built in; its images are found without a declaration",
+        Quoted(_0)
+    )]
+    BuiltIn(Box<str>),
+    /// The same kind and version is declared before.
+    #[error(
+        "the custom resource {} is declared twice; put its paths together",
+        Quoted(_0)
+    )]
+    DeclaredTwice(Box<str>),
+}

@@ -1,0 +1,324 @@
+//! What stands in the fields that are looked at.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use super::{
+    error::{ObjectError, ObjectErrorKind},
+    shape::Shape,
+};
+use crate::{Annotations, review::decode::same_but_for_case};
+
+/// What stands in a field. Strings are borrowed from the text where they have no escapes, names
+/// from the [`Shape`].
+///
+/// Reading fails only where the text is no JSON or YAML. What is of the wrong type or has two
+/// readings is kept as such: it is an error only if the object's kind has something to do with it.
+#[derive(Debug)]
+pub(crate) enum Node<'a> {
+    /// `null`, which is the same as absent, as in Go.
+    Null,
+    Text(Cow<'a, str>),
+    List(Vec<Node<'a>>),
+    /// An object: those fields that are looked at.
+    Fields(Vec<(&'a str, Node<'a>)>),
+    /// An object whose names are data.
+    Map(Vec<(Cow<'a, str>, Node<'a>)>),
+    /// Anything else; the word says what.
+    Other(&'static str),
+    /// A field that two readers could read differently.
+    Unclear(ObjectErrorKind),
+}
+
+static NULL: Node<'static> = Node::Null;
+
+impl<'a> Node<'a> {
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    fn describe(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Text(_) => "a string",
+            Self::List(_) => "a list",
+            Self::Fields(_) | Self::Map(_) => "an object",
+            Self::Other(what) => what,
+            Self::Unclear(_) => "a field with two readings",
+        }
+    }
+
+    /// The error that what stands at `path` is not what was expected.
+    fn not(&self, expected: &'static str, path: impl fmt::Display) -> ObjectError {
+        let kind = match self {
+            Self::Unclear(kind) => kind.clone(),
+            _ => ObjectErrorKind::WrongType {
+                found: self.describe(),
+                expected,
+            },
+        };
+        ObjectError::new(path.to_string(), kind)
+    }
+
+    /// The field `name` of an object; `null` where it is absent. Here and below, `path` is where
+    /// the node itself stands, written only into an error.
+    pub(crate) fn field(
+        &self,
+        name: &str,
+        path: impl fmt::Display,
+    ) -> Result<&Node<'a>, ObjectError> {
+        match self {
+            Self::Null => Ok(&NULL),
+            Self::Fields(fields) => {
+                let field = fields.iter().find(|(known, _)| *known == name);
+                Ok(field.map_or(&NULL, |(_, node)| node))
+            }
+            _ => Err(self.not("an object", path)),
+        }
+    }
+
+    /// The elements of a list.
+    pub(crate) fn elements(&self, path: impl fmt::Display) -> Result<&[Node<'a>], ObjectError> {
+        match self {
+            Self::Null => Ok(&[]),
+            Self::List(elements) => Ok(elements),
+            _ => Err(self.not("a list", path)),
+        }
+    }
+
+    /// A string; `None` where it is absent.
+    pub(crate) fn text(
+        &self,
+        path: impl fmt::Display,
+    ) -> Result<Option<Cow<'a, str>>, ObjectError> {
+        match self {
+            Self::Null => Ok(None),
+            Self::Text(text) => Ok(Some(text.clone())),
+            _ => Err(self.not("a string", path)),
+        }
+    }
+
+    /// Labels or annotations.
+    pub(crate) fn annotations(
+        &self,
+        path: impl fmt::Display,
+    ) -> Result<Annotations<'a>, ObjectError> {
+        let map = match self {
+            Self::Null => return Ok(Annotations::default()),
+            Self::Map(map) => map,
+            _ => return Err(self.not("an object", path)),
+        };
+        let mut pairs = Vec::with_capacity(map.len());
+        for (key, value) in map {
+            let value = value.text(format_args!("{path}.{key}"))?;
+            pairs.push((key.clone(), value.unwrap_or_default()));
+        }
+        let mut keys: Vec<&str> = map.iter().map(|(key, _)| &**key).collect();
+        keys.sort_unstable();
+        match keys.windows(2).find(|pair| pair[0] == pair[1]) {
+            None => Ok(Annotations::from_unique(pairs)),
+            Some(pair) => Err(ObjectError::new(
+                format!("{path}.{}", pair[0]),
+                ObjectErrorKind::Twice,
+            )),
+        }
+    }
+}
+
+/// Reads what a shape looks at.
+pub(crate) struct NodeSeed<'a>(pub(crate) &'a Shape);
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for NodeSeed<'a> {
+    type Value = Node<'a>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'a>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a> {
+    type Value = Node<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Kubernetes object")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node<'a>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Node<'a>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'a>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'a>, E> {
+        Ok(Node::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node<'a>, E> {
+        Ok(Node::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Node<'a>, E> {
+        Ok(Node::Other("a boolean"))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Node<'a>, E> {
+        Ok(Node::Other("a number"))
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Node<'a>, E> {
+        Ok(Node::Other("a number"))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Node<'a>, E> {
+        Ok(Node::Other("a number"))
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Node<'a>, E> {
+        Ok(Node::Other("a number"))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Node<'a>, E> {
+        Ok(Node::Other("a number"))
+    }
+
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<Node<'a>, E> {
+        Ok(Node::Other("bytes"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'a>, A::Error> {
+        let Some(shape) = &self.0.elements else {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Node::Other("a list"));
+        };
+        // Most lists that are looked at have a few elements.
+        let mut elements = Vec::with_capacity(4);
+        while let Some(element) = seq.next_element_seed(NodeSeed(shape))? {
+            elements.push(element);
+        }
+        Ok(Node::List(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'a>, A::Error> {
+        if let Some(shape) = &self.0.any_field {
+            let mut pairs = Vec::new();
+            while let Some(key) = map.next_key_seed(Key)? {
+                pairs.push((key, map.next_value_seed(NodeSeed(shape))?));
+            }
+            return Ok(Node::Map(pairs));
+        }
+        if self.0.fields.is_empty() {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(Node::Other("an object"));
+        }
+        let mut fields: Vec<(&'a str, Node<'a>)> = Vec::new();
+        while let Some(name) = map.next_key_seed(FieldName(self.0))? {
+            let (index, node) = match name {
+                Name::Unknown => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                Name::Known(index) => {
+                    let shape = &self.0.fields[index].1;
+                    (index, map.next_value_seed(NodeSeed(shape))?)
+                }
+                Name::CaseVariant(index, found) => {
+                    map.next_value::<IgnoredAny>()?;
+                    let kind = ObjectErrorKind::CaseVariant { found };
+                    (index, Node::Unclear(kind))
+                }
+            };
+            let name = &*self.0.fields[index].0;
+            match fields.iter_mut().find(|(known, _)| *known == name) {
+                None => fields.push((name, node)),
+                // Of a variant the error says more than that there are two.
+                Some((_, Node::Unclear(ObjectErrorKind::CaseVariant { .. }))) => {}
+                Some((_, earlier)) => {
+                    *earlier = match node {
+                        Node::Unclear(kind) => Node::Unclear(kind),
+                        _ => Node::Unclear(ObjectErrorKind::Twice),
+                    }
+                }
+            }
+        }
+        Ok(Node::Fields(fields))
+    }
+}
+
+/// A key that is data.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+/// A field name, found among those of a shape.
+struct FieldName<'s>(&'s Shape);
+
+enum Name {
+    Unknown,
+    Known(usize),
+    CaseVariant(usize, Box<str>),
+}
+
+impl<'de> DeserializeSeed<'de> for FieldName<'_> {
+    type Value = Name;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Name, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for FieldName<'_> {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_str<E: Error>(self, found: &str) -> Result<Name, E> {
+        let known = |matches: &dyn Fn(&str) -> bool| {
+            self.0.fields.iter().position(|(name, _)| matches(name))
+        };
+        if let Some(index) = known(&|name| name == found) {
+            return Ok(Name::Known(index));
+        }
+        let variant = if found.is_ascii() {
+            known(&|name| name.eq_ignore_ascii_case(found))
+        } else {
+            known(&|name| same_but_for_case(found, name))
+        };
+        Ok(variant.map_or(Name::Unknown, |index| {
+            Name::CaseVariant(index, found.into())
+        }))
+    }
+}
