@@ -1,6 +1,9 @@
 //! The grammar of a reference, production by production, in one forward pass.
 
-use super::{Digest, DigestAlgorithm, ImageRef, ReferenceError, ReferenceErrorKind as Kind};
+use super::{
+    Digest, DigestAlgorithm, ImageRef, OFFICIAL_NAMESPACE, ReferenceError,
+    ReferenceErrorKind as Kind,
+};
 
 /// The longest path that the node accepts, in bytes, `library/` included where it is implied.
 const MAX_PATH_LEN: usize = 255;
@@ -98,7 +101,11 @@ pub(super) fn reference(text: &str) -> Result<ImageRef<'_>, ReferenceError> {
     if name.seen & UPPER != 0 {
         return fail(Kind::UppercaseRepository, path_start);
     }
-    if path.len() > MAX_PATH_LEN - reference.repository().implied_len() {
+    // Whether `library/` is implied is asked only where it could matter: it takes three comparisons.
+    let implied_len = || reference.repository().implied_len();
+    if path.len() > MAX_PATH_LEN - OFFICIAL_NAMESPACE.len() - "/".len()
+        && path.len() + implied_len() > MAX_PATH_LEN
+    {
         return fail(Kind::RepositoryTooLong, path_start);
     }
     if text.len() == 64 && is_lower_hex(text) {
