@@ -1,5 +1,7 @@
 //! A whole review: the bytes of an `ImageReview` in, the bytes of the answer out.
 
+use std::borrow::Cow;
+
 use imagereview_core::{ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide};
 use serde::Deserialize;
 
@@ -46,11 +48,10 @@ fn document(images: impl Iterator<Item = &'static str>) -> Vec<u8> {
 ///
 /// If the bytes are no `ImageReview`.
 #[must_use]
-pub fn answer(bytes: &[u8]) -> Vec<u8> {
+pub fn answer(bytes: &[u8]) -> Cow<'static, [u8]> {
     let question = ImageReview::from_slice(bytes).expect("the bench made it");
     let verdict = decide(&NoLatestTag, &question.review());
-    serde_json::to_vec(&ImageReviewAnswer::new(&verdict, Language::English))
-        .expect("it is written to memory")
+    ImageReviewAnswer::new(&verdict, Language::English).to_json()
 }
 
 /// What serde's derive makes of the same document: the least that reading it can cost with

@@ -1,7 +1,8 @@
 //! `ImageReview` in and out: what the API server sends, and what someone else could.
 
 use imagereview_core::{
-    Annotations, DecodeError, ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide,
+    Annotations, DecodeError, ImageReview, ImageReviewAnswer, Language, Mode, NoLatestTag, Policy,
+    decide,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -141,6 +142,24 @@ fn the_answer_is_what_the_api_server_reads() {
             },
         })
     );
+}
+
+#[test]
+fn the_answer_is_written_as_serde_writes_it() {
+    for images in [&[][..], &["redis:7.4"], &["nginx"], &["redis:7.4", "Foo/x"]] {
+        let review = ImageReview::new(images.iter().copied());
+        for mode in [Mode::Audit, Mode::Warn, Mode::Enforce] {
+            let verdict = decide(&NoLatestTag.in_mode(mode), &review.review());
+            for language in [Language::English, Language::Chinese] {
+                let answer = ImageReviewAnswer::new(&verdict, language);
+                assert_eq!(
+                    String::from_utf8(answer.to_json().into_owned()).unwrap(),
+                    serde_json::to_string(&answer).unwrap(),
+                    "{images:?} {mode} {language}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

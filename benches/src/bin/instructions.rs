@@ -26,8 +26,10 @@ const TOLERANCE: f64 = 2.0;
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
 
 /// The work, in the order of the table. Each is done once to warm up and once to be counted.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 8] = [
+    "byte-pass-of-corpus",
     "tag-check-of-corpus",
+    "serde-json-of-3",
     "review-of-1",
     "review-of-3",
     "review-of-3-denied",
@@ -62,6 +64,17 @@ fn run(name: &str) {
         "tag-check-of-corpus" => {
             let corpus = references::corpus();
             twice(|| (references::IMAGE_REF.count_denied)(black_box(&corpus)));
+        }
+        "byte-pass-of-corpus" => {
+            let corpus = references::corpus();
+            twice(|| (references::BYTE_PASS.count_denied)(black_box(&corpus)));
+        }
+        "serde-json-of-3" => {
+            let bytes = reviews::allowed(3);
+            twice(|| {
+                black_box(reviews::read_plainly(black_box(&bytes)));
+                0
+            });
         }
         "review-of-3-denied" => {
             let bytes = reviews::denied(3);

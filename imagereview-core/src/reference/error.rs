@@ -165,6 +165,7 @@ impl ReferenceError {
     /// How much of the text is shown, in characters.
     const EXCERPT_LEN: usize = 40;
 
+    #[cold]
     pub(super) fn new(kind: ReferenceErrorKind, text: &str, position: usize) -> Self {
         let excerpt = text[position..].chars().take(Self::EXCERPT_LEN).collect();
         Self {

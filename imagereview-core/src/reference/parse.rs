@@ -1,6 +1,9 @@
 //! The grammar of a reference, production by production, in one forward pass.
 
-use super::{Digest, DigestAlgorithm, ImageRef, ReferenceError, ReferenceErrorKind as Kind};
+use super::{
+    Digest, DigestAlgorithm, ImageRef, OFFICIAL_NAMESPACE, ReferenceError,
+    ReferenceErrorKind as Kind,
+};
 
 /// The longest path that the node accepts, in bytes, `library/` included where it is implied.
 const MAX_PATH_LEN: usize = 255;
@@ -12,11 +15,14 @@ const UPPER: u8 = 1 << 2;
 const DASH: u8 = 1 << 3;
 const DOT: u8 = 1 << 4;
 const UNDERSCORE: u8 = 1 << 5;
-const LOWER_HEX: u8 = 1 << 6;
+const SLASH: u8 = 1 << 6;
+/// Beside their own class, of all that must stand between letters or digits: dash, dot,
+/// underscore, slash.
+const SEPARATOR: u8 = 1 << 7;
 
 const ALNUM: u8 = DIGIT | LOWER | UPPER;
-const SEPARATOR: u8 = DASH | DOT | UNDERSCORE;
-const TAG: u8 = ALNUM | SEPARATOR;
+/// What path components, host names and tags are made of.
+const WORD: u8 = ALNUM | DASH | DOT | UNDERSCORE;
 
 /// What each byte may be part of.
 const CLASS: [u8; 256] = {
@@ -26,13 +32,13 @@ const CLASS: [u8; 256] = {
         #[expect(clippy::cast_possible_truncation, reason = "the loop ends at 255")]
         let b = byte as u8;
         class[byte] = match b {
-            b'0'..=b'9' => DIGIT | LOWER_HEX,
-            b'a'..=b'f' => LOWER | LOWER_HEX,
-            b'g'..=b'z' => LOWER,
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'z' => LOWER,
             b'A'..=b'Z' => UPPER,
-            b'-' => DASH,
-            b'.' => DOT,
-            b'_' => UNDERSCORE,
+            b'-' => DASH | SEPARATOR,
+            b'.' => DOT | SEPARATOR,
+            b'_' => UNDERSCORE | SEPARATOR,
+            b'/' => SLASH | SEPARATOR,
             _ => 0,
         };
         byte += 1;
@@ -40,10 +46,15 @@ const CLASS: [u8; 256] = {
     class
 };
 
-/// A run of bytes: where it ends, and the classes that were seen in it.
+/// A run of bytes.
+#[derive(Clone, Copy)]
 struct Run {
+    /// Where it ends.
     end: usize,
+    /// The classes that were seen in it.
     seen: u8,
+    /// Whether each separator and slash stands alone, between letters or digits.
+    is_spaced: bool,
 }
 
 pub(super) fn reference(text: &str) -> Result<ImageRef<'_>, ReferenceError> {
@@ -53,44 +64,22 @@ pub(super) fn reference(text: &str) -> Result<ImageRef<'_>, ReferenceError> {
         return fail(Kind::Empty, 0);
     }
 
-    // The first part is a host or the first component of the path; what follows it tells.
-    let host;
-    let path_start;
-    let first = if bytes[0] == b'[' {
-        let end = ipv6_host(text)?;
-        host = Some(&text[..end]);
-        path_start = end + 1;
-        component(text, path_start)?
-    } else {
-        let first = component(text, 0)?;
-        if let Some(end) = host_end(text, &first)? {
-            host = Some(&text[..end]);
-            path_start = end + 1;
-            component(text, path_start)?
-        } else {
-            host = None;
-            path_start = 0;
-            first
+    // name := [ host "/" ] path
+    let (host, path_start, name) = match first_part(text)? {
+        FirstPart::Host(end) => (Some(&text[..end]), end + 1, path(text, end + 1)?),
+        FirstPart::Component(first) if bytes.get(first.end) == Some(&b'/') => {
+            (None, 0, path(text, first.end + 1)?)
         }
+        FirstPart::Component(first) => (None, 0, first),
     };
-
-    // path
-    let Run { mut end, mut seen } = first;
-    while bytes.get(end) == Some(&b'/') {
-        let next = component(text, end + 1)?;
-        end = next.end;
-        seen |= next.seen;
-    }
-    let path = &text[path_start..end];
-    if seen & UPPER != 0 {
-        return fail(Kind::UppercaseRepository, path_start);
-    }
+    let path = &text[path_start..name.end];
+    let mut end = name.end;
 
     // [ ":" tag ]
     let mut tag = None;
     if bytes.get(end) == Some(&b':') {
         let start = end + 1;
-        end = run(bytes, start, TAG).end;
+        end = run(bytes, start, WORD).end;
         tag = Some(checked_tag(text, start, end)?);
     }
 
@@ -109,14 +98,17 @@ pub(super) fn reference(text: &str) -> Result<ImageRef<'_>, ReferenceError> {
         tag,
         digest,
     };
-    if path.len() > MAX_PATH_LEN - reference.repository().implied_len() {
+    if name.seen & UPPER != 0 {
+        return fail(Kind::UppercaseRepository, path_start);
+    }
+    // Whether `library/` is implied is asked only where it could matter: it takes three comparisons.
+    let implied_len = || reference.repository().implied_len();
+    if path.len() > MAX_PATH_LEN - OFFICIAL_NAMESPACE.len() - "/".len()
+        && path.len() + implied_len() > MAX_PATH_LEN
+    {
         return fail(Kind::RepositoryTooLong, path_start);
     }
-    if text.len() == 64
-        && bytes
-            .iter()
-            .all(|&b| CLASS[usize::from(b)] & LOWER_HEX != 0)
-    {
+    if text.len() == 64 && is_lower_hex(text) {
         return fail(Kind::BareIdentifier, 0);
     }
     if is_image_id(&reference) {
@@ -147,25 +139,55 @@ fn is_image_id(reference: &ImageRef<'_>) -> bool {
 
 /// The longest run of bytes of the wanted classes.
 fn run(bytes: &[u8], start: usize, wanted: u8) -> Run {
+    let rest = &bytes[start..];
     let mut seen = 0;
-    let mut end = start;
-    while let Some(&byte) = bytes.get(end) {
+    let mut adjacent = 0;
+    let mut last = SEPARATOR; // so that one at the start counts as adjacent
+    let mut len = 0;
+    for &byte in rest {
         let class = CLASS[usize::from(byte)];
         if class & wanted == 0 {
             break;
         }
         seen |= class;
-        end += 1;
+        adjacent |= last & class;
+        last = class;
+        len += 1;
     }
-    Run { end, seen }
+    Run {
+        end: start + len,
+        seen,
+        is_spaced: (adjacent | last) & SEPARATOR == 0,
+    }
+}
+
+/// `component { "/" component }`
+///
+/// Nearly always each separator is one byte, and one loop over the path tells that all is well.
+/// Leaving a loop at each slash and separator costs a mispredicted branch each.
+fn path(text: &str, start: usize) -> Result<Run, ReferenceError> {
+    let bytes = text.as_bytes();
+    let path = run(bytes, start, WORD | SLASH);
+    if path.is_spaced {
+        return Ok(path);
+    }
+    let mut end = component(text, start)?.end;
+    while bytes.get(end) == Some(&b'/') {
+        end = component(text, end + 1)?.end;
+    }
+    Ok(path)
 }
 
 /// `alnum { separator alnum }`, for a path component and for a host name: upper case belongs to
 /// hosts only and an underscore to paths only, which the caller judges by what was seen.
 fn component(text: &str, start: usize) -> Result<Run, ReferenceError> {
     let bytes = text.as_bytes();
+    let component = run(bytes, start, WORD);
+    if component.is_spaced {
+        return Ok(component);
+    }
+    // A separator of two bytes or more, or an error.
     let mut end = start;
-    let mut seen = 0;
     loop {
         let alnum = run(bytes, end, ALNUM);
         if alnum.end == end {
@@ -179,41 +201,48 @@ fn component(text: &str, start: usize) -> Result<Run, ReferenceError> {
             };
             return Err(ReferenceError::new(kind, text, end));
         }
-        seen |= alnum.seen;
-        end = alnum.end;
-        let separator = match (bytes.get(end), bytes.get(end + 1)) {
-            (Some(b'_'), Some(b'_')) => end + 2,
-            (Some(b'.' | b'_'), _) => end + 1,
-            (Some(b'-'), _) => run(bytes, end, DASH).end,
-            _ => return Ok(Run { end, seen }),
+        end = match (bytes.get(alnum.end), bytes.get(alnum.end + 1)) {
+            (Some(b'_'), Some(b'_')) => alnum.end + 2,
+            (Some(b'.' | b'_'), _) => alnum.end + 1,
+            (Some(b'-'), _) => run(bytes, alnum.end, DASH).end,
+            _ => return Ok(component),
         };
-        seen |= CLASS[usize::from(bytes[end])];
-        end = separator;
     }
 }
 
-/// Where the host ends, if the first part is one: it is if a `/` comes after it and it holds a `.`,
-/// a port or an upper-case letter, or is `localhost`.
-fn host_end(text: &str, first: &Run) -> Result<Option<usize>, ReferenceError> {
+/// What stands before the first slash, or all of a name without one.
+enum FirstPart {
+    /// A host and its port; where they end.
+    Host(usize),
+    /// The first component of the path.
+    Component(Run),
+}
+
+/// A host if a `/` comes after it and it is in brackets, holds a `.`, a port or an upper-case
+/// letter, or is `localhost`.
+fn first_part(text: &str) -> Result<FirstPart, ReferenceError> {
     let bytes = text.as_bytes();
     let fail = |kind, position| Err(ReferenceError::new(kind, text, position));
-    let has_port = match bytes.get(first.end) {
-        Some(b'/') => false,
+    if bytes.first() == Some(&b'[') {
+        return ipv6_host(text).map(FirstPart::Host);
+    }
+    let first = component(text, 0)?;
+    let end = match bytes.get(first.end) {
+        Some(b'/') => first.end,
         // What follows the colon is a port if a `/` ends it, and a tag otherwise.
         Some(b':') => {
-            let port = run(bytes, first.end + 1, TAG);
+            let port = run(bytes, first.end + 1, DIGIT);
             if bytes.get(port.end) != Some(&b'/') {
-                return Ok(None);
+                return Ok(FirstPart::Component(first));
             }
             checked_port(text, first.end + 1, &port)?;
-            true
+            port.end
         }
-        _ => return Ok(None),
+        _ => return Ok(FirstPart::Component(first)),
     };
-    let name = &text[..first.end];
-    let is_host = has_port || first.seen & (DOT | UPPER) != 0 || name == "localhost";
-    if !is_host {
-        return Ok(None);
+    let has_port = end > first.end;
+    if !has_port && first.seen & (DOT | UPPER) == 0 && &text[..end] != "localhost" {
+        return Ok(FirstPart::Component(first));
     }
     if first.seen & UNDERSCORE != 0 {
         return fail(Kind::UnderscoreInHost, 0);
@@ -221,12 +250,7 @@ fn host_end(text: &str, first: &Run) -> Result<Option<usize>, ReferenceError> {
     if !has_port && first.seen & DOT == 0 && first.seen & UPPER != 0 {
         return fail(Kind::UppercaseHost, 0);
     }
-    let end = if has_port {
-        run(bytes, first.end + 1, DIGIT).end
-    } else {
-        first.end
-    };
-    Ok(Some(end))
+    Ok(FirstPart::Host(end))
 }
 
 /// `"[" IPv6 "]" [ ":" port ] "/"`; gives where the host ends.
@@ -245,7 +269,7 @@ fn ipv6_host(text: &str) -> Result<usize, ReferenceError> {
     match bytes.get(close + 1) {
         Some(b'/') => Ok(close + 1),
         Some(b':') => {
-            let port = run(bytes, close + 2, TAG);
+            let port = run(bytes, close + 2, DIGIT);
             checked_port(text, close + 2, &port)?;
             match bytes.get(port.end) {
                 Some(b'/') => Ok(port.end),
@@ -257,7 +281,7 @@ fn ipv6_host(text: &str) -> Result<usize, ReferenceError> {
 }
 
 fn checked_port(text: &str, start: usize, port: &Run) -> Result<(), ReferenceError> {
-    if port.end == start || port.seen & !(DIGIT | LOWER_HEX) != 0 {
+    if port.end == start {
         return Err(ReferenceError::new(Kind::InvalidPort, text, start));
     }
     Ok(())
@@ -268,6 +292,8 @@ fn checked_tag(text: &str, start: usize, end: usize) -> Result<&str, ReferenceEr
     match text.as_bytes().get(end) {
         None | Some(b'@') => {}
         Some(byte) if !byte.is_ascii() => return fail(Kind::NonAsciiTag, end),
+        // With a slash after it, it should have been a port.
+        Some(b'/') if !text[..start].contains('/') => return fail(Kind::InvalidPort, start),
         Some(_) => return fail(Kind::InvalidCharacter, end),
     }
     let tag = &text[start..end];
@@ -291,17 +317,24 @@ fn checked_digest(text: &str, start: usize) -> Result<Digest<'_>, ReferenceError
     };
     let hex_start = start + algorithm.as_str().len() + 1;
     let hex = &text[hex_start..];
-    let run = run(hex.as_bytes(), 0, LOWER_HEX);
-    if run.end < hex.len() {
-        let kind = if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            Kind::UppercaseDigest
-        } else {
-            Kind::InvalidCharacter
-        };
-        return fail(kind, hex_start + run.end);
+    if hex.len() == algorithm.hex_len() && is_lower_hex(hex) {
+        return Ok(Digest { algorithm, hex });
     }
-    if hex.len() != algorithm.hex_len() {
-        return fail(Kind::DigestLength, hex_start);
+    match hex.bytes().position(|byte| !is_lower_hex_digit(byte)) {
+        None => fail(Kind::DigestLength, hex_start),
+        Some(wrong) if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            fail(Kind::UppercaseDigest, hex_start + wrong)
+        }
+        Some(wrong) => fail(Kind::InvalidCharacter, hex_start + wrong),
     }
-    Ok(Digest { algorithm, hex })
+}
+
+/// Without a way out of the loop the compiler looks at many bytes at a time.
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes()
+        .fold(true, |so_far, byte| so_far & is_lower_hex_digit(byte))
+}
+
+fn is_lower_hex_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }

@@ -205,7 +205,7 @@ impl<'de, T: Fields<'de>> Visitor<'de> for ObjectVisitor<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut object = self.0;
         let mut seen = 0_u32;
-        while let Some(field) = map.next_key_seed(FieldName(T::NAMES))? {
+        while let Some(field) = map.next_key_seed(FieldName::<T>(PhantomData))? {
             let Some(index) = field else {
                 map.next_value::<de::IgnoredAny>()?;
                 continue;
@@ -220,10 +220,10 @@ impl<'de, T: Fields<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// The index of a field's name among the known ones.
-struct FieldName(&'static [&'static str]);
+/// The index of a field's name among those of `T`.
+struct FieldName<T>(PhantomData<T>);
 
-impl<'de> DeserializeSeed<'de> for FieldName {
+impl<'de, T: Fields<'de>> DeserializeSeed<'de> for FieldName<T> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -231,7 +231,7 @@ impl<'de> DeserializeSeed<'de> for FieldName {
     }
 }
 
-impl Visitor<'_> for FieldName {
+impl<'de, T: Fields<'de>> Visitor<'de> for FieldName<T> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -239,10 +239,10 @@ impl Visitor<'_> for FieldName {
     }
 
     fn visit_str<E: de::Error>(self, found: &str) -> Result<Self::Value, E> {
-        if let Some(index) = self.0.iter().position(|name| *name == found) {
+        if let Some(index) = T::NAMES.iter().position(|name| *name == found) {
             return Ok(Some(index));
         }
-        match self.0.iter().find(|name| same_but_for_case(found, name)) {
+        match T::NAMES.iter().find(|name| same_but_for_case(found, name)) {
             None => Ok(None),
             Some(name) => Err(E::custom(format_args!(
                 "the field {found:?} differs from {name:?} only in case, and some readers would \
@@ -255,6 +255,9 @@ impl Visitor<'_> for FieldName {
 /// Whether Go's `encoding/json` would take one name for the other: ASCII case, and the two letters
 /// outside ASCII that fold into it (`ſ` and the Kelvin sign).
 pub(crate) fn same_but_for_case(found: &str, name: &str) -> bool {
+    if found.is_ascii() {
+        return found.eq_ignore_ascii_case(name);
+    }
     let folded = found.chars().map(|c| match c {
         'ſ' => 's',
         '\u{212a}' => 'k',

@@ -5,9 +5,11 @@
 //! `initContainers`, or the ephemeral ones alone, and says of each only its image. Every field of
 //! `spec` may be absent.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
-use serde::{Deserialize, Deserializer, Serialize, de::MapAccess, ser::SerializeStruct};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer, de::MapAccess, ser::SerializeStruct,
+};
 
 use super::{
     Annotations, DecodeError, Place, Review,
@@ -156,7 +158,7 @@ impl<'a> ImageReview<'a> {
 }
 
 impl Serialize for ImageReview<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut review = serializer.serialize_struct(KIND, 3)?;
         review.serialize_field("apiVersion", API_VERSION)?;
         review.serialize_field("kind", KIND)?;
@@ -166,7 +168,7 @@ impl Serialize for ImageReview<'_> {
 }
 
 impl Serialize for Spec<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut spec = serializer.serialize_struct("ImageReviewSpec", 3)?;
         spec.serialize_field("containers", &self.containers)?;
         if !self.annotations.is_empty() {
@@ -180,7 +182,7 @@ impl Serialize for Spec<'_> {
 }
 
 impl Serialize for Container<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut container = serializer.serialize_struct("ImageReviewContainerSpec", 1)?;
         container.serialize_field("image", &self.image)?;
         container.end()
@@ -279,35 +281,76 @@ impl<'de> Fields<'de> for Container<'de> {
 /// );
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug)]
 pub struct ImageReviewAnswer<'v> {
-    api_version: &'static str,
-    kind: &'static str,
-    status: Status<'v>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Status<'v> {
-    allowed: bool,
-    reason: Cow<'v, str>,
-    #[serde(skip_serializing_if = "Annotations::is_empty")]
-    audit_annotations: Annotations<'v>,
+    verdict: &'v Verdict,
+    language: Language,
 }
 
 impl<'v> ImageReviewAnswer<'v> {
     /// The answer that this verdict gives.
     #[must_use]
     pub fn new(verdict: &'v Verdict, language: Language) -> Self {
-        Self {
-            api_version: API_VERSION,
-            kind: KIND,
-            status: Status {
-                allowed: verdict.is_allowed(),
-                reason: verdict.reason(language),
-                audit_annotations: verdict.audit_annotations(),
-            },
+        Self { verdict, language }
+    }
+
+    /// The answer as JSON.
+    ///
+    /// An approval with nothing to record, the common case, is the same bytes each time, which are
+    /// borrowed: writing them anew took an eighth of a whole review of three containers.
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    ///
+    /// use imagereview_core::{ImageReviewAnswer, Language, Verdict};
+    ///
+    /// let answer = ImageReviewAnswer::new(&Verdict::allowed(), Language::English).to_json();
+    /// assert!(matches!(answer, Cow::Borrowed(json) if json.starts_with(b"{")));
+    /// ```
+    #[must_use]
+    pub fn to_json(&self) -> Cow<'static, [u8]> {
+        static APPROVALS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+            [Language::English, Language::Chinese]
+                .map(|language| write(&ImageReviewAnswer::new(&Verdict::allowed(), language)))
+        });
+        fn write(answer: &ImageReviewAnswer<'_>) -> Vec<u8> {
+            serde_json::to_vec(answer).expect("strings and a boolean are written to memory")
         }
+
+        if self.verdict.violations().is_empty() {
+            let [english, chinese] = &*APPROVALS;
+            return Cow::Borrowed(match self.language {
+                Language::English => english,
+                Language::Chinese => chinese,
+            });
+        }
+        Cow::Owned(write(self))
+    }
+}
+
+impl Serialize for ImageReviewAnswer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = serializer.serialize_struct(KIND, 3)?;
+        answer.serialize_field("apiVersion", API_VERSION)?;
+        answer.serialize_field("kind", KIND)?;
+        answer.serialize_field("status", &Status(*self))?;
+        answer.end()
+    }
+}
+
+/// The `status` of an answer.
+struct Status<'v>(ImageReviewAnswer<'v>);
+
+impl Serialize for Status<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ImageReviewAnswer { verdict, language } = self.0;
+        let audit_annotations = verdict.audit_annotations();
+        let mut status = serializer.serialize_struct("ImageReviewStatus", 3)?;
+        status.serialize_field("allowed", &verdict.is_allowed())?;
+        status.serialize_field("reason", &verdict.reason(language))?;
+        if !audit_annotations.is_empty() {
+            status.serialize_field("auditAnnotations", &audit_annotations)?;
+        }
+        status.end()
     }
 }
