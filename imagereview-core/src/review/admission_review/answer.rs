@@ -83,22 +83,60 @@ impl<'v> AdmissionAnswer<'v> {
         verdict: &'v Verdict,
         language: Language,
     ) -> Self {
-        let allowed = verdict.is_allowed();
-        let status = (!allowed).then(|| Status {
+        let denial = (!verdict.is_allowed()).then(|| Status {
             message: verdict.reason(language),
             code: FORBIDDEN,
         });
+        let warnings = warnings(verdict, language);
+        Self::with_status(question, denial, verdict.audit_annotations(), warnings)
+    }
+
+    /// A denial that no verdict gives: by a guard around the policy, which could not be asked or
+    /// failed. `guard` is a word of lower-case letters, digits and dashes, to stand where the names
+    /// of rules do in the audit annotations.
+    ///
+    /// ```
+    /// use imagereview_core::{AdmissionAnswer, AdmissionReview};
+    ///
+    /// let question = AdmissionReview::from_slice(br#"{"apiVersion": "admission.k8s.io/v1",
+    ///     "kind": "AdmissionReview", "request": {"uid": "6f0d"}}"#)?;
+    /// let answer = AdmissionAnswer::denied(&question, "policy-failure", "the policy failed");
+    /// let answer = serde_json::to_value(answer)?;
+    /// assert_eq!(answer["response"]["allowed"], false);
+    /// assert_eq!(answer["response"]["status"]["message"], "the policy failed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn denied(
+        question: &'v AdmissionReview<'_>,
+        guard: &'v str,
+        message: impl Into<Cow<'v, str>>,
+    ) -> Self {
+        let status = Status {
+            message: message.into(),
+            code: FORBIDDEN,
+        };
+        let annotations = [("denied-by", guard)].into_iter().collect();
+        Self::with_status(question, Some(status), annotations, Vec::new())
+    }
+
+    fn with_status(
+        question: &'v AdmissionReview<'_>,
+        denial: Option<Status<'v>>,
+        audit_annotations: Annotations<'v>,
+        warnings: Vec<String>,
+    ) -> Self {
         Self {
             api_version: API_VERSION,
             kind: KIND,
             response: Response {
                 uid: question.uid(),
-                allowed,
-                status,
+                allowed: denial.is_none(),
+                status: denial,
                 patch_type: None,
                 patch: None,
-                audit_annotations: verdict.audit_annotations(),
-                warnings: warnings(verdict, language),
+                audit_annotations,
+                warnings,
             },
         }
     }
