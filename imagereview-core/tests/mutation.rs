@@ -6,6 +6,7 @@ use imagereview_core::{
         Facts, FullName, MirrorRule, Mirrors, Mutations, PinDigest, PullPolicy, PullPolicyRule,
         PullSecretRule, Rewrite,
     },
+    workload::Workload,
 };
 use json_patch::Patch;
 use proptest::prelude::*;
@@ -40,19 +41,19 @@ fn all_mutations() -> Mutations {
 fn apply(patch: &Patch, object: &Value) -> Value {
     let mut object = object.clone();
     for operation in serde_json::to_value(patch).unwrap().as_array().unwrap() {
-        let (path, value) = (operation["path"].as_str().unwrap(), &operation["value"]);
-        let (parent, last) = path.rsplit_once('/').unwrap();
-        let parent = object.pointer_mut(parent).expect(path);
+        let (pointer, value) = (operation["path"].as_str().unwrap(), &operation["value"]);
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let parent = object.pointer_mut(parent).expect(pointer);
         match (operation["op"].as_str().unwrap(), parent) {
-            ("add", Value::Array(list)) if last == "-" => list.push(value.clone()),
+            ("add", Value::Array(elements)) if name == "-" => elements.push(value.clone()),
             ("add", Value::Object(fields)) => {
-                fields.insert(last.to_owned(), value.clone());
+                fields.insert(name.to_owned(), value.clone());
             }
             // What is replaced must be there.
             ("replace", Value::Object(fields)) => {
-                *fields.get_mut(last).expect(path) = value.clone()
+                *fields.get_mut(name).expect(pointer) = value.clone();
             }
-            (op, parent) => panic!("{op} {path} in {parent}"),
+            (op, parent) => panic!("{op} {pointer} in {parent}"),
         }
     }
     object
@@ -89,10 +90,7 @@ fn mutate(mutations: &Mutations, json: &str) -> (Patch, Value) {
     let patched = AdmissionReview::from_slice(patched.as_bytes()).unwrap();
     let images = |question: &AdmissionReview<'_>| -> Vec<(String, String)> {
         let object = question.object();
-        let images = object
-            .into_iter()
-            .flatten()
-            .flat_map(|object| object.images());
+        let images = object.into_iter().flatten().flat_map(Workload::images);
         images
             .map(|(image, place)| (image.to_owned(), place.to_string()))
             .collect()

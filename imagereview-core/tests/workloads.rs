@@ -240,132 +240,135 @@ fn absent_null_and_unknown_fields_are_as_in_go() {
     }
 }
 
+/// A kind, the members of the object, and what is said of them.
+const UNREADABLE: &[(&str, &str, &str)] = &[
+    ("Pod", "", "spec is missing"),
+    ("Pod", r#","spec":null"#, "spec is missing"),
+    ("Pod", r#","spec":[]"#, "spec is a list, expected an object"),
+    (
+        "Pod",
+        r#","spec":7"#,
+        "spec is a number, expected an object",
+    ),
+    (
+        "Pod",
+        r#","spec":{"containers":{}}"#,
+        "spec.containers is an object, expected a list",
+    ),
+    (
+        "Pod",
+        r#","spec":{"initContainers":["nginx"]}"#,
+        "spec.initContainers[0] is a string, expected an object",
+    ),
+    (
+        "Pod",
+        r#","spec":{"containers":[{},{"image":true}]}"#,
+        "spec.containers[1].image is a boolean, expected a string",
+    ),
+    (
+        "Pod",
+        r#","spec":{"containers":[{"image":["nginx"]}]}"#,
+        "spec.containers[0].image is a list, expected a string",
+    ),
+    (
+        "Pod",
+        r#","spec":{"containers":[{"name":{},"image":"a"}]}"#,
+        "spec.containers[0].name is an object, expected a string",
+    ),
+    (
+        "Pod",
+        r#","spec":{"volumes":[{"image":"nginx"}]}"#,
+        "spec.volumes[0].image is a string, expected an object",
+    ),
+    (
+        "Pod",
+        r#","spec":{"volumes":[{"image":{"reference":1.5}}]}"#,
+        "spec.volumes[0].image.reference is a number, expected a string",
+    ),
+    (
+        "Pod",
+        r#","spec":{"containers":[{"image":"a","image":"b"}]}"#,
+        "spec.containers[0].image stands twice",
+    ),
+    (
+        "Pod",
+        r#","spec":{"containers":[{"image":"a"}],"containers":[]}"#,
+        "spec.containers stands twice",
+    ),
+    (
+        "Pod",
+        r#","spec":{"containers":[{"Image":"a"}]}"#,
+        "spec.containers[0].image is written \"Image\"",
+    ),
+    (
+        "Pod",
+        r#","spec":{"containers":[{"image":"a","IMAGE":"b"}]}"#,
+        "spec.containers[0].image is written \"IMAGE\"",
+    ),
+    (
+        "Pod",
+        r#","spec":{"Containers":[],"containers":[]}"#,
+        "spec.containers is written \"Containers\"",
+    ),
+    (
+        "Pod",
+        r#","spec":{"initContainerſ":[]}"#,
+        "spec.initContainers is written \"initContainerſ\"",
+    ),
+    ("Pod", r#","Spec":{}"#, "spec is written \"Spec\""),
+    (
+        "Pod",
+        r#","metadata":{"annotations":{"a":"1","a":"2"}},"spec":{}"#,
+        "metadata.annotations.a stands twice",
+    ),
+    (
+        "Pod",
+        r#","metadata":{"labels":{"a":1}},"spec":{}"#,
+        "metadata.labels.a is a number, expected a string",
+    ),
+    (
+        "ReplicationController",
+        r#","spec":{}"#,
+        "spec.template.spec is missing",
+    ),
+    (
+        "PodTemplate",
+        r#","template":null"#,
+        "template.spec is missing",
+    ),
+    (
+        "PodTemplate",
+        r#","template":{"spec":{"containers":[{"image":7}]}}"#,
+        "template.spec.containers[0].image is a number",
+    ),
+    (
+        "List",
+        r#","items":{}"#,
+        "items is an object, expected a list",
+    ),
+    ("List", r#","items":[{}]"#, "items[0].kind is missing"),
+    ("List", r#","items":[null]"#, "items[0].kind is missing"),
+    (
+        "List",
+        r#","items":["x"]"#,
+        "items[0] is a string, expected an object",
+    ),
+    (
+        "List",
+        r#","items":[{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"image":7}]}}]"#,
+        "items[0].spec.containers[0].image is a number",
+    ),
+    (
+        "List",
+        r#","items":[{"apiVersion":"v1","kind":"List","items":[]}]"#,
+        "items[0] is a list within a list",
+    ),
+    ("", "", "kind is missing"),
+];
+
 #[test]
 fn images_that_cannot_be_known_are_an_error_that_says_where() {
-    for (kind, rest, says) in [
-        ("Pod", "", "spec is missing"),
-        ("Pod", r#","spec":null"#, "spec is missing"),
-        ("Pod", r#","spec":[]"#, "spec is a list, expected an object"),
-        (
-            "Pod",
-            r#","spec":7"#,
-            "spec is a number, expected an object",
-        ),
-        (
-            "Pod",
-            r#","spec":{"containers":{}}"#,
-            "spec.containers is an object, expected a list",
-        ),
-        (
-            "Pod",
-            r#","spec":{"initContainers":["nginx"]}"#,
-            "spec.initContainers[0] is a string, expected an object",
-        ),
-        (
-            "Pod",
-            r#","spec":{"containers":[{},{"image":true}]}"#,
-            "spec.containers[1].image is a boolean, expected a string",
-        ),
-        (
-            "Pod",
-            r#","spec":{"containers":[{"image":["nginx"]}]}"#,
-            "spec.containers[0].image is a list, expected a string",
-        ),
-        (
-            "Pod",
-            r#","spec":{"containers":[{"name":{},"image":"a"}]}"#,
-            "spec.containers[0].name is an object, expected a string",
-        ),
-        (
-            "Pod",
-            r#","spec":{"volumes":[{"image":"nginx"}]}"#,
-            "spec.volumes[0].image is a string, expected an object",
-        ),
-        (
-            "Pod",
-            r#","spec":{"volumes":[{"image":{"reference":1.5}}]}"#,
-            "spec.volumes[0].image.reference is a number, expected a string",
-        ),
-        (
-            "Pod",
-            r#","spec":{"containers":[{"image":"a","image":"b"}]}"#,
-            "spec.containers[0].image stands twice",
-        ),
-        (
-            "Pod",
-            r#","spec":{"containers":[{"image":"a"}],"containers":[]}"#,
-            "spec.containers stands twice",
-        ),
-        (
-            "Pod",
-            r#","spec":{"containers":[{"Image":"a"}]}"#,
-            "spec.containers[0].image is written \"Image\"",
-        ),
-        (
-            "Pod",
-            r#","spec":{"containers":[{"image":"a","IMAGE":"b"}]}"#,
-            "spec.containers[0].image is written \"IMAGE\"",
-        ),
-        (
-            "Pod",
-            r#","spec":{"Containers":[],"containers":[]}"#,
-            "spec.containers is written \"Containers\"",
-        ),
-        (
-            "Pod",
-            r#","spec":{"initContainerſ":[]}"#,
-            "spec.initContainers is written \"initContainerſ\"",
-        ),
-        ("Pod", r#","Spec":{}"#, "spec is written \"Spec\""),
-        (
-            "Pod",
-            r#","metadata":{"annotations":{"a":"1","a":"2"}},"spec":{}"#,
-            "metadata.annotations.a stands twice",
-        ),
-        (
-            "Pod",
-            r#","metadata":{"labels":{"a":1}},"spec":{}"#,
-            "metadata.labels.a is a number, expected a string",
-        ),
-        (
-            "ReplicationController",
-            r#","spec":{}"#,
-            "spec.template.spec is missing",
-        ),
-        (
-            "PodTemplate",
-            r#","template":null"#,
-            "template.spec is missing",
-        ),
-        (
-            "PodTemplate",
-            r#","template":{"spec":{"containers":[{"image":7}]}}"#,
-            "template.spec.containers[0].image is a number",
-        ),
-        (
-            "List",
-            r#","items":{}"#,
-            "items is an object, expected a list",
-        ),
-        ("List", r#","items":[{}]"#, "items[0].kind is missing"),
-        ("List", r#","items":[null]"#, "items[0].kind is missing"),
-        (
-            "List",
-            r#","items":["x"]"#,
-            "items[0] is a string, expected an object",
-        ),
-        (
-            "List",
-            r#","items":[{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"image":7}]}}]"#,
-            "items[0].spec.containers[0].image is a number",
-        ),
-        (
-            "List",
-            r#","items":[{"apiVersion":"v1","kind":"List","items":[]}]"#,
-            "items[0] is a list within a list",
-        ),
-        ("", "", "kind is missing"),
-    ] {
+    for (kind, rest, says) in UNREADABLE {
         let json = format!(r#"{{"apiVersion":"v1","kind":"{kind}"{rest}}}"#);
         let error = read(&json).expect_err(&json);
         assert!(
@@ -523,7 +526,11 @@ fn custom_resources_are_looked_at_where_they_are_declared() {
             .unwrap();
         assert_eq!(found(&only(manifest).expect(&json)), images, "{json}");
     }
+}
 
+#[test]
+fn what_is_declared_and_is_something_else_is_an_error() {
+    let kinds = custom_kinds();
     for (json, says) in [
         (
             object(
