@@ -41,6 +41,7 @@ mod exemption;
 mod explanation;
 #[cfg(feature = "cel")]
 mod expression;
+mod mutations;
 mod node;
 mod problem;
 mod read;
@@ -69,7 +70,14 @@ use self::{
     rule::{Judged, Rule},
     scope::Scope,
 };
-use crate::{Image, Mode, Policy, Review, Verdict, decide, policy::Exempted};
+use json_patch::Patch;
+
+use crate::{
+    AdmissionReview, Image, Mode, Policy, Review, Verdict, decide,
+    mutation::{Facts, Mutations},
+    policy::Exempted,
+    workload::{self, WorkloadKinds},
+};
 
 /// The text of a policy, and the name of the file that it came from.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +100,7 @@ impl<'a> PolicySource<'a> {
 #[derive(Debug)]
 pub struct ImagePolicy {
     documents: Vec<CompiledDocument>,
+    kinds: WorkloadKinds,
     /// The documents' names, and the hash of all texts.
     identity: Arc<str>,
 }
@@ -99,6 +108,8 @@ pub struct ImagePolicy {
 #[derive(Debug)]
 struct CompiledDocument {
     unreadable: Mode,
+    unchanged: Mode,
+    mutations: Mutations,
     scope: Scope,
     rules: Vec<Rule>,
     exemptions: Vec<Exemption>,
@@ -168,8 +179,10 @@ impl ImagePolicy {
             // Writing to a string cannot fail.
             let _ = write!(identity, "{byte:02x}");
         }
+        let kinds = mutations::kinds(names.resources, &mut problems);
         problems.finish(Self {
             documents,
+            kinds,
             identity: identity.into(),
         })
     }
@@ -179,6 +192,53 @@ impl ImagePolicy {
     #[must_use]
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// The kinds of objects in which images are looked for: the built-in ones, and the custom
+    /// resources that the documents declare.
+    #[must_use]
+    pub fn kinds(&self) -> &WorkloadKinds {
+        &self.kinds
+    }
+
+    /// Changes the object of a question as the documents that are about it declare, one after the
+    /// other, and gives the patch that does the same to its JSON. The question is then to be
+    /// decided as it results.
+    ///
+    /// ```
+    /// use imagereview_core::{AdmissionReview, ImagePolicy, PolicySource, decide, mutation::Facts};
+    ///
+    /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
+    /// apiVersion: imagereview/v1alpha1
+    /// kind: ImagePolicy
+    /// metadata: {name: mirrored}
+    /// mutations:
+    ///   mirrors: [{from: docker.io/**, to: mirror.example.com/hub/**}]
+    /// rules:
+    ///   - {name: own-registry, registries: {allow: [mirror.example.com]}}
+    /// "#)])?;
+    ///
+    /// let mut question = AdmissionReview::from_slice_with(br#"{
+    ///     "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+    ///     "request": {"uid": "6f0d", "operation": "CREATE", "object": {
+    ///         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
+    /// }"#, policy.kinds())?;
+    /// assert!(!decide(&policy, &question.review()).is_allowed());
+    /// let patch = policy.mutate(&mut question, &Facts::new());
+    /// assert_eq!(patch.0.len(), 1);
+    /// assert!(decide(&policy, &question.review()).is_allowed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the API server changes nothing unless the answer has the patch"]
+    pub fn mutate(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
+        let mut patch = Patch::default();
+        for document in &self.documents {
+            let is_about = document.scope.admits_review(&question.review()).is_ok();
+            if is_about && !document.mutations.is_empty() {
+                patch.0.extend(document.mutations.apply(question, facts).0);
+            }
+        }
+        patch
     }
 
     /// The names of the rules, in the order of the documents.
@@ -229,12 +289,19 @@ impl Policy for ImagePolicy {
             .max()
             .unwrap_or(Mode::Audit)
     }
+
+    /// The strongest of the documents.
+    fn unchanged_mode(&self) -> Mode {
+        let modes = self.documents.iter().map(|document| document.unchanged);
+        modes.max().unwrap_or(Mode::Warn)
+    }
 }
 
 /// The names that are taken, so that none stands for two things.
 #[derive(Default)]
 struct Names {
     documents: BTreeSet<Name>,
+    resources: Vec<workload::CustomResource>,
     rules: BTreeMap<Name, Arc<str>>,
     exemptions: BTreeMap<Name, Arc<str>>,
 }
@@ -252,6 +319,16 @@ impl CompiledDocument {
                 "there are no rules, so this would allow everything",
             );
         }
+        for (index, resource) in declared.custom_resources.into_iter().flatten().enumerate() {
+            let segment = format_args!(".customResources[{index}]");
+            let resource = problems.within(segment, |problems| resource.compile(problems));
+            names.resources.extend(resource);
+        }
+        let mutations = declared.mutations.map_or_else(Mutations::new, |mutations| {
+            problems.within(format_args!(".mutations"), |problems| {
+                mutations::compile(mutations, problems)
+            })
+        });
         let mut rules = Vec::new();
         for (index, rule) in declared.rules.into_iter().enumerate() {
             problems.within(format_args!(".rules[{index}]"), |problems| {
@@ -280,6 +357,8 @@ impl CompiledDocument {
         }
         Some(Self {
             unreadable: declared.unreadable_references.unwrap_or(mode).min(mode),
+            unchanged: declared.unchanged_images.unwrap_or(Mode::Warn).min(mode),
+            mutations,
             scope: scope?,
             rules,
             exemptions,

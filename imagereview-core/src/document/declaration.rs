@@ -10,8 +10,10 @@ use super::{
     template::Template,
 };
 use crate::{
-    ContainerKind, DigestAlgorithm, Mode,
+    ContainerKind, DigestAlgorithm, Mode, Operation,
+    mutation::PullPolicy,
     pattern::{NamePattern, RegistryPattern, RepositoryPattern, TagPattern},
+    workload::FieldPath,
 };
 
 /// The `apiVersion` of a policy document.
@@ -68,8 +70,15 @@ declare! {
         "mode" mode: Option<Mode>,
         /// What becomes of references that cannot be read. As `mode` if left out.
         "unreadableReferences" unreadable_references: Option<Mode>,
+        /// What becomes of images that stood in the object before an update, which only webhooks for
+        /// admission can tell: never more than this mode. `warn` if left out.
+        "unchangedImages" unchanged_images: Option<Mode>,
         /// Which images the whole document is about. All if left out.
         "scope" scope: Option<Scope>,
+        /// Custom resources, and where in them images are.
+        "customResources" custom_resources: Option<Vec<CustomResource>>,
+        /// What is changed in objects before they are stored, and then reviewed.
+        "mutations" mutations: Option<Mutations>,
         /// What images must keep to.
         "rules" rules: Vec<Rule>,
         /// Declared ways past rules. Every use is recorded.
@@ -169,6 +178,76 @@ declare! {
         "containers" containers: Option<Vec<ContainerKind>>,
         /// Which annotations must be there, with globs for their values.
         "annotations" annotations: Option<BTreeMap<String, NamePattern>>,
+        /// Which kinds of objects (`Pod`, `Deployment`).
+        "kinds" kinds: Option<Names>,
+        /// Which operations.
+        "operations" operations: Option<Vec<Operation>>,
+        /// Which users, by name.
+        "users" users: Option<Names>,
+        /// Users of which groups: one of them must match what is included, and none what is excluded.
+        "groups" groups: Option<Names>,
+        /// Which service accounts, as `namespace/name`. A user who is none is outside what is included.
+        "serviceAccounts" service_accounts: Option<Names>,
+    }
+
+    /// Globs over names.
+    struct Names {
+        /// The name must match one of these.
+        "include" include: Option<Vec<NamePattern>>,
+        /// The name must match none of these.
+        "exclude" exclude: Option<Vec<NamePattern>>,
+    }
+
+    /// A kind of custom resource, and where in it images are. A path is names between dots, with
+    /// `[*]` for every element of a list: `spec.steps[*].image`.
+    struct CustomResource {
+        /// Its group and version (`tekton.dev/v1`), or its group and every version (`tekton.dev/*`).
+        "apiVersion" api_version: String,
+        /// Its kind.
+        "kind" kind: String,
+        /// Where images are.
+        "images" images: Option<Vec<FieldPath>>,
+        /// Where pod specs are, with all that a Pod's `spec` has.
+        "podSpecs" pod_specs: Option<Vec<FieldPath>>,
+    }
+
+    /// What is changed in objects before they are stored, in this order.
+    struct Mutations {
+        /// Repositories that are pulled from elsewhere; the first that matches applies.
+        "mirrors" mirrors: Option<Vec<Mirror>>,
+        /// Whether names are written in full, with registry and `library/`. False if left out.
+        "fullNames" full_names: Option<bool>,
+        /// Whether `latest` is written where it is implied; with `fullNames` only. False if left out.
+        "impliedTags" implied_tags: Option<bool>,
+        /// What `imagePullPolicy` is set to; the first that matches applies.
+        "pullPolicies" pull_policies: Option<Vec<PullPolicyFor>>,
+        /// Secrets that are added to `imagePullSecrets`; all that match apply.
+        "pullSecrets" pull_secrets: Option<Vec<PullSecretFor>>,
+    }
+
+    /// Repositories, and where they are pulled from instead. Both are one repository, or both end in
+    /// `/**`.
+    struct Mirror {
+        /// What is written, such as `docker.io/**`.
+        "from" from: String,
+        /// What is pulled, such as `mirror.example.com/hub/**`.
+        "to" to: String,
+    }
+
+    /// Tags, and when the node pulls images with them.
+    struct PullPolicyFor {
+        /// Tags, exactly; a missing one is `latest`.
+        "tags" tags: Vec<String>,
+        /// The value of `imagePullPolicy`.
+        "policy" policy: PullPolicy,
+    }
+
+    /// Repositories, and the secret that the node pulls them with.
+    struct PullSecretFor {
+        /// One repository, or all below a registry or path (`registry.example.com/**`).
+        "repositories" repositories: String,
+        /// The name of a secret in the pod's namespace.
+        "secret" secret: String,
     }
 
     /// Globs over namespaces.
@@ -348,6 +427,15 @@ words! {
         "ephemeral" => Self::Ephemeral,
         "volume" => Self::Volume,
     }
+    Operation {
+        "CREATE" => Self::Create,
+        "UPDATE" => Self::Update,
+    }
+    PullPolicy {
+        "Always" => Self::Always,
+        "IfNotPresent" => Self::IfNotPresent,
+        "Never" => Self::Never,
+    }
     DigestAlgorithm {
         "sha256" => Self::Sha256,
         "sha384" => Self::Sha384,
@@ -390,6 +478,7 @@ texts! {
     TagPattern = TagPattern::parse, {"type": "string", "minLength": 1};
     RegistryPattern = RegistryPattern::parse, {"type": "string", "pattern": "^[^/]+$"};
     RepositoryPattern = RepositoryPattern::parse, {"type": "string", "minLength": 1};
+    FieldPath = |text: &str| text.parse::<FieldPath>(), {"type": "string", "minLength": 1};
     NamePattern = NamePattern::parse, {"type": "string", "minLength": 1};
     Expression = |text: &str| Ok::<_, String>(Expression(text.to_owned())), {"type": "string", "minLength": 1};
 }

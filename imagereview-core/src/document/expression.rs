@@ -12,7 +12,7 @@ use cel::{
 };
 use regex::Regex;
 
-use crate::{Image, Review};
+use crate::{Image, Operation, Review, User};
 
 /// The longest expression, in bytes.
 const MAX_LEN: usize = 2048;
@@ -28,7 +28,8 @@ const REGEX_SIZE_LIMIT: usize = 1024 * 1024;
 /// `image` has `written`, `registry`, `repository`, `tag` (the one that the node pulls, or the one
 /// beside a digest), `digest`, `container`, `kind` and `path`, each a text that is empty where there
 /// is nothing. `review` has `namespace`, a text that is empty where it is not known, `annotations`, a
-/// map of text, and `images`, a list of all images in the same form as `image`.
+/// map of text, `user`, `groups` (a list), `operation` and `kind`, empty where they are not known,
+/// and `images`, a list of all images in the same form as `image`.
 pub(super) struct Expression {
     program: Program,
     env: Arc<Env>,
@@ -95,7 +96,17 @@ fn first_line(text: &str) -> String {
 fn describe_review(review: &Review<'_>) -> Value {
     let annotations: HashMap<&str, &str> = review.annotations().collect();
     let images: Vec<Value> = review.images().iter().map(describe).collect();
+    let user = review.user();
+    let groups = user.into_iter().flat_map(User::groups);
+    let groups: Vec<Value> = groups.map(Value::from).collect();
     let fields: HashMap<&str, Value> = [
+        ("user", user.map_or("", User::name).into()),
+        ("groups", groups.into()),
+        (
+            "operation",
+            review.operation().map_or("", Operation::as_str).into(),
+        ),
+        ("kind", review.kind().map_or("", |kind| kind.name()).into()),
         ("namespace", review.namespace().unwrap_or_default().into()),
         ("annotations", annotations.into()),
         ("images", images.into()),

@@ -5,7 +5,7 @@ use super::{
     problem::{Position, Problems},
 };
 use crate::{
-    ContainerKind, Image, Message, Review,
+    ContainerKind, Image, Message, Operation, Review, User,
     pattern::{NamePattern, NameSet, PatternError, Reading, RepositoryPattern, RepositorySet},
 };
 
@@ -20,6 +20,11 @@ pub(super) struct Scope {
     images: IncludeExclude<RepositorySet>,
     containers: Option<Vec<ContainerKind>>,
     annotations: Vec<(String, NameSet)>,
+    kinds: IncludeExclude<NameSet>,
+    operations: Option<Vec<Operation>>,
+    users: IncludeExclude<NameSet>,
+    groups: IncludeExclude<NameSet>,
+    service_accounts: IncludeExclude<NameSet>,
 }
 
 #[derive(Debug)]
@@ -50,6 +55,9 @@ pub(super) enum OutOfScope {
     Image,
     Container,
     Annotation,
+    Kind,
+    Operation,
+    User,
 }
 
 impl OutOfScope {
@@ -58,6 +66,9 @@ impl OutOfScope {
             Self::Namespace => Message::new("not about this namespace", "不适用于此命名空间"),
             Self::Image => Message::new("not about this image", "不适用于此镜像"),
             Self::Container => Message::new("not about this kind of container", "不适用于此类容器"),
+            Self::Kind => Message::new("not about this kind of object", "不适用于此类对象"),
+            Self::Operation => Message::new("not about this operation", "不适用于此操作"),
+            Self::User => Message::new("not about this user", "不适用于此用户"),
             Self::Annotation => Message::new(
                 "about other annotations than this review has",
                 "注解不符合其适用范围",
@@ -107,7 +118,23 @@ impl Scope {
             let set = compiled(Some(NameSet::new(&[pattern])), position, problems).ok()??;
             annotations.push((key, set));
         }
+        let mut names = |declared: Option<declaration::Names>| {
+            let (include, exclude) = match declared {
+                None => (None, None),
+                Some(names) => (names.include, names.exclude),
+            };
+            let set = |list: Option<Vec<NamePattern>>| list.map(|list| NameSet::new(&list));
+            Some(IncludeExclude {
+                include: compiled(set(include), position, problems).ok()?,
+                exclude: compiled(set(exclude), position, problems).ok()?,
+            })
+        };
         Some(Self {
+            kinds: names(declared.kinds)?,
+            operations: declared.operations,
+            users: names(declared.users)?,
+            groups: names(declared.groups)?,
+            service_accounts: names(declared.service_accounts)?,
             namespaces,
             without_system_namespaces: declared.system_namespaces
                 == Some(SystemNamespaces::Exclude),
@@ -134,7 +161,35 @@ impl Scope {
         if !self.annotations.iter().all(has) {
             return Err(OutOfScope::Annotation);
         }
+        if let Some(kind) = review.kind()
+            && !self.kinds.admits(|set| set.matches(kind.name()))
+        {
+            return Err(OutOfScope::Kind);
+        }
+        let about = |operations: &Vec<Operation>| {
+            review
+                .operation()
+                .is_none_or(|operation| operations.contains(&operation))
+        };
+        if !self.operations.as_ref().is_none_or(about) {
+            return Err(OutOfScope::Operation);
+        }
+        if review.user().is_some_and(|user| !self.admits_user(user)) {
+            return Err(OutOfScope::User);
+        }
         Ok(())
+    }
+
+    fn admits_user(&self, user: &User<'_>) -> bool {
+        let account = user
+            .service_account()
+            .map(|(namespace, name)| format!("{namespace}/{name}"));
+        let is_account = |set: &NameSet| account.as_ref().is_some_and(|name| set.matches(name));
+        self.users.admits(|set| set.matches(user.name()))
+            && self
+                .groups
+                .admits(|set| user.groups().any(|group| set.matches(group)))
+            && self.service_accounts.admits(is_account)
     }
 
     /// Whether an image of a review that is in scope is so too.
