@@ -228,15 +228,7 @@ func decode(t *testing.T, text string) (objects []runtime.Object) {
 // and the pods are held to Pod Security's strictest level.
 func consistent(t *testing.T, objects []runtime.Object) {
 	t.Helper()
-	var deployment *appsv1.Deployment
-	for _, object := range objects {
-		if found, ok := object.(*appsv1.Deployment); ok {
-			deployment = found
-		}
-	}
-	if deployment == nil {
-		t.Fatal("there is no Deployment")
-	}
+	deployment := deployment(t, objects)
 	pod := deployment.Spec.Template
 	wantSecure(t, &pod.ObjectMeta, &pod.Spec)
 	wantProbed(t, &pod.Spec)
@@ -280,6 +272,18 @@ func consistent(t *testing.T, objects []runtime.Object) {
 			}
 		}
 	}
+}
+
+// deployment is the Deployment among the objects.
+func deployment(t *testing.T, objects []runtime.Object) *appsv1.Deployment {
+	t.Helper()
+	for _, object := range objects {
+		if deployment, ok := object.(*appsv1.Deployment); ok {
+			return deployment
+		}
+	}
+	t.Fatal("there is no Deployment")
+	return nil
 }
 
 func wantSelected(t *testing.T, who string, selector *metav1.LabelSelector, set map[string]string) {
