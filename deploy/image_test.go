@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,10 +29,12 @@ import (
 )
 
 // TestImage does by hand what an engine would do with the Dockerfile, and then runs what came of it: as the image's
-// user, in a root folder that holds the image's files and a mounted Secret.
+// user, in a root folder that holds the image's files and what is mounted, with the options that each way of deploying
+// gives it.
 func TestImage(t *testing.T) {
 	build, final := stages(t)
-	image := assemble(t, final, runBuild(t, build))
+	programs := runBuild(t, build)
+	image := assemble(t, final, programs)
 
 	if final.BaseName != "scratch" {
 		t.Errorf("the final stage should start from nothing, not from %s", final.BaseName)
@@ -46,17 +49,59 @@ func TestImage(t *testing.T) {
 		return
 	}
 
-	secret := image.volume(t, "/secret")
-	image.run(t, "/usr/bin/imagereview", "init", "--server", "https://127.0.0.1", "--out", "/secret")
-	server := image.start(t, append(image.entrypoint, "--listen", "127.0.0.1:0",
-		"--tls-cert", "/secret/server.crt", "--tls-key", "/secret/server.key", "--client-ca", "/secret/ca.crt")...)
-	client := mutual(t, secret)
-	for image, allowed := range map[string]bool{"nginx": false, "nginx:1.17.1": true} {
-		if got := ask(t, client, server.url, image); got != allowed {
-			t.Errorf("%s: allowed is %t", image, got)
+	deployment, pod := deployment(t, decode(t, render(t, ""))), staticPod(t)
+	for _, row := range []struct {
+		name    string
+		options []string
+		health  bool
+		// The files of `imagereview init`, and where they are mounted.
+		mounted map[string]string
+	}{
+		{"by hand", []string{"--tls-cert=/pki/server.crt", "--tls-key=/pki/server.key", "--client-ca=/pki/ca.crt"}, false, written("/pki")},
+		{"Deployment", deployment.Spec.Template.Spec.Containers[0].Args, true, map[string]string{
+			"server.crt": "/etc/imagereview/tls/tls.crt", "server.key": "/etc/imagereview/tls/tls.key", "ca.crt": "/etc/imagereview/tls/ca.crt",
+		}},
+		{"static pod", pod.Spec.Containers[0].Args, true, written("/etc/imagereview")},
+		{"systemd", execStart(t)[1:], false, written("/etc/imagereview")},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			image := assemble(t, final, programs)
+			outside := image.volume(t, "/init")
+			image.run(t, "/usr/bin/imagereview", "init", "--server", "https://127.0.0.1", "--out", "/init")
+			for file, path := range row.mounted {
+				image.mount(t, filepath.Join(outside, file), path)
+			}
+			server := image.start(t, append(image.entrypoint, listening(t, row.options)...)...)
+			client := mutual(t, outside)
+			for image, allowed := range map[string]bool{"nginx": false, "nginx:1.17.1": true} {
+				if got := ask(t, client, server.url, image); got != allowed {
+					t.Errorf("%s: allowed is %t", image, got)
+				}
+			}
+			server.terminate(t)
+		})
+	}
+}
+
+// written are the files that a webhook needs, under the names that `imagereview init` gives them, in a folder.
+func written(folder string) map[string]string {
+	files := map[string]string{}
+	for _, name := range []string{"server.crt", "server.key", "ca.crt"} {
+		files[name] = folder + "/" + name
+	}
+	return files
+}
+
+// listening are the options with a free loopback port in place of each address.
+func listening(t *testing.T, options []string) (changed []string) {
+	t.Helper()
+	changed = []string{"--listen=127.0.0.1:0"}
+	for _, option := range options {
+		if !strings.HasPrefix(option, "--listen=") {
+			changed = append(changed, option)
 		}
 	}
-	server.terminate(t)
+	return changed
 }
 
 // stages reads the Dockerfile as the builder does: the stage that builds, and the one that is the image.
@@ -280,6 +325,27 @@ func (i *image) volume(t *testing.T, path string) (outside string) {
 	return outside
 }
 
+// mount puts a file where the image's user may only read it.
+func (i *image) mount(t *testing.T, file, path string) {
+	t.Helper()
+	contents, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := filepath.Join(i.root, path)
+	if err := os.MkdirAll(filepath.Dir(outside), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(outside, contents, 0o440); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		if err := os.Chown(outside, 0, i.group); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // command is a command that sees the image's files alone, as the image's user, with the image's environment.
 func (i *image) command(arguments ...string) *exec.Cmd {
 	command := exec.Command(arguments[0], arguments[1:]...)
@@ -317,6 +383,9 @@ type server struct {
 	ended   chan error
 }
 
+// listeningOn is what the log says, as text or as JSON.
+var listeningOn = regexp.MustCompile(`listening on (https://[^"\s]+)`)
+
 // start starts a webhook in the image and waits until it says where it listens.
 func (i *image) start(t *testing.T, arguments ...string) *server {
 	t.Helper()
@@ -331,7 +400,9 @@ func (i *image) start(t *testing.T, arguments ...string) *server {
 	server := &server{command: command, log: &bytes.Buffer{}, ended: make(chan error, 1)}
 	lines := bufio.NewScanner(io.TeeReader(stderr, server.log))
 	for server.url == "" && lines.Scan() {
-		_, server.url, _ = strings.Cut(lines.Text(), "listening on ")
+		if found := listeningOn.FindStringSubmatch(lines.Text()); found != nil {
+			server.url = found[1]
+		}
 	}
 	go func() {
 		for lines.Scan() {

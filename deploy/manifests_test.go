@@ -1,0 +1,339 @@
+package deploy
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/lint"
+	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	"helm.sh/helm/v4/pkg/engine"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/yaml"
+)
+
+var update = flag.Bool("update", false, "write the plain manifests anew")
+
+// plain is the chart with its own values, for those who don't use Helm.
+const plain = "kubernetes/imagereview.yaml"
+
+// values are sets of values that each turn something of the chart on, off or round.
+var values = map[string]string{
+	"the chart's own":  ``,
+	"everything on":    everything,
+	"one replica":      `{replicas: 1, podDisruptionBudget: {maxUnavailable: 100%}}`,
+	"no limits":        `{networkPolicy: {enabled: false}, priorityClassName: "", tls: {mutual: false}}`,
+	"no scraping":      `{networkPolicy: {metricsFrom: []}}`,
+	"a pinned image":   `{image: {digest: "sha256:` + strings.Repeat("0", 64) + `"}}`,
+	"another language": `{language: zh}`,
+}
+
+const everything = `
+replicas: 3
+image: {repository: "[2001:db8::1]:5000/imagereview", tag: "1.2", pullPolicy: Always, pullSecrets: [{name: registry}]}
+tls: {secret: other}
+listen: "[::]"
+log: {format: text, filter: "info,imagereview_http=debug"}
+options: ["--max-body-bytes=1048576", "--header-timeout=1m"]
+environment: [{name: IMAGEREVIEW_BODY_TIMEOUT, value: 5s}]
+service: {port: 8443, clusterIP: 10.96.0.20, annotations: {example.com/a: b}}
+nodeSelector: {example.com/pool: system}
+tolerations: [{key: node-role.kubernetes.io/control-plane, operator: Exists}]
+affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}}
+podAnnotations: {example.com/a: "1"}
+podLabels: {example.com/b: "2"}
+networkPolicy: {reviewsFrom: [192.0.2.0/24, "2001:db8::/32"]}
+serviceMonitor: {enabled: true, labels: {release: prometheus}}
+prometheusRule: {enabled: true, labels: {release: prometheus}}
+`
+
+// TestChart renders the chart and asks of the objects what an API server, its Pod Security admission and the objects
+// themselves ask of each other.
+func TestChart(t *testing.T) {
+	for name, values := range values {
+		t.Run(name, func(t *testing.T) {
+			for _, message := range lint.RunAll("chart", parse(t, values), "imagereview").Messages {
+				// Helm would like an icon.
+				if message.Severity > support.InfoSev {
+					t.Errorf("helm lint: %v", message)
+				}
+			}
+			consistent(t, decode(t, render(t, values)))
+		})
+	}
+}
+
+// TestChartRefuses gives the chart values that are mistakes.
+func TestChartRefuses(t *testing.T) {
+	for _, values := range []string{
+		`{replica: 3}`,
+		`{replicas: 0}`,
+		`{image: {tag: Latest}}`,
+		`{image: {digest: "0000"}}`,
+		`{language: fr}`,
+		`{podDisruptionBudget: {minAvailable: 1}}`,
+	} {
+		if _, err := tryRender(t, values); err == nil {
+			t.Errorf("%s was rendered", values)
+		}
+	}
+}
+
+// TestPlain holds the plain manifests to the chart.
+func TestPlain(t *testing.T) {
+	rendered := []byte("# The chart with its own values. After a change of the chart, in deploy: go test -run TestPlain -update\n" + render(t, ""))
+	if *update {
+		if err := os.WriteFile(plain, rendered, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written := read(t, plain)
+	if !bytes.Equal(written, rendered) {
+		t.Errorf("%s isn't what the chart gives; see its first line", plain)
+	}
+	consistent(t, append(decode(t, string(read(t, "kubernetes/namespace.yaml"))), decode(t, string(written))...))
+}
+
+// TestStaticPod holds the static pod to Pod Security's strictest level, but for what makes it a static pod.
+func TestStaticPod(t *testing.T) {
+	pod := staticPod(t)
+	wantSecure(t, &pod.ObjectMeta, &pod.Spec, "host namespaces", "hostPath volumes", "probe or lifecycle host", "restricted volume types")
+	wantProbed(t, &pod.Spec)
+	for _, volume := range pod.Spec.Volumes {
+		if volume.HostPath == nil {
+			t.Errorf("a static pod can't refer to an API object, as the volume %s does", volume.Name)
+		}
+	}
+}
+
+func staticPod(t *testing.T) *corev1.Pod {
+	t.Helper()
+	objects := decode(t, string(read(t, "control-plane/imagereview.yaml")))
+	pod, ok := objects[0].(*corev1.Pod)
+	if !ok || len(objects) != 1 {
+		t.Fatalf("a static pod is one Pod, not %T", objects[0])
+	}
+	return pod
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	contents, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contents
+}
+
+func parse(t *testing.T, text string) map[string]any {
+	t.Helper()
+	parsed := map[string]any{}
+	if err := yaml.UnmarshalStrict([]byte(text), &parsed); err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// render is what `helm template imagereview chart --namespace imagereview` would print, without the notes.
+func render(t *testing.T, values string) string {
+	t.Helper()
+	rendered, err := tryRender(t, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rendered
+}
+
+func tryRender(t *testing.T, values string) (string, error) {
+	t.Helper()
+	chart, err := loader.Load("chart")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := common.ReleaseOptions{Name: "imagereview", Namespace: "imagereview", IsInstall: true}
+	merged, err := util.ToRenderValues(chart, parse(t, values), release, common.DefaultCapabilities)
+	if err != nil {
+		return "", err
+	}
+	files, err := engine.Render(chart, merged)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for name, text := range files {
+		if strings.HasSuffix(name, ".yaml") && strings.TrimSpace(text) != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var all strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&all, "---\n%s\n", strings.TrimSpace(files[name]))
+	}
+	return all.String(), nil
+}
+
+// decode reads objects as an API server does that is asked to be strict: an unknown or repeated field is an error.
+func decode(t *testing.T, text string) (objects []runtime.Object) {
+	t.Helper()
+	if err := monitoringv1.AddToScheme(scheme.Scheme); err != nil {
+		t.Fatal(err)
+	}
+	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme.Scheme, scheme.Scheme, json.SerializerOptions{Yaml: true, Strict: true})
+	documents := utilyaml.NewDocumentDecoder(io.NopCloser(strings.NewReader(text)))
+	defer documents.Close()
+	buffer := make([]byte, len(text))
+	for {
+		n, err := documents.Read(buffer)
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fields := map[string]any{}; yaml.Unmarshal(buffer[:n], &fields) == nil && len(fields) == 0 {
+			continue // comments only
+		}
+		object, _, err := strict.Decode(buffer[:n], nil, nil)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, buffer[:n])
+		}
+		objects = append(objects, object)
+	}
+}
+
+// consistent checks that the objects fit each other: each selector selects the pods, each port that is named is there,
+// and the pods are held to Pod Security's strictest level.
+func consistent(t *testing.T, objects []runtime.Object) {
+	t.Helper()
+	deployment := deployment(t, objects)
+	pod := deployment.Spec.Template
+	wantSecure(t, &pod.ObjectMeta, &pod.Spec)
+	wantProbed(t, &pod.Spec)
+	wantSelected(t, "Deployment", deployment.Spec.Selector, pod.Labels)
+	for _, constraint := range pod.Spec.TopologySpreadConstraints {
+		wantSelected(t, "topology spread", constraint.LabelSelector, pod.Labels)
+	}
+	var service *corev1.Service
+	var accounts []string
+	for _, object := range objects {
+		switch object := object.(type) {
+		case *corev1.Service:
+			service = object
+			wantSelected(t, "Service", metav1.SetAsLabelSelector(object.Spec.Selector), pod.Labels)
+			for _, port := range object.Spec.Ports {
+				wantPort(t, "Service", port.TargetPort, &pod.Spec)
+			}
+		case *policyv1.PodDisruptionBudget:
+			wantSelected(t, "PodDisruptionBudget", object.Spec.Selector, pod.Labels)
+		case *networkingv1.NetworkPolicy:
+			wantSelected(t, "NetworkPolicy", &object.Spec.PodSelector, pod.Labels)
+			for _, rule := range object.Spec.Ingress {
+				for _, port := range rule.Ports {
+					wantPort(t, "NetworkPolicy", *port.Port, &pod.Spec)
+				}
+			}
+		case *corev1.ServiceAccount:
+			accounts = append(accounts, object.Name)
+		}
+	}
+	if !slices.Contains(accounts, pod.Spec.ServiceAccountName) {
+		t.Errorf("there is no ServiceAccount %q", pod.Spec.ServiceAccountName)
+	}
+	for _, object := range objects {
+		if monitor, ok := object.(*monitoringv1.ServiceMonitor); ok {
+			wantSelected(t, "ServiceMonitor", &monitor.Spec.Selector, service.Labels)
+			for _, endpoint := range monitor.Spec.Endpoints {
+				if !slices.ContainsFunc(service.Spec.Ports, func(port corev1.ServicePort) bool { return port.Name == endpoint.Port }) {
+					t.Errorf("the Service has no port %q, which the ServiceMonitor scrapes", endpoint.Port)
+				}
+			}
+		}
+	}
+}
+
+// deployment is the Deployment among the objects.
+func deployment(t *testing.T, objects []runtime.Object) *appsv1.Deployment {
+	t.Helper()
+	for _, object := range objects {
+		if deployment, ok := object.(*appsv1.Deployment); ok {
+			return deployment
+		}
+	}
+	t.Fatal("there is no Deployment")
+	return nil
+}
+
+func wantSelected(t *testing.T, who string, selector *metav1.LabelSelector, set map[string]string) {
+	t.Helper()
+	parsed, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil || parsed.Empty() || !parsed.Matches(labels.Set(set)) {
+		t.Errorf("the selector of the %s, %v, doesn't select %v (%v)", who, parsed, set, err)
+	}
+}
+
+func wantPort(t *testing.T, who string, wanted intstr.IntOrString, pod *corev1.PodSpec) {
+	t.Helper()
+	for _, port := range pod.Containers[0].Ports {
+		if wanted == intstr.FromString(port.Name) || wanted == intstr.FromInt32(port.ContainerPort) {
+			return
+		}
+	}
+	t.Errorf("the pod has no port %s, which the %s names", wanted.String(), who)
+}
+
+// wantSecure fails the test if the pod breaks Pod Security's level "restricted" in other ways than these.
+func wantSecure(t *testing.T, meta *metav1.ObjectMeta, pod *corev1.PodSpec, excused ...string) {
+	t.Helper()
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	for _, result := range evaluator.EvaluatePod(restricted, meta, pod) {
+		if !result.Allowed && !slices.Contains(excused, result.ForbiddenReason) {
+			t.Errorf("Pod Security: %s: %s", result.ForbiddenReason, result.ForbiddenDetail)
+		}
+	}
+	container := pod.Containers[0]
+	if readOnly := container.SecurityContext.ReadOnlyRootFilesystem; readOnly == nil || !*readOnly {
+		t.Error("the root file system should be read-only")
+	}
+	if container.Resources.Requests.Cpu().IsZero() || container.Resources.Requests.Memory().IsZero() {
+		t.Error("the container should request processor and memory")
+	}
+	if mounts := pod.AutomountServiceAccountToken; mounts == nil || *mounts {
+		t.Error("the pod should have no token: it never calls the API server")
+	}
+}
+
+func wantProbed(t *testing.T, pod *corev1.PodSpec) {
+	t.Helper()
+	for path, probe := range map[string]*corev1.Probe{"/livez": pod.Containers[0].LivenessProbe, "/readyz": pod.Containers[0].ReadinessProbe} {
+		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path {
+			t.Errorf("the kubelet should ask for %s", path)
+		}
+	}
+}
