@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     let denied = images.iter().any(|image| !is_pinned(image));
     assert_eq!(verdict.is_allowed(), !denied, "{images:?}");
     for language in [Language::English, Language::Chinese] {
-        let answer = serde_json::to_vec(&ImageReviewAnswer::new(&verdict, language)).unwrap();
+        let answer = ImageReviewAnswer::new(&verdict, language).to_json();
         let answer: Value = serde_json::from_slice(&answer).expect("the answer is JSON");
         let status = &answer["status"];
         assert_eq!(status["allowed"], Value::Bool(!denied));
