@@ -246,15 +246,18 @@ impl CompiledDocument {
         let scope = problems.within(format_args!(".scope"), |problems| {
             Scope::compile(declared.scope, problems)
         });
-        if declared.rules.is_empty() {
-            problems.add(
-                declared.position,
-                "there are no rules, so this would allow everything",
-            );
-        }
+        let rule_names: BTreeSet<Name> = declared
+            .rules
+            .iter()
+            .map(|rule| rule.name.clone())
+            .collect();
         let mut rules = Vec::new();
         for (index, rule) in declared.rules.into_iter().enumerate() {
             problems.within(format_args!(".rules[{index}]"), |problems| {
+                if rule.name.is_reserved() {
+                    let message = format!("the name {:?} is that of a built-in rule", rule.name.0);
+                    problems.add(rule.position, message);
+                }
                 take_name(&mut names.rules, &rule.name, rule.position, problems);
                 rules.extend(Rule::compile(rule, mode, problems));
             });
@@ -267,12 +270,12 @@ impl CompiledDocument {
                 let Some(exemption) = Exemption::compile(exemption, problems) else {
                     return;
                 };
+                // An exemption is a way past the rules of its own document, so of no others.
                 for name in exemption.rules() {
-                    if !names.rules.contains_key(name) {
-                        problems.add(
-                            position,
-                            format!("there is no rule {:?} to be exempt from", name.0),
-                        );
+                    if !rule_names.contains(name) {
+                        let message =
+                            format!("this document has no rule {:?} to be exempt from", name.0);
+                        problems.add(position, message);
                     }
                 }
                 exemptions.push(exemption);

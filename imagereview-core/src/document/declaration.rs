@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ContainerKind, DigestAlgorithm, Mode,
     pattern::{NamePattern, RegistryPattern, RepositoryPattern, TagPattern},
+    policy::UNREADABLE_REFERENCE,
 };
 
 /// The `apiVersion` of a policy document.
@@ -167,8 +168,10 @@ declare! {
         "images" images: Option<Images>,
         /// Which kinds of containers.
         "containers" containers: Option<Vec<ContainerKind>>,
-        /// Which annotations must be there, with globs for their values.
-        "annotations" annotations: Option<BTreeMap<String, NamePattern>>,
+        /// Which annotations must be there, with globs for their values. Each key must contain
+        /// `.image-policy.k8s.io/`: the API server forwards no others. Whoever creates a pod sets its
+        /// annotations, so they can put it out of this scope.
+        "annotations" annotations: Option<BTreeMap<ForwardedKey, NamePattern>>,
     }
 
     /// Globs over namespaces.
@@ -406,6 +409,11 @@ impl Name {
     /// The longest name, as for a label's value in Kubernetes.
     const MAX_LEN: usize = 63;
 
+    /// Whether it is the name of a rule that every policy has.
+    pub(super) fn is_reserved(&self) -> bool {
+        *self.0 == *UNREADABLE_REFERENCE
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let in_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let ends = text.starts_with('-') || text.ends_with('-');
@@ -431,7 +439,7 @@ impl NamespacePattern {
 }
 
 /// The key of an annotation that the API server forwards.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ForwardedKey(pub(super) Box<str>);
 
 impl ForwardedKey {

@@ -1,8 +1,8 @@
 //! Rules in the Common Expression Language.
 //!
 //! Source: [the language](https://github.com/google/cel-spec). What an expression may cost is
-//! bounded before it ever runs: its length, no loop within a loop, and regular expressions that are
-//! literals, compiled once.
+//! bounded before it ever runs: its length, no loop within a loop, regular expressions that are
+//! literals, compiled once, and the number of images.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,10 +12,14 @@ use cel::{
 };
 use regex::Regex;
 
-use crate::{Image, Review};
+use crate::{ContainerKind, Image, Review};
 
 /// The longest expression, in bytes.
 const MAX_LEN: usize = 2048;
+
+/// The most images of a review that an expression is evaluated for. Each evaluation may look at all
+/// of them, so their number counts twice.
+const MAX_IMAGES: usize = 200;
 
 /// The variables that an expression may use.
 const VARIABLES: [&str; 2] = ["image", "review"];
@@ -26,9 +30,12 @@ const REGEX_SIZE_LIMIT: usize = 1024 * 1024;
 /// An expression over an image and its review; compiled.
 ///
 /// `image` has `written`, `registry`, `repository`, `tag` (the one that the node pulls, or the one
-/// beside a digest), `digest`, `container`, `kind` and `path`, each a text that is empty where there
-/// is nothing. `review` has `namespace`, a text that is empty where it is not known, `annotations`, a
-/// map of text, and `images`, a list of all images in the same form as `image`.
+/// beside a digest), `digest`, `container`, `kind` and `path`. `review` has `namespace`,
+/// `annotations`, a map of text, and `images`, a list of all images in the same form as `image`.
+///
+/// A tag or digest that the image does not have is an empty text. What the review does not tell
+/// (`namespace`, `container`, `kind`) is not there, so that an expression that asks for it cannot be
+/// decided, rather than be taken for true; `has(review.namespace)` tells.
 pub(super) struct Expression {
     program: Program,
     env: Arc<Env>,
@@ -67,6 +74,12 @@ impl Expression {
     /// Whether the image keeps the rule. An expression that fails, or is neither true nor false,
     /// is an error: a decision that cannot be made.
     pub(super) fn evaluate(&self, review: &Review<'_>, image: &Image<'_>) -> Result<bool, String> {
+        let images = review.images().len() + review.unreadable_images().len();
+        if images > MAX_IMAGES {
+            return Err(format!(
+                "the review has {images} images, and expressions are for at most {MAX_IMAGES}"
+            ));
+        }
         let mut context = Context::with_env(Arc::clone(&self.env));
         let regexes = Arc::clone(&self.regexes);
         let matches = move |cel::extractors::This(text): cel::extractors::This<Arc<String>>,
@@ -95,13 +108,12 @@ fn first_line(text: &str) -> String {
 fn describe_review(review: &Review<'_>) -> Value {
     let annotations: HashMap<&str, &str> = review.annotations().collect();
     let images: Vec<Value> = review.images().iter().map(describe).collect();
-    let fields: HashMap<&str, Value> = [
-        ("namespace", review.namespace().unwrap_or_default().into()),
-        ("annotations", annotations.into()),
-        ("images", images.into()),
-    ]
-    .into();
-    fields.into()
+    let namespace = review.namespace().map(Value::from);
+    fields([
+        ("namespace", namespace),
+        ("annotations", Some(annotations.into())),
+        ("images", Some(images.into())),
+    ])
 }
 
 fn describe(image: &Image<'_>) -> Value {
@@ -112,18 +124,28 @@ fn describe(image: &Image<'_>) -> Value {
         .or(reference.pulled_tag())
         .unwrap_or_default();
     let place = image.place();
-    let fields: HashMap<&str, Value> = [
-        ("written", reference.as_written().into()),
-        ("registry", reference.registry().into()),
-        ("repository", reference.repository().to_string().into()),
-        ("tag", tag.into()),
-        ("digest", digest.unwrap_or_default().into()),
-        ("container", place.container().unwrap_or_default().into()),
-        ("kind", place.kind().as_str().into()),
-        ("path", place.path().to_string().into()),
-    ]
-    .into();
-    fields.into()
+    let kind = Some(place.kind()).filter(|kind| *kind != ContainerKind::Unknown);
+    fields([
+        ("written", Some(reference.as_written().into())),
+        ("registry", Some(reference.registry().into())),
+        (
+            "repository",
+            Some(reference.repository().to_string().into()),
+        ),
+        ("tag", Some(tag.into())),
+        ("digest", Some(digest.unwrap_or_default().into())),
+        ("container", place.container().map(Value::from)),
+        ("kind", kind.map(|kind| kind.as_str().into())),
+        ("path", Some(place.path().to_string().into())),
+    ])
+}
+
+/// A map of the fields that are there.
+fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    let known = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    known.collect::<HashMap<&str, Value>>().into()
 }
 
 /// What an expression may cost, checked before it ever runs.

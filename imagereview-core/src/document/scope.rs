@@ -19,7 +19,7 @@ pub(super) struct Scope {
     without_system_namespaces: bool,
     images: IncludeExclude<RepositorySet>,
     containers: Option<Vec<ContainerKind>>,
-    annotations: Vec<(String, NameSet)>,
+    annotations: Vec<(Box<str>, NameSet)>,
 }
 
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Scope {
         let mut annotations = Vec::new();
         for (key, pattern) in declared.annotations.unwrap_or_default() {
             let set = compiled(Some(NameSet::new(&[pattern])), position, problems).ok()??;
-            annotations.push((key, set));
+            annotations.push((key.0, set));
         }
         Some(Self {
             namespaces,
@@ -126,7 +126,7 @@ impl Scope {
                 return Err(OutOfScope::Namespace);
             }
         }
-        let has = |(key, value): &(String, NameSet)| {
+        let has = |(key, value): &(Box<str>, NameSet)| {
             review
                 .annotation(key)
                 .is_some_and(|found| value.matches(found))
