@@ -45,6 +45,8 @@ mod node;
 mod problem;
 mod read;
 mod rule;
+#[cfg(feature = "schema")]
+mod schema;
 mod scope;
 mod template;
 
@@ -56,6 +58,8 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
+#[cfg(feature = "schema")]
+pub use self::schema::json_schema;
 pub use self::{
     declaration::{API_VERSION, KIND},
     explanation::{Explanation, ImageExplanation, Outcome, Step},
@@ -358,13 +362,4 @@ fn take_name(
             format!("the name {:?} is taken at {first}", name.0),
         );
     }
-}
-
-/// The JSON Schema of a policy document, for editors and other tools.
-#[cfg(feature = "schema")]
-#[must_use]
-pub fn json_schema() -> serde_json::Value {
-    let mut schema = schemars::schema_for!(Document);
-    schema.insert("title".into(), "imagereview policy".into());
-    schema.to_value()
 }

@@ -274,7 +274,7 @@ macro_rules! constant {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"const": $value})
+                schemars::json_schema!({"type": "string", "const": $value})
             }
         }
     };
@@ -303,7 +303,7 @@ macro_rules! words {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"enum": [$($word),*]})
+                schemars::json_schema!({"type": "string", "enum": [$($word),*]})
             }
         }
     )*};
@@ -385,16 +385,68 @@ macro_rules! texts {
 }
 
 texts! {
-    Name = Name::parse, {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 63};
-    NamespacePattern = NamespacePattern::parse, {"type": "string", "pattern": "^[-a-z0-9*?\\[\\]{},!]+$"};
-    ForwardedKey = ForwardedKey::parse, {"type": "string", "pattern": "\\.image-policy\\.k8s\\.io/."};
-    Expiry = Expiry::parse, {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"};
-    Template = Template::parse, {"type": "string", "minLength": 1};
-    TagPattern = TagPattern::parse, {"type": "string", "minLength": 1};
-    RegistryPattern = RegistryPattern::parse, {"type": "string", "pattern": "^[^/]+$"};
-    RepositoryPattern = RepositoryPattern::parse, {"type": "string", "minLength": 1};
-    NamePattern = NamePattern::parse, {"type": "string", "minLength": 1};
-    Expression = |text: &str| Ok::<_, String>(Expression(text.to_owned())), {"type": "string", "minLength": 1};
+    Name = Name::parse, {
+        "description": "A name: lower-case letters, digits and dashes.",
+        "type": "string",
+        "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        "maxLength": 63,
+    };
+    NamespacePattern = NamespacePattern::parse, {
+        "description": "A namespace, in which `*` stands for any characters.",
+        "type": "string",
+        "pattern": "^[-a-z0-9*?\\[\\]{},!]+$",
+        "examples": ["shop", "prod-*"],
+    };
+    ForwardedKey = ForwardedKey::parse, {
+        "type": "string",
+        "pattern": "[^.].*\\.image-policy\\.k8s\\.io/.",
+        "examples": ["example.image-policy.k8s.io/break-glass"],
+    };
+    Expiry = Expiry::parse, {
+        "type": "string",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}",
+        "examples": ["2027-01-31", "2027-01-31T12:00:00Z"],
+    };
+    Template = Template::parse, {
+        "description": "A text with placeholders: {image}, {registry}, {repository}, {tag}, {digest}, \
+                        {namespace}, {container}, {place}, {rule}.",
+        "type": "string",
+        "minLength": 1,
+        "examples": ["{image} is not from our own registry"],
+    };
+    TagPattern = TagPattern::parse, {
+        "description": "A tag (`latest`), a glob (`*-SNAPSHOT`), a regular expression over the whole tag \
+                        (`/v[0-9]+/`), a range of versions (`>=1.20, <2`), or `$mutable`: the tags that \
+                        are moved by custom.",
+        "type": "string",
+        "minLength": 1,
+        "examples": ["latest", "$mutable", "*-SNAPSHOT", "/v[0-9]+/", ">=1.20, <2"],
+    };
+    RegistryPattern = RegistryPattern::parse, {
+        "description": "A registry: a host with an optional port, `*.example.com` for every host below a \
+                        domain, or `*`.",
+        "type": "string",
+        "pattern": "^[^/]+$",
+        "examples": ["docker.io", "registry.example.com:5000", "*.example.com"],
+    };
+    RepositoryPattern = RepositoryPattern::parse, {
+        "description": "A repository: a registry and a path, in which `*` stands for anything within one \
+                        part and `**` for any parts; or a short name (`nginx` is \
+                        `docker.io/library/nginx`).",
+        "type": "string",
+        "pattern": "^[^@]+$",
+        "examples": ["registry.example.com/team/**", "nginx", "docker.io/**", "**/busybox"],
+    };
+    NamePattern = NamePattern::parse, {
+        "description": "A text, in which `*` stands for any characters.",
+        "type": "string",
+        "minLength": 1,
+    };
+    Expression = |text: &str| Ok::<_, String>(Expression(text.to_owned())), {
+        "type": "string",
+        "minLength": 1,
+        "examples": ["image.tag.startsWith('v') || image.digest != ''"],
+    };
 }
 
 /// The text of an expression; where it stands is the rule's.
