@@ -46,6 +46,8 @@ mod node;
 mod problem;
 mod read;
 mod rule;
+#[cfg(feature = "schema")]
+mod schema;
 mod scope;
 mod template;
 
@@ -57,6 +59,8 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
+#[cfg(feature = "schema")]
+pub use self::schema::json_schema;
 pub use self::{
     declaration::{API_VERSION, KIND},
     explanation::{Explanation, ImageExplanation, Outcome, Step},
@@ -313,12 +317,6 @@ impl CompiledDocument {
         let scope = problems.within(format_args!(".scope"), |problems| {
             Scope::compile(declared.scope, problems)
         });
-        if declared.rules.is_empty() {
-            problems.add(
-                declared.position,
-                "there are no rules, so this would allow everything",
-            );
-        }
         for (index, resource) in declared.custom_resources.into_iter().flatten().enumerate() {
             let segment = format_args!(".customResources[{index}]");
             let resource = problems.within(segment, |problems| resource.compile(problems));
@@ -329,9 +327,18 @@ impl CompiledDocument {
                 mutations::compile(mutations, problems)
             })
         });
+        let rule_names: BTreeSet<Name> = declared
+            .rules
+            .iter()
+            .map(|rule| rule.name.clone())
+            .collect();
         let mut rules = Vec::new();
         for (index, rule) in declared.rules.into_iter().enumerate() {
             problems.within(format_args!(".rules[{index}]"), |problems| {
+                if rule.name.is_reserved() {
+                    let message = format!("the name {:?} is that of a built-in rule", rule.name.0);
+                    problems.add(rule.position, message);
+                }
                 take_name(&mut names.rules, &rule.name, rule.position, problems);
                 rules.extend(Rule::compile(rule, mode, problems));
             });
@@ -344,12 +351,12 @@ impl CompiledDocument {
                 let Some(exemption) = Exemption::compile(exemption, problems) else {
                     return;
                 };
+                // An exemption is a way past the rules of its own document, so of no others.
                 for name in exemption.rules() {
-                    if !names.rules.contains_key(name) {
-                        problems.add(
-                            position,
-                            format!("there is no rule {:?} to be exempt from", name.0),
-                        );
+                    if !rule_names.contains(name) {
+                        let message =
+                            format!("this document has no rule {:?} to be exempt from", name.0);
+                        problems.add(position, message);
                     }
                 }
                 exemptions.push(exemption);
@@ -434,13 +441,4 @@ fn take_name(
             format!("the name {:?} is taken at {first}", name.0),
         );
     }
-}
-
-/// The JSON Schema of a policy document, for editors and other tools.
-#[cfg(feature = "schema")]
-#[must_use]
-pub fn json_schema() -> serde_json::Value {
-    let mut schema = schemars::schema_for!(Document);
-    schema.insert("title".into(), "imagereview policy".into());
-    schema.to_value()
 }

@@ -35,6 +35,36 @@ fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
+/// What stands in a pattern where nothing that it could match has it. Such a pattern would be
+/// dead, and a dead denial lets everything pass: `*:latest` over tags, `!dev` over namespaces.
+fn stray_character(pattern: &str, in_name: impl Fn(char) -> bool) -> Option<String> {
+    let mut alternatives = 0_u32;
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' | '?' => {}
+            '[' => {
+                // A class of characters, or of those that it leaves out.
+                chars.next_if(|c| ['!', '^'].contains(c));
+                let stray = chars
+                    .by_ref()
+                    .take_while(|c| *c != ']')
+                    .find(|c| !in_name(*c) && *c != '-');
+                if let Some(c) = stray {
+                    return Some(format!("{c:?} never stands in one"));
+                }
+            }
+            '{' => alternatives += 1,
+            '}' if alternatives > 0 => alternatives -= 1,
+            ',' if alternatives > 0 => {}
+            '!' => return Some("a pattern cannot be turned round with \"!\"".into()),
+            c if in_name(c) => {}
+            c => return Some(format!("{c:?} never stands in one")),
+        }
+    }
+    None
+}
+
 /// Compiles a glob, with `*` staying below the next `/`.
 fn glob(text: &str, reading: Reading) -> Result<globset::Glob, PatternError> {
     globset::GlobBuilder::new(text)
@@ -42,7 +72,11 @@ fn glob(text: &str, reading: Reading) -> Result<globset::Glob, PatternError> {
         .backslash_escape(false)
         .case_insensitive(reading == Reading::Wide)
         .build()
-        .map_err(|error| PatternError(format!("{text:?} is no glob: {}", error.kind())))
+        .map_err(|error| glob_error(text, &error))
+}
+
+fn glob_error(text: &str, error: &globset::Error) -> PatternError {
+    PatternError(format!("{text:?} is no glob: {}", error.kind()))
 }
 
 fn glob_set(

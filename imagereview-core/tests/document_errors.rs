@@ -46,8 +46,8 @@ exemptions:
         r#"1:13: apiVersion: "imagereview/v1" is not known here; write "imagereview/v1alpha1""#,
         r#"3:18: metadata.name: "Test" is no name: 1 to 63 lower-case letters, digits and dashes, with a letter or digit at each end"#,
         r#"4:7: mode: "enforced" is none of enforce, warn, audit; did you mean "enforce"?"#,
-        r"7:20: rules[0].tags.allow[0]: expected text, found the number 1.2; write it in quotes, or YAML drops what follows the last digit that counts",
-        r#"7:34: rules[0].tags.allow[2]: "a b" can be no tag: a tag is letters, digits, "_", "." and "-", and does not begin with "." or "-""#,
+        r"7:20: rules[0].tags.allow[0]: expected text, found the number 1.2; write it in quotes, since YAML does not keep how a number was written",
+        r#"7:34: rules[0].tags.allow[2]: "a b" can be no tag (' ' never stands in one): a tag is letters, digits, "_", "." and "-", and does not begin with "." or "-""#,
         r#"7:41: rules[0].tags.allow[3]: "/[/" is no regular expression"#,
         r#"7:48: rules[0].tags.allow[4]: ">>1" is no range of versions"#,
         r#"7:55: rules[0].tags.allow[5]: there is no set of tags "$mutbale"; there is "$mutable""#,
@@ -99,7 +99,7 @@ fn what_can_only_be_seen_of_the_whole_is_told_too() {
         ),
         (
             with_rules("  []"),
-            "1:1: there are no rules, so this would allow everything",
+            "5:3: rules: the list is empty; leave the field out, or say what it is to hold",
         ),
         (
             with_rules("  - {name: a, maxImages: -1}"),
@@ -143,7 +143,7 @@ fn what_can_only_be_seen_of_the_whole_is_told_too() {
             with_rules(
                 "  - {name: a, maxImages: 1}\nexemptions:\n  - {name: e, reason: why, namespaces: [x], rules: [b]}",
             ),
-            r#"7:5: exemptions[0]: there is no rule "b" to be exempt from"#,
+            r#"7:5: exemptions[0]: this document has no rule "b" to be exempt from"#,
         ),
         (
             "kind: Pod\napiVersion: v1\n".into(),
@@ -171,6 +171,193 @@ fn what_can_only_be_seen_of_the_whole_is_told_too() {
         assert!(
             found[0].starts_with(expected),
             "{short}\nfound:    {found:#?}\nexpected: {expected}"
+        );
+    }
+}
+
+/// A denial that matches nothing lets everything pass, and a scope that does switches its rule off.
+#[test]
+fn patterns_that_could_match_nothing_are_refused() {
+    for (checks, expected) in [
+        ("tags: {deny: ['*:latest']}", "':' never stands in one"),
+        ("tags: {deny: ['nginx:*']}", "':' never stands in one"),
+        (
+            "tags: {deny: ['{latest, main}']}",
+            "' ' never stands in one",
+        ),
+        (
+            "tags: {deny: ['!1.*']}",
+            r#"a pattern cannot be turned round with "!""#,
+        ),
+        ("tags: {deny: ['[a/b]*']}", "'/' never stands in one"),
+        ("tags: {deny: ['/(?x)a # b/']}", "is no regular expression"),
+        ("tags: {deny: ['/a)|(?:b/']}", "is no regular expression"),
+        (
+            "registries: {deny: [docker]}",
+            r#"no reference can name "docker" as its registry"#,
+        ),
+        (
+            "registries: {deny: ['[2001:db8]']}",
+            "what stands in brackets is an IPv6 address",
+        ),
+        (
+            "registries: {deny: ['[a-z].example.com']}",
+            "is no registry",
+        ),
+        (
+            "registries: {deny: ['{a,b}.example.com']}",
+            "is no registry",
+        ),
+        (
+            "registries: {deny: ['https://example.com']}",
+            "is more than a registry",
+        ),
+        ("registries: {deny: ['example.com.']}", "is no registry"),
+        (
+            "repositories: {deny: [quay.io]}",
+            r#"write "quay.io/**" for every repository"#,
+        ),
+        (
+            "repositories: {deny: [localhost]}",
+            r#"write "localhost/**""#,
+        ),
+        (
+            "repositories: {deny: ['!team/x']}",
+            r#"a pattern cannot be turned round with "!""#,
+        ),
+        (
+            "repositories: {deny: ['team/a,b']}",
+            "',' never stands in one",
+        ),
+        (
+            "repositories: {deny: ['team/a]']}",
+            "']' never stands in one",
+        ),
+        (
+            "repositories: {deny: ['https://example.com/x']}",
+            "is no registry",
+        ),
+        ("repositories: {deny: []}", "the list is empty"),
+        ("tags: {allow: []}", "the list is empty"),
+        ("maxImages: 1, scope: {containers: []}", "the list is empty"),
+        (
+            "maxImages: 1, scope: {namespaces: {include: []}}",
+            "the list is empty",
+        ),
+        (
+            "maxImages: 1, scope: {namespaces: {include: ['!dev']}}",
+            r#"a pattern cannot be turned round with "!""#,
+        ),
+        (
+            "maxImages: 1, scope: {annotations: {example.com/tier: gold}}",
+            "the API server forwards only annotations",
+        ),
+    ] {
+        let found = problems(&with_rules(&format!("  - {{name: a, {checks}}}")));
+        assert_eq!(found.len(), 1, "{checks}: {found:#?}");
+        assert!(
+            found[0].contains(expected),
+            "{checks}\nfound:    {found:#?}\nexpected: {expected}"
+        );
+    }
+}
+
+#[test]
+fn an_exemption_is_not_for_the_rules_of_another_document() {
+    let one = with_rules("  - {name: a, maxImages: 1}");
+    let two = with_rules(
+        "  - {name: b, maxImages: 1}\nexemptions:\n  - {name: e, reason: r, rules: [a], images: ['**']}",
+    );
+    let stacked = format!("{one}---\n{two}");
+    let found = problems(&stacked);
+    assert!(
+        found[0].contains(r#"this document has no rule "a""#),
+        "{found:#?}"
+    );
+}
+
+/// Ways of YAML to write one thing and mean another.
+#[test]
+fn yaml_means_what_it_says() {
+    let read = |text: &str| ImagePolicy::compile([PolicySource::new("p.yaml", text)]);
+    let deny = |list: &str| with_rules(&format!("  - {{name: a, tags: {{deny: [{list}]}}}}"));
+    for text in [
+        deny("'1.20', '0x10', '1e3', 'null', '~1.2', 'true'"),
+        deny("!!str 1.20"),
+        deny("&t latest, *t"),
+        deny("\"\\u006catest\""),
+        format!("\u{feff}{}", deny("latest")),
+        deny("latest").replace('\n', "\r\n"),
+        format!("%YAML 1.2\n---\n{}...\n", deny("latest")),
+        deny("latest") + "# yaml-language-server: $schema=x\n",
+        deny("latest").replace(", ", ",\t"),
+    ] {
+        assert!(read(&text).is_ok(), "{text:?}: {:?}", read(&text));
+    }
+    for (text, expected) in [
+        (deny("1.20"), "expected text, found the number"),
+        // Readers of YAML differ about these.
+        (deny("no"), "expected text, found false; write it in quotes"),
+        (deny("on"), "expected text, found true; write it in quotes"),
+        (deny("1_000"), ""),
+        (deny("0x10"), "expected text, found the number"),
+        (deny("1e3"), "expected text, found the number"),
+        (deny(".inf"), "non-finite"),
+        (
+            deny("true"),
+            "expected text, found true; write it in quotes",
+        ),
+        (deny("null"), "expected text, found nothing"),
+        (deny("~"), "expected text, found nothing"),
+        (deny("!!int '5'"), ""),
+        (deny("!include x"), "unsupported tag `!include`"),
+        (deny("\"a\\0\""), "can be no tag"),
+        (deny("latest").replace("  - {", "\t- {"), ""),
+        (
+            with_rules("  - {name: a, maxImages: 1, maxImages: 2}"),
+            "stands twice",
+        ),
+        (
+            with_rules("  - {name: a, maxImages: 1, Tags: {deny: [x]}}"),
+            r#"did you mean "tags"?"#,
+        ),
+        (
+            with_rules("  - {name: a, digest: {required: 'yes'}}"),
+            "expected true or false, found text",
+        ),
+        (
+            with_rules("  - {name: a, tags: }"),
+            "expected a map, found nothing",
+        ),
+        (
+            with_rules("  - {name: a, maxImages: 1, scope: null}"),
+            "expected a map, found nothing",
+        ),
+        (
+            with_rules("  - {name: a, maxImages: 1.5}"),
+            "expected a whole number",
+        ),
+        (
+            with_rules("  - {name: a, maxImages: '1'}"),
+            "expected a whole number",
+        ),
+        (
+            with_rules("  - {name: a, <<: {maxImages: 1}}"),
+            "merge keys",
+        ),
+        (
+            with_rules("  - &r {name: a, maxImages: 1}\n  - {<<: *r, name: b}"),
+            "",
+        ),
+        (
+            with_rules("  - {name: a, maxImages: 1}\nmode: warn\nmode: audit"),
+            "stands twice",
+        ),
+    ] {
+        let found = problems(&text);
+        assert!(
+            found[0].contains(expected),
+            "{text}\nfound:    {found:#?}\nexpected: {expected}"
         );
     }
 }

@@ -277,8 +277,141 @@ fn checks_allow_and_deny() {
 }
 
 #[test]
+fn a_denied_registry_has_no_other_name() {
+    // What a pattern denies and allows, and what it denies only.
+    for (pattern, exact, other) in [
+        // An alias itself, and a domain that aliases are below.
+        (
+            "registry-1.docker.io",
+            &["registry-1.docker.io/x"][..],
+            &["registry-1.docker.io:443/x"][..],
+        ),
+        (
+            "*.docker.io",
+            &["registry-1.docker.io/x"],
+            &["a.docker.io:5000/x"],
+        ),
+        (
+            "*.docker.com",
+            &["registry.hub.docker.com/x"],
+            &["hub.DOCKER.com/x"],
+        ),
+        // A port in other digits, or left out where it is the usual one.
+        (
+            "example.com:5000",
+            &["example.com:5000/x"],
+            &["example.com:05000/x"],
+        ),
+        (
+            "example.com:443",
+            &["example.com:443/x"],
+            &["example.com/x", "example.com:0443/x"],
+        ),
+        (
+            "example.com:080",
+            &["example.com:080/x"],
+            &["example.com/x", "example.com:80/x"],
+        ),
+        // Other spellings of one address.
+        (
+            "[2001:db8::1]",
+            &["[2001:db8::1]/x"],
+            &["[2001:DB8:0::1]/x", "[2001:db8:0:0:0:0:0:1]:5000/x"],
+        ),
+        (
+            "[2001:db8:0::1]:5000",
+            &["[2001:db8:0::1]:5000/x"],
+            &["[2001:db8::1]:5000/x"],
+        ),
+        (
+            "192.0.2.1",
+            &["192.0.2.1/x"],
+            &["[::ffff:c000:201]/x", "192.0.2.1:5000/x"],
+        ),
+    ] {
+        let deny = rule(&format!("registries: {{deny: ['{pattern}']}}"));
+        let allow = rule(&format!("registries: {{allow: ['{pattern}']}}"));
+        for image in exact {
+            assert!(!allows(&deny, image), "{pattern} should deny {image}");
+            assert!(allows(&allow, image), "{pattern} should allow {image}");
+        }
+        for image in other {
+            assert!(!allows(&deny, image), "{pattern} should deny {image}");
+            assert!(!allows(&allow, image), "{pattern} should not allow {image}");
+        }
+    }
+}
+
+#[test]
+fn an_official_image_has_two_paths() {
+    for (pattern, matched, unmatched) in [
+        (
+            "nginx",
+            &["nginx", "library/nginx"][..],
+            &["team/nginx", "example.com/nginx"][..],
+        ),
+        (
+            "library/nginx",
+            &["nginx", "docker.io/nginx"],
+            &["example.com/nginx"],
+        ),
+        // Whatever the registry is, or the first of several.
+        (
+            "*/nginx",
+            &["nginx", "library/nginx", "example.com/nginx"],
+            &["team/nginx"],
+        ),
+        (
+            "*/library/nginx",
+            &["nginx", "example.com/library/nginx"],
+            &["example.com/nginx"],
+        ),
+        (
+            "**/nginx",
+            &["nginx", "a/nginx", "example.com/nginx"],
+            &["nginx2"],
+        ),
+        (
+            "{nginx,team/app}",
+            &["nginx", "team/app"],
+            &["team/nginx", "app"],
+        ),
+        (
+            "docker.io/{nginx,team/app}",
+            &["nginx", "team/app"],
+            &["team/nginx"],
+        ),
+        (
+            "docker.io:443/nginx",
+            &["docker.io:443/nginx"],
+            &["docker.io:443/library/nginx"],
+        ),
+    ] {
+        let allow = rule(&format!("repositories: {{allow: ['{pattern}']}}"));
+        let deny = rule(&format!("repositories: {{deny: ['{pattern}']}}"));
+        for image in matched {
+            assert!(allows(&allow, image), "{pattern} should allow {image}");
+            assert!(!allows(&deny, image), "{pattern} should deny {image}");
+        }
+        for image in unmatched {
+            assert!(!allows(&allow, image), "{pattern} should not allow {image}");
+        }
+    }
+    // A denial holds under the other names of Docker Hub too.
+    let deny = rule("repositories: {deny: [nginx]}");
+    for image in [
+        "DOCKER.IO/nginx",
+        "registry-1.docker.io/nginx",
+        "docker.io:443/library/nginx",
+    ] {
+        assert!(!allows(&deny, image), "{image}");
+    }
+}
+
+#[test]
 #[cfg(feature = "cel")]
 fn expressions_allow_and_deny() {
+    let pinned = format!("nginx@{DIGEST}");
     for (expression, allowed, denied) in [
         (
             "image.registry == 'docker.io'",
@@ -305,8 +438,18 @@ fn expressions_allow_and_deny() {
             &["x"],
             &[],
         ),
-        ("review.namespace == ''", &["x"], &[]),
         ("!('a' in review.annotations)", &["x"], &[]),
+        // What the review does not tell is not there: it is neither one thing nor another.
+        ("review.namespace == ''", &[], &["x"]),
+        ("review.namespace != 'prod'", &[], &["x"]),
+        (
+            "review.namespace != 'prod' || image.digest != ''",
+            &[&pinned],
+            &["x"],
+        ),
+        ("!has(review.namespace)", &["x"], &[]),
+        ("image.kind != 'ephemeral'", &[], &["x"]),
+        ("image.container == 'web'", &[], &["x"]),
         // What cannot be decided is denied.
         ("image.nosuchfield == 'x'", &[], &["x"]),
         ("image.tag", &[], &["x"]),
@@ -420,6 +563,28 @@ fn scopes_know_container_kinds_and_annotations() {
         let review: Review<'_> = ["nginx"].into_iter().collect();
         let verdict = decide(&policy, &review.with_annotations(&annotations));
         assert_eq!(verdict.is_allowed(), !applies, "{value:?}");
+    }
+}
+
+#[test]
+fn the_value_of_an_annotation_may_have_slashes() {
+    let key = "a.image-policy.k8s.io/ticket";
+    let policy = document(&format!(
+        "rules: [{{name: rule, tags: {{deny: [latest]}}, scope: {{annotations: {{{key}: '*'}}}}}}]"
+    ));
+    let annotations: Annotations<'_> = [(key, "https://example.com/1")].into_iter().collect();
+    let review: Review<'_> = ["nginx"].into_iter().collect();
+    assert!(!decide(&policy, &review.with_annotations(&annotations)).is_allowed());
+}
+
+#[test]
+#[cfg(feature = "cel")]
+fn a_review_of_very_many_images_is_denied_rather_than_evaluated() {
+    let policy =
+        document("rules: [{name: r, expression: 'review.images.all(i, i.tag != image.registry)'}]");
+    for (count, allowed) in [(200, true), (201, false), (100_000, false)] {
+        let review: Review<'_> = std::iter::repeat_n("x:1", count).collect();
+        assert_eq!(decide(&policy, &review).is_allowed(), allowed, "{count}");
     }
 }
 
@@ -687,6 +852,25 @@ fn messages_are_filled_in_and_translated() {
         verdict.violations()[0].rule_declared_at(),
         Some("policy.yaml:5")
     );
+}
+
+#[test]
+fn names_that_nobody_checked_cannot_forge_a_line() {
+    let policy = document("rules: [{name: r, message: '{container} {namespace}', maxImages: 0}]");
+    let long = "x".repeat(9_999);
+    for (container, namespace, expected) in [
+        ("web", "shop", "web shop"),
+        ("a\nallowed\u{202e}", "b\r", "a\\nallowed\\u{202e} b\\r"),
+        (&long, "shop", &format!("{} shop", &long[..63])),
+    ] {
+        let place = Place::new("spec.containers", 0, "image").with_container(container);
+        let review = Review::new()
+            .with_image("x:1", place)
+            .with_namespace(namespace);
+        let verdict = decide(&policy, &review);
+        let reason = verdict.violations()[0].reason();
+        assert_eq!(reason.text(Language::English), expected);
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::{
     ContainerKind, DigestAlgorithm, Mode, Operation,
     mutation::PullPolicy,
     pattern::{NamePattern, RegistryPattern, RepositoryPattern, TagPattern},
+    policy::UNREADABLE_REFERENCE,
     workload::FieldPath,
 };
 
@@ -176,8 +177,10 @@ declare! {
         "images" images: Option<Images>,
         /// Which kinds of containers.
         "containers" containers: Option<Vec<ContainerKind>>,
-        /// Which annotations must be there, with globs for their values.
-        "annotations" annotations: Option<BTreeMap<String, NamePattern>>,
+        /// Which annotations must be there, with globs for their values. Each key must contain
+        /// `.image-policy.k8s.io/`: the API server forwards no others. Whoever creates a pod sets its
+        /// annotations, so they can put it out of this scope.
+        "annotations" annotations: Option<BTreeMap<ForwardedKey, NamePattern>>,
         /// Which kinds of objects (`Pod`, `Deployment`).
         "kinds" kinds: Option<Names>,
         /// Which operations.
@@ -350,7 +353,7 @@ macro_rules! constant {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"const": $value})
+                schemars::json_schema!({"type": "string", "const": $value})
             }
         }
     };
@@ -379,7 +382,7 @@ macro_rules! words {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"enum": [$($word),*]})
+                schemars::json_schema!({"type": "string", "enum": [$($word),*]})
             }
         }
     )*};
@@ -470,17 +473,74 @@ macro_rules! texts {
 }
 
 texts! {
-    Name = Name::parse, {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 63};
-    NamespacePattern = NamespacePattern::parse, {"type": "string", "pattern": "^[-a-z0-9*?\\[\\]{},!]+$"};
-    ForwardedKey = ForwardedKey::parse, {"type": "string", "pattern": "\\.image-policy\\.k8s\\.io/."};
-    Expiry = Expiry::parse, {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"};
-    Template = Template::parse, {"type": "string", "minLength": 1};
-    TagPattern = TagPattern::parse, {"type": "string", "minLength": 1};
-    RegistryPattern = RegistryPattern::parse, {"type": "string", "pattern": "^[^/]+$"};
-    RepositoryPattern = RepositoryPattern::parse, {"type": "string", "minLength": 1};
-    FieldPath = |text: &str| text.parse::<FieldPath>(), {"type": "string", "minLength": 1};
-    NamePattern = NamePattern::parse, {"type": "string", "minLength": 1};
-    Expression = |text: &str| Ok::<_, String>(Expression(text.to_owned())), {"type": "string", "minLength": 1};
+    Name = Name::parse, {
+        "description": "A name: lower-case letters, digits and dashes.",
+        "type": "string",
+        "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        "maxLength": 63,
+    };
+    NamespacePattern = NamespacePattern::parse, {
+        "description": "A namespace, in which `*` stands for any characters.",
+        "type": "string",
+        "pattern": "^[-a-z0-9*?\\[\\]{},!]+$",
+        "examples": ["shop", "prod-*"],
+    };
+    ForwardedKey = ForwardedKey::parse, {
+        "type": "string",
+        "pattern": "[^.].*\\.image-policy\\.k8s\\.io/.",
+        "examples": ["example.image-policy.k8s.io/break-glass"],
+    };
+    Expiry = Expiry::parse, {
+        "type": "string",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}",
+        "examples": ["2027-01-31", "2027-01-31T12:00:00Z"],
+    };
+    Template = Template::parse, {
+        "description": "A text with placeholders: {image}, {registry}, {repository}, {tag}, {digest}, \
+                        {namespace}, {container}, {place}, {rule}.",
+        "type": "string",
+        "minLength": 1,
+        "examples": ["{image} is not from our own registry"],
+    };
+    TagPattern = TagPattern::parse, {
+        "description": "A tag (`latest`), a glob (`*-SNAPSHOT`), a regular expression over the whole tag \
+                        (`/v[0-9]+/`), a range of versions (`>=1.20, <2`), or `$mutable`: the tags that \
+                        are moved by custom.",
+        "type": "string",
+        "minLength": 1,
+        "examples": ["latest", "$mutable", "*-SNAPSHOT", "/v[0-9]+/", ">=1.20, <2"],
+    };
+    RegistryPattern = RegistryPattern::parse, {
+        "description": "A registry: a host with an optional port, `*.example.com` for every host below a \
+                        domain, or `*`.",
+        "type": "string",
+        "pattern": "^[^/]+$",
+        "examples": ["docker.io", "registry.example.com:5000", "*.example.com"],
+    };
+    RepositoryPattern = RepositoryPattern::parse, {
+        "description": "A repository: a registry and a path, in which `*` stands for anything within one \
+                        part and `**` for any parts; or a short name (`nginx` is \
+                        `docker.io/library/nginx`).",
+        "type": "string",
+        "pattern": "^[^@]+$",
+        "examples": ["registry.example.com/team/**", "nginx", "docker.io/**", "**/busybox"],
+    };
+    NamePattern = NamePattern::parse, {
+        "description": "A text, in which `*` stands for any characters.",
+        "type": "string",
+        "minLength": 1,
+    };
+    Expression = |text: &str| Ok::<_, String>(Expression(text.to_owned())), {
+        "type": "string",
+        "minLength": 1,
+        "examples": ["image.tag.startsWith('v') || image.digest != ''"],
+    };
+    FieldPath = |text: &str| text.parse::<FieldPath>(), {
+        "description": "The path of a field: names between dots, with `[*]` for every element of a list.",
+        "type": "string",
+        "minLength": 1,
+        "examples": ["spec.steps[*].image", "spec.template.spec"],
+    };
 }
 
 /// The text of an expression; where it stands is the rule's.
@@ -494,6 +554,11 @@ pub(super) struct Name(pub(super) Box<str>);
 impl Name {
     /// The longest name, as for a label's value in Kubernetes.
     const MAX_LEN: usize = 63;
+
+    /// Whether it is the name of a rule that every policy has.
+    pub(super) fn is_reserved(&self) -> bool {
+        *self.0 == *UNREADABLE_REFERENCE
+    }
 
     fn parse(text: &str) -> Result<Self, String> {
         let in_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -520,7 +585,7 @@ impl NamespacePattern {
 }
 
 /// The key of an annotation that the API server forwards.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ForwardedKey(pub(super) Box<str>);
 
 impl ForwardedKey {

@@ -1,8 +1,8 @@
 //! Rules in the Common Expression Language.
 //!
 //! Source: [the language](https://github.com/google/cel-spec). What an expression may cost is
-//! bounded before it ever runs: its length, no loop within a loop, and regular expressions that are
-//! literals, compiled once.
+//! bounded before it ever runs: its length, no loop within a loop, regular expressions that are
+//! literals, compiled once, and the number of images.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,10 +12,14 @@ use cel::{
 };
 use regex::Regex;
 
-use crate::{Image, Operation, Review, User};
+use crate::{ContainerKind, Image, Operation, Review, User};
 
 /// The longest expression, in bytes.
 const MAX_LEN: usize = 2048;
+
+/// The most images of a review that an expression is evaluated for. Each evaluation may look at all
+/// of them, so their number counts twice.
+const MAX_IMAGES: usize = 200;
 
 /// The variables that an expression may use.
 const VARIABLES: [&str; 2] = ["image", "review"];
@@ -26,10 +30,13 @@ const REGEX_SIZE_LIMIT: usize = 1024 * 1024;
 /// An expression over an image and its review; compiled.
 ///
 /// `image` has `written`, `registry`, `repository`, `tag` (the one that the node pulls, or the one
-/// beside a digest), `digest`, `container`, `kind` and `path`, each a text that is empty where there
-/// is nothing. `review` has `namespace`, a text that is empty where it is not known, `annotations`, a
-/// map of text, `user`, `groups` (a list), `operation` and `kind`, empty where they are not known,
-/// and `images`, a list of all images in the same form as `image`.
+/// beside a digest), `digest`, `container`, `kind` and `path`. `review` has `namespace`,
+/// `annotations`, a map of text, `user`, `groups` (a list), `operation`, `kind` (of the object), and
+/// `images`, a list of all images in the same form as `image`.
+///
+/// A tag or digest that the image does not have is an empty text. What the review does not tell
+/// (`namespace`, `user`, `container`, …) is not there, so that an expression that asks for it cannot be
+/// decided, rather than be taken for true; `has(review.namespace)` tells.
 pub(super) struct Expression {
     program: Program,
     env: Arc<Env>,
@@ -68,6 +75,12 @@ impl Expression {
     /// Whether the image keeps the rule. An expression that fails, or is neither true nor false,
     /// is an error: a decision that cannot be made.
     pub(super) fn evaluate(&self, review: &Review<'_>, image: &Image<'_>) -> Result<bool, String> {
+        let images = review.images().len() + review.unreadable_images().len();
+        if images > MAX_IMAGES {
+            return Err(format!(
+                "the review has {images} images, and expressions are for at most {MAX_IMAGES}"
+            ));
+        }
         let mut context = Context::with_env(Arc::clone(&self.env));
         let regexes = Arc::clone(&self.regexes);
         let matches = move |cel::extractors::This(text): cel::extractors::This<Arc<String>>,
@@ -96,23 +109,19 @@ fn first_line(text: &str) -> String {
 fn describe_review(review: &Review<'_>) -> Value {
     let annotations: HashMap<&str, &str> = review.annotations().collect();
     let images: Vec<Value> = review.images().iter().map(describe).collect();
-    let user = review.user();
-    let groups = user.into_iter().flat_map(User::groups);
-    let groups: Vec<Value> = groups.map(Value::from).collect();
-    let fields: HashMap<&str, Value> = [
-        ("user", user.map_or("", User::name).into()),
-        ("groups", groups.into()),
+    let groups = |user: &User<'_>| Value::from(user.groups().map(Value::from).collect::<Vec<_>>());
+    fields([
+        ("namespace", review.namespace().map(Value::from)),
+        ("user", review.user().map(|user| user.name().into())),
+        ("groups", review.user().map(groups)),
         (
             "operation",
-            review.operation().map_or("", Operation::as_str).into(),
+            review.operation().map(Operation::as_str).map(Value::from),
         ),
-        ("kind", review.kind().map_or("", |kind| kind.name()).into()),
-        ("namespace", review.namespace().unwrap_or_default().into()),
-        ("annotations", annotations.into()),
-        ("images", images.into()),
-    ]
-    .into();
-    fields.into()
+        ("kind", review.kind().map(|kind| kind.name().into())),
+        ("annotations", Some(annotations.into())),
+        ("images", Some(images.into())),
+    ])
 }
 
 fn describe(image: &Image<'_>) -> Value {
@@ -123,18 +132,28 @@ fn describe(image: &Image<'_>) -> Value {
         .or(reference.pulled_tag())
         .unwrap_or_default();
     let place = image.place();
-    let fields: HashMap<&str, Value> = [
-        ("written", reference.as_written().into()),
-        ("registry", reference.registry().into()),
-        ("repository", reference.repository().to_string().into()),
-        ("tag", tag.into()),
-        ("digest", digest.unwrap_or_default().into()),
-        ("container", place.container().unwrap_or_default().into()),
-        ("kind", place.kind().as_str().into()),
-        ("path", place.path().to_string().into()),
-    ]
-    .into();
-    fields.into()
+    let kind = Some(place.kind()).filter(|kind| *kind != ContainerKind::Unknown);
+    fields([
+        ("written", Some(reference.as_written().into())),
+        ("registry", Some(reference.registry().into())),
+        (
+            "repository",
+            Some(reference.repository().to_string().into()),
+        ),
+        ("tag", Some(tag.into())),
+        ("digest", Some(digest.unwrap_or_default().into())),
+        ("container", place.container().map(Value::from)),
+        ("kind", kind.map(|kind| kind.as_str().into())),
+        ("path", Some(place.path().to_string().into())),
+    ])
+}
+
+/// A map of the fields that are there.
+fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    let known = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    known.collect::<HashMap<&str, Value>>().into()
 }
 
 /// What an expression may cost, checked before it ever runs.

@@ -63,8 +63,11 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Vec<Node> {
         );
         return Vec::new();
     }
+    // Tags of one's own and merge keys are not of YAML 1.2: what they mean depends on the reader.
     let options = serde_saphyr::options! {
         with_snippet: false,
+        reject_unsupported_tags: true,
+        merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,
         budget: serde_saphyr::budget! { max_aliases: MAX_ALIASES, max_depth: MAX_DEPTH },
     };
     match serde_saphyr::from_multiple_with_options::<Node>(text, options) {
@@ -85,6 +88,15 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Vec<Node> {
 
 /// What the YAML reader says, without the position that it ends with.
 fn explain(error: &serde_saphyr::Error) -> String {
+    match error.without_snippet() {
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            return format!("the field {key:?} stands twice");
+        }
+        serde_saphyr::Error::MergeKeyNotAllowed { .. } => {
+            return "merge keys (\"<<\") are not of YAML 1.2; write the fields out".to_owned();
+        }
+        _ => {}
+    }
     let text = error.to_string();
     let end = text.find(" at line ").unwrap_or(text.len());
     let said = &text[..end];

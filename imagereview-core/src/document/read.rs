@@ -33,6 +33,14 @@ impl<T: Read> Read for Vec<T> {
         let Value::List(list) = &node.value else {
             return wrong_kind(node, "a list", problems);
         };
+        // One that matches nothing is never meant, and as a scope it would switch its rule off.
+        if list.is_empty() {
+            problems.add(
+                node.position,
+                "the list is empty; leave the field out, or say what it is to hold",
+            );
+            return None;
+        }
         // Every element is read, whatever is wrong with those before it.
         let read = |(index, node)| {
             problems.within(format_args!("[{index}]"), |problems| {
@@ -71,20 +79,23 @@ impl Read for String {
     }
 }
 
-/// Text keys with values.
-impl<T: Read> Read for BTreeMap<String, T> {
+/// Keys that are read from text, with values.
+impl<K: Read + Ord, T: Read> Read for BTreeMap<K, T> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
             return wrong_kind(node, "a map", problems);
         };
-        let all: Vec<Option<(String, T)>> = entries
-            .iter()
-            .map(|(name, _, node)| {
-                let value =
-                    problems.within(format_args!(".{name}"), |problems| T::read(node, problems));
-                Some((name.clone(), value?))
+        let read = |(name, position, node): &(String, Position, Node)| {
+            problems.within(format_args!(".{name}"), |problems| {
+                let key = Node {
+                    value: Value::Text(name.clone()),
+                    position: *position,
+                };
+                let (key, value) = (K::read(&key, problems), T::read(node, problems));
+                Some((key?, value?))
             })
-            .collect();
+        };
+        let all: Vec<Option<(K, T)>> = entries.iter().map(read).collect();
         all.into_iter().collect()
     }
 }
@@ -95,8 +106,8 @@ pub(super) fn wrong_kind<T>(node: &Node, expected: &str, problems: &mut Problems
     let message = match &node.value {
         // YAML reads 1.20 as the number 1.2: the text is lost, and only quotes keep it.
         Value::Number(number) if expected == "text" => format!(
-            "expected text, found the number {number}; write it in quotes, or YAML drops what \
-             follows the last digit that counts"
+            "expected text, found the number {number}; write it in quotes, since YAML does not keep \
+             how a number was written"
         ),
         Value::Bool(value) if expected == "text" => {
             format!("expected text, found {value}; write it in quotes")

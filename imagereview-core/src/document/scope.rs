@@ -19,7 +19,7 @@ pub(super) struct Scope {
     without_system_namespaces: bool,
     images: IncludeExclude<RepositorySet>,
     containers: Option<Vec<ContainerKind>>,
-    annotations: Vec<(String, NameSet)>,
+    annotations: Vec<(Box<str>, NameSet)>,
     kinds: IncludeExclude<NameSet>,
     operations: Option<Vec<Operation>>,
     users: IncludeExclude<NameSet>,
@@ -116,7 +116,7 @@ impl Scope {
         let mut annotations = Vec::new();
         for (key, pattern) in declared.annotations.unwrap_or_default() {
             let set = compiled(Some(NameSet::new(&[pattern])), position, problems).ok()??;
-            annotations.push((key, set));
+            annotations.push((key.0, set));
         }
         let mut names = |declared: Option<declaration::Names>| {
             let (include, exclude) = match declared {
@@ -153,7 +153,7 @@ impl Scope {
                 return Err(OutOfScope::Namespace);
             }
         }
-        let has = |(key, value): &(String, NameSet)| {
+        let has = |(key, value): &(Box<str>, NameSet)| {
             review
                 .annotation(key)
                 .is_some_and(|found| value.matches(found))

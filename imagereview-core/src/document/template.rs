@@ -106,10 +106,8 @@ impl Template {
                         Some(digest) => write!(text, "{digest}"),
                         None => text.write_str("-"),
                     },
-                    Placeholder::Namespace => text.write_str(review.namespace().unwrap_or("-")),
-                    Placeholder::Container => {
-                        text.write_str(image.place().container().unwrap_or("-"))
-                    }
+                    Placeholder::Namespace => write_name(&mut text, review.namespace()),
+                    Placeholder::Container => write_name(&mut text, image.place().container()),
                     Placeholder::Place => write!(text, "{}", image.place().path()),
                     Placeholder::Rule => text.write_str(rule),
                 },
@@ -117,4 +115,15 @@ impl Template {
         }
         text
     }
+}
+
+/// The most characters of a name that are written: those of the longest that Kubernetes allows.
+const MAX_NAME_CHARS: usize = 63;
+
+/// Writes a name that nobody may have checked yet (admission comes before some of the API server's
+/// own validation), so that it can neither forge a line nor run on.
+fn write_name(text: &mut String, name: Option<&str>) -> std::fmt::Result {
+    let name = name.unwrap_or("-").chars().take(MAX_NAME_CHARS);
+    name.flat_map(char::escape_debug)
+        .try_for_each(|c| text.write_char(c))
 }

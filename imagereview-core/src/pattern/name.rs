@@ -1,8 +1,8 @@
 //! Patterns over names without parts: namespaces, and the values of annotations.
 
-use globset::GlobSet;
+use globset::{Glob, GlobSet};
 
-use super::{PatternError, Reading, glob, glob_set};
+use super::{PatternError, glob_error, glob_set, stray_character};
 
 /// A glob over a whole name, in which `*` stands for any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,22 +13,29 @@ impl NamePattern {
         if text.is_empty() {
             return Err(PatternError("the pattern is empty".into()));
         }
-        glob(text, Reading::Strict)?;
+        glob(text)?;
         Ok(Self(text.into()))
     }
 
     /// A Kubernetes namespace: lower-case letters, digits and dashes, and what a glob adds.
     pub(crate) fn parse_namespace(text: &str) -> Result<Self, PatternError> {
-        let allowed =
-            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-*?[]{},!".contains(c);
-        if let Some(c) = text.chars().find(|c| !allowed(*c)) {
+        let in_namespace = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if let Some(what) = stray_character(text, in_namespace) {
             return Err(PatternError(format!(
-                "{text:?} matches no namespace: {c:?} never stands in one (lower-case letters, digits \
-                 and dashes do)"
+                "{text:?} matches no namespace: {what} (lower-case letters, digits and dashes do)"
             )));
         }
         Self::parse(text)
     }
+}
+
+/// A name has no parts, so `*` stands for `/` too: the value of an annotation may be a URL.
+fn glob(text: &str) -> Result<Glob, PatternError> {
+    globset::GlobBuilder::new(text)
+        .literal_separator(false)
+        .backslash_escape(false)
+        .build()
+        .map_err(|error| glob_error(text, &error))
 }
 
 /// Names, matched all at once.
@@ -37,10 +44,7 @@ pub(crate) struct NameSet(GlobSet);
 
 impl NameSet {
     pub(crate) fn new(patterns: &[NamePattern]) -> Result<Self, PatternError> {
-        let globs: Result<Vec<_>, _> = patterns
-            .iter()
-            .map(|pattern| glob(&pattern.0, Reading::Strict))
-            .collect();
+        let globs: Result<Vec<_>, _> = patterns.iter().map(|pattern| glob(&pattern.0)).collect();
         glob_set(globs?).map(Self)
     }
 

@@ -5,20 +5,25 @@
 //! the middle of a path is left to globs, and those are kept apart by the folder before the
 //! wildcard. So the cost for one image follows the length of its name, not the number of patterns.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, net::Ipv6Addr};
 
 use globset::GlobSet;
 
-use super::{PatternError, Reading, glob, glob_set, is_glob};
+use super::{PatternError, Reading, glob, glob_set, is_glob, stray_character};
 use crate::{ImageRef, reference::DEFAULT_REGISTRY};
 
 /// Hosts that lead to Docker Hub under other names than the one in references. A denial of
 /// `docker.io` must not be walked around through them.
-const DOCKER_HUB_ALIASES: [&str; 3] = [
+const DOCKER_HUB_ALIASES: [&str; 4] = [
+    // Where letters are not in lower case, so that the node does not rewrite it.
+    "index.docker.io",
     "registry-1.docker.io",
     "registry.hub.docker.com",
     "hub.docker.com",
 ];
+
+/// The namespace of Docker Hub's official images, which references leave out.
+const OFFICIAL_NAMESPACE: &str = "library";
 
 /// A registry in a policy: a host with an optional port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +48,7 @@ enum Host {
     Exact(Box<str>),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Port {
     /// No port is written in the pattern.
     Unwritten,
@@ -70,6 +75,12 @@ impl RegistryPattern {
             )));
         }
         let (host, port) = parse_host(text)?;
+        if matches!(&host, Host::Exact(name) if port == Port::Unwritten && !names_host(name)) {
+            return Err(PatternError(format!(
+                "no reference can name {text:?} as its registry: the node takes the first part of a \
+                 name for one only with a dot or a port in it, or if it is \"localhost\""
+            )));
+        }
         Ok(Self(RepositoryPattern {
             text: text.into(),
             host,
@@ -114,18 +125,17 @@ impl RepositoryPattern {
                  repository, or \"docker.io/library/*\""
                     .into(),
             )),
-            None => pattern(hub(), Port::Unwritten, &format!("library/{text}")),
+            None if names_host(text) => Err(PatternError(format!(
+                "{text:?} alone would be an image of Docker Hub; write \"{text}/**\" for every \
+                 repository of that registry"
+            ))),
             // Any registry, and whatever the rest of the pattern says at any depth.
             Some(("**", _)) => pattern(Host::Any, Port::Any, text),
             Some((first, rest)) if first == "*" || names_host(first) => {
                 let (host, port) = parse_host(first)?;
-                // As in a reference, one part below Docker Hub is an official image.
-                if host == hub() && !rest.contains('/') && rest != "**" {
-                    return pattern(host, port, &format!("library/{rest}"));
-                }
                 pattern(host, port, rest)
             }
-            Some(_) => pattern(hub(), Port::Unwritten, text),
+            None | Some(_) => pattern(hub(), Port::Unwritten, text),
         }
     }
 
@@ -169,12 +179,17 @@ fn parse_host(text: &str) -> Result<(Host, Port), PatternError> {
     if domain.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return wrong("write it in lower case");
     }
-    let is_ipv6 = domain.starts_with('[') && !below;
+    if domain.starts_with('[') && !below {
+        if ipv6(domain).is_none() {
+            return wrong("what stands in brackets is an IPv6 address");
+        }
+        return Ok((Host::Exact(domain.into()), port));
+    }
     let in_host = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
     let well_formed = domain
         .split('.')
         .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
-    if !is_ipv6 && (!well_formed || !domain.chars().all(in_host)) {
+    if !well_formed || !domain.chars().all(in_host) {
         return wrong("a host is names of lower-case letters, digits and dashes between dots");
     }
     // `index.docker.io` is `docker.io` in every reference, so as a pattern it would match nothing.
@@ -193,10 +208,9 @@ fn parse_host(text: &str) -> Result<(Host, Port), PatternError> {
 
 fn parse_path(text: &str, path: &str) -> Result<Path, PatternError> {
     let wrong = |what: &str| Err(PatternError(format!("{text:?} is no repository: {what}")));
-    let in_path =
-        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/*?[]{},!".contains(c);
-    if let Some(c) = path.chars().find(|c| !in_path(*c)) {
-        return wrong(&format!("{c:?} never stands in one"));
+    let in_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
+    if let Some(what) = stray_character(path, in_path) {
+        return wrong(&what);
     }
     if path.split('/').any(str::is_empty) {
         return wrong("a part of the path is empty");
@@ -233,6 +247,11 @@ fn split_port(host: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// The address in the brackets of a host.
+fn ipv6(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
+
 /// Patterns over repositories, matched all at once.
 #[derive(Clone, Debug)]
 pub(crate) struct RepositorySet {
@@ -243,9 +262,6 @@ pub(crate) struct RepositorySet {
     exact: HashMap<Box<str>, Ports>,
 }
 
-/// The paths that belong to each port of a host.
-type Ports = HashMap<Port, PathSet>;
-
 impl RepositorySet {
     pub(crate) fn new(
         patterns: Vec<RepositoryPattern>,
@@ -254,7 +270,7 @@ impl RepositorySet {
         let mut set = Self {
             patterns: Vec::new(),
             reading,
-            any: Ports::new(),
+            any: Ports::default(),
             below: HashMap::new(),
             exact: HashMap::new(),
         };
@@ -262,16 +278,29 @@ impl RepositorySet {
             let ports = match &pattern.host {
                 Host::Any => &mut set.any,
                 Host::Below(domain) => set.below.entry(domain.clone()).or_default(),
-                Host::Exact(host) => set.exact.entry(host.clone()).or_default(),
+                Host::Exact(host) => {
+                    let host = match reading {
+                        Reading::Strict => host.clone(),
+                        Reading::Wide => widened(host).into(),
+                    };
+                    set.exact.entry(host).or_default()
+                }
             };
-            let paths = ports.entry(pattern.port.clone()).or_default();
+            let paths = match &pattern.port {
+                Port::Unwritten => &mut ports.unwritten,
+                Port::Any => &mut ports.any,
+                Port::Exact(port) => {
+                    let port = match reading {
+                        Reading::Strict => port,
+                        Reading::Wide => without_leading_zeros(port),
+                    };
+                    ports.exact.entry(port.into()).or_default()
+                }
+            };
             paths.add(&pattern.path, index);
         }
-        let all_ports = set.below.values_mut().chain(set.exact.values_mut());
-        for paths in all_ports
-            .chain([&mut set.any])
-            .flat_map(HashMap::values_mut)
-        {
+        let hosts = set.below.values_mut().chain(set.exact.values_mut());
+        for paths in hosts.chain([&mut set.any]).flat_map(Ports::paths_mut) {
             paths.compile()?;
         }
         set.patterns = patterns;
@@ -280,54 +309,104 @@ impl RepositorySet {
 
     /// The first pattern that matches.
     pub(crate) fn find(&self, image: &ImageRef<'_>) -> Option<&RepositoryPattern> {
-        let (host, port) = split_port(image.registry());
-        let host = match self.reading {
-            Reading::Strict => Cow::Borrowed(host),
-            Reading::Wide => widened(host),
+        let registry = image.registry();
+        let (host, port) = split_port(registry);
+        let (host, is_hub) = match self.reading {
+            Reading::Strict => (Cow::Borrowed(host), registry == DEFAULT_REGISTRY),
+            Reading::Wide => {
+                let host = widened(host);
+                let is_hub = host == DEFAULT_REGISTRY || DOCKER_HUB_ALIASES.contains(&&*host);
+                (host, is_hub)
+            }
         };
-        let repository = image.repository();
-        let path = match repository.implied_namespace() {
-            None => Cow::Borrowed(repository.as_written()),
-            Some(_) => Cow::Owned(repository.to_string()),
+        // An official image of Docker Hub has two paths: `library/nginx` and `nginx`.
+        let written = image.repository().as_written();
+        let official = is_hub.then(|| official_paths(written)).flatten();
+        let (path, short) = match &official {
+            Some((path, short)) => (&**path, Some(*short)),
+            None => (written, None),
         };
 
         let domains = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
         let below = domains.filter_map(|domain| self.below.get(domain));
         let exact = self.exact.get(&*host);
+        let hub = if is_hub && host != DEFAULT_REGISTRY {
+            self.exact.get(DEFAULT_REGISTRY)
+        } else {
+            None
+        };
         let first = below
             .chain(exact)
+            .chain(hub)
             .chain([&self.any])
-            .filter_map(|ports| self.find_in(ports, port, &path))
+            .flat_map(|ports| ports.matching(port, self.reading))
+            .flat_map(|paths| {
+                let short = short.and_then(|short| paths.find(short));
+                paths.find(path).into_iter().chain(short)
+            })
             .min()?;
         Some(&self.patterns[first])
     }
+}
 
-    fn find_in(&self, ports: &Ports, port: Option<&str>, path: &str) -> Option<usize> {
-        let matches = |pattern: &Port| match (pattern, port) {
-            (Port::Any, _) | (Port::Unwritten, None) => true,
-            (Port::Unwritten, Some(_)) => self.reading == Reading::Wide,
-            (Port::Exact(wanted), Some(port)) => **wanted == *port,
-            (Port::Exact(_), None) => false,
-        };
-        ports
-            .iter()
-            .filter(|(pattern, _)| matches(pattern))
-            .filter_map(|(_, paths)| paths.find(path))
-            .min()
+/// The full and the short path of an official image of Docker Hub, whichever was written.
+fn official_paths(written: &str) -> Option<(Cow<'_, str>, &str)> {
+    match written.split_once('/') {
+        None => Some((format!("{OFFICIAL_NAMESPACE}/{written}").into(), written)),
+        Some((OFFICIAL_NAMESPACE, short)) if !short.contains('/') => Some((written.into(), short)),
+        Some(_) => None,
     }
 }
 
-/// The host in lower case, by the one name that policies use for it.
+/// The host as every spelling of it is read: in lower case, and an IPv6 address in its shortest
+/// form, or as the IPv4 address that it stands for.
 fn widened(host: &str) -> Cow<'_, str> {
-    let lower = if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(host.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(host)
-    };
-    if lower == "index.docker.io" || DOCKER_HUB_ALIASES.contains(&&*lower) {
-        return Cow::Borrowed(DEFAULT_REGISTRY);
+    if let Some(address) = ipv6(host) {
+        return Cow::Owned(match address.to_ipv4_mapped() {
+            Some(address) => address.to_string(),
+            None => format!("[{address}]"),
+        });
     }
-    lower
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Owned(host.to_ascii_lowercase());
+    }
+    Cow::Borrowed(host)
+}
+
+/// The port as it is dialled: `05000` is 5000.
+fn without_leading_zeros(port: &str) -> &str {
+    port.trim_start_matches('0')
+}
+
+/// The paths that belong to the ports of a host.
+#[derive(Clone, Debug, Default)]
+struct Ports {
+    unwritten: PathSet,
+    any: PathSet,
+    exact: HashMap<Box<str>, PathSet>,
+}
+
+impl Ports {
+    fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathSet> {
+        let exact = self.exact.values_mut();
+        exact.chain([&mut self.unwritten, &mut self.any])
+    }
+
+    /// The paths that belong to the port of an image.
+    fn matching(&self, port: Option<&str>, reading: Reading) -> impl Iterator<Item = &PathSet> {
+        let (unwritten, exact) = match (reading, port) {
+            (Reading::Strict, None) => (true, [None, None]),
+            (Reading::Strict, Some(port)) => (false, [Some(port), None]),
+            // A port that is not written is that of HTTPS, or of HTTP.
+            (Reading::Wide, None) => (true, [Some("443"), Some("80")]),
+            (Reading::Wide, Some(port)) => (true, [Some(without_leading_zeros(port)), None]),
+        };
+        let exact = exact.into_iter().flatten();
+        exact
+            .filter_map(|port| self.exact.get(port))
+            .chain(unwritten.then_some(&self.unwritten))
+            .chain([&self.any])
+    }
 }
 
 /// Patterns over the paths of one host and port.

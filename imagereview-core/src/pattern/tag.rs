@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use globset::GlobSet;
 use regex::RegexSet;
 
-use super::{PatternError, Reading, glob, glob_set, is_glob, version::VersionRange};
+use super::{
+    PatternError, Reading, glob, glob_set, is_glob, stray_character, version::VersionRange,
+};
 
 /// Tags that are moved from image to image by custom, named together as `$mutable`.
 pub(crate) const MUTABLE_TAGS: [&str; 18] = [
@@ -65,9 +67,14 @@ impl TagPattern {
                     "{text:?} begins like a regular expression and has no \"/\" at its end"
                 )));
             };
-            regex::Regex::new(expression).map_err(|error| {
-                PatternError(format!("{text:?} is no regular expression: {error}"))
-            })?;
+            // Sound alone, so that it cannot close the group that makes it one of the whole tag; and
+            // sound within that, where a comment in it would swallow the end.
+            [expression, &of_whole_tag(expression)]
+                .into_iter()
+                .try_for_each(|expression| regex::Regex::new(expression).map(drop))
+                .map_err(|error| {
+                    PatternError(format!("{text:?} is no regular expression: {error}"))
+                })?;
             Kind::Regex(expression.into())
         } else if text.starts_with(['<', '>', '=', '~', '^']) {
             Kind::Range(VersionRange::parse(text)?)
@@ -78,18 +85,22 @@ impl TagPattern {
                 )));
             }
             Kind::Mutable
-        } else if is_glob(text) {
-            glob(text, Reading::Strict)?;
-            Kind::Glob
         } else {
             let in_tag = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-            if text.is_empty() || text.starts_with(['.', '-']) || !text.chars().all(in_tag) {
+            let stray = stray_character(text, in_tag);
+            if text.is_empty() || text.starts_with(['.', '-']) || stray.is_some() {
+                let what = stray.map(|what| format!(" ({what})")).unwrap_or_default();
                 return Err(PatternError(format!(
-                    "{text:?} can be no tag: a tag is letters, digits, \"_\", \".\" and \"-\", and \
-                     does not begin with \".\" or \"-\""
+                    "{text:?} can be no tag{what}: a tag is letters, digits, \"_\", \".\" and \"-\", \
+                     and does not begin with \".\" or \"-\""
                 )));
             }
-            Kind::Exact
+            if is_glob(text) {
+                glob(text, Reading::Strict)?;
+                Kind::Glob
+            } else {
+                Kind::Exact
+            }
         };
         Ok(Self {
             text: text.into(),
@@ -137,7 +148,7 @@ impl TagSet {
                     glob_patterns.push(index);
                 }
                 Kind::Regex(expression) => {
-                    regexes.push(format!("^(?:{expression})$"));
+                    regexes.push(of_whole_tag(expression));
                     regex_patterns.push(index);
                 }
                 Kind::Range(range) => ranges.push((range.clone(), index)),
@@ -191,6 +202,11 @@ impl TagSet {
         let first = exact.chain(globs).chain(regexes).chain(ranges).min()?;
         Some(&self.patterns[first])
     }
+}
+
+/// An expression is of the whole tag, whether or not it says so.
+fn of_whole_tag(expression: &str) -> String {
+    format!("^(?:{expression})$")
 }
 
 fn key(tag: &str, reading: Reading) -> Box<str> {
