@@ -25,7 +25,10 @@ mod user;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use serde::de::MapAccess;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed as _, Error as _, MapAccess},
+};
 
 pub use self::{
     answer::{AdmissionAnswer, WARNING_LIMIT, WARNINGS_LIMIT},
@@ -120,6 +123,19 @@ impl<'a> AdmissionReview<'a> {
         let seed = || Object(Document::new(kinds));
         let Object(document) = decode::from_slice_seed(bytes, seed)?;
         document.into_review()
+    }
+
+    /// Reads one `AdmissionReview` from whatever serde reads, with these kinds of object.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's own, or one that says what [`from_slice`](Self::from_slice) would.
+    pub fn deserialize_with<'de: 'a, D: Deserializer<'de>>(
+        deserializer: D,
+        kinds: &'a WorkloadKinds,
+    ) -> Result<Self, D::Error> {
+        let Object(document) = Object(Document::new(kinds)).deserialize(deserializer)?;
+        document.into_review().map_err(D::Error::custom)
     }
 
     /// The identifier of the request, which the answer repeats.
@@ -238,6 +254,14 @@ fn former_images<'o>(
         .map(|(image, _)| image)
 }
 
+/// Reads any document and then asks that it be an `AdmissionReview`; with the built-in kinds of
+/// object.
+impl<'de: 'a, 'a> Deserialize<'de> for AdmissionReview<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize_with(deserializer, WorkloadKinds::builtin())
+    }
+}
+
 /// The document before its kind is known.
 struct Document<'a> {
     api_version: Option<Cow<'a, str>>,
@@ -274,7 +298,7 @@ impl<'a> Document<'a> {
     }
 }
 
-impl<'de> Fields<'de> for Document<'de> {
+impl<'de: 'a, 'a> Fields<'de> for Document<'a> {
     const NAMES: &'static [&'static str] = &["apiVersion", "kind", "request"];
 
     fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
@@ -345,7 +369,7 @@ impl<'a> Request<'a> {
     }
 }
 
-impl<'de> Fields<'de> for Request<'de> {
+impl<'de: 'a, 'a> Fields<'de> for Request<'a> {
     const NAMES: &'static [&'static str] = &[
         "uid",
         "kind",
