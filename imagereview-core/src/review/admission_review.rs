@@ -39,12 +39,9 @@ use super::{
     DecodeError, Review,
     decode::{self, Fields, Object, Text},
 };
-use crate::{
-    mutation::Mutable,
-    workload::{
-        ObjectError, ObjectKind, Workload, WorkloadKinds,
-        node::{Node, NodeSeed},
-    },
+use crate::workload::{
+    ObjectError, ObjectKind, Workload, WorkloadKinds,
+    node::{Node, NodeSeed},
 };
 
 /// The `apiVersion` of an `AdmissionReview`.
@@ -52,9 +49,6 @@ pub const API_VERSION: &str = "admission.k8s.io/v1";
 
 /// The `kind` of an `AdmissionReview`.
 pub const KIND: &str = "AdmissionReview";
-
-/// The subresource through which ephemeral containers are added to a Pod.
-const EPHEMERAL_CONTAINERS: &str = "ephemeralcontainers";
 
 /// A question: may this be done to this object?
 ///
@@ -99,7 +93,7 @@ pub struct AdmissionReview<'a> {
     operation: Option<Operation>,
     user: User<'a>,
     is_dry_run: bool,
-    pub(crate) object: Option<Result<Workload<'a>, ObjectError>>,
+    object: Option<Result<Workload<'a>, ObjectError>>,
     old_object: Option<Result<Workload<'a>, ObjectError>>,
 }
 
@@ -216,24 +210,13 @@ impl<'a> AdmissionReview<'a> {
         review
     }
 
-    /// The object, the images that stood in it before, and what of it may be changed; `None` if
-    /// nothing may.
-    pub(crate) fn mutable_object(
+    /// The object, and the images that stood in it before.
+    pub(crate) fn object_and_former_images(
         &mut self,
-    ) -> Option<(&mut Workload<'a>, BTreeSet<&str>, Mutable)> {
-        let is_update = self.operation == Some(Operation::Update);
-        let is_pod = self.kind().name() == "Pod" && self.kind().group().is_empty();
-        let mutable = match (&*self.sub_resource, is_update && is_pod) {
-            (EPHEMERAL_CONTAINERS, true) => Mutable::EphemeralContainers,
-            ("", true) => Mutable::Images,
-            ("", false) if self.can_run_images() => Mutable::All,
-            _ => return None,
-        };
+    ) -> Option<(&mut Workload<'a>, BTreeSet<&str>)> {
         let former = former_images(self.operation, self.old_object.as_ref()).collect();
-        let Some(Ok(object)) = &mut self.object else {
-            return None;
-        };
-        Some((object, former, mutable))
+        let object = self.object.as_mut()?.as_mut().ok()?;
+        Some((object, former))
     }
 
     fn can_run_images(&self) -> bool {
