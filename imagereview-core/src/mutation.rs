@@ -66,7 +66,7 @@ pub use self::{
     repositories::{Repositories, RepositoriesError},
 };
 use crate::{
-    AdmissionReview, ContainerKind, ImageRef,
+    AdmissionReview, ContainerKind, ImageRef, Operation,
     workload::{PodSpec, Workload, WorkloadImage},
 };
 
@@ -90,13 +90,31 @@ pub struct Mutations {
 
 /// What of an object may be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mutable {
+enum Mutable {
     /// Everything that mutations change.
     All,
     /// The images of containers.
     Images,
     /// The ephemeral containers.
     EphemeralContainers,
+}
+
+impl Mutable {
+    /// What of a question's object may be changed; `None` for nothing.
+    fn of(question: &AdmissionReview<'_>) -> Option<Self> {
+        let is_update = match question.operation() {
+            None | Some(Operation::Create) => false,
+            Some(Operation::Update) => true,
+            Some(_) => return None,
+        };
+        let is_pod = (question.kind().group(), question.kind().name()) == ("", "Pod");
+        match (question.sub_resource(), is_update && is_pod) {
+            (None, true) => Some(Self::Images),
+            (None, false) => Some(Self::All),
+            (Some("ephemeralcontainers"), true) => Some(Self::EphemeralContainers),
+            (Some(_), _) => None,
+        }
+    }
 }
 
 impl Mutations {
@@ -137,9 +155,10 @@ impl Mutations {
     /// Changes the object of a question, and gives the patch that does the same to its JSON.
     #[must_use = "the API server changes nothing unless the answer has the patch"]
     pub fn apply(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
-        match question.mutable_object() {
+        let mutable = Mutable::of(question);
+        match mutable.zip(question.object_and_former_images()) {
             None => Patch::default(),
-            Some((object, former, mutable)) => self.mutate(object, &former, mutable, facts),
+            Some((mutable, (object, former))) => self.mutate(object, &former, mutable, facts),
         }
     }
 

@@ -50,7 +50,8 @@ pub trait Policy {
     /// The verdict on a review.
     fn evaluate(&self, review: &Review<'_>) -> Verdict;
 
-    /// What becomes of an image whose reference cannot be read. It is a denial unless a policy
+    /// What becomes of an image whose reference cannot be read, and of an object whose images cannot
+    /// be known. It is a denial unless a policy
     /// that is only being tried out says otherwise.
     fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
         let _ = review;
@@ -61,7 +62,8 @@ pub trait Policy {
     /// before](crate::Image::is_unchanged) the update that is reviewed. It is a warning unless a
     /// policy says otherwise: a denial would keep even an update away that has nothing to do with
     /// images, such as the one that lets a terminating pod go.
-    fn unchanged_mode(&self) -> Mode {
+    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+        let _ = review;
         Mode::Warn
     }
 
@@ -161,7 +163,7 @@ pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     verdict.extend(object.map(|error| Violation::unreadable_object(error).in_mode(mode)));
     let is_unchanged = unchanged_positions(review);
     if !is_unchanged.is_empty() {
-        let mode = policy.unchanged_mode();
+        let mode = policy.unchanged_mode(review);
         verdict = verdict.map(|violation| {
             if is_unchanged.contains(&violation.position()) {
                 violation.in_mode(mode)

@@ -8,6 +8,7 @@ use imagereview_core::{
     workload::{CustomResource, WorkloadKinds},
 };
 use proptest::prelude::*;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 /// What the API server sends, after the Kubernetes documentation.
@@ -319,7 +320,7 @@ impl Policy for Strict {
         NoLatestTag.evaluate(review)
     }
 
-    fn unchanged_mode(&self) -> Mode {
+    fn unchanged_mode(&self, _: &Review<'_>) -> Mode {
         self.0
     }
 }
@@ -453,6 +454,22 @@ fn an_object_whose_images_cannot_be_known_is_denied_with_its_reason() {
             "{warning}"
         );
     }
+}
+
+#[test]
+fn yaml_is_read_as_json_is() {
+    let json = sample!("deployment-update");
+    let value: Value = serde_json::from_str(json).unwrap();
+    let yaml = serde_saphyr::to_string(&value).unwrap();
+    let yaml = serde_saphyr::with_deserializer_from_str(&yaml, |yaml| {
+        let question = AdmissionReview::deserialize_with(yaml, WorkloadKinds::builtin())?;
+        let verdict = decide(&NoLatestTag, &question.review());
+        Ok(verdict.reason(Language::English).into_owned())
+    });
+    let question = AdmissionReview::deserialize(&value).unwrap();
+    let verdict = decide(&NoLatestTag, &question.review());
+    assert_eq!(yaml.unwrap(), verdict.reason(Language::English));
+    assert_eq!(verdict.denials().count(), 1);
 }
 
 #[test]

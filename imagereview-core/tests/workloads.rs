@@ -1,7 +1,10 @@
 //! The images of every kind of object, each with its place.
 
 use imagereview_core::{
+    AdmissionAnswer, AdmissionReview, AllowAll,
     ContainerKind::{self, Ephemeral, Init, Regular, Unknown, Volume},
+    Language, decide,
+    mutation::{Facts, FullName, Mutations},
     workload::{CustomResource, FieldPath, Manifest, ObjectKind, Workload, WorkloadKinds},
 };
 use proptest::prelude::*;
@@ -723,6 +726,28 @@ proptest! {
                 Ok(object) => prop_assert!(object.is_known() || object.images().len() == 0),
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
             }
+        }
+    }
+
+    #[test]
+    fn any_object_of_a_request_is_decided(object in any_json(), old in any_json(), kind in 0..KINDS.len()) {
+        let (group, version) = KINDS[kind].0.split_once('/').unwrap_or(("", KINDS[kind].0));
+        for operation in ["CREATE", "UPDATE", "DELETE"] {
+            let json = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": {
+                "uid": "u", "operation": operation, "object": object, "oldObject": old,
+                "kind": {"group": group, "version": version, "kind": KINDS[kind].1},
+            }});
+            let json = json.to_string();
+            let mut question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+            let mutations = Mutations::new().with_rewrite(FullName::new());
+            let patch = mutations.apply(&mut question, &Facts::new());
+            let verdict = decide(&AllowAll, &question.review());
+            let answer = AdmissionAnswer::new(&question, &verdict, Language::English);
+            let answer = serde_json::to_value(answer.with_patch(&patch)).unwrap();
+            prop_assert_eq!(&answer["response"]["allowed"], &json!(verdict.is_allowed()));
+            // The patch can be applied: one that cannot would reject the object.
+            let mut patched = object.clone();
+            prop_assert!(json_patch::patch(&mut patched, &patch).is_ok());
         }
     }
 

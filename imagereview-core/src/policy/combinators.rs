@@ -34,8 +34,10 @@ impl<A: Policy, B: Policy> Policy for And<A, B> {
             .max(self.1.unreadable_mode(review))
     }
 
-    fn unchanged_mode(&self) -> Mode {
-        self.0.unchanged_mode().max(self.1.unchanged_mode())
+    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+        self.0
+            .unchanged_mode(review)
+            .max(self.1.unchanged_mode(review))
     }
 }
 
@@ -63,8 +65,10 @@ impl<A: Policy, B: Policy> Policy for Or<A, B> {
             .max(self.1.unreadable_mode(review))
     }
 
-    fn unchanged_mode(&self) -> Mode {
-        self.0.unchanged_mode().max(self.1.unchanged_mode())
+    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+        self.0
+            .unchanged_mode(review)
+            .max(self.1.unchanged_mode(review))
     }
 }
 
@@ -88,8 +92,8 @@ impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
         self.policy.unreadable_mode(review)
     }
 
-    fn unchanged_mode(&self) -> Mode {
-        self.policy.unchanged_mode()
+    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+        self.policy.unchanged_mode(review)
     }
 }
 
@@ -111,8 +115,8 @@ impl<P: Policy> Policy for InMode<P> {
         self.policy.unreadable_mode(review).min(self.mode)
     }
 
-    fn unchanged_mode(&self) -> Mode {
-        self.policy.unchanged_mode()
+    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+        self.policy.unchanged_mode(review)
     }
 }
 
@@ -131,8 +135,8 @@ impl<P: Policy> Policy for [P] {
             .unwrap_or_default()
     }
 
-    fn unchanged_mode(&self) -> Mode {
-        let modes = self.iter().map(Policy::unchanged_mode);
+    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+        let modes = self.iter().map(|policy| policy.unchanged_mode(review));
         modes.max().unwrap_or(Mode::Warn)
     }
 }
@@ -147,8 +151,8 @@ impl<P: Policy> Policy for Vec<P> {
         self.as_slice().unreadable_mode(review)
     }
 
-    fn unchanged_mode(&self) -> Mode {
-        self.as_slice().unchanged_mode()
+    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+        self.as_slice().unchanged_mode(review)
     }
 }
 
@@ -163,8 +167,8 @@ macro_rules! forward_to_pointee {
                 (**self).unreadable_mode(review)
             }
 
-            fn unchanged_mode(&self) -> Mode {
-                (**self).unchanged_mode()
+            fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+                (**self).unchanged_mode(review)
             }
         }
     )*};

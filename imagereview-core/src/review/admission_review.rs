@@ -25,7 +25,10 @@ mod user;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use serde::de::MapAccess;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed as _, Error as _, MapAccess},
+};
 
 pub use self::{
     answer::{AdmissionAnswer, WARNING_LIMIT, WARNINGS_LIMIT},
@@ -36,12 +39,9 @@ use super::{
     DecodeError, Review,
     decode::{self, Fields, Object, Text},
 };
-use crate::{
-    mutation::Mutable,
-    workload::{
-        ObjectError, ObjectKind, Workload, WorkloadKinds,
-        node::{Node, NodeSeed},
-    },
+use crate::workload::{
+    ObjectError, ObjectKind, Workload, WorkloadKinds,
+    node::{Node, NodeSeed},
 };
 
 /// The `apiVersion` of an `AdmissionReview`.
@@ -49,9 +49,6 @@ pub const API_VERSION: &str = "admission.k8s.io/v1";
 
 /// The `kind` of an `AdmissionReview`.
 pub const KIND: &str = "AdmissionReview";
-
-/// The subresource through which ephemeral containers are added to a Pod.
-const EPHEMERAL_CONTAINERS: &str = "ephemeralcontainers";
 
 /// A question: may this be done to this object?
 ///
@@ -96,7 +93,7 @@ pub struct AdmissionReview<'a> {
     operation: Option<Operation>,
     user: User<'a>,
     is_dry_run: bool,
-    pub(crate) object: Option<Result<Workload<'a>, ObjectError>>,
+    object: Option<Result<Workload<'a>, ObjectError>>,
     old_object: Option<Result<Workload<'a>, ObjectError>>,
 }
 
@@ -120,6 +117,19 @@ impl<'a> AdmissionReview<'a> {
         let seed = || Object(Document::new(kinds));
         let Object(document) = decode::from_slice_seed(bytes, seed)?;
         document.into_review()
+    }
+
+    /// Reads one `AdmissionReview` from whatever serde reads, with these kinds of object.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's own, or one that says what [`from_slice`](Self::from_slice) would.
+    pub fn deserialize_with<'de: 'a, D: Deserializer<'de>>(
+        deserializer: D,
+        kinds: &'a WorkloadKinds,
+    ) -> Result<Self, D::Error> {
+        let Object(document) = Object(Document::new(kinds)).deserialize(deserializer)?;
+        document.into_review().map_err(D::Error::custom)
     }
 
     /// The identifier of the request, which the answer repeats.
@@ -200,24 +210,13 @@ impl<'a> AdmissionReview<'a> {
         review
     }
 
-    /// The object, the images that stood in it before, and what of it may be changed; `None` if
-    /// nothing may.
-    pub(crate) fn mutable_object(
+    /// The object, and the images that stood in it before.
+    pub(crate) fn object_and_former_images(
         &mut self,
-    ) -> Option<(&mut Workload<'a>, BTreeSet<&str>, Mutable)> {
-        let is_update = self.operation == Some(Operation::Update);
-        let is_pod = self.kind().name() == "Pod" && self.kind().group().is_empty();
-        let mutable = match (&*self.sub_resource, is_update && is_pod) {
-            (EPHEMERAL_CONTAINERS, true) => Mutable::EphemeralContainers,
-            ("", true) => Mutable::Images,
-            ("", false) if self.can_run_images() => Mutable::All,
-            _ => return None,
-        };
+    ) -> Option<(&mut Workload<'a>, BTreeSet<&str>)> {
         let former = former_images(self.operation, self.old_object.as_ref()).collect();
-        let Some(Ok(object)) = &mut self.object else {
-            return None;
-        };
-        Some((object, former, mutable))
+        let object = self.object.as_mut()?.as_mut().ok()?;
+        Some((object, former))
     }
 
     fn can_run_images(&self) -> bool {
@@ -236,6 +235,14 @@ fn former_images<'o>(
     old.into_iter()
         .flat_map(Workload::images)
         .map(|(image, _)| image)
+}
+
+/// Reads any document and then asks that it be an `AdmissionReview`; with the built-in kinds of
+/// object.
+impl<'de: 'a, 'a> Deserialize<'de> for AdmissionReview<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize_with(deserializer, WorkloadKinds::builtin())
+    }
 }
 
 /// The document before its kind is known.
@@ -274,7 +281,7 @@ impl<'a> Document<'a> {
     }
 }
 
-impl<'de> Fields<'de> for Document<'de> {
+impl<'de: 'a, 'a> Fields<'de> for Document<'a> {
     const NAMES: &'static [&'static str] = &["apiVersion", "kind", "request"];
 
     fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
@@ -345,7 +352,7 @@ impl<'a> Request<'a> {
     }
 }
 
-impl<'de> Fields<'de> for Request<'de> {
+impl<'de: 'a, 'a> Fields<'de> for Request<'a> {
     const NAMES: &'static [&'static str] = &[
         "uid",
         "kind",
