@@ -8,6 +8,10 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {
+    let streamed: Vec<_> = match std::str::from_utf8(bytes) {
+        Ok(text) => ImageReview::stream(text).collect(),
+        Err(_) => Vec::new(),
+    };
     let question = match ImageReview::from_slice(bytes) {
         Ok(question) => question,
         Err(error) => {
@@ -15,6 +19,10 @@ fuzz_target!(|bytes: &[u8]| {
             return;
         }
     };
+    match streamed.as_slice() {
+        [Ok(streamed)] => assert_eq!(*streamed, question, "a stream of one is that one"),
+        other => panic!("a stream of one is {other:?}"),
+    }
     let images: Vec<&str> = question.images().collect();
     // A document that is nested too deeply for serde_json's tree is read by us all the same.
     if let Ok(document) = serde_json::from_slice::<Value>(bytes) {

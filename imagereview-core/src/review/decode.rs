@@ -252,10 +252,11 @@ impl<'de, T: Fields<'de>> Visitor<'de> for FieldName<T> {
     }
 }
 
-/// Whether Go's `encoding/json` would take one name for the other: ASCII case, and the two letters
-/// outside ASCII that fold into it (`ſ` and the Kelvin sign).
+/// Whether Go's `encoding/json` would take one name for the other, which is ASCII: ASCII case, and
+/// the two letters outside ASCII that fold into it (`ſ` and the Kelvin sign).
 pub(crate) fn same_but_for_case(found: &str, name: &str) -> bool {
-    if found.is_ascii() {
+    // Both letters are longer than what they fold into, so nearly always the length settles it.
+    if found.len() <= name.len() || found.is_ascii() {
         return found.eq_ignore_ascii_case(name);
     }
     let folded = found.chars().map(|c| match c {
