@@ -7,8 +7,8 @@ RUN deploy/static /programs
 FROM scratch
 COPY --from=build /programs/imagereview /programs/imagereview-http /usr/bin/
 # In a container, loopback would answer nobody.
-ENV IMAGEREVIEW_LISTEN=0.0.0.0:8443
-EXPOSE 8443
+ENV IMAGEREVIEW_LISTEN=0.0.0.0:8443 IMAGEREVIEW_HEALTH_LISTEN=0.0.0.0:8081
+EXPOSE 8443 8081
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 ENTRYPOINT ["/usr/bin/imagereview-http"]

@@ -53,16 +53,15 @@ func TestImage(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		options []string
-		health  bool
 		// The files of `imagereview init`, and where they are mounted.
 		mounted map[string]string
 	}{
-		{"by hand", []string{"--tls-cert=/pki/server.crt", "--tls-key=/pki/server.key", "--client-ca=/pki/ca.crt"}, false, written("/pki")},
-		{"Deployment", deployment.Spec.Template.Spec.Containers[0].Args, true, map[string]string{
+		{"by hand", []string{"--tls-cert=/pki/server.crt", "--tls-key=/pki/server.key", "--client-ca=/pki/ca.crt"}, written("/pki")},
+		{"Deployment", deployment.Spec.Template.Spec.Containers[0].Args, map[string]string{
 			"server.crt": "/etc/imagereview/tls/tls.crt", "server.key": "/etc/imagereview/tls/tls.key", "ca.crt": "/etc/imagereview/tls/ca.crt",
 		}},
-		{"static pod", pod.Spec.Containers[0].Args, true, written("/etc/imagereview")},
-		{"systemd", execStart(t)[1:], false, written("/etc/imagereview")},
+		{"static pod", pod.Spec.Containers[0].Args, written("/etc/imagereview")},
+		{"systemd", execStart(t)[1:], written("/etc/imagereview")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			image := assemble(t, final, programs)
@@ -71,13 +70,18 @@ func TestImage(t *testing.T) {
 			for file, path := range row.mounted {
 				image.mount(t, filepath.Join(outside, file), path)
 			}
-			server := image.start(t, append(image.entrypoint, listening(t, row.options)...)...)
+			image.run(t, append(append(image.entrypoint, row.options...), "--check-config")...)
+			server := image.start(t, append(image.entrypoint, onLoopback(row.options)...)...)
 			client := mutual(t, outside)
 			for image, allowed := range map[string]bool{"nginx": false, "nginx:1.17.1": true} {
 				if got := ask(t, client, server.url, image); got != allowed {
 					t.Errorf("%s: allowed is %t", image, got)
 				}
 			}
+			for _, path := range []string{"/livez", "/readyz"} {
+				get(t, server.health+path)
+			}
+			wantMetrics(t, get(t, server.health+"/metrics"))
 			server.terminate(t)
 		})
 	}
@@ -92,12 +96,11 @@ func written(folder string) map[string]string {
 	return files
 }
 
-// listening are the options with a free loopback port in place of each address.
-func listening(t *testing.T, options []string) (changed []string) {
-	t.Helper()
-	changed = []string{"--listen=127.0.0.1:0"}
+// onLoopback are the options with free ports of the loopback interface in place of their addresses.
+func onLoopback(options []string) []string {
+	changed := []string{"--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0"}
 	for _, option := range options {
-		if !strings.HasPrefix(option, "--listen=") {
+		if name, _, _ := strings.Cut(option, "="); name != "--listen" && name != "--health-listen" {
 			changed = append(changed, option)
 		}
 	}
@@ -377,14 +380,15 @@ func (i *image) run(t *testing.T, arguments ...string) {
 
 // server is a webhook that runs in the image.
 type server struct {
-	url     string
+	url     string // where it is asked
+	health  string // where its probes are
 	command *exec.Cmd
 	log     *bytes.Buffer
 	ended   chan error
 }
 
-// listeningOn is what the log says, as text or as JSON.
-var listeningOn = regexp.MustCompile(`listening on (https://[^"\s]+)`)
+// address is what the log says of an address, as text or as JSON.
+var address = regexp.MustCompile(`(listening on|metrics are at) (https?://[^"\s]+)`)
 
 // start starts a webhook in the image and waits until it says where it listens.
 func (i *image) start(t *testing.T, arguments ...string) *server {
@@ -400,8 +404,12 @@ func (i *image) start(t *testing.T, arguments ...string) *server {
 	server := &server{command: command, log: &bytes.Buffer{}, ended: make(chan error, 1)}
 	lines := bufio.NewScanner(io.TeeReader(stderr, server.log))
 	for server.url == "" && lines.Scan() {
-		if found := listeningOn.FindStringSubmatch(lines.Text()); found != nil {
-			server.url = found[1]
+		switch found := address.FindStringSubmatch(lines.Text()); {
+		case found == nil:
+		case found[1] == "listening on":
+			server.url = found[2]
+		default:
+			server.health = found[2]
 		}
 	}
 	go func() {
@@ -425,6 +433,22 @@ func (s *server) terminate(t *testing.T) {
 	if err := <-s.ended; err != nil {
 		t.Errorf("after SIGTERM: %v\n%s", err, s.log)
 	}
+}
+
+// get is the body of a successful answer.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("%s: status %d, %s (%v)", url, response.StatusCode, body, err)
+	}
+	return string(body)
 }
 
 // mutual is a client with the certificates that `imagereview init` wrote for an API server.

@@ -53,9 +53,10 @@ var values = map[string]string{
 const everything = `
 replicas: 3
 image: {repository: "[2001:db8::1]:5000/imagereview", tag: "1.2", pullPolicy: Always, pullSecrets: [{name: registry}]}
-tls: {secret: other}
+tls: {secret: other, clientNames: [kube-apiserver, "other name"]}
+policies: {base.yaml: "apiVersion: x\nkind: y\n"}
 listen: "[::]"
-log: {format: text, filter: "info,imagereview_http=debug"}
+log: {format: text, level: debug, audit: true}
 options: ["--max-body-bytes=1048576", "--header-timeout=1m"]
 environment: [{name: IMAGEREVIEW_BODY_TIMEOUT, value: 5s}]
 service: {port: 8443, clusterIP: 10.96.0.20, annotations: {example.com/a: b}}
@@ -93,6 +94,7 @@ func TestChartRefuses(t *testing.T) {
 		`{image: {tag: Latest}}`,
 		`{image: {digest: "0000"}}`,
 		`{language: fr}`,
+		`{policies: {readme.txt: ""}}`,
 		`{podDisruptionBudget: {minAvailable: 1}}`,
 	} {
 		if _, err := tryRender(t, values); err == nil {
@@ -237,7 +239,7 @@ func consistent(t *testing.T, objects []runtime.Object) {
 		wantSelected(t, "topology spread", constraint.LabelSelector, pod.Labels)
 	}
 	var service *corev1.Service
-	var accounts []string
+	var accounts, configMaps []string
 	for _, object := range objects {
 		switch object := object.(type) {
 		case *corev1.Service:
@@ -257,6 +259,13 @@ func consistent(t *testing.T, objects []runtime.Object) {
 			}
 		case *corev1.ServiceAccount:
 			accounts = append(accounts, object.Name)
+		case *corev1.ConfigMap:
+			configMaps = append(configMaps, object.Name)
+		}
+	}
+	for _, volume := range pod.Spec.Volumes {
+		if source := volume.ConfigMap; source != nil && !slices.Contains(configMaps, source.Name) {
+			t.Errorf("there is no ConfigMap %q", source.Name)
 		}
 	}
 	if !slices.Contains(accounts, pod.Spec.ServiceAccountName) {
