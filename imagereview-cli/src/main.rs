@@ -2,22 +2,22 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod error;
 mod init;
 mod input;
 mod language;
 mod outcome;
 mod output;
+mod policy_file;
+mod report;
 mod review;
+mod reviewer;
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-    time::SystemTime,
-};
+use std::{io::Write, process::ExitCode, time::SystemTime};
 
 use clap::{Parser, Subcommand};
 
-use crate::outcome::Outcome;
+use crate::{error::CliError, outcome::Outcome};
 
 /// Decides whether container images may run in Kubernetes.
 #[derive(Debug, Parser)]
@@ -41,18 +41,26 @@ fn main() -> ExitCode {
         Command::Review(args) => review::run(&args, &mut out),
         Command::Init(args) => init::run(&args, SystemTime::now(), &mut out)
             .map(|()| Outcome::default())
-            .or_else(|error| {
-                output::report(error);
-                Ok(Outcome::Error)
-            }),
+            .map_err(CliError::from),
     };
-    let outcome = match result.and_then(|outcome| out.flush().map(|()| outcome)) {
+    let flushed = |outcome| Ok(out.flush().map(|()| outcome)?);
+    let outcome = match result.and_then(flushed) {
         Ok(outcome) => outcome,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::OutputClosed,
+        Err(error) if error.is_broken_pipe() => Outcome::OutputClosed,
         Err(error) => {
-            output::report(format_args!("can't write to standard output: {error}"));
+            output::report(error);
             Outcome::Error
         }
     };
     outcome.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
 }
