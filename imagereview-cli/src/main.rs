@@ -1,13 +1,23 @@
 //! The command line.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::doc_markdown,
+    reason = "clap shows the comments of arguments as they stand, backticks and all"
+)]
 
 mod check;
+mod completions;
 mod error;
+mod explain;
 mod init;
 mod input;
+mod input_args;
+mod inventory;
 mod language;
+mod man;
 mod outcome;
 mod output;
+mod policy;
 mod policy_file;
 mod report;
 mod review;
@@ -29,9 +39,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Check(check::CheckArgs),
     Review(review::ReviewArgs),
+    Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
+    Inventory(inventory::InventoryArgs),
+    Policy(policy::PolicyCommand),
     Init(Box<init::InitArgs>),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +54,11 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Check(args) => check::run(&args, &mut out),
         Command::Review(args) => review::run(&args, &mut out),
+        Command::Explain(args) => explain::run(&args, &mut out),
+        Command::Inventory(args) => inventory::run(&args, &mut out),
+        Command::Policy(command) => policy::run(&command, &mut out),
+        Command::Completions(args) => Ok(completions::run(&args, &mut out)),
+        Command::Man(args) => man::run(&args, &mut out),
         Command::Init(args) => init::run(&args, SystemTime::now(), &mut out)
             .map(|()| Outcome::default())
             .map_err(CliError::from),

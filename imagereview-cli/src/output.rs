@@ -49,10 +49,6 @@ pub(crate) trait Report {
 
 /// The name of a form in which the outcome of a run is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(
-    clippy::doc_markdown,
-    reason = "clap shows these comments as they stand, backticks and all"
-)]
 pub(crate) enum Format {
     /// For people: each violation with the lines that it stands in, and what to do about it
     Human,
@@ -192,7 +188,8 @@ pub(crate) struct OutputFile {
 }
 
 impl OutputFile {
-    fn create(path: &Path) -> Result<Self, WriteError> {
+    /// Makes the file.
+    pub(crate) fn create(path: &Path) -> Result<Self, WriteError> {
         match File::create(path) {
             Ok(file) => Ok(Self {
                 path: path.to_owned(),
@@ -277,7 +274,7 @@ impl<'o> Reports<'o> {
 
 /// Text from outside on one line: what could forge a line, or turn the direction of writing, is
 /// shown escaped.
-struct OneLine<'a>(&'a str);
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl Display for OneLine<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

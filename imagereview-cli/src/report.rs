@@ -7,6 +7,7 @@ use imagereview_core::{Mode, Policy, Review, Violation, decide};
 use crate::{
     input::{Lines, Position},
     outcome::Outcome,
+    output,
 };
 
 /// What came of one input.
@@ -88,6 +89,14 @@ impl ReviewedFile {
         images.any(|image| !image.violations.is_empty())
     }
 
+    /// Tells on standard error what could not be read.
+    pub(crate) fn report_problems(&self) {
+        for problem in &self.problems {
+            let place = self.place(problem.position);
+            output::report(format_args!("{place}: {}", problem.message));
+        }
+    }
+
     /// The file and, where it is known, the place in it.
     pub(crate) fn place(&self, position: Option<Position>) -> String {
         match position {
@@ -118,9 +127,13 @@ impl ReviewedImage {
 
     /// Whether it may run.
     pub(crate) fn is_allowed(&self) -> bool {
-        self.violations
-            .iter()
-            .all(|violation| violation.mode() < Mode::Enforce)
+        self.denials().next().is_none()
+    }
+
+    /// The violations for which it may not run.
+    pub(crate) fn denials(&self) -> impl Iterator<Item = &Violation> {
+        let violations = self.violations.iter();
+        violations.filter(|violation| violation.mode() == Mode::Enforce)
     }
 }
 

@@ -1,18 +1,17 @@
 //! `imagereview review`: reviews files, folders and standard input.
 
 use std::{
-    ffi::OsString,
     io::{self, IsTerminal, Read, Write},
     path::PathBuf,
     time::SystemTime,
 };
 
 use imagereview_core::{ImageReviewAnswer, Language, Policy, decide, review::image_review};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::{
     error::CliError,
-    input::{ImageReviewStream, Input, Source, inputs},
+    input::{ImageReviewStream, Input, Source},
+    input_args::InputArgs,
     language::LanguageArgs,
     outcome::Outcome,
     output::{Format, FormatArg, Reports, WriteError, report},
@@ -20,10 +19,6 @@ use crate::{
     report::Summary,
     reviewer::Reviewer,
 };
-
-/// How many inputs are reviewed before what came of them is written. Enough that all cores have
-/// work, and few enough that the memory is that of a batch.
-const BATCH: usize = 256;
 
 /// Review manifests, Dockerfiles, Compose files and ImageReviews
 ///
@@ -34,19 +29,11 @@ const BATCH: usize = 256;
 /// Results go to standard output. What can't be read is told on standard error, and the rest is
 /// still reviewed. An input that is named and empty is an error: a program that failed to write it
 /// must not pass for approval.
-#[expect(
-    clippy::doc_markdown,
-    reason = "clap shows these comments as they stand, backticks and all"
-)]
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = Outcome::HELP)]
 pub(crate) struct ReviewArgs {
-    /// A file, a folder, a pattern such as 'k8s/**/*.yaml', or - for standard input
-    ///
-    /// Without any, standard input is read. In a folder, the YAML and JSON files and Dockerfiles
-    /// are reviewed, without hidden ones and those that a .gitignore leaves out.
-    #[arg(value_name = "INPUT")]
-    inputs: Vec<OsString>,
+    #[command(flatten)]
+    inputs: InputArgs,
 
     /// What to print, and where: FORMAT or FORMAT=FILE; may be repeated
     ///
@@ -60,12 +47,6 @@ pub(crate) struct ReviewArgs {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// The value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
-    ///
-    /// The environment is not looked at, so that a review comes out the same everywhere.
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
-    variables: Vec<(String, String)>,
-
     #[command(flatten)]
     policy: PolicyArgs,
 
@@ -73,31 +54,11 @@ pub(crate) struct ReviewArgs {
     language: LanguageArgs,
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 /// Reviews each input and writes the reports.
 pub(crate) fn run(args: &ReviewArgs, out: &mut dyn Write) -> Result<Outcome, CliError> {
     let language = args.language.language;
-    let arguments = if args.inputs.is_empty() {
-        &[OsString::from("-")][..]
-    } else {
-        &args.inputs
-    };
     let policy = args.policy.load()?;
-    let mut unread = Outcome::default();
-    let mut all = Vec::new();
-    for input in arguments.iter().flat_map(|argument| inputs(argument)) {
-        match input {
-            Ok(input) => all.push(input),
-            Err(error) => {
-                report(error);
-                unread = Outcome::Error;
-            }
-        }
-    }
+    let (all, unread) = args.inputs.collect();
     let mut formats = args.formats.clone();
     if formats.is_empty() {
         formats.push(FormatArg::new(default_format(all.first()), None));
@@ -121,7 +82,7 @@ pub(crate) fn run(args: &ReviewArgs, out: &mut dyn Write) -> Result<Outcome, Cli
         },
         formats => {
             let reports = Reports::create(formats, language, out)?;
-            let variables = args.variables.iter().cloned().collect();
+            let variables = args.inputs.variables();
             review_all(&all, &Reviewer::new(&policy, variables), reports)?
         }
     };
@@ -154,26 +115,11 @@ fn review_all(
     mut reports: Reports<'_>,
 ) -> Result<Outcome, WriteError> {
     let mut summary = Summary::default();
-    for batch in inputs.chunks(BATCH) {
-        let files: Vec<_> = match batch {
-            [input] => vec![reviewer.review(input)],
-            batch => batch
-                .par_iter()
-                .map(|input| reviewer.review(input))
-                .collect(),
-        };
-        for file in &files {
-            for problem in &file.problems {
-                report(format_args!(
-                    "{}: {}",
-                    file.place(problem.position),
-                    problem.message
-                ));
-            }
-            summary.add(file);
-            reports.add(file)?;
-        }
-    }
+    reviewer.review_all(inputs, |file| {
+        file.report_problems();
+        summary.add(file);
+        reports.add(file)
+    })?;
     reports.finish(&summary)?;
     Ok(summary.outcome())
 }

@@ -14,6 +14,7 @@ use imagereview_core::{
     review::{admission_review, image_review},
     workload::{Manifest, ObjectErrorKind, Workload},
 };
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::value::RawValue;
 
@@ -25,6 +26,10 @@ use crate::{
     policy_file::LoadedPolicy,
     report::{Problem, ReviewedDocument, ReviewedFile},
 };
+
+/// How many inputs are reviewed before what came of them is shown. Enough that all cores have
+/// work, and few enough that the memory is that of a batch.
+const BATCH: usize = 256;
 
 /// Reads inputs and reviews everything in them by one policy.
 pub(crate) struct Reviewer<'p> {
@@ -42,6 +47,24 @@ impl<'p> Reviewer<'p> {
             variables,
             now: SystemTime::now(),
         }
+    }
+
+    /// Reviews inputs, and shows what came of each in their order.
+    pub(crate) fn review_all<E>(
+        &self,
+        inputs: &[Input],
+        mut visit: impl FnMut(&ReviewedFile) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for batch in inputs.chunks(BATCH) {
+            let files: Vec<_> = match batch {
+                [input] => vec![self.review(input)],
+                batch => batch.par_iter().map(|input| self.review(input)).collect(),
+            };
+            for file in &files {
+                visit(file)?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads an input and reviews everything in it.
