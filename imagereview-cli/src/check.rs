@@ -1,11 +1,17 @@
 //! `imagereview check`: decides image references.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::SystemTime,
+};
 
-use imagereview_core::{Language, Message, NoLatestTag, Review, Verdict, Violation, decide};
+use imagereview_core::{Language, Message, Review, Verdict, decide};
 use serde::Serialize;
 
-use crate::{language::LanguageArgs, outcome::Outcome};
+use crate::{
+    error::CliError, language::LanguageArgs, outcome::Outcome, output::ViolationRecord,
+    policy_file::PolicyArgs,
+};
 
 /// Decide whether images may run
 ///
@@ -23,21 +29,28 @@ pub(crate) struct CheckArgs {
     json: bool,
 
     #[command(flatten)]
+    policy: PolicyArgs,
+
+    #[command(flatten)]
     language: LanguageArgs,
 }
 
 /// Decides each image by itself; an error is one of writing.
-pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> io::Result<Outcome> {
+pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome, CliError> {
+    let policy = args.policy.load()?;
     let language = args.language.language;
+    let now = SystemTime::now();
     let mut outcome = Outcome::default();
     for image in &args.images {
         let review: Review<'_> = [image.as_str()].into_iter().collect();
-        let verdict = decide(&NoLatestTag, &review);
+        let review = review.with_time(now);
+        let verdict = decide(policy.as_policy(), &review);
         if !verdict.is_allowed() {
             outcome = Outcome::Denied;
         }
         if args.json {
-            serde_json::to_writer(&mut *out, &Checked::new(image, &verdict, language))?;
+            let checked = Checked::new(image, &verdict, language);
+            serde_json::to_writer(&mut *out, &checked).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
         } else {
             write_line(image, &verdict, language, out)?;
@@ -78,31 +91,16 @@ fn write_line(
 struct Checked<'a> {
     image: &'a str,
     allowed: bool,
-    violations: Vec<Broken<'a>>,
-}
-
-/// One rule that the image breaks.
-#[derive(Serialize)]
-struct Broken<'a> {
-    rule: &'a str,
-    mode: String,
-    reason: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remedy: Option<&'a str>,
+    violations: Vec<ViolationRecord<'a>>,
 }
 
 impl<'a> Checked<'a> {
     fn new(image: &'a str, verdict: &'a Verdict, language: Language) -> Self {
-        let broken = |violation: &'a Violation| Broken {
-            rule: violation.rule(),
-            mode: violation.mode().to_string(),
-            reason: violation.reason().text(language),
-            remedy: violation.remedy().map(|remedy| remedy.text(language)),
-        };
+        let violation = |violation| ViolationRecord::new(violation, language);
         Self {
             image,
             allowed: verdict.is_allowed(),
-            violations: verdict.violations().iter().map(broken).collect(),
+            violations: verdict.violations().iter().map(violation).collect(),
         }
     }
 }

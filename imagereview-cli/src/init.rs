@@ -33,10 +33,6 @@ const INSTRUCTIONS: &str = "README.txt";
 /// The folder that is written holds a certificate authority, the certificates of the webhook and of
 /// the API server that calls it, the two configuration files of the API server's ImagePolicyWebhook
 /// plugin, and a README.txt that says what goes where.
-#[expect(
-    clippy::doc_markdown,
-    reason = "clap shows these comments as they stand, backticks and all"
-)]
 #[derive(Debug, clap::Args)]
 pub(crate) struct InitArgs {
     /// Where the API server reaches the webhook, as https://HOST:PORT/PATH

@@ -1,17 +1,32 @@
-//! What is to be reviewed: files and standard input.
+//! What is to be reviewed: files and standard input, and what they hold.
 
+mod compose;
+pub(crate) mod dockerfile;
+mod files;
 mod json_stream;
+mod lines;
+mod locate;
 mod position;
+mod substitution;
+pub(crate) mod yaml;
 
 use std::{
     ffi::OsStr,
     fmt,
     fs::File,
-    io::{self, Read},
+    io::{self, BufRead, Read},
     path::PathBuf,
 };
 
-pub(crate) use self::{json_stream::ImageReviewStream, position::Position};
+pub(crate) use self::{
+    compose::ComposeFile,
+    files::{FilesError, Input, inputs},
+    json_stream::{ImageReviewStream, StreamError, without_position},
+    lines::Lines,
+    locate::locate,
+    position::Position,
+    substitution::fill_in,
+};
 
 /// A file, or standard input, which is written `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +36,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// The name of the file in its folder.
+    pub(crate) fn file_name(&self) -> Option<&str> {
+        match self {
+            Self::File(path) => path.file_name()?.to_str(),
+            Self::Stdin => None,
+        }
+    }
+
     /// Opens it to be read.
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read>> {
         match self {
@@ -32,6 +55,23 @@ impl Source {
                     return Err(io::ErrorKind::IsADirectory.into());
                 }
                 Ok(Box::new(file))
+            }
+        }
+    }
+}
+
+/// How much of an input is looked at to tell what it is, in bytes.
+const START_LEN: u64 = 8 << 10;
+
+impl Source {
+    /// Its first bytes, as many as are there. They are read again when it is opened.
+    pub(crate) fn start(&self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Stdin => Ok(io::stdin().lock().fill_buf()?.to_vec()),
+            Self::File(_) => {
+                let mut start = Vec::new();
+                self.open()?.take(START_LEN).read_to_end(&mut start)?;
+                Ok(start)
             }
         }
     }
@@ -50,6 +90,10 @@ impl From<&OsStr> for Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // The same name on every system, as reports go from one to another.
+            Self::File(path) if cfg!(windows) => {
+                f.write_str(&path.display().to_string().replace('\\', "/"))
+            }
             Self::File(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("<stdin>"),
         }

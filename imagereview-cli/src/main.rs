@@ -1,23 +1,33 @@
 //! The command line.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::doc_markdown,
+    reason = "clap shows the comments of arguments as they stand, backticks and all"
+)]
 
 mod check;
+mod completions;
+mod error;
+mod explain;
 mod init;
 mod input;
+mod input_args;
+mod inventory;
 mod language;
+mod man;
 mod outcome;
 mod output;
+mod policy;
+mod policy_file;
+mod report;
 mod review;
+mod reviewer;
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-    time::SystemTime,
-};
+use std::{io::Write, process::ExitCode, time::SystemTime};
 
 use clap::{Parser, Subcommand};
 
-use crate::outcome::Outcome;
+use crate::{error::CliError, outcome::Outcome};
 
 /// Decides whether container images may run in Kubernetes.
 #[derive(Debug, Parser)]
@@ -29,9 +39,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Check(check::CheckArgs),
     Review(review::ReviewArgs),
+    Check(check::CheckArgs),
+    Explain(explain::ExplainArgs),
+    Inventory(inventory::InventoryArgs),
+    Policy(policy::PolicyCommand),
     Init(Box<init::InitArgs>),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -39,20 +54,33 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Check(args) => check::run(&args, &mut out),
         Command::Review(args) => review::run(&args, &mut out),
+        Command::Explain(args) => explain::run(&args, &mut out),
+        Command::Inventory(args) => inventory::run(&args, &mut out),
+        Command::Policy(command) => policy::run(&command, &mut out),
+        Command::Completions(args) => Ok(completions::run(&args, &mut out)),
+        Command::Man(args) => man::run(&args, &mut out),
         Command::Init(args) => init::run(&args, SystemTime::now(), &mut out)
             .map(|()| Outcome::default())
-            .or_else(|error| {
-                output::report(error);
-                Ok(Outcome::Error)
-            }),
+            .map_err(CliError::from),
     };
-    let outcome = match result.and_then(|outcome| out.flush().map(|()| outcome)) {
+    let flushed = |outcome| Ok(out.flush().map(|()| outcome)?);
+    let outcome = match result.and_then(flushed) {
         Ok(outcome) => outcome,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::OutputClosed,
+        Err(error) if error.is_broken_pipe() => Outcome::OutputClosed,
         Err(error) => {
-            output::report(format_args!("can't write to standard output: {error}"));
+            output::report(error);
             Outcome::Error
         }
     };
     outcome.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
 }

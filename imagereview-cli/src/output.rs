@@ -1,9 +1,28 @@
-//! Standard output and standard error.
+//! What a run prints: one file for each format.
+
+mod github;
+mod html;
+mod human;
+mod json;
+mod junit;
+mod markdown;
+mod ndjson;
+mod sarif;
+mod table;
 
 use std::{
     fmt::Display,
-    io::{self, BufWriter, StdoutLock, Write},
+    fs::File,
+    io::{self, BufWriter, IsTerminal, StdoutLock, Write},
+    path::{Path, PathBuf},
+    str::FromStr,
 };
+
+use clap::ValueEnum;
+use imagereview_core::Language;
+
+pub(crate) use self::json::ViolationRecord;
+use crate::report::{ReviewedFile, Summary};
 
 /// What results are written to.
 pub(crate) type Stdout = BufWriter<StdoutLock<'static>>;
@@ -17,4 +36,254 @@ pub(crate) fn stdout() -> Stdout {
 pub(crate) fn report(error: impl Display) {
     // Where standard error is closed, the exit status still tells.
     let _ = writeln!(io::stderr(), "imagereview: {error}");
+}
+
+/// A form in which the outcome of a run is written.
+pub(crate) trait Report {
+    /// Takes what came of one input. Inputs come in their order.
+    fn add(&mut self, file: &ReviewedFile, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes what can be written only when everything is known.
+    fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// The name of a form in which the outcome of a run is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: each violation with the lines that it stands in, and what to do about it
+    Human,
+    /// One JSON document
+    Json,
+    /// A JSON object for each document, one a line
+    Ndjson,
+    /// SARIF 2.1.0, which code scanning takes
+    Sarif,
+    /// JUnit XML, which CI servers show as tests
+    Junit,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// A table of all images
+    Table,
+    /// Markdown, for a comment on a change
+    Markdown,
+    /// One page that needs nothing else, to be looked at in a browser
+    Html,
+    /// What the webhook answers to each ImageReview, one a line; to standard output, alone
+    Answers,
+}
+
+/// How people want things to look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    pub(crate) language: Language,
+    pub(crate) has_color: bool,
+    /// How many characters a line has room for, on a terminal.
+    pub(crate) width: Option<usize>,
+}
+
+impl Style {
+    /// In colour on a terminal, unless `NO_COLOR` says otherwise (<https://no-color.org>).
+    pub(crate) fn of_stdout(language: Language) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let forbids = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let width = terminal_size::terminal_size()
+            .map(|(terminal_size::Width(columns), _)| usize::from(columns));
+        Self {
+            language,
+            has_color: is_terminal && !forbids,
+            width,
+        }
+    }
+
+    /// Without colour.
+    fn of_file(language: Language) -> Self {
+        Self {
+            language,
+            has_color: false,
+            width: None,
+        }
+    }
+}
+
+/// A format, and the file that it is written to: `sarif=out.sarif`, or `human` for standard output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FormatArg {
+    format: Format,
+    file: Option<PathBuf>,
+}
+
+impl FormatArg {
+    pub(crate) fn new(format: Format, file: Option<PathBuf>) -> Self {
+        Self { format, file }
+    }
+
+    /// The same, to this file if it is to none yet.
+    pub(crate) fn or_file(mut self, file: Option<&Path>) -> Self {
+        self.file = self.file.or_else(|| file.map(Path::to_owned));
+        self
+    }
+
+    pub(crate) fn is_answers(&self) -> bool {
+        self.format == Format::Answers
+    }
+
+    /// Makes the file.
+    pub(crate) fn create_file(&self) -> Result<Option<OutputFile>, WriteError> {
+        self.file.as_deref().map(OutputFile::create).transpose()
+    }
+
+    fn report(&self, language: Language) -> Result<Box<dyn Report>, WriteError> {
+        let style = match self.file {
+            None => Style::of_stdout(language),
+            Some(_) => Style::of_file(language),
+        };
+        Ok(match self.format {
+            Format::Human => Box::new(human::Human::new(style)),
+            Format::Json => Box::new(json::Json::new(language)),
+            Format::Ndjson => Box::new(ndjson::Ndjson::new(language)),
+            Format::Sarif => Box::new(sarif::Sarif::new(language)),
+            Format::Junit => Box::new(junit::Junit::new(language)),
+            Format::Github => Box::new(github::Github::new(language)),
+            Format::Table => Box::new(table::Table::new(style)),
+            Format::Markdown => Box::new(markdown::Markdown::new(language)),
+            Format::Html => Box::new(html::Html::new(language)),
+            Format::Answers => return Err(WriteError::AnswersAmongOthers),
+        })
+    }
+}
+
+impl FromStr for FormatArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, file) = match text.split_once('=') {
+            Some((name, file)) => (name, Some(file)),
+            None => (text, None),
+        };
+        if file == Some("") {
+            return Err(format!("no file is named after {name}="));
+        }
+        let names = || {
+            let values = Format::value_variants().iter();
+            let names = values.filter_map(ValueEnum::to_possible_value);
+            names
+                .map(|value| value.get_name().to_owned())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let format = Format::from_str(name, false)
+            .map_err(|_| format!("there is no such format; the formats are {}", names()))?;
+        Ok(Self {
+            format,
+            file: file.map(PathBuf::from),
+        })
+    }
+}
+
+/// A file that results are written to.
+#[derive(Debug)]
+pub(crate) struct OutputFile {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl OutputFile {
+    /// Makes the file.
+    pub(crate) fn create(path: &Path) -> Result<Self, WriteError> {
+        match File::create(path) {
+            Ok(file) => Ok(Self {
+                path: path.to_owned(),
+                file: BufWriter::new(file),
+            }),
+            Err(cause) => Err(WriteError::File {
+                path: path.to_owned(),
+                cause,
+            }),
+        }
+    }
+
+    /// Writes, and says of an error which file it is about.
+    pub(crate) fn write(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), WriteError> {
+        write(&mut self.file).map_err(|cause| WriteError::File {
+            path: self.path.clone(),
+            cause,
+        })
+    }
+}
+
+/// The reports of one run, each in its own place.
+pub(crate) struct Reports<'o> {
+    stdout: &'o mut dyn Write,
+    reports: Vec<(Box<dyn Report>, Option<OutputFile>)>,
+}
+
+/// A report could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    #[error("can't write to standard output: {0}")]
+    Stdout(#[from] io::Error),
+    #[error("can't write {}: {cause}", path.display())]
+    File { path: PathBuf, cause: io::Error },
+    #[error("the format answers is written as reviews are read, so it can't stand among others")]
+    AnswersAmongOthers,
+}
+
+impl<'o> Reports<'o> {
+    /// Makes the files, so that a run that could not write them fails before its work.
+    pub(crate) fn create(
+        formats: &[FormatArg],
+        language: Language,
+        stdout: &'o mut dyn Write,
+    ) -> Result<Self, WriteError> {
+        let reports = formats
+            .iter()
+            .map(|format| Ok((format.report(language)?, format.create_file()?)));
+        Ok(Self {
+            reports: reports.collect::<Result<_, WriteError>>()?,
+            stdout,
+        })
+    }
+
+    pub(crate) fn add(&mut self, file: &ReviewedFile) -> Result<(), WriteError> {
+        self.each(|report, out| report.add(file, out))
+    }
+
+    pub(crate) fn finish(&mut self, summary: &Summary) -> Result<(), WriteError> {
+        self.each(|report, out| {
+            report.finish(summary, out)?;
+            out.flush()
+        })
+    }
+
+    fn each(
+        &mut self,
+        mut write: impl FnMut(&mut dyn Report, &mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), WriteError> {
+        for (report, file) in &mut self.reports {
+            match file {
+                None => write(&mut **report, self.stdout)?,
+                Some(file) => file.write(|out| write(&mut **report, out))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Text from outside on one line: what could forge a line, or turn the direction of writing, is
+/// shown escaped.
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+impl Display for OneLine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '"' | '\'' | '\\' => write!(f, "{c}")?,
+                _ => write!(f, "{}", c.escape_debug())?,
+            }
+        }
+        Ok(())
+    }
 }

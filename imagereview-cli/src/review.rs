@@ -1,50 +1,139 @@
-//! `imagereview review`: answers reviews as the webhook would.
+//! `imagereview review`: reviews files, folders and standard input.
 
 use std::{
-    ffi::OsString,
-    io::{self, Read, Write},
+    io::{self, IsTerminal, Read, Write},
+    path::PathBuf,
+    time::SystemTime,
 };
 
-use imagereview_core::{ImageReviewAnswer, Language, NoLatestTag, decide};
+use imagereview_core::{ImageReviewAnswer, Language, Policy, decide, review::image_review};
 
 use crate::{
-    input::{ImageReviewStream, Source},
+    error::CliError,
+    input::{ImageReviewStream, Input, Source},
+    input_args::InputArgs,
     language::LanguageArgs,
     outcome::Outcome,
-    output::report,
+    output::{Format, FormatArg, Reports, WriteError, report},
+    policy_file::PolicyArgs,
+    report::Summary,
+    reviewer::Reviewer,
 };
 
-/// Answer ImageReviews as the webhook would
+/// Review manifests, Dockerfiles, Compose files and ImageReviews
 ///
-/// Reads ImageReview documents in JSON, any number in each input, one after another, and prints
-/// one answer a line, in their order. What can't be read is told on standard error, and the rest is
-/// still answered. An input that is empty is an error: a program that failed to write it must not
-/// pass for approval.
-#[expect(
-    clippy::doc_markdown,
-    reason = "clap shows these comments as they stand, backticks and all"
-)]
+/// Reads YAML and JSON, any number of documents in each input: Kubernetes objects and lists of
+/// them, ImageReviews and AdmissionReviews, Compose files; and Dockerfiles. Documents of other
+/// kinds are passed over and counted.
+///
+/// Results go to standard output. What can't be read is told on standard error, and the rest is
+/// still reviewed. An input that is named and empty is an error: a program that failed to write it
+/// must not pass for approval.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = Outcome::HELP)]
 pub(crate) struct ReviewArgs {
-    /// A file; - is standard input, which is read too where no file is given
-    #[arg(value_name = "FILE")]
-    files: Vec<OsString>,
+    #[command(flatten)]
+    inputs: InputArgs,
+
+    /// What to print, and where: FORMAT or FORMAT=FILE; may be repeated
+    ///
+    /// FORMAT is one of human, json, ndjson, sarif, junit, github, table, markdown, html and
+    /// answers. The default is human; but where standard output is no terminal and the first input
+    /// is an ImageReview, it is answers: what the webhook would answer, one a line.
+    #[arg(long = "format", short, value_name = "FORMAT")]
+    formats: Vec<FormatArg>,
+
+    /// Write to this file what would go to standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
 
     #[command(flatten)]
     language: LanguageArgs,
 }
 
-/// Answers each review; an error is one of writing.
-pub(crate) fn run(args: &ReviewArgs, out: &mut impl Write) -> io::Result<Outcome> {
-    let mut sources: Vec<Source> = args.files.iter().map(|f| f.as_os_str().into()).collect();
-    if sources.is_empty() {
-        sources.push(Source::Stdin);
+/// Reviews each input and writes the reports.
+pub(crate) fn run(args: &ReviewArgs, out: &mut dyn Write) -> Result<Outcome, CliError> {
+    let language = args.language.language;
+    let policy = args.policy.load()?;
+    let (all, unread) = args.inputs.collect();
+    let mut formats = args.formats.clone();
+    if formats.is_empty() {
+        formats.push(FormatArg::new(default_format(all.first()), None));
     }
+    let output = args.output.as_deref();
+    let formats: Vec<_> = formats
+        .into_iter()
+        .map(|format| format.or_file(output))
+        .collect();
+    let outcome = match &*formats {
+        [format] if format.is_answers() => match format.create_file()? {
+            None => answer_all(&all, policy.as_policy(), language, out)?,
+            Some(mut file) => {
+                let mut outcome = Outcome::default();
+                file.write(|out| {
+                    outcome = answer_all(&all, policy.as_policy(), language, out)?;
+                    out.flush()
+                })?;
+                outcome
+            }
+        },
+        formats => {
+            let reports = Reports::create(formats, language, out)?;
+            let variables = args.inputs.variables();
+            review_all(&all, &Reviewer::new(&policy, variables), reports)?
+        }
+    };
+    Ok(outcome.max(unread))
+}
+
+/// For people; but a program that writes reviews is answered as the webhook would answer it.
+fn default_format(first: Option<&Input>) -> Format {
+    let is_review = |input: &Input| {
+        let start = input.source.start();
+        start.is_ok_and(|start| is_image_review(&start))
+    };
+    if !io::stdout().is_terminal() && first.is_some_and(is_review) {
+        Format::Answers
+    } else {
+        Format::Human
+    }
+}
+
+/// Whether a text begins as an `ImageReview` in JSON does, as far as its start tells.
+fn is_image_review(start: &[u8]) -> bool {
+    let api_version = format!("\"{}\"", image_review::API_VERSION);
+    start.trim_ascii_start().starts_with(b"{")
+        && memchr::memmem::find(start, api_version.as_bytes()).is_some()
+}
+
+fn review_all(
+    inputs: &[Input],
+    reviewer: &Reviewer<'_>,
+    mut reports: Reports<'_>,
+) -> Result<Outcome, WriteError> {
+    let mut summary = Summary::default();
+    reviewer.review_all(inputs, |file| {
+        file.report_problems();
+        summary.add(file);
+        reports.add(file)
+    })?;
+    reports.finish(&summary)?;
+    Ok(summary.outcome())
+}
+
+fn answer_all(
+    inputs: &[Input],
+    policy: &dyn Policy,
+    language: Language,
+    out: &mut dyn Write,
+) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
-    for source in &sources {
+    for Input { source, .. } in inputs {
         outcome = outcome.max(match source.open() {
-            Ok(reader) => answer(source, reader, args.language.language, out)?,
+            Ok(reader) => answer(source, reader, policy, language, out)?,
             Err(error) => {
                 report(format_args!("{source}: {error}"));
                 Outcome::Error
@@ -57,8 +146,9 @@ pub(crate) fn run(args: &ReviewArgs, out: &mut impl Write) -> io::Result<Outcome
 fn answer(
     source: &Source,
     reader: impl Read,
+    policy: &dyn Policy,
     language: Language,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut is_empty = true;
@@ -76,7 +166,7 @@ fn answer(
             is_empty = false;
             match review {
                 Ok(review) => {
-                    let verdict = decide(&NoLatestTag, &review.review());
+                    let verdict = decide(policy, &review.review().with_time(SystemTime::now()));
                     if !verdict.is_allowed() {
                         outcome = outcome.max(Outcome::Denied);
                     }

@@ -35,8 +35,20 @@ pub(crate) struct StreamError {
     error: DecodeError,
 }
 
+/// What a JSON reader says, without the line and column: those of a document may not be those of
+/// the file.
+pub(crate) fn without_position(error: &serde_json::Error) -> String {
+    let mut message = error.to_string();
+    let end = format!(" at line {} column {}", error.line(), error.column());
+    if message.ends_with(&end) {
+        message.truncate(message.len() - end.len());
+    }
+    message
+}
+
 impl StreamError {
-    fn new(start: Position, error: DecodeError) -> Self {
+    /// The error of a document that begins there.
+    pub(crate) fn new(start: Position, error: DecodeError) -> Self {
         let position = match error.line_and_column() {
             Some((line, column)) => start.within(line, column),
             None => start,
@@ -52,16 +64,10 @@ impl StreamError {
     /// The JSON path, where one is known, and what is wrong.
     pub(crate) fn message(&self) -> String {
         match &self.error {
-            DecodeError::Json { path, source } => {
-                let message = source.to_string();
-                // Its lines count from the start of the document, ours from that of the file.
-                let end = format!(" at line {} column {}", source.line(), source.column());
-                let message = message.strip_suffix(&end).unwrap_or(&message);
-                match &**path {
-                    "" | "." => message.to_owned(),
-                    path => format!("{path}: {message}"),
-                }
-            }
+            DecodeError::Json { path, source } => match &**path {
+                "" | "." => without_position(source),
+                path => format!("{path}: {}", without_position(source)),
+            },
             error => error.to_string(),
         }
     }

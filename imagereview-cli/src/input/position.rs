@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A place in a text: line and column, both from 1. Columns count bytes, as `serde_json` does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A place in a text: line and column, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     line: usize,
     column: usize,
@@ -13,7 +13,19 @@ impl Position {
     /// Where a text begins.
     pub(crate) const START: Self = Self { line: 1, column: 1 };
 
-    /// The place behind a text that begins here.
+    pub(crate) fn new(line: usize, column: usize) -> Self {
+        Self { line, column }
+    }
+
+    pub(crate) fn line(self) -> usize {
+        self.line
+    }
+
+    pub(crate) fn column(self) -> usize {
+        self.column
+    }
+
+    /// The place behind a text that begins here. Columns count bytes, as those of `serde_json` do.
     pub(crate) fn after(self, text: &[u8]) -> Self {
         match memchr::memrchr(b'\n', text) {
             None => Self {

@@ -1,0 +1,461 @@
+//! The images that a Dockerfile builds on.
+//!
+//! It is read as `BuildKit` does, as far as images go: `FROM`, the `ARG`s before it, and the
+//! `--from` of `COPY`, `ADD` and `RUN --mount`. Published parsers either give no positions or stop
+//! at here-documents, and this needs both.
+//!
+//! Source: <https://docs.docker.com/reference/dockerfile/>
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use super::substitution::{SubstitutionError, fill_in};
+
+/// An image that a Dockerfile names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BaseImage {
+    /// The reference, with build arguments filled in.
+    pub(crate) reference: String,
+    /// The instruction that names it: `FROM`, or that with a `--from`.
+    pub(crate) instruction: &'static str,
+    /// How many of these instructions come before it.
+    pub(crate) index: usize,
+    /// Where the reference stands.
+    pub(crate) span: Range<usize>,
+}
+
+/// A `FROM` from which no image is known.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DockerfileError {
+    /// Why.
+    pub(crate) kind: DockerfileErrorKind,
+    /// Where it stands.
+    pub(crate) span: Range<usize>,
+}
+
+/// Why no image is known.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DockerfileErrorKind {
+    #[error(transparent)]
+    Substitution(#[from] SubstitutionError),
+    #[error("FROM names no image")]
+    NoImage,
+}
+
+/// The instructions that may take files from another image.
+const WITH_FROM: [&str; 3] = ["COPY", "ADD", "RUN"];
+
+/// The image that is empty: nothing is pulled.
+const SCRATCH: &str = "scratch";
+
+/// Whether a file of this name is a Dockerfile.
+pub(crate) fn is_dockerfile(name: &str) -> bool {
+    ["Dockerfile", "Containerfile"].into_iter().any(|word| {
+        let lower = word.to_ascii_lowercase();
+        name == word
+            || name
+                .strip_prefix(word)
+                .is_some_and(|rest| rest.starts_with('.'))
+            || name
+                .strip_suffix(&lower)
+                .is_some_and(|rest| rest.ends_with('.'))
+            || name
+                .strip_suffix(word)
+                .is_some_and(|rest| rest.ends_with('.'))
+    })
+}
+
+/// The images that a Dockerfile names, in its order. Values that are given go before the defaults.
+pub(crate) fn base_images(
+    text: &str,
+    given: &BTreeMap<String, String>,
+) -> Vec<Result<BaseImage, DockerfileError>> {
+    let mut images = Vec::new();
+    let mut arguments: BTreeMap<String, String> = BTreeMap::new();
+    let mut stages: BTreeSet<String> = BTreeSet::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut count_of = |instruction| {
+        let count = counts.entry(instruction).or_default();
+        *count += 1;
+        *count - 1
+    };
+    let mut stage_count = 0;
+    for instruction in Instructions::new(text) {
+        let keyword = instruction.keyword();
+        if keyword == "ARG" && stage_count == 0 {
+            for word in instruction.words() {
+                let (name, default) = match word.text.split_once('=') {
+                    None => (word.text, None),
+                    Some((name, default)) => {
+                        let filled = fill_in(default, &arguments);
+                        (name, filled.ok().map(|text| unquote(&text).to_owned()))
+                    }
+                };
+                let value = given.get(name).cloned().or(default);
+                match value {
+                    Some(value) => arguments.insert(name.to_owned(), value),
+                    None => arguments.remove(name),
+                };
+            }
+        } else if keyword == "FROM" {
+            let index = count_of("FROM");
+            stage_count += 1;
+            let mut words = instruction
+                .words()
+                .skip_while(|word| word.text.starts_with("--"));
+            let Some(image) = words.next() else {
+                images.push(Err(DockerfileError {
+                    kind: DockerfileErrorKind::NoImage,
+                    span: instruction.span(),
+                }));
+                continue;
+            };
+            let filled = fill_in(unquote(image.text), &arguments);
+            let is_stage = filled
+                .as_ref()
+                .is_ok_and(|name| stages.contains(&name.to_ascii_lowercase()));
+            if words
+                .next()
+                .is_some_and(|word| word.text.eq_ignore_ascii_case("AS"))
+                && let Some(name) = words.next()
+            {
+                stages.insert(name.text.to_ascii_lowercase());
+            }
+            if is_stage || filled.as_ref().is_ok_and(|name| name == SCRATCH) {
+                continue;
+            }
+            images.push(match filled {
+                Ok(reference) => Ok(BaseImage {
+                    reference,
+                    instruction: "FROM",
+                    index,
+                    span: image.span,
+                }),
+                Err(error) => Err(DockerfileError {
+                    kind: error.into(),
+                    span: image.span,
+                }),
+            });
+        } else if let Some(instruction_name) = WITH_FROM.into_iter().find(|name| *name == keyword) {
+            let index = count_of(instruction_name);
+            // Options come first; after them, a command may have words of any form.
+            let options = instruction
+                .words()
+                .take_while(|word| word.text.starts_with("--"));
+            for (reference, span) in options.filter_map(|word| word.other_image()) {
+                let is_stage = stages.contains(&reference.to_ascii_lowercase())
+                    || reference
+                        .parse::<usize>()
+                        .is_ok_and(|number| number < stage_count);
+                if !is_stage && reference != SCRATCH {
+                    images.push(Ok(BaseImage {
+                        reference: reference.to_owned(),
+                        instruction: instruction_name,
+                        index,
+                        span,
+                    }));
+                }
+            }
+        }
+    }
+    images
+}
+
+/// A word without the quotation marks around it.
+fn unquote(word: &str) -> &str {
+    ['"', '\'']
+        .into_iter()
+        .find_map(|quote| word.strip_prefix(quote)?.strip_suffix(quote))
+        .unwrap_or(word)
+}
+
+/// One instruction: its lines joined, and where each stands in the file.
+struct Instruction {
+    text: String,
+    /// Offsets into `text`, and those in the file that they come from.
+    pieces: Vec<(usize, usize)>,
+}
+
+impl Instruction {
+    fn keyword(&self) -> String {
+        let word = self.text.split_ascii_whitespace().next();
+        word.unwrap_or_default().to_ascii_uppercase()
+    }
+
+    /// The words after the keyword.
+    fn words(&self) -> impl Iterator<Item = Word<'_>> {
+        self.text.split_ascii_whitespace().skip(1).map(|text| {
+            // The word is a part of the text, so its offset is the difference of their addresses.
+            let start = text.as_ptr() as usize - self.text.as_ptr() as usize;
+            Word {
+                text,
+                span: self.offset(start)..self.offset(start + text.len() - 1) + 1,
+            }
+        })
+    }
+
+    /// Where the whole of it stands in the file.
+    fn span(&self) -> Range<usize> {
+        self.offset(0)..self.offset(self.text.trim_end().len().max(1) - 1) + 1
+    }
+
+    fn offset(&self, at: usize) -> usize {
+        let index = self.pieces.partition_point(|(start, _)| *start <= at) - 1;
+        let (start, in_file) = self.pieces[index];
+        in_file + (at - start)
+    }
+}
+
+struct Word<'i> {
+    text: &'i str,
+    span: Range<usize>,
+}
+
+impl<'i> Word<'i> {
+    /// What `--from=` or the `from=` of `--mount=` names, and where that stands.
+    fn other_image(&self) -> Option<(&'i str, Range<usize>)> {
+        let value = if let Some(value) = self.text.strip_prefix("--from=") {
+            value
+        } else {
+            let mount = self.text.strip_prefix("--mount=")?;
+            mount
+                .split(',')
+                .find_map(|option| option.strip_prefix("from="))?
+        };
+        let start = self.span.start + (value.as_ptr() as usize - self.text.as_ptr() as usize);
+        Some((unquote(value), start..start + value.len()))
+    }
+}
+
+/// The instructions of a Dockerfile, without comments and the text of here-documents.
+struct Instructions<'t> {
+    text: &'t str,
+    at: usize,
+    escape: char,
+}
+
+impl<'t> Instructions<'t> {
+    fn new(text: &'t str) -> Self {
+        // Parser directives are comments before everything else.
+        let escape = text
+            .lines()
+            .map_while(|line| line.trim().strip_prefix('#'))
+            .filter_map(|comment| comment.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("escape"))
+            .and_then(|(_, value)| value.trim().chars().next());
+        Self {
+            text,
+            at: 0,
+            escape: escape.unwrap_or('\\'),
+        }
+    }
+
+    /// The next line without its line break, and where it begins.
+    fn line(&mut self) -> Option<(&'t str, usize)> {
+        let start = self.at;
+        let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
+        let (line, _) = rest.split_once('\n').unwrap_or((rest, ""));
+        self.at = (start + line.len() + 1).min(self.text.len());
+        Some((line.trim_end(), start))
+    }
+
+    /// Passes over the here-documents that an instruction begins.
+    fn skip_here_documents(&mut self, instruction: &Instruction) {
+        if !WITH_FROM.contains(&&*instruction.keyword()) {
+            return;
+        }
+        let ends: Vec<(&str, bool)> = instruction
+            .words()
+            .filter_map(|word| {
+                let (_, after) = word.text.split_once("<<")?;
+                let strips_tabs = after.starts_with('-');
+                let end = unquote(after.strip_prefix('-').unwrap_or(after));
+                let is_name =
+                    !end.is_empty() && end.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+                is_name.then_some((end, strips_tabs))
+            })
+            .collect();
+        for (end, strips_tabs) in ends {
+            while let Some((line, _)) = self.line() {
+                let line = if strips_tabs {
+                    line.trim_start_matches('\t')
+                } else {
+                    line
+                };
+                if line == end {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for Instructions<'_> {
+    type Item = Instruction;
+
+    fn next(&mut self) -> Option<Instruction> {
+        let mut instruction = Instruction {
+            text: String::new(),
+            pieces: Vec::new(),
+        };
+        while let Some((line, start)) = self.line() {
+            let content = line.trim_start();
+            // Comments and empty lines may stand between the lines of an instruction.
+            if content.is_empty() || content.starts_with('#') {
+                continue;
+            }
+            let start = if instruction.text.is_empty() {
+                start + (line.len() - content.len())
+            } else {
+                start
+            };
+            let content = if instruction.text.is_empty() {
+                content
+            } else {
+                line
+            };
+            let (content, goes_on) = match content.strip_suffix(self.escape) {
+                Some(content) => (content, true),
+                None => (content, false),
+            };
+            instruction.pieces.push((instruction.text.len(), start));
+            instruction.text.push_str(content);
+            if !goes_on {
+                break;
+            }
+        }
+        if instruction.pieces.is_empty() {
+            return None;
+        }
+        self.skip_here_documents(&instruction);
+        Some(instruction)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_dockerfiles() {
+        for (name, expected) in [
+            ("Dockerfile", true),
+            ("Dockerfile.dev", true),
+            ("web.Dockerfile", true),
+            ("web.dockerfile", true),
+            ("Containerfile", true),
+            ("Dockerfiles", false),
+            ("dockerfile.md", false),
+            ("myDockerfile", false),
+        ] {
+            assert_eq!(is_dockerfile(name), expected, "{name}");
+        }
+    }
+
+    /// Each image, or the error, after the text that it is written as.
+    fn found(text: &str) -> Vec<String> {
+        let given = BTreeMap::from([("GIVEN".to_owned(), "9".to_owned())]);
+        let written = |span: &Range<usize>| text[span.clone()].to_owned();
+        base_images(text, &given)
+            .into_iter()
+            .map(|image| match image {
+                Ok(image) => format!(
+                    "{} {}[{}]: {}",
+                    written(&image.span),
+                    image.instruction,
+                    image.index,
+                    image.reference
+                ),
+                Err(error) => format!("{}: {}", written(&error.span), error.kind),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_image_is_found_where_it_stands() {
+        for (text, expected) in [
+            ("", &[][..]),
+            ("FROM nginx:1", &["nginx:1 FROM[0]: nginx:1"]),
+            (
+                "from --platform=linux/amd64 nginx AS web\n",
+                &["nginx FROM[0]: nginx"],
+            ),
+            ("FROM scratch\n", &[]),
+            ("FROM", &["FROM: FROM names no image"]),
+            // A stage is no image, whatever the case.
+            (
+                "FROM go:1 AS Build\nFROM build\nFROM alpine:3\nCOPY --from=build /a /a\nCOPY --from=0 / /\n",
+                &["go:1 FROM[0]: go:1", "alpine:3 FROM[2]: alpine:3"],
+            ),
+            // A name is that of a stage only after it.
+            (
+                "FROM base\nFROM x:1 AS base\n",
+                &["base FROM[0]: base", "x:1 FROM[1]: x:1"],
+            ),
+            (
+                "FROM a:1\nCOPY --chown=1 --from=b:2 / /\nRUN --mount=type=bind,from=c:3,target=/x make\nADD --from=7 / /",
+                &[
+                    "a:1 FROM[0]: a:1",
+                    "b:2 COPY[0]: b:2",
+                    "c:3 RUN[0]: c:3",
+                    "7 ADD[0]: 7",
+                ],
+            ),
+            // Build arguments.
+            (
+                "ARG TAG=1.2\nFROM nginx:$TAG\n",
+                &["nginx:$TAG FROM[0]: nginx:1.2"],
+            ),
+            (
+                "ARG R=registry.example.com\nARG I=\"$R/app\" T='3'\nFROM ${I}:${T}\n",
+                &["${I}:${T} FROM[0]: registry.example.com/app:3"],
+            ),
+            ("ARG GIVEN=1\nFROM a:$GIVEN\n", &["a:$GIVEN FROM[0]: a:9"]),
+            ("ARG GIVEN\nFROM a:$GIVEN\n", &["a:$GIVEN FROM[0]: a:9"]),
+            (
+                "ARG E=\nARG S=1\nFROM a:${N:-2}${E:-3}${E-4}${S:+5}${S+6}${N:+7}${N:-${S}}\n",
+                &["a:${N:-2}${E:-3}${E-4}${S:+5}${S+6}${N:+7}${N:-${S}} FROM[0]: a:23561"],
+            ),
+            (
+                "ARG N\nFROM a:$N\nFROM b:1\n",
+                &[
+                    "a:$N: N has no value; give one with --set N=VALUE, or a default",
+                    "b:1 FROM[1]: b:1",
+                ],
+            ),
+            // An argument of a stage is not one of FROM.
+            (
+                "FROM a:1\nARG T=2\nFROM b:${T:-3}\n",
+                &["a:1 FROM[0]: a:1", "b:${T:-3} FROM[1]: b:3"],
+            ),
+            (
+                "FROM a:${T#x}",
+                &["a:${T#x}: \"a:${T#x}\" has a substitution of a form that is not known"],
+            ),
+            // Lines that go on, comments among them, and another escape character.
+            (
+                "# syntax=docker/dockerfile:1\n\nFROM \\\n  # why\n\n  nginx:1 \\\n  AS x\n",
+                &["nginx:1 FROM[0]: nginx:1"],
+            ),
+            (
+                "# escape=`\nFROM `\n  win:1\nRUN dir C:\\\nFROM b:1\n",
+                &["win:1 FROM[0]: win:1", "b:1 FROM[1]: b:1"],
+            ),
+            ("FROM ngi\\\nnx:1", &["ngi\\\nnx:1 FROM[0]: nginx:1"]),
+            // The text of a here-document holds no instructions.
+            (
+                "FROM a:1\nRUN <<EOF cat\nFROM x:1\nEOF\nCOPY <<-\"E\" /a\nFROM y:1\n\tE\nFROM b:1\n",
+                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1"],
+            ),
+            ("FROM a:1\nRUN tool --from=b:2\n", &["a:1 FROM[0]: a:1"]),
+            (
+                "FROM a:1\r\nFROM b:1\r\n",
+                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1"],
+            ),
+        ] {
+            assert_eq!(found(text), expected, "{text}");
+        }
+    }
+}

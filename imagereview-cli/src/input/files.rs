@@ -1,0 +1,126 @@
+//! The files that arguments name: as they are, in folders, and by patterns.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use globset::{GlobBuilder, GlobMatcher};
+use ignore::WalkBuilder;
+
+use super::{Source, dockerfile::is_dockerfile};
+
+/// Something to read, and whether it was asked for by its own name. What a folder holds may be
+/// anything; what is named is meant to be reviewed.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) source: Source,
+    pub(crate) is_named: bool,
+}
+
+/// Why an argument names nothing that can be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FilesError {
+    #[error("{0}")]
+    Walk(#[from] ignore::Error),
+    #[error("{pattern}: {cause}")]
+    Pattern {
+        pattern: String,
+        cause: globset::Error,
+    },
+    #[error("{0}: no file matches")]
+    NoMatch(String),
+    #[error("{0}: there are no manifests, Compose files or Dockerfiles in this folder")]
+    EmptyFolder(String),
+}
+
+/// The endings of files in a folder that may hold manifests.
+const EXTENSIONS: [&str; 5] = ["yaml", "yml", "json", "jsonl", "ndjson"];
+
+/// Everything that an argument names, in the order of the paths.
+pub(crate) fn inputs(argument: &OsStr) -> Vec<Result<Input, FilesError>> {
+    let source = Source::from(argument);
+    let Source::File(path) = &source else {
+        return vec![Ok(Input {
+            source,
+            is_named: true,
+        })];
+    };
+    if path.is_dir() {
+        let found = walk(path, &|path| has_manifests(path));
+        if found.is_empty() {
+            return vec![Err(FilesError::EmptyFolder(path.display().to_string()))];
+        }
+        return found;
+    }
+    match argument.to_str() {
+        Some(pattern) if !path.exists() && pattern.contains(['*', '?', '[', '{']) => {
+            by_pattern(pattern)
+        }
+        _ => vec![Ok(Input {
+            source,
+            is_named: true,
+        })],
+    }
+}
+
+fn by_pattern(pattern: &str) -> Vec<Result<Input, FilesError>> {
+    let matcher: GlobMatcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
+        Ok(glob) => glob.compile_matcher(),
+        Err(cause) => {
+            let pattern = pattern.to_owned();
+            return vec![Err(FilesError::Pattern { pattern, cause })];
+        }
+    };
+    // The part without wildcards is where the walk begins.
+    let base: PathBuf = Path::new(pattern)
+        .iter()
+        .take_while(|part| !part.to_string_lossy().contains(['*', '?', '[', '{']))
+        .collect();
+    let is_here = base.as_os_str().is_empty();
+    let base = if is_here { Path::new(".") } else { &base };
+    let found = walk(base, &|path| {
+        let path = if is_here {
+            path.strip_prefix(".").unwrap_or(path)
+        } else {
+            path
+        };
+        matcher.is_match(path)
+    });
+    if found.is_empty() {
+        return vec![Err(FilesError::NoMatch(pattern.to_owned()))];
+    }
+    found
+}
+
+fn has_manifests(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str);
+    let name = path.file_name().and_then(OsStr::to_str);
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+        || name.is_some_and(is_dockerfile)
+}
+
+/// The files below a folder that are wanted, without those that a `.gitignore` or `.ignore` leaves
+/// out, and without hidden ones.
+fn walk(folder: &Path, is_wanted: &dyn Fn(&Path) -> bool) -> Vec<Result<Input, FilesError>> {
+    WalkBuilder::new(folder)
+        // A copy of a repository without its history has the same files.
+        .require_git(false)
+        .sort_by_file_path(Ord::cmp)
+        .build()
+        .filter_map(|entry| match entry {
+            Err(error) => Some(Err(error.into())),
+            Ok(entry) => {
+                let is_file = entry.file_type().is_some_and(|kind| !kind.is_dir());
+                (is_file && is_wanted(entry.path()) && entry.path().is_file()).then(|| {
+                    let path = entry.into_path();
+                    let path = path.strip_prefix("./").map(Path::to_owned).unwrap_or(path);
+                    Ok(Input {
+                        source: Source::File(path),
+                        is_named: false,
+                    })
+                })
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,157 @@
+//! `imagereview inventory`: which images the inputs use, and where.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use clap::ValueEnum;
+use imagereview_core::{ImageRef, NoLatestTag};
+use serde::Serialize;
+
+use crate::{
+    error::CliError,
+    input_args::InputArgs,
+    outcome::Outcome,
+    output::OneLine,
+    policy_file::{LoadedPolicy, PolicyArgs},
+    report::Summary,
+    reviewer::Reviewer,
+};
+
+/// List the images that the inputs use, by registry and repository
+///
+/// No verdict is given. With a policy, images are found in the custom resources too that it
+/// declares.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = Outcome::HELP)]
+pub(crate) struct InventoryArgs {
+    #[command(flatten)]
+    inputs: InputArgs,
+
+    /// How to print the list
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    format: InventoryFormat,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum InventoryFormat {
+    /// Each repository, with its tags and digests and where they are used
+    Text,
+    /// A line for each use, with a heading
+    Csv,
+    /// An array of an object for each use
+    Json,
+}
+
+/// One use of an image. Ordered by registry, repository, tag and digest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Use {
+    /// Empty where the image cannot be read, as all parts then are.
+    registry: String,
+    repository: String,
+    tag: String,
+    digest: String,
+    image: String,
+    file: String,
+    object: String,
+    container: String,
+    path: String,
+}
+
+pub(crate) fn run(args: &InventoryArgs, out: &mut dyn Write) -> Result<Outcome, CliError> {
+    let policy = if args.policy.files.is_empty() {
+        LoadedPolicy::Builtin(NoLatestTag)
+    } else {
+        args.policy.load()?
+    };
+    let (inputs, unread) = args.inputs.collect();
+    let mut summary = Summary::default();
+    let mut uses = Vec::new();
+    let reviewer = Reviewer::new(&policy, args.inputs.variables());
+    reviewer.review_all(&inputs, |file| {
+        file.report_problems();
+        summary.add(file);
+        for document in &file.documents {
+            for image in document
+                .images
+                .iter()
+                .filter(|image| !image.image.is_empty())
+            {
+                let reference = ImageRef::parse(&image.image).ok();
+                let part = |part: &dyn Fn(&ImageRef<'_>) -> Option<String>| {
+                    reference.as_ref().and_then(part).unwrap_or_default()
+                };
+                uses.push(Use {
+                    registry: part(&|reference| Some(reference.registry().to_owned())),
+                    repository: part(&|reference| Some(reference.repository().to_string())),
+                    tag: part(&|reference| reference.tag().map(str::to_owned)),
+                    digest: part(&|reference| Some(reference.digest()?.to_string())),
+                    image: image.image.clone(),
+                    file: file.name.clone(),
+                    object: document.title.clone(),
+                    container: image.container.clone().unwrap_or_default(),
+                    path: image.path.clone(),
+                });
+            }
+        }
+        Ok::<_, CliError>(())
+    })?;
+    uses.sort();
+    match args.format {
+        InventoryFormat::Text => write_text(&uses, out)?,
+        InventoryFormat::Csv => {
+            let mut csv = csv::Writer::from_writer(out);
+            for usage in &uses {
+                csv.serialize(usage).map_err(io::Error::from)?;
+            }
+            csv.flush()?;
+        }
+        InventoryFormat::Json => {
+            serde_json::to_writer_pretty(&mut *out, &uses).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    let unread = if summary.errors > 0 {
+        Outcome::Error
+    } else {
+        unread
+    };
+    Ok(unread)
+}
+
+fn write_text(uses: &[Use], out: &mut dyn Write) -> io::Result<()> {
+    let mut repositories: BTreeMap<(&str, &str), BTreeMap<String, Vec<&Use>>> = BTreeMap::new();
+    for usage in uses {
+        let version = match (&*usage.tag, &*usage.digest) {
+            ("", "") if usage.registry.is_empty() => OneLine(&usage.image).to_string(),
+            ("", "") => "no tag".to_owned(),
+            ("", digest) => digest.to_owned(),
+            (tag, "") => tag.to_owned(),
+            (tag, digest) => format!("{tag}@{digest}"),
+        };
+        repositories
+            .entry((&usage.registry, &usage.repository))
+            .or_default()
+            .entry(version)
+            .or_default()
+            .push(usage);
+    }
+    for ((registry, repository), versions) in &repositories {
+        if registry.is_empty() {
+            writeln!(out, "no image references")?;
+        } else {
+            writeln!(out, "{registry}/{repository}")?;
+        }
+        for (version, uses) in versions {
+            writeln!(out, "  {version}")?;
+            for Use { file, object, .. } in uses {
+                writeln!(out, "    {} in {}", OneLine(object), OneLine(file))?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! What came of a run: for each input its documents, their images, and the rules that those break.
+
+use std::{fmt, ops::Range};
+
+use imagereview_core::{Mode, Policy, Review, Violation, decide};
+
+use crate::{
+    input::{Lines, Position},
+    outcome::Outcome,
+    output,
+};
+
+/// What came of one input.
+#[derive(Debug, Default)]
+pub(crate) struct ReviewedFile {
+    /// The file as people name it, with `/` between folders.
+    pub(crate) name: String,
+    /// Its text, if something in it is to be shown.
+    pub(crate) text: String,
+    pub(crate) documents: Vec<ReviewedDocument>,
+    /// What could not be read.
+    pub(crate) problems: Vec<Problem>,
+    /// How many documents are of no kind that has images.
+    pub(crate) passed_over: usize,
+}
+
+/// A part of an input that could not be read, or was left out.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) position: Option<Position>,
+    pub(crate) message: String,
+    /// Whether it is meant to be reviewed, so that the run has failed.
+    pub(crate) is_error: bool,
+}
+
+/// What came of one document.
+#[derive(Debug)]
+pub(crate) struct ReviewedDocument {
+    /// What it is: kind, namespace and name.
+    pub(crate) title: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) is_allowed: bool,
+    /// Its images, in their order.
+    pub(crate) images: Vec<ReviewedImage>,
+}
+
+/// One image, and the rules that it breaks.
+#[derive(Debug)]
+pub(crate) struct ReviewedImage {
+    pub(crate) image: String,
+    /// The JSON path.
+    pub(crate) path: String,
+    pub(crate) container: Option<String>,
+    /// Where it stands in the text, in bytes.
+    pub(crate) span: Option<Range<usize>>,
+    pub(crate) position: Option<Position>,
+    /// How many columns it has in the text, if it stands on one line.
+    pub(crate) columns: Option<usize>,
+    pub(crate) violations: Vec<Violation>,
+}
+
+impl ReviewedFile {
+    /// An input that could not be read at all.
+    pub(crate) fn unreadable(name: String, message: String) -> Self {
+        let problem = Problem {
+            position: None,
+            message,
+            is_error: true,
+        };
+        Self {
+            name,
+            problems: vec![problem],
+            ..Self::default()
+        }
+    }
+
+    /// An input that holds nothing to review.
+    pub(crate) fn passed_over(name: String) -> Self {
+        Self {
+            name,
+            passed_over: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Whether some image breaks a rule, so that its lines may be shown.
+    pub(crate) fn has_violations(&self) -> bool {
+        let mut images = self.documents.iter().flat_map(|document| &document.images);
+        images.any(|image| !image.violations.is_empty())
+    }
+
+    /// Tells on standard error what could not be read.
+    pub(crate) fn report_problems(&self) {
+        for problem in &self.problems {
+            let place = self.place(problem.position);
+            output::report(format_args!("{place}: {}", problem.message));
+        }
+    }
+
+    /// The file and, where it is known, the place in it.
+    pub(crate) fn place(&self, position: Option<Position>) -> String {
+        match position {
+            Some(position) => format!("{}:{position}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+impl ReviewedImage {
+    /// Sets where it stands. Quotation marks around it are no part of it.
+    pub(crate) fn place_at(&mut self, span: Option<Range<usize>>, text: &str, lines: &Lines<'_>) {
+        self.span = span.map(|span| match text.get(span.clone()) {
+            Some(written)
+                if written.len() == self.image.len() + 2
+                    && written[1..].starts_with(&self.image) =>
+            {
+                span.start + 1..span.end - 1
+            }
+            _ => span,
+        });
+        self.position = self.span.as_ref().map(|span| lines.position(span.start));
+        let written = self.span.clone().and_then(|span| text.get(span));
+        self.columns = written
+            .filter(|written| !written.is_empty() && !written.contains('\n'))
+            .map(|written| written.chars().count());
+    }
+
+    /// Whether it may run.
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.denials().next().is_none()
+    }
+
+    /// The violations for which it may not run.
+    pub(crate) fn denials(&self) -> impl Iterator<Item = &Violation> {
+        let violations = self.violations.iter();
+        violations.filter(|violation| violation.mode() == Mode::Enforce)
+    }
+}
+
+impl ReviewedDocument {
+    /// Decides a review. Where its images stand in the text is not known yet.
+    pub(crate) fn decide(title: String, policy: &dyn Policy, review: &Review<'_>) -> Self {
+        let verdict = decide(policy, review);
+        let readable = review.images().iter().map(|image| {
+            (
+                image.position(),
+                image.reference().as_written(),
+                image.place(),
+            )
+        });
+        let unreadable = review
+            .unreadable_images()
+            .iter()
+            .map(|image| (image.position(), image.as_written(), image.place()));
+        let mut images: Vec<_> = readable.chain(unreadable).collect();
+        images.sort_by_key(|(position, ..)| *position);
+        let mut images: Vec<_> = images
+            .into_iter()
+            .map(|(position, image, place)| ReviewedImage {
+                image: image.to_owned(),
+                path: place.path().to_string(),
+                container: place.container().map(str::to_owned),
+                span: None,
+                position: None,
+                columns: None,
+                violations: verdict
+                    .violations()
+                    .iter()
+                    .filter(|violation| violation.position() == position)
+                    .cloned()
+                    .collect(),
+            })
+            .collect();
+        // Where the images of an object cannot be known, it breaks a rule without one.
+        let of_images = images.len();
+        let of_object = verdict.violations().iter();
+        for violation in of_object.filter(|violation| violation.position() >= of_images) {
+            images.push(ReviewedImage {
+                image: violation.image().to_owned(),
+                path: violation.place().path().to_string(),
+                container: None,
+                span: None,
+                position: None,
+                columns: None,
+                violations: vec![violation.clone()],
+            });
+        }
+        Self {
+            title,
+            namespace: review.namespace().map(str::to_owned),
+            is_allowed: verdict.is_allowed(),
+            images,
+        }
+    }
+}
+
+/// How much was reviewed, and with what outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Summary {
+    pub(crate) files: usize,
+    pub(crate) documents: usize,
+    pub(crate) images: usize,
+    /// Images that may not run.
+    pub(crate) denied: usize,
+    /// Images that may run, with a warning.
+    pub(crate) warned: usize,
+    /// Documents of kinds without images.
+    pub(crate) passed_over: usize,
+    /// What could not be read.
+    pub(crate) errors: usize,
+}
+
+impl Summary {
+    /// How the run ends.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.errors > 0 {
+            Outcome::Error
+        } else if self.denied > 0 {
+            Outcome::Denied
+        } else {
+            Outcome::Allowed
+        }
+    }
+
+    /// Counts a file too.
+    pub(crate) fn add(&mut self, file: &ReviewedFile) {
+        self.files += 1;
+        self.documents += file.documents.len();
+        self.passed_over += file.passed_over;
+        self.errors += file
+            .problems
+            .iter()
+            .filter(|problem| problem.is_error)
+            .count();
+        for image in file.documents.iter().flat_map(|document| &document.images) {
+            self.images += 1;
+            if !image.is_allowed() {
+                self.denied += 1;
+            } else if image
+                .violations
+                .iter()
+                .any(|violation| violation.mode() == Mode::Warn)
+            {
+                self.warned += 1;
+            }
+        }
+    }
+}
+
+/// A number of things, in words.
+struct Count(usize, &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number, thing) = self;
+        let ending = if *number == 1 { "" } else { "s" };
+        write!(f, "{number} {thing}{ending}")
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let images = Count(self.images, "image");
+        let documents = Count(self.documents, "document");
+        let files = Count(self.files, "file");
+        write!(
+            f,
+            "{images} in {documents} of {files}: {} denied",
+            self.denied
+        )?;
+        if self.warned > 0 {
+            write!(f, ", {} allowed with a warning", self.warned)?;
+        }
+        if self.passed_over > 0 {
+            write!(
+                f,
+                "; {} without images passed over",
+                Count(self.passed_over, "document")
+            )?;
+        }
+        if self.errors > 0 {
+            write!(f, "; {} not read", Count(self.errors, "part"))?;
+        }
+        Ok(())
+    }
+}
