@@ -2,7 +2,7 @@
 
 use imagereview_core::{
     Annotations, DecodeError, ImageReview, ImageReviewAnswer, Language, Mode, NoLatestTag, Policy,
-    decide,
+    Verdict, decide,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -159,6 +159,23 @@ fn the_answer_is_written_as_serde_writes_it() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn the_bytes_of_an_approval_stand_only_for_an_approval_with_nothing_to_record() {
+    for verdict in [
+        Verdict::undecided("the policy failed"),
+        Verdict::undecided("the policy failed").with_policy("prod@sha256:0f"),
+        Verdict::allowed().with_policy("prod@sha256:0f"),
+        Verdict::allowed(),
+    ] {
+        let answer = ImageReviewAnswer::new(&verdict, Language::English);
+        assert_eq!(
+            String::from_utf8(answer.to_json().into_owned()).unwrap(),
+            serde_json::to_string(&answer).unwrap(),
+            "{verdict:?}"
+        );
     }
 }
 

@@ -154,6 +154,14 @@ impl Verdict {
         self.undecided.is_none() && self.denials().next().is_none()
     }
 
+    /// Whether this is an approval with nothing to record, so that every one reads the same.
+    pub(crate) fn is_unremarkable(&self) -> bool {
+        self.violations.is_empty()
+            && self.exempted.is_empty()
+            && self.undecided.is_none()
+            && self.policy.is_none()
+    }
+
     /// All violations, in the order of the images.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {

@@ -317,7 +317,7 @@ impl<'v> ImageReviewAnswer<'v> {
             serde_json::to_vec(answer).expect("strings and a boolean are written to memory")
         }
 
-        if self.verdict.violations().is_empty() {
+        if self.verdict.is_unremarkable() {
             let [english, chinese] = &*APPROVALS;
             return Cow::Borrowed(match self.language {
                 Language::English => english,
