@@ -245,6 +245,12 @@ impl ImagePolicy {
         patch
     }
 
+    /// The documents that are about a review.
+    fn about(&self, review: &Review<'_>) -> impl Iterator<Item = &CompiledDocument> {
+        let is_about = |document: &&CompiledDocument| document.scope.admits_review(review).is_ok();
+        self.documents.iter().filter(is_about)
+    }
+
     /// The names of the rules, in the order of the documents.
     pub fn rules(&self) -> impl Iterator<Item = &str> {
         self.documents
@@ -273,6 +279,7 @@ impl ImagePolicy {
     }
 }
 
+/// Modes are the strongest of the documents that are about the review.
 impl Policy for ImagePolicy {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
         let mut verdict = Verdict::allowed().with_policy(Arc::clone(&self.identity));
@@ -282,22 +289,14 @@ impl Policy for ImagePolicy {
         verdict
     }
 
-    /// The strongest of the documents that are about the review.
     fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        let about = self
-            .documents
-            .iter()
-            .filter(|document| document.scope.admits_review(review).is_ok());
-        about
-            .map(|document| document.unreadable)
-            .max()
-            .unwrap_or(Mode::Audit)
+        let modes = self.about(review).map(|document| document.unreadable);
+        modes.max().unwrap_or(Mode::Audit)
     }
 
-    /// The strongest of the documents.
-    fn unchanged_mode(&self) -> Mode {
-        let modes = self.documents.iter().map(|document| document.unchanged);
-        modes.max().unwrap_or(Mode::Warn)
+    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+        let modes = self.about(review).map(|document| document.unchanged);
+        modes.max().unwrap_or(Mode::Audit)
     }
 }
 

@@ -23,18 +23,32 @@ fn the_schema_that_is_checked_in_is_current() {
     );
 }
 
-const EVERYTHING: &str = r#"
+const EVERYTHING: &str = r"
 apiVersion: imagereview/v1alpha1
 kind: ImagePolicy
 metadata: {name: everything}
 mode: enforce
 unreadableReferences: enforce
+unchangedImages: audit
+customResources:
+  - {apiVersion: tekton.dev/v1, kind: Task, images: ['spec.steps[*].image'], podSpecs: [spec.podTemplate]}
+mutations:
+  mirrors: [{from: docker.io/**, to: mirror.example.com/hub/**}]
+  fullNames: true
+  impliedTags: true
+  pullPolicies: [{tags: [latest], policy: Always}]
+  pullSecrets: [{repositories: example.com/**, secret: pull}]
 scope:
   namespaces: {include: ['prod-*'], exclude: [prod-test]}
   systemNamespaces: exclude
   images: {include: ['**'], exclude: [nginx]}
   containers: [regular, init, ephemeral, volume]
   annotations: {example.image-policy.k8s.io/tier: gold}
+  kinds: {include: [Pod], exclude: [Job]}
+  operations: [CREATE, UPDATE]
+  users: {include: ['*'], exclude: ['system:node:*']}
+  groups: {include: ['*'], exclude: [admins]}
+  serviceAccounts: {include: ['*/*'], exclude: [ci/deployer]}
 rules:
   - name: one
     description: All that a rule can say.
@@ -56,7 +70,7 @@ exemptions:
     images: [nginx]
     namespaces: [prod-a]
     annotation: {key: example.image-policy.k8s.io/break-glass, value: 'INC-*'}
-"#;
+";
 
 fn validator() -> jsonschema::Validator {
     jsonschema::validator_for(&json_schema()).unwrap()
@@ -163,10 +177,18 @@ fn the_schema_refuses_what_the_reader_refuses() {
             "/kind",
             "/metadata",
             "/rules",
+            "/customResources/0/apiVersion",
+            "/customResources/0/kind",
             "/exemptions/0/name",
             "/exemptions/0/reason",
             "/exemptions/0/annotation/key",
             "/metadata/name",
+            "/mutations/mirrors/0/from",
+            "/mutations/mirrors/0/to",
+            "/mutations/pullPolicies/0/policy",
+            "/mutations/pullPolicies/0/tags",
+            "/mutations/pullSecrets/0/repositories",
+            "/mutations/pullSecrets/0/secret",
             "/rules/0/name",
         ]
     );
