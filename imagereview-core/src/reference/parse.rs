@@ -9,51 +9,38 @@ use super::{
 const MAX_PATH_LEN: usize = 255;
 const MAX_TAG_LEN: usize = 128;
 
-const DIGIT: u8 = 1;
-const LOWER: u8 = 1 << 1;
-const UPPER: u8 = 1 << 2;
-const DASH: u8 = 1 << 3;
-const DOT: u8 = 1 << 4;
-const UNDERSCORE: u8 = 1 << 5;
-const SLASH: u8 = 1 << 6;
-/// Beside their own class, of all that must stand between letters or digits: dash, dot,
-/// underscore, slash.
-const SEPARATOR: u8 = 1 << 7;
+/// A lower-case letter or a digit.
+const LOWER: u8 = 1;
+const UPPER: u8 = 1 << 1;
+const DOT: u8 = 1 << 2;
+const UNDERSCORE: u8 = 1 << 3;
+const SLASH: u8 = 1 << 4;
+/// What must stand between letters or digits: dash, dot, underscore, slash.
+const SEPARATOR: u8 = 1 << 5;
+/// What no name or tag holds.
+const OTHER: u8 = 1 << 6;
 
-const ALNUM: u8 = DIGIT | LOWER | UPPER;
-/// What path components, host names and tags are made of.
-const WORD: u8 = ALNUM | DASH | DOT | UNDERSCORE;
-
-/// What each byte may be part of.
+/// What each byte is.
 const CLASS: [u8; 256] = {
-    let mut class = [0; 256];
+    let mut class = [OTHER; 256];
     let mut byte = 0;
-    while byte < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "the loop ends at 255")]
-        let b = byte as u8;
-        class[byte] = match b {
-            b'0'..=b'9' => DIGIT,
-            b'a'..=b'z' => LOWER,
+    while byte < 128 {
+        class[byte as usize] = match byte {
+            b'0'..=b'9' | b'a'..=b'z' => LOWER,
             b'A'..=b'Z' => UPPER,
-            b'-' => DASH | SEPARATOR,
-            b'.' => DOT | SEPARATOR,
-            b'_' => UNDERSCORE | SEPARATOR,
-            b'/' => SLASH | SEPARATOR,
-            _ => 0,
+            b'-' => SEPARATOR,
+            b'.' => SEPARATOR | DOT,
+            b'_' => SEPARATOR | UNDERSCORE,
+            b'/' => SEPARATOR | SLASH,
+            _ => OTHER,
         };
         byte += 1;
     }
     class
 };
 
-/// A run of bytes.
-struct Run {
-    /// Where it ends.
-    end: usize,
-    /// The classes that were seen in it.
-    seen: u8,
-    /// Whether each separator and slash stands alone, between letters or digits.
-    is_spaced: bool,
+fn class(byte: u8) -> u8 {
+    CLASS[usize::from(byte)]
 }
 
 /// What is wrong, and at which byte.
@@ -71,21 +58,22 @@ fn parts(text: &str) -> Result<ImageRef<'_>, Fault> {
     }
 
     // name := [ host "/" ] path
-    let (host, path_start, name) = match first_part(text)? {
-        FirstPart::Host(end) => (Some(&text[..end]), end + 1, path(bytes, end + 1)?),
-        FirstPart::Component(first) if bytes.get(first.end) == Some(&b'/') => {
-            (None, 0, path(bytes, first.end + 1)?)
+    let (host, path_start, mut end) = match first_part(text)? {
+        FirstPart::Host(end) => (Some(&text[..end]), end + 1, path(bytes, end + 1, end + 1)?),
+        FirstPart::Component(end) if bytes.get(end) == Some(&b'/') => {
+            (None, 0, path(bytes, 0, end + 1)?)
         }
-        FirstPart::Component(first) => (None, 0, first),
+        FirstPart::Component(end) => (None, 0, end),
     };
-    let path = &text[path_start..name.end];
-    let mut end = name.end;
+    let path = &text[path_start..end];
 
     // [ ":" tag ]
     let mut tag = None;
     if bytes.get(end) == Some(&b':') {
         let start = end + 1;
-        end = run(bytes, start, WORD).end;
+        let is_end = |&byte: &u8| class(byte) & (OTHER | SLASH) != 0;
+        let len = bytes[start..].iter().position(is_end);
+        end = len.map_or(bytes.len(), |len| start + len);
         tag = Some(checked_tag(text, start, end)?);
     }
 
@@ -104,9 +92,6 @@ fn parts(text: &str) -> Result<ImageRef<'_>, Fault> {
         tag,
         digest,
     };
-    if name.seen & UPPER != 0 {
-        return Err((Kind::UppercaseRepository, path_start));
-    }
     // Asking for what is implied takes three comparisons, so only where that could matter.
     let implied_len = || reference.repository().implied_len();
     if path.len() > MAX_PATH_LEN - OFFICIAL_NAMESPACE.len() - "/".len()
@@ -143,84 +128,100 @@ fn is_image_id(reference: &ImageRef<'_>) -> bool {
         && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The longest run of bytes of the wanted classes.
-fn run(bytes: &[u8], start: usize, wanted: u8) -> Run {
-    let rest = &bytes[start..];
+/// A run of bytes in which each separator is one byte between letters or digits.
+struct Run {
+    /// Where it ends.
+    end: usize,
+    /// The classes that were seen in it.
+    seen: u8,
+    /// Whether it ends with a letter or digit.
+    is_whole: bool,
+}
+
+/// The longest run that has none of the classes `outside` it.
+fn run(bytes: &[u8], start: usize, outside: u8) -> Run {
+    let mut refused = outside | SEPARATOR;
     let mut seen = 0;
-    let mut adjacent = 0;
-    let mut last = SEPARATOR; // so that one at the start counts as adjacent
-    let mut len = 0;
-    for &byte in rest {
-        let class = CLASS[usize::from(byte)];
-        if class & wanted == 0 {
+    let mut end = start;
+    for &byte in &bytes[start..] {
+        let class = class(byte);
+        if class & refused != 0 {
             break;
         }
+        refused = outside | (class & SEPARATOR);
         seen |= class;
-        adjacent |= last & class;
-        last = class;
-        len += 1;
+        end += 1;
     }
     Run {
-        end: start + len,
+        end,
         seen,
-        is_spaced: (adjacent | last) & SEPARATOR == 0,
+        is_whole: refused & SEPARATOR == 0,
     }
 }
 
-/// `component { "/" component }`
+/// `component { "/" component }`, in lower case, of which what comes before `next` has been read;
+/// gives where it ends.
 ///
 /// Nearly always each separator is one byte, and one loop over the path tells that all is well.
 /// Leaving a loop at each slash and separator, at a mispredicted branch each, the whole parse took
 /// a sixth longer.
-fn path(bytes: &[u8], start: usize) -> Result<Run, Fault> {
-    let path = run(bytes, start, WORD | SLASH);
-    if path.is_spaced {
-        return Ok(path);
+fn path(bytes: &[u8], start: usize, mut next: usize) -> Result<usize, Fault> {
+    let path = run(bytes, next, OTHER | UPPER);
+    if path.is_whole && !bytes.get(path.end).is_some_and(u8::is_ascii_uppercase) {
+        return Ok(path.end);
     }
-    let mut end = component(bytes, start)?.end;
-    while bytes.get(end) == Some(&b'/') {
-        end = component(bytes, end + 1)?.end;
+    loop {
+        let component = component(bytes, next)?;
+        if component.seen & UPPER != 0 {
+            return Err((Kind::UppercaseRepository, start));
+        }
+        if bytes.get(component.end) != Some(&b'/') {
+            return Ok(component.end);
+        }
+        next = component.end + 1;
     }
-    Ok(path)
 }
 
 /// `alnum { separator alnum }`, for a path component and for a host name: upper case belongs to
 /// hosts only and an underscore to paths only, which the caller judges by what was seen.
 fn component(bytes: &[u8], start: usize) -> Result<Run, Fault> {
-    let component = run(bytes, start, WORD);
-    if component.is_spaced {
+    let component = run(bytes, start, OTHER | SLASH);
+    if component.is_whole {
         return Ok(component);
     }
     // A separator of two bytes or more, or an error.
     let mut end = start;
+    let mut seen = 0;
     loop {
-        let alnum = run(bytes, end, ALNUM);
+        let alnum = run(bytes, end, OTHER | SEPARATOR);
         if alnum.end == end {
             let kind = match bytes.get(end) {
                 None | Some(b'/' | b':' | b'@') if end == start => Kind::EmptyComponent,
                 None | Some(b'/' | b':' | b'@') => Kind::MisplacedSeparator,
-                Some(&byte) if CLASS[usize::from(byte)] & SEPARATOR != 0 => {
-                    Kind::MisplacedSeparator
-                }
+                Some(&byte) if class(byte) & SEPARATOR != 0 => Kind::MisplacedSeparator,
                 Some(_) => Kind::InvalidCharacter,
             };
             return Err((kind, end));
         }
-        end = match (bytes.get(alnum.end), bytes.get(alnum.end + 1)) {
-            (Some(b'_'), Some(b'_')) => alnum.end + 2,
-            (Some(b'.' | b'_'), _) => alnum.end + 1,
-            (Some(b'-'), _) => run(bytes, alnum.end, DASH).end,
-            _ => return Ok(component),
+        seen |= alnum.seen;
+        end = alnum.end;
+        let separator_len = match &bytes[end..] {
+            [b'_', b'_', ..] => 2,
+            [b'.' | b'_', ..] => 1,
+            rest @ [b'-', ..] => rest.iter().take_while(|&&byte| byte == b'-').count(),
+            _ => return Ok(Run { seen, ..alnum }),
         };
+        seen |= class(bytes[end]);
+        end += separator_len;
     }
 }
 
-/// What stands before the first slash, or all of a name without one.
+/// What stands before the first slash, or all of a name without one; and where it ends.
 enum FirstPart {
-    /// A host and its port; where they end.
+    /// A host and its port.
     Host(usize),
     /// The first component of the path.
-    Component(Run),
+    Component(usize),
 }
 
 /// A host if a `/` comes after it and it is in brackets, holds a `.`, a port or an upper-case
@@ -230,31 +231,38 @@ fn first_part(text: &str) -> Result<FirstPart, Fault> {
     if bytes.first() == Some(&b'[') {
         return ipv6_host(text).map(FirstPart::Host);
     }
-    let first = component(bytes, 0)?;
-    let end = match bytes.get(first.end) {
-        Some(b'/') => first.end,
-        // What follows the colon is a port if a `/` ends it, and a tag otherwise.
-        Some(b':') => {
-            let port = run(bytes, first.end + 1, DIGIT);
-            if bytes.get(port.end) != Some(&b'/') {
-                return Ok(FirstPart::Component(first));
-            }
-            checked_port(first.end + 1, &port)?;
-            port.end
-        }
-        _ => return Ok(FirstPart::Component(first)),
+    let Run { end, seen, .. } = component(bytes, 0)?;
+    // What follows a colon is a port if a `/` ends it, and a tag otherwise.
+    let host_end = match bytes.get(end) {
+        Some(b'/') => Some(end),
+        Some(b':') => Some(digits_end(bytes, end + 1)),
+        _ => None,
     };
-    let has_port = end > first.end;
-    if !has_port && first.seen & (DOT | UPPER) == 0 && &text[..end] != "localhost" {
-        return Ok(FirstPart::Component(first));
+    let Some(host_end) = host_end.filter(|&end| bytes.get(end) == Some(&b'/')) else {
+        if seen & UPPER != 0 {
+            return Err((Kind::UppercaseRepository, 0));
+        }
+        return Ok(FirstPart::Component(end));
+    };
+    let has_port = host_end > end;
+    if has_port && host_end == end + 1 {
+        return Err((Kind::InvalidPort, host_end));
     }
-    if first.seen & UNDERSCORE != 0 {
+    if !has_port && seen & (DOT | UPPER) == 0 && &text[..end] != "localhost" {
+        return Ok(FirstPart::Component(end));
+    }
+    if seen & UNDERSCORE != 0 {
         return Err((Kind::UnderscoreInHost, 0));
     }
-    if !has_port && first.seen & DOT == 0 && first.seen & UPPER != 0 {
+    if !has_port && seen & DOT == 0 && seen & UPPER != 0 {
         return Err((Kind::UppercaseHost, 0));
     }
-    Ok(FirstPart::Host(end))
+    Ok(FirstPart::Host(host_end))
+}
+
+fn digits_end(bytes: &[u8], start: usize) -> usize {
+    let digits = bytes[start..].iter();
+    start + digits.take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// `"[" IPv6 "]" [ ":" port ] "/"`; gives where the host ends.
@@ -271,23 +279,13 @@ fn ipv6_host(text: &str) -> Result<usize, Fault> {
     }
     match bytes.get(close + 1) {
         Some(b'/') => Ok(close + 1),
-        Some(b':') => {
-            let port = run(bytes, close + 2, DIGIT);
-            checked_port(close + 2, &port)?;
-            match bytes.get(port.end) {
-                Some(b'/') => Ok(port.end),
-                _ => Err((Kind::InvalidIpv6Host, 0)),
-            }
-        }
+        Some(b':') => match digits_end(bytes, close + 2) {
+            end if end == close + 2 => Err((Kind::InvalidPort, end)),
+            end if bytes.get(end) == Some(&b'/') => Ok(end),
+            _ => Err((Kind::InvalidIpv6Host, 0)),
+        },
         _ => Err((Kind::InvalidIpv6Host, 0)),
     }
-}
-
-fn checked_port(start: usize, port: &Run) -> Result<(), Fault> {
-    if port.end == start {
-        return Err((Kind::InvalidPort, start));
-    }
-    Ok(())
 }
 
 fn checked_tag(text: &str, start: usize, end: usize) -> Result<&str, Fault> {

@@ -146,14 +146,15 @@ impl<'a> ImageReview<'a> {
     /// The review to decide.
     #[must_use]
     pub fn review(&self) -> Review<'_> {
-        let mut review = Review::with_capacity(self.spec.containers.len());
+        let mut review = Review {
+            namespace: self.namespace(),
+            annotations: Some(self.annotations()),
+            ..Review::with_capacity(self.spec.containers.len())
+        };
         for (index, image) in self.images().enumerate() {
             review.add_image(image, Place::new("spec.containers", index, "image"));
         }
-        if let Some(namespace) = self.namespace() {
-            review = review.with_namespace(namespace);
-        }
-        review.with_annotations(self.annotations())
+        review
     }
 }
 
