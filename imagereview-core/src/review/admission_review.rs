@@ -18,6 +18,14 @@
 //!   [`ObjectError`]), or of another kind than the request says, is
 //!   denied by [`decide`](crate::decide): the question itself has been read, so the answer is a
 //!   proper one. Only what is no `AdmissionReview` is a [`DecodeError`].
+//!
+//! # Why not `kube-core`'s types
+//!
+//! They own the whole object. Reading a Pod's request of 3 to 5 KiB took them 2.4 to 3.1 times as
+//! long as it takes ours with the Pod of `k8s-openapi`, and 3.0 to 4.9 times with `DynamicObject`,
+//! which custom resources need (`cargo bench -p imagereview-benches --bench admission`). Of
+//! two fields of one name in an object they take the last, where ours see that there are two. To pass
+//! over the same bytes with `serde_json` takes a third to a half of what ours take.
 
 mod answer;
 mod operation;
