@@ -448,6 +448,12 @@ fn expressions_allow_and_deny() {
             &["x"],
         ),
         ("!has(review.namespace)", &["x"], &[]),
+        ("!has(image.kind) || image.kind != 'ephemeral'", &["x"], &[]),
+        (
+            "image.written.startsWith(image.registry + '/')",
+            &["quay.io/x"],
+            &["x", "a/x"],
+        ),
         ("image.kind != 'ephemeral'", &[], &["x"]),
         ("image.container == 'web'", &[], &["x"]),
         // What cannot be decided is denied.
