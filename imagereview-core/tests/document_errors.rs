@@ -102,6 +102,10 @@ fn what_can_only_be_seen_of_the_whole_is_told_too() {
             "5:3: rules: the list is empty; leave the field out, or say what it is to hold",
         ),
         (
+            with_rules("  - {name: unreadable-reference, maxImages: 1}"),
+            r#"5:5: rules[0]: the name "unreadable-reference" is that of a built-in rule"#,
+        ),
+        (
             with_rules("  - {name: a, maxImages: -1}"),
             "5:26: rules[0].maxImages: expected a whole number, 0 or more, found a number",
         ),

@@ -64,15 +64,14 @@ impl Case {
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
-        let mut review: Review<'_> = match &question {
-            Some(question) => question.review(),
-            None => {
-                let mut review: Review<'_> = self.images.iter().map(String::as_str).collect();
-                if let Some(namespace) = &self.namespace {
-                    review = review.with_namespace(namespace);
-                }
-                review.with_annotations(&annotations)
+        let mut review: Review<'_> = if let Some(question) = &question {
+            question.review()
+        } else {
+            let mut review: Review<'_> = self.images.iter().map(String::as_str).collect();
+            if let Some(namespace) = &self.namespace {
+                review = review.with_namespace(namespace);
             }
+            review.with_annotations(&annotations)
         };
         if let Some(time) = &self.time {
             let time: jiff::Timestamp = time.parse().unwrap();
@@ -98,27 +97,19 @@ fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The files of a folder below `examples/`, with their texts.
-fn files(folder: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<(PathBuf, String)> {
-    let folder = repository().join("examples").join(folder);
-    let mut found: Vec<PathBuf> = fs::read_dir(folder)
+/// The policies under `examples/policies`, or the files with their cases, each with its text.
+fn examples(cases: bool) -> Vec<(PathBuf, String)> {
+    let mut found: Vec<PathBuf> = fs::read_dir(repository().join("examples/policies"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.file_name()
-                .and_then(|name| name.to_str())
-                .is_some_and(&is_wanted)
-        })
+        .filter(|path| path.to_string_lossy().ends_with(".test.yaml") == cases)
         .collect();
     found.sort();
-    found
-        .into_iter()
-        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
-        .collect()
-}
-
-fn is_test(name: &str) -> bool {
-    name.ends_with(".test.yaml")
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text)
+    };
+    found.into_iter().map(read).collect()
 }
 
 fn compile(path: &Path, text: &str) -> ImagePolicy {
@@ -140,7 +131,7 @@ fn is_valid(text: &str) -> Result<(), String> {
 #[test]
 fn every_case_of_an_example_comes_out_as_it_says() {
     let mut tested = BTreeSet::new();
-    for (path, text) in files("policies", is_test) {
+    for (path, text) in examples(true) {
         let file: TestFile = serde_saphyr::from_str(&text)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let policy_path = path.with_file_name(&file.policy);
@@ -163,7 +154,7 @@ fn every_case_of_an_example_comes_out_as_it_says() {
         );
         tested.insert(policy_path);
     }
-    for (path, _) in files("policies", |name| name.ends_with(".yaml") && !is_test(name)) {
+    for (path, _) in examples(false) {
         assert!(
             tested.contains(&path),
             "{} has no cases beside it",
@@ -174,7 +165,7 @@ fn every_case_of_an_example_comes_out_as_it_says() {
 
 #[test]
 fn the_schema_takes_every_example() {
-    let policies = files("policies", |name| name.ends_with(".yaml") && !is_test(name));
+    let policies = examples(false);
     assert!(!policies.is_empty());
     for (path, text) in policies {
         assert_eq!(is_valid(&text), Ok(()), "{}", path.display());
@@ -216,8 +207,9 @@ fn every_policy_of_the_documentation_is_one() {
     let blocks = blocks(&markdown);
     assert!(blocks.len() > 10, "{}", blocks.len());
     let (_, last) = markdown.split_once("## Policies of other engines").unwrap();
-    let shown = files("policies", |name| name == "as-elsewhere.yaml");
-    let shown = shown[0].1.split_once("apiVersion:").unwrap().1;
+    let example = repository().join("examples/policies/as-elsewhere.yaml");
+    let example = fs::read_to_string(example).unwrap();
+    let (_, shown) = example.split_once("apiVersion:").unwrap();
     assert!(
         last.contains(shown),
         "the documentation shows another as-elsewhere.yaml"

@@ -25,7 +25,7 @@ fn the_schema_that_is_checked_in_is_current() {
     );
 }
 
-const EVERYTHING: &str = r#"
+const EVERYTHING: &str = r"
 apiVersion: imagereview/v1alpha1
 kind: ImagePolicy
 metadata: {name: everything}
@@ -58,7 +58,7 @@ exemptions:
     images: [nginx]
     namespaces: [prod-a]
     annotation: {key: example.image-policy.k8s.io/break-glass, value: 'INC-*'}
-"#;
+";
 
 fn validator() -> jsonschema::Validator {
     jsonschema::validator_for(&json_schema()).unwrap()

@@ -5,7 +5,8 @@
 //! follows is nearly always a variant of the image (`-alpine`, `-bookworm`), which the ordinary
 //! rules of semantic versions would take for a pre-release, so that `>=1.20` would refuse
 //! `1.27-alpine`. Here only the words that people use for pre-releases make one: `alpha`, `beta`,
-//! `rc`, `pre`, `preview`, `dev`, `snapshot`, `nightly`, `canary`, `milestone`.
+//! `rc`, `pre`, `preview`, `dev`, `snapshot`, `nightly`, `canary`, `milestone`, the `a7` or `b1` that
+//! Python puts right after the numbers, and the `M1` of a milestone.
 
 use semver::{BuildMetadata, Prerelease, Version, VersionReq};
 
@@ -87,15 +88,17 @@ fn parse_tag(tag: &str) -> Option<Version> {
 
 /// The pre-release that what follows the numbers names, if any.
 fn pre_release(rest: &str) -> Prerelease {
-    let is_pre_release = rest
-        .split(['-', '.', '_', '+'])
-        .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
-        .any(|word| {
-            PRE_RELEASE_WORDS
-                .iter()
-                .any(|known| word.eq_ignore_ascii_case(known))
-        });
-    if !is_pre_release {
+    let is_pre_release_word = |numbered: &str| {
+        let word = numbered.trim_end_matches(|c: char| c.is_ascii_digit());
+        PRE_RELEASE_WORDS
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
+            || word.eq_ignore_ascii_case("m") && word != numbered
+    };
+    let is_numbered_letter = rest
+        .strip_prefix(['a', 'b'])
+        .is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()));
+    if !is_numbered_letter && !rest.split(['-', '.', '_', '+']).any(is_pre_release_word) {
         return Prerelease::EMPTY;
     }
     let identifiers = rest
@@ -124,6 +127,11 @@ mod tests {
             (">=1.20, <2", "1.27.0-rc1", false, true),
             (">=1.20, <2", "1.27.0rc1", false, true),
             (">=1.20, <2", "1.27.0-beta.2", false, true),
+            (">=1.20, <2", "1.27.0b1", false, true),
+            (">=1.20, <2", "1.27a7-slim", false, true),
+            (">=1.20, <2", "1.27.0-M1", false, true),
+            (">=1.20, <2", "1.27-b2", true, true),
+            (">=1.20, <2", "1.27-m", true, true),
             (">=1.27.0-beta.1", "1.27.0-beta.2", true, true),
             ("<1.20", "1.19-dev", false, true),
             (">=2023", "2024.01.15", true, true),
