@@ -194,6 +194,10 @@ fn patterns_that_could_match_nothing_are_refused() {
             r#"a pattern cannot be turned round with "!""#,
         ),
         ("tags: {deny: ['[a/b]*']}", "'/' never stands in one"),
+        (
+            &format!("repositories: {{deny: ['{{{}}}/x']}}", "a,".repeat(9_999)),
+            "a glob may have at most 2048 bytes, and this one has 20002",
+        ),
         ("tags: {deny: ['/(?x)a # b/']}", "is no regular expression"),
         ("tags: {deny: ['/a)|(?:b/']}", "is no regular expression"),
         (
