@@ -253,6 +253,12 @@ impl ImagePolicy {
             .map(|rule| &*rule.name.0)
     }
 
+    /// The documents that are about a review.
+    fn about(&self, review: &Review<'_>) -> impl Iterator<Item = &CompiledDocument> {
+        let documents = self.documents.iter();
+        documents.filter(|document| document.scope.admits_review(review).is_ok())
+    }
+
     /// Decides a review and tells, for each image, what each rule found.
     #[must_use]
     pub fn explain(&self, review: &Review<'_>) -> Explanation {
@@ -284,19 +290,13 @@ impl Policy for ImagePolicy {
 
     /// The strongest of the documents that are about the review.
     fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        let about = self
-            .documents
-            .iter()
-            .filter(|document| document.scope.admits_review(review).is_ok());
-        about
-            .map(|document| document.unreadable)
-            .max()
-            .unwrap_or(Mode::Audit)
+        let modes = self.about(review).map(|document| document.unreadable);
+        modes.max().unwrap_or(Mode::Audit)
     }
 
-    /// The strongest of the documents.
-    fn unchanged_mode(&self) -> Mode {
-        let modes = self.documents.iter().map(|document| document.unchanged);
+    /// The strongest of the documents that are about the review.
+    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
+        let modes = self.about(review).map(|document| document.unchanged);
         modes.max().unwrap_or(Mode::Warn)
     }
 }
