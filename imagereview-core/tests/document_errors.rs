@@ -102,6 +102,10 @@ fn what_can_only_be_seen_of_the_whole_is_told_too() {
             "5:3: rules: the list is empty; leave the field out, or say what it is to hold",
         ),
         (
+            with_rules("  - {name: unreadable-reference, maxImages: 1}"),
+            r#"5:5: rules[0]: the name "unreadable-reference" is that of a built-in rule"#,
+        ),
+        (
             with_rules("  - {name: a, maxImages: -1}"),
             "5:26: rules[0].maxImages: expected a whole number, 0 or more, found a number",
         ),
@@ -190,6 +194,10 @@ fn patterns_that_could_match_nothing_are_refused() {
             r#"a pattern cannot be turned round with "!""#,
         ),
         ("tags: {deny: ['[a/b]*']}", "'/' never stands in one"),
+        (
+            &format!("repositories: {{deny: ['{{{}}}/x']}}", "a,".repeat(9_999)),
+            "a glob may have at most 2048 bytes, and this one has 20002",
+        ),
         ("tags: {deny: ['/(?x)a # b/']}", "is no regular expression"),
         ("tags: {deny: ['/a)|(?:b/']}", "is no regular expression"),
         (

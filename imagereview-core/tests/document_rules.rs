@@ -448,6 +448,12 @@ fn expressions_allow_and_deny() {
             &["x"],
         ),
         ("!has(review.namespace)", &["x"], &[]),
+        ("!has(image.kind) || image.kind != 'ephemeral'", &["x"], &[]),
+        (
+            "image.written.startsWith(image.registry + '/')",
+            &["quay.io/x"],
+            &["x", "a/x"],
+        ),
         ("image.kind != 'ephemeral'", &[], &["x"]),
         ("image.container == 'web'", &[], &["x"]),
         // What cannot be decided is denied.
@@ -975,7 +981,104 @@ fn checks() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+fn some_of(from: Vec<&'static str>) -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(prop::sample::select(from), 1..6)
+}
+
+/// A field of lists, patterns for them, and images that some of the patterns are close to.
+fn lists() -> impl Strategy<Value = (&'static str, Vec<&'static str>, String)> {
+    let host = prop::sample::select(vec![
+        "",
+        "a.example.com/",
+        "A.example.com:5000/",
+        "b.a.example.com/",
+        "localhost/",
+        "docker.io/",
+    ]);
+    let path = prop::sample::select(vec![
+        "nginx",
+        "library/nginx",
+        "team/app",
+        "team/a/app",
+        "team-1/app",
+    ]);
+    let tag = prop::sample::select(vec![
+        "", ":1.2", ":1.2.", ":v2-rc1", ":latest", ":a..b", ":a-b",
+    ]);
+    let patterns = prop_oneof![
+        (
+            Just("registries"),
+            some_of(vec![
+                "*",
+                "docker.io",
+                "a.example.com",
+                "*.example.com",
+                "*.a.example.com:*",
+                "a.example.com:5000",
+                "localhost",
+            ]),
+        ),
+        (
+            Just("repositories"),
+            some_of(vec![
+                "**",
+                "nginx",
+                "team/**",
+                "team/*",
+                "*/nginx",
+                "**/app",
+                "team/**/app",
+                "t*m/app",
+                "a.example.com/**",
+                "*.example.com/team*/app",
+                "localhost/{nginx,team/app}",
+                "**/team-?/*",
+                "docker.io/[a-n]*",
+            ]),
+        ),
+        (
+            Just("tags"),
+            some_of(vec![
+                "latest",
+                "$mutable",
+                "1.*",
+                "*.",
+                "a*b",
+                "/a.*/",
+                ">=1",
+                "<2",
+                "v?-*",
+                "{1.2,a-b}",
+            ]),
+        ),
+    ];
+    (patterns, host, path, tag).prop_map(|((field, patterns), host, path, tag)| {
+        (field, patterns, format!("{host}{path}{tag}"))
+    })
+}
+
 const EXEMPTION: &str = "exemptions: [{name: e, reason: r, images: ['docker.io/**']}]";
+
+/// Whether parts of a pattern match parts of a path; `**` at the end stands for one part or more.
+fn parts_match(pattern: &[&str], path: &[&str]) -> bool {
+    match (pattern, path) {
+        ([], path) => path.is_empty(),
+        (["**"], path) => !path.is_empty(),
+        (["**", rest @ ..], path) => {
+            (0..=path.len()).any(|skipped| parts_match(rest, &path[skipped..]))
+        }
+        ([part, pattern @ ..], [first, path @ ..]) => {
+            let matches = match *part {
+                "*" => true,
+                "a*" => first.starts_with('a'),
+                "?" => first.len() == 1,
+                part => part == *first,
+            };
+            matches && parts_match(pattern, path)
+        }
+        (_, []) => false,
+    }
+}
 
 proptest! {
     #[test]
@@ -993,6 +1096,36 @@ proptest! {
         prop_assert_eq!(allowed(&both), allowed(&swapped), "the order of rules does not matter");
         let exempted = format!("{both}\n{EXEMPTION}");
         prop_assert!(!allowed(&both) || allowed(&exempted));
+    }
+
+    /// However patterns are looked up together, they match what each alone does.
+    #[test]
+    fn a_list_is_the_first_of_its_patterns_that_matches((field, patterns, image) in lists()) {
+        for list in ["allow", "deny"] {
+            let rule_of = |patterns: &[&str]| rule(&format!("{field}: {{{list}: ['{}']}}", patterns.join("', '")));
+            let matches = |pattern: &&&str| allows(&rule_of(&[*pattern]), &image) == (list == "allow");
+            let first = patterns.iter().find(matches);
+            let together = rule_of(&patterns);
+            prop_assert_eq!(allows(&together, &image) == (list == "allow"), first.is_some());
+            if let Some(first) = first {
+                let review: Review<'_> = [&*image].into_iter().collect();
+                let explanation = together.explain(&review);
+                let why = explanation.images()[0].steps()[0].why().text(Language::English);
+                prop_assert!(why.contains(&format!("by \"{first}\"")), "{} {}", first, why);
+            }
+        }
+    }
+
+    /// The globs of a path mean what they say, however they are looked up.
+    #[test]
+    fn a_path_is_matched_part_by_part(
+        pattern in prop::collection::vec(prop::sample::select(vec!["a", "b", "ab", "*", "a*", "?", "**"]), 1..5),
+        path in prop::collection::vec(prop::sample::select(vec!["a", "b", "ab", "ba"]), 1..5),
+    ) {
+        let text = format!("example.com/{}", pattern.join("/"));
+        let image = format!("example.com/{}", path.join("/"));
+        let policy = rule(&format!("repositories: {{allow: ['{text}']}}"));
+        prop_assert_eq!(allows(&policy, &image), parts_match(&pattern, &path), "{} {}", text, image);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The JSON Schema of a policy document, as it is checked in.
 
+#![cfg(feature = "cel")]
+
 use std::{fs, path::PathBuf};
 
 use imagereview_core::{ImagePolicy, PolicyErrors, PolicySource, document::json_schema};

@@ -1,8 +1,8 @@
 //! Patterns over names without parts: namespaces, and the values of annotations.
 
-use globset::{Glob, GlobSet};
+use globset::Glob;
 
-use super::{PatternError, glob_error, glob_set, stray_character};
+use super::{PatternError, Reading, checked_len, glob_error, globs::Globs, stray_character};
 
 /// A glob over a whole name, in which `*` stands for any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,7 @@ impl NamePattern {
 
 /// A name has no parts, so `*` stands for `/` too: the value of an annotation may be a URL.
 fn glob(text: &str) -> Result<Glob, PatternError> {
+    checked_len(text)?;
     globset::GlobBuilder::new(text)
         .literal_separator(false)
         .backslash_escape(false)
@@ -40,15 +41,16 @@ fn glob(text: &str) -> Result<Glob, PatternError> {
 
 /// Names, matched all at once.
 #[derive(Clone, Debug)]
-pub(crate) struct NameSet(GlobSet);
+pub(crate) struct NameSet(Globs);
 
 impl NameSet {
     pub(crate) fn new(patterns: &[NamePattern]) -> Result<Self, PatternError> {
-        let globs: Result<Vec<_>, _> = patterns.iter().map(|pattern| glob(&pattern.0)).collect();
-        glob_set(globs?).map(Self)
+        let read = |(index, pattern): (usize, &NamePattern)| Ok((glob(&pattern.0)?, index));
+        let globs: Result<Vec<_>, PatternError> = patterns.iter().enumerate().map(read).collect();
+        Globs::new(globs?, Reading::Strict).map(Self)
     }
 
     pub(crate) fn matches(&self, name: &str) -> bool {
-        self.0.is_match(name)
+        self.0.find(name).is_some()
     }
 }

@@ -2,14 +2,12 @@
 //!
 //! A pattern is a host pattern and a path pattern. Hosts are found by hashing the host and each
 //! domain above it; paths by hashing the path and each folder above it; only what has a wildcard in
-//! the middle of a path is left to globs, and those are kept apart by the folder before the
-//! wildcard. So the cost for one image follows the length of its name, not the number of patterns.
+//! the middle of a path is left to globs. So the cost for one image follows the length of its name,
+//! not the number of patterns.
 
 use std::{borrow::Cow, collections::HashMap, net::Ipv6Addr};
 
-use globset::GlobSet;
-
-use super::{PatternError, Reading, glob, glob_set, is_glob, stray_character};
+use super::{PatternError, Reading, glob, globs::Globs, is_glob, stray_character};
 use crate::{ImageRef, reference::DEFAULT_REGISTRY};
 
 /// Hosts that lead to Docker Hub under other names than the one in references. A denial of
@@ -415,15 +413,8 @@ struct PathSet {
     any: Option<usize>,
     exact: HashMap<Box<str>, usize>,
     below: HashMap<Box<str>, usize>,
-    /// Globs by the folder before their first wildcard, which is empty where they begin with one.
-    globs: HashMap<Box<str>, Globs>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Globs {
-    texts: Vec<Box<str>>,
-    patterns: Vec<usize>,
-    set: GlobSet,
+    glob_texts: Vec<(Box<str>, usize)>,
+    globs: Globs,
 }
 
 impl PathSet {
@@ -438,44 +429,25 @@ impl PathSet {
             Path::Below(folder) => {
                 self.below.entry(folder.clone()).or_insert(index);
             }
-            Path::Glob(path) => {
-                let wildcard = path.find(['*', '?', '[', '{']).unwrap_or(path.len());
-                let folder = path[..wildcard]
-                    .rfind('/')
-                    .map_or("", |slash| &path[..slash]);
-                let globs = self.globs.entry(folder.into()).or_default();
-                globs.texts.push(path.clone());
-                globs.patterns.push(index);
-            }
+            Path::Glob(path) => self.glob_texts.push((path.clone(), index)),
         }
     }
 
     fn compile(&mut self) -> Result<(), PatternError> {
-        for globs in self.globs.values_mut() {
-            let all: Result<Vec<_>, _> = std::mem::take(&mut globs.texts)
-                .iter()
-                .map(|text| glob(text, Reading::Strict))
-                .collect();
-            globs.set = glob_set(all?)?;
-        }
+        // A path has no upper case, so it is read in one way only.
+        let read = |(text, index): (Box<str>, usize)| Ok((glob(&text, Reading::Strict)?, index));
+        let globs: Result<Vec<_>, PatternError> = std::mem::take(&mut self.glob_texts)
+            .into_iter()
+            .map(read)
+            .collect();
+        self.globs = Globs::new(globs?, Reading::Strict)?;
         Ok(())
     }
 
     fn find(&self, path: &str) -> Option<usize> {
         let whole = self.any.into_iter().chain(self.exact.get(path).copied());
         let folders = path.match_indices('/').map(|(slash, _)| &path[..slash]);
-        let in_folder = |folder| {
-            let below = self.below.get(folder).copied();
-            let globs = self.globs.get(folder).and_then(|globs| globs.find(path));
-            below.into_iter().chain(globs)
-        };
-        whole.chain(folders.chain([""]).flat_map(in_folder)).min()
-    }
-}
-
-impl Globs {
-    fn find(&self, path: &str) -> Option<usize> {
-        let first = self.set.matches(path).into_iter().min()?;
-        Some(self.patterns[first])
+        let below = folders.filter_map(|folder| self.below.get(folder).copied());
+        whole.chain(below).chain(self.globs.find(path)).min()
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use globset::GlobSet;
 use regex::RegexSet;
 
 use super::{
-    PatternError, Reading, glob, glob_set, is_glob, stray_character, version::VersionRange,
+    PatternError, Reading, glob,
+    globs::Globs,
+    is_glob, stray_character,
+    version::{TagVersion, VersionRange},
 };
 
 /// Tags that are moved from image to image by custom, named together as `$mutable`.
@@ -120,8 +122,7 @@ pub(crate) struct TagSet {
     reading: Reading,
     /// Tags, in lower case if the reading is wide, and the pattern that each belongs to.
     exact: HashMap<Box<str>, usize>,
-    globs: GlobSet,
-    glob_patterns: Vec<usize>,
+    globs: Globs,
     regexes: RegexSet,
     regex_patterns: Vec<usize>,
     ranges: Vec<(VersionRange, usize)>,
@@ -130,7 +131,7 @@ pub(crate) struct TagSet {
 impl TagSet {
     pub(crate) fn new(patterns: Vec<TagPattern>, reading: Reading) -> Result<Self, PatternError> {
         let mut exact = HashMap::new();
-        let (mut globs, mut glob_patterns) = (Vec::new(), Vec::new());
+        let mut globs = Vec::new();
         let (mut regexes, mut regex_patterns) = (Vec::new(), Vec::new());
         let mut ranges = Vec::new();
         for (index, pattern) in patterns.iter().enumerate() {
@@ -144,8 +145,7 @@ impl TagSet {
                     }
                 }
                 Kind::Glob => {
-                    globs.push(glob(&pattern.text, reading)?);
-                    glob_patterns.push(index);
+                    globs.push((glob(&pattern.text, reading)?, index));
                 }
                 Kind::Regex(expression) => {
                     regexes.push(of_whole_tag(expression));
@@ -166,8 +166,7 @@ impl TagSet {
         Ok(Self {
             reading,
             exact,
-            globs: glob_set(globs)?,
-            glob_patterns,
+            globs: Globs::new(globs, reading)?,
             regexes,
             regex_patterns,
             ranges,
@@ -184,21 +183,20 @@ impl TagSet {
             _ => self.exact.get(tag),
         };
         let exact = exact.copied().into_iter();
-        let globs = (!self.globs.is_empty())
-            .then(|| self.globs.matches(tag))
-            .into_iter()
-            .flatten()
-            .map(|glob| self.glob_patterns[glob]);
+        let globs = self.globs.find(tag);
         let regexes = (!self.regexes.is_empty())
             .then(|| self.regexes.matches(tag))
             .into_iter()
             .flatten()
             .map(|regex| self.regex_patterns[regex]);
-        let ranges = self
-            .ranges
-            .iter()
-            .filter(|(range, _)| range.matches(tag, self.reading))
-            .map(|(_, index)| *index);
+        let version = (!self.ranges.is_empty())
+            .then(|| TagVersion::parse(tag))
+            .flatten();
+        let ranges = version.iter().flat_map(|version| {
+            let matching =
+                |(range, _): &&(VersionRange, usize)| range.matches(version, self.reading);
+            self.ranges.iter().filter(matching).map(|(_, index)| *index)
+        });
         let first = exact.chain(globs).chain(regexes).chain(ranges).min()?;
         Some(&self.patterns[first])
     }

@@ -5,9 +5,10 @@
 //! follows is nearly always a variant of the image (`-alpine`, `-bookworm`), which the ordinary
 //! rules of semantic versions would take for a pre-release, so that `>=1.20` would refuse
 //! `1.27-alpine`. Here only the words that people use for pre-releases make one: `alpha`, `beta`,
-//! `rc`, `pre`, `preview`, `dev`, `snapshot`, `nightly`, `canary`, `milestone`.
+//! `rc`, `pre`, `preview`, `dev`, `snapshot`, `nightly`, `canary`, `milestone`, the `a7` or `b1` that
+//! Python puts right after the numbers, and the `M1` of a milestone.
 
-use semver::{BuildMetadata, Prerelease, Version, VersionReq};
+use semver::{Prerelease, Version, VersionReq};
 
 use super::{PatternError, Reading};
 
@@ -38,13 +39,17 @@ impl VersionRange {
     /// Whether a tag is a version in the range. Where a match allows, a pre-release is in the range
     /// only if the range names a pre-release of the same version (as Cargo and npm have it); where
     /// it denies, also if its release is.
-    pub(super) fn matches(&self, tag: &str, reading: Reading) -> bool {
-        let Some(version) = parse_tag(tag) else {
-            return false;
-        };
-        let release = || Version::new(version.major, version.minor, version.patch);
-        self.0.matches(&version) || reading == Reading::Wide && self.0.matches(&release())
+    pub(super) fn matches(&self, tag: &TagVersion, reading: Reading) -> bool {
+        self.0.matches(&tag.version) || reading == Reading::Wide && self.0.matches(&tag.release)
     }
+}
+
+/// The version that a tag is.
+#[derive(Clone, Debug)]
+pub(super) struct TagVersion {
+    version: Version,
+    /// The same without its pre-release.
+    release: Version,
 }
 
 /// Semantic versions have no leading zeros, and dates as versions do: `20.04`.
@@ -63,39 +68,42 @@ fn without_leading_zeros(text: &str) -> String {
     kept
 }
 
-fn parse_tag(tag: &str) -> Option<Version> {
-    let text = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
-    let numbers_end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (numbers, rest) = text.split_at(numbers_end);
-    let mut numbers = numbers.trim_end_matches('.').split('.');
-    let major = numbers.next()?.parse().ok()?;
-    let mut next = || match numbers.next() {
-        None => Some(0),
-        Some(number) => number.parse().ok(),
-    };
-    let (minor, patch) = (next()?, next()?);
-    Some(Version {
-        major,
-        minor,
-        patch,
-        pre: pre_release(rest),
-        build: BuildMetadata::EMPTY,
-    })
+impl TagVersion {
+    /// Reads a tag; `None` if it is no version.
+    pub(super) fn parse(tag: &str) -> Option<Self> {
+        let text = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
+        let numbers_end = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
+        let (numbers, rest) = text.split_at(numbers_end);
+        let mut numbers = numbers.trim_end_matches('.').split('.');
+        let major = numbers.next()?.parse().ok()?;
+        let mut next = || match numbers.next() {
+            None => Some(0),
+            Some(number) => number.parse().ok(),
+        };
+        let release = Version::new(major, next()?, next()?);
+        let version = Version {
+            pre: pre_release(rest),
+            ..release.clone()
+        };
+        Some(Self { version, release })
+    }
 }
 
 /// The pre-release that what follows the numbers names, if any.
 fn pre_release(rest: &str) -> Prerelease {
-    let is_pre_release = rest
-        .split(['-', '.', '_', '+'])
-        .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
-        .any(|word| {
-            PRE_RELEASE_WORDS
-                .iter()
-                .any(|known| word.eq_ignore_ascii_case(known))
-        });
-    if !is_pre_release {
+    let is_pre_release_word = |numbered: &str| {
+        let word = numbered.trim_end_matches(|c: char| c.is_ascii_digit());
+        PRE_RELEASE_WORDS
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
+            || word.eq_ignore_ascii_case("m") && word != numbered
+    };
+    let is_numbered_letter = rest
+        .strip_prefix(['a', 'b'])
+        .is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()));
+    if !is_numbered_letter && !rest.split(['-', '.', '_', '+']).any(is_pre_release_word) {
         return Prerelease::EMPTY;
     }
     let identifiers = rest
@@ -124,6 +132,11 @@ mod tests {
             (">=1.20, <2", "1.27.0-rc1", false, true),
             (">=1.20, <2", "1.27.0rc1", false, true),
             (">=1.20, <2", "1.27.0-beta.2", false, true),
+            (">=1.20, <2", "1.27.0b1", false, true),
+            (">=1.20, <2", "1.27a7-slim", false, true),
+            (">=1.20, <2", "1.27.0-M1", false, true),
+            (">=1.20, <2", "1.27-b2", true, true),
+            (">=1.20, <2", "1.27-m", true, true),
             (">=1.27.0-beta.1", "1.27.0-beta.2", true, true),
             ("<1.20", "1.19-dev", false, true),
             (">=2023", "2024.01.15", true, true),
@@ -136,10 +149,10 @@ mod tests {
             (">=0", "v", false, false),
         ] {
             let range_ = VersionRange::parse(range).unwrap();
-            let found = (
-                range_.matches(tag, Reading::Strict),
-                range_.matches(tag, Reading::Wide),
-            );
+            let matches = |reading| {
+                TagVersion::parse(tag).is_some_and(|version| range_.matches(&version, reading))
+            };
+            let found = (matches(Reading::Strict), matches(Reading::Wide));
             assert_eq!(found, (strict, wide), "{tag:?} in {range:?}");
         }
     }

@@ -1,0 +1,237 @@
+//! The policies under `examples/policies/`, each with the cases beside it, and those of the
+//! documentation.
+
+#![cfg(feature = "cel")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use imagereview_core::{
+    Annotations, Exempted, ImagePolicy, ImageReview, PolicySource, Review, Verdict, Violation,
+    decide, document::json_schema,
+};
+use serde::Deserialize;
+
+/// A file `NAME.test.yaml`; `docs/policy.md` describes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestFile {
+    policy: PathBuf,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    #[serde(default)]
+    images: Vec<String>,
+    review: Option<serde_json::Value>,
+    namespace: Option<String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    time: Option<String>,
+    expect: Expected,
+}
+
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    allowed: bool,
+    #[serde(default)]
+    rules: BTreeSet<String>,
+    #[serde(default)]
+    exempted: BTreeSet<String>,
+}
+
+impl Case {
+    fn verdict(&self, policy: &ImagePolicy) -> Verdict {
+        assert!(
+            self.images.is_empty() != self.review.is_none(),
+            "{}: give either images or a review",
+            self.name
+        );
+        let bytes = self.review.as_ref().map(serde_json::Value::to_string);
+        let question = bytes
+            .as_ref()
+            .map(|bytes| ImageReview::from_slice(bytes.as_bytes()).unwrap());
+        let annotations: Annotations<'_> = self
+            .annotations
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        let mut review: Review<'_> = if let Some(question) = &question {
+            question.review()
+        } else {
+            let mut review: Review<'_> = self.images.iter().map(String::as_str).collect();
+            if let Some(namespace) = &self.namespace {
+                review = review.with_namespace(namespace);
+            }
+            review.with_annotations(&annotations)
+        };
+        if let Some(time) = &self.time {
+            let time: jiff::Timestamp = time.parse().unwrap();
+            review = review.with_time(SystemTime::try_from(time).unwrap());
+        }
+        decide(policy, &review)
+    }
+}
+
+impl From<&Verdict> for Expected {
+    fn from(verdict: &Verdict) -> Self {
+        let rules = verdict.violations().iter().map(Violation::rule);
+        let exempted = verdict.exempted().iter().map(Exempted::exemption);
+        Self {
+            allowed: verdict.is_allowed(),
+            rules: rules.map(str::to_owned).collect(),
+            exempted: exempted.map(str::to_owned).collect(),
+        }
+    }
+}
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The policies under `examples/policies`, or the files with their cases, each with its text.
+fn examples(cases: bool) -> Vec<(PathBuf, String)> {
+    let mut found: Vec<PathBuf> = fs::read_dir(repository().join("examples/policies"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with(".test.yaml") == cases)
+        .collect();
+    found.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text)
+    };
+    found.into_iter().map(read).collect()
+}
+
+fn compile(path: &Path, text: &str) -> ImagePolicy {
+    let name = path.display().to_string();
+    match ImagePolicy::compile([PolicySource::new(&name, text)]) {
+        Ok(policy) => policy,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+fn is_valid(text: &str) -> Result<(), String> {
+    let document: serde_json::Value = serde_saphyr::from_str(text).unwrap();
+    let validator = jsonschema::validator_for(&json_schema()).unwrap();
+    validator
+        .validate(&document)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_case_of_an_example_comes_out_as_it_says() {
+    let mut tested = BTreeSet::new();
+    for (path, text) in examples(true) {
+        let file: TestFile = serde_saphyr::from_str(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let policy_path = path.with_file_name(&file.policy);
+        let policy = compile(&policy_path, &fs::read_to_string(&policy_path).unwrap());
+        for case in &file.cases {
+            let found = Expected::from(&case.verdict(&policy));
+            assert_eq!(found, case.expect, "{}: {}", path.display(), case.name);
+        }
+        // Each rule and exemption is seen at work, so that none is there in vain.
+        let seen: BTreeSet<&str> = file
+            .cases
+            .iter()
+            .flat_map(|case| case.expect.rules.iter().map(String::as_str))
+            .collect();
+        let unseen: Vec<&str> = policy.rules().filter(|rule| !seen.contains(rule)).collect();
+        assert!(
+            unseen.is_empty(),
+            "{}: no case breaks {unseen:?}",
+            path.display()
+        );
+        tested.insert(policy_path);
+    }
+    for (path, _) in examples(false) {
+        assert!(
+            tested.contains(&path),
+            "{} has no cases beside it",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_schema_takes_every_example() {
+    let policies = examples(false);
+    assert!(!policies.is_empty());
+    for (path, text) in policies {
+        assert_eq!(is_valid(&text), Ok(()), "{}", path.display());
+        let schema = text
+            .lines()
+            .next()
+            .and_then(|line| line.split_once("$schema="));
+        let (_, schema) = schema.unwrap_or_else(|| panic!("{} names no schema", path.display()));
+        assert!(
+            path.with_file_name(schema).exists(),
+            "{} names {schema}",
+            path.display()
+        );
+    }
+}
+
+/// A block of YAML in the documentation, and the line before its first.
+fn blocks(markdown: &str) -> Vec<(usize, String)> {
+    let mut blocks = Vec::new();
+    let mut lines = markdown.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        if line == "```yaml" {
+            let block = lines
+                .by_ref()
+                .map(|(_, line)| line)
+                .take_while(|line| *line != "```");
+            let block: Vec<&str> = block.collect();
+            blocks.push((number + 1, block.join("\n") + "\n"));
+        }
+    }
+    blocks
+}
+
+/// What the documentation shows is read as it stands, or, if it is a part of a policy, within one.
+#[test]
+fn every_policy_of_the_documentation_is_one() {
+    let path = repository().join("docs/policy.md");
+    let markdown = fs::read_to_string(&path).unwrap();
+    let blocks = blocks(&markdown);
+    assert!(blocks.len() > 10, "{}", blocks.len());
+    let (_, last) = markdown.split_once("## Policies of other engines").unwrap();
+    let example = repository().join("examples/policies/as-elsewhere.yaml");
+    let example = fs::read_to_string(example).unwrap();
+    let (_, shown) = example.split_once("apiVersion:").unwrap();
+    assert!(
+        last.contains(shown),
+        "the documentation shows another as-elsewhere.yaml"
+    );
+    for (line, block) in blocks {
+        let place = format!("docs/policy.md:{line}");
+        if block.starts_with("policy:") {
+            let file = serde_saphyr::from_str::<TestFile>(&block);
+            assert!(file.is_ok(), "{place}: {:?}", file.err());
+            continue;
+        }
+        let head = "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: docs}\n";
+        let whole = if block.contains("apiVersion:") {
+            block
+        } else if block.contains("rules:\n") {
+            format!("{head}{block}")
+        } else if block.starts_with("exemptions:") || block.starts_with("scope:") {
+            format!("{head}rules: [{{name: no-latest, tags: {{deny: [latest]}}}}]\n{block}")
+        } else {
+            format!("{head}rules:\n{block}")
+        };
+        compile(Path::new(&place), &whole);
+        assert_eq!(is_valid(&whole), Ok(()), "{place}");
+    }
+}
