@@ -49,26 +49,31 @@ func TestImage(t *testing.T) {
 		return
 	}
 
-	deployment, pod := deployment(t, decode(t, render(t, ""))), staticPod(t)
+	deployment, pod := deployment(t, decode(t, render(t, "policies: {base.yaml: any}"))), staticPod(t)
 	for _, row := range []struct {
 		name    string
 		options []string
 		// The files of `imagereview init`, and where they are mounted.
 		mounted map[string]string
+		// Where a policy document is mounted, if anywhere.
+		policy string
 	}{
-		{"by hand", []string{"--tls-cert=/pki/server.crt", "--tls-key=/pki/server.key", "--client-ca=/pki/ca.crt"}, written("/pki")},
+		{"by hand", []string{"--tls-cert=/pki/server.crt", "--tls-key=/pki/server.key", "--client-ca=/pki/ca.crt"}, written("/pki"), ""},
 		{"Deployment", deployment.Spec.Template.Spec.Containers[0].Args, map[string]string{
 			"server.crt": "/etc/imagereview/tls/tls.crt", "server.key": "/etc/imagereview/tls/tls.key", "ca.crt": "/etc/imagereview/tls/ca.crt",
-		}},
-		{"static pod", pod.Spec.Containers[0].Args, written("/etc/imagereview")},
-		{"systemd", execStart(t)[1:], written("/etc/imagereview")},
+		}, "/etc/imagereview/policy/base.yaml"},
+		{"static pod", pod.Spec.Containers[0].Args, written("/etc/imagereview"), ""},
+		{"systemd", execStart(t)[1:], written("/etc/imagereview"), ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			image := assemble(t, final, programs)
 			outside := image.volume(t, "/init")
 			image.run(t, "/usr/bin/imagereview", "init", "--server", "https://127.0.0.1", "--out", "/init")
 			for file, path := range row.mounted {
-				image.mount(t, filepath.Join(outside, file), path)
+				image.mount(t, read(t, filepath.Join(outside, file)), path)
+			}
+			if row.policy != "" {
+				image.mount(t, []byte(document), row.policy)
 			}
 			image.run(t, append(append(image.entrypoint, row.options...), "--check-config")...)
 			server := image.start(t, append(image.entrypoint, onLoopback(row.options)...)...)
@@ -81,11 +86,25 @@ func TestImage(t *testing.T) {
 			for _, path := range []string{"/livez", "/readyz"} {
 				get(t, server.health+path)
 			}
-			wantMetrics(t, get(t, server.health+"/metrics"))
+			if metrics := get(t, server.health+"/metrics"); row.policy != "" {
+				wantMetrics(t, metrics) // one of them is of the policy
+			}
 			server.terminate(t)
 		})
 	}
 }
+
+// document is a policy.
+const document = `
+apiVersion: imagereview/v1alpha1
+kind: ImagePolicy
+metadata:
+  name: base
+rules:
+- name: no-latest
+  tags:
+    deny: [latest]
+`
 
 // written are the files that a webhook needs, under the names that `imagereview init` gives them, in a folder.
 func written(folder string) map[string]string {
@@ -329,12 +348,8 @@ func (i *image) volume(t *testing.T, path string) (outside string) {
 }
 
 // mount puts a file where the image's user may only read it.
-func (i *image) mount(t *testing.T, file, path string) {
+func (i *image) mount(t *testing.T, contents []byte, path string) {
 	t.Helper()
-	contents, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	outside := filepath.Join(i.root, path)
 	if err := os.MkdirAll(filepath.Dir(outside), 0o755); err != nil {
 		t.Fatal(err)

@@ -111,9 +111,15 @@ func dashboardExpressions(t *testing.T) (expressions []string) {
 	return expressions
 }
 
-// wantMetrics fails the test unless the webhook has each metric that the alerts and the dashboard ask for.
+// wantMetrics fails the test unless Prometheus can read what the webhook exposes, and each metric that the alerts and
+// the dashboard ask for is there.
 func wantMetrics(t *testing.T, exposition string) {
 	t.Helper()
+	check := exec.Command("promtool", "check", "metrics")
+	check.Stdin = strings.NewReader(exposition)
+	if output, err := check.CombinedOutput(); err != nil {
+		t.Errorf("promtool check metrics: %v\n%s", err, output)
+	}
 	text := strings.Join(dashboardExpressions(t), "\n")
 	for _, rule := range alertRules(t) {
 		text += "\n" + rule.Expr
