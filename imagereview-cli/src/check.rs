@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     error::CliError, language::LanguageArgs, outcome::Outcome, output::ViolationRecord,
-    policy_file::PolicyArgs,
+    policy_file::PolicyArgs, project::Project,
 };
 
 /// Decide whether images may run
@@ -36,9 +36,13 @@ pub(crate) struct CheckArgs {
 }
 
 /// Decides each image by itself; an error is one of writing.
-pub(crate) fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Outcome, CliError> {
-    let policy = args.policy.load()?;
-    let language = args.language.language;
+pub(crate) fn run(
+    args: &CheckArgs,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<Outcome, CliError> {
+    let policy = args.policy.load(project)?;
+    let language = args.language.language(project);
     let now = SystemTime::now();
     let mut outcome = Outcome::default();
     for image in &args.images {
@@ -63,7 +67,7 @@ fn write_line(
     image: &str,
     verdict: &Verdict,
     language: Language,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> io::Result<()> {
     const ALLOWED: Message = Message::new("allowed", "允许");
     const DENIED: Message = Message::new("denied ", "拒绝");

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use crate::{init::InitError, output::WriteError, policy_file::PolicyFileError};
+use crate::{
+    baseline::BaselineError, init::InitError, output::WriteError, policy_file::PolicyFileError,
+    project::ProjectError,
+};
 
 /// Why a command could not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +14,10 @@ pub(crate) enum CliError {
     Write(#[from] WriteError),
     #[error(transparent)]
     Policy(#[from] PolicyFileError),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
     #[error(transparent)]
     Init(#[from] InitError),
 }

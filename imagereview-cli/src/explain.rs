@@ -15,6 +15,7 @@ use crate::{
     outcome::Outcome,
     output::OneLine,
     policy_file::{LoadedPolicy, PolicyArgs},
+    project::Project,
 };
 
 /// Explain what an image reference means, and what each rule says of it
@@ -40,9 +41,13 @@ pub(crate) struct ExplainArgs {
 }
 
 /// Explains each image.
-pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Outcome, CliError> {
-    let policy = args.policy.load()?;
-    let language = args.language.language;
+pub(crate) fn run(
+    args: &ExplainArgs,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<Outcome, CliError> {
+    let policy = args.policy.load(project)?;
+    let language = args.language.language(project);
     let now = SystemTime::now();
     let mut outcome = Outcome::default();
     for (index, image) in args.images.iter().enumerate() {

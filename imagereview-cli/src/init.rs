@@ -147,7 +147,7 @@ pub(crate) enum InitError {
 }
 
 /// Writes the files and tells `out` which, and what to do next.
-pub(crate) fn run(args: &InitArgs, now: SystemTime, out: &mut impl Write) -> Result<(), InitError> {
+pub(crate) fn run(args: &InitArgs, now: SystemTime, out: &mut dyn Write) -> Result<(), InitError> {
     let certificates = Certificates::issue(args, now)?;
     let mut files = certificates.files(&args.out);
     for (name, contents) in [
@@ -180,7 +180,7 @@ fn report(
     args: &InitArgs,
     certificates: &Certificates,
     files: &[NewFile],
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> io::Result<()> {
     for file in files {
         writeln!(out, "wrote {}", file.path().display())?;

@@ -6,6 +6,7 @@ use crate::{
     input::{Input, inputs},
     outcome::Outcome,
     output::report,
+    project::Project,
 };
 
 /// What to read.
@@ -17,6 +18,10 @@ pub(crate) struct InputArgs {
     /// are read, without hidden ones and those that a .gitignore leaves out.
     #[arg(value_name = "INPUT")]
     inputs: Vec<OsString>,
+
+    /// A pattern of files in folders that are left out, as in a .gitignore; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
 
     /// The value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
     ///
@@ -33,16 +38,25 @@ fn variable(text: &str) -> Result<(String, String), String> {
 impl InputArgs {
     /// Everything that is named, in order. What names nothing is told on standard error, and makes
     /// the outcome an error.
-    pub(crate) fn collect(&self) -> (Vec<Input>, Outcome) {
+    pub(crate) fn collect(&self, project: &Project) -> (Vec<Input>, Outcome) {
         let stdin = [OsString::from("-")];
         let arguments = if self.inputs.is_empty() {
             &stdin[..]
         } else {
             &self.inputs
         };
+        let exclude: Vec<&str> = project
+            .exclude
+            .iter()
+            .chain(&self.exclude)
+            .map(String::as_str)
+            .collect();
         let mut all = Vec::new();
         let mut outcome = Outcome::default();
-        for input in arguments.iter().flat_map(|argument| inputs(argument)) {
+        for input in arguments
+            .iter()
+            .flat_map(|argument| inputs(argument, &exclude))
+        {
             match input {
                 Ok(input) => all.push(input),
                 Err(error) => {
@@ -54,8 +68,10 @@ impl InputArgs {
         (all, outcome)
     }
 
-    /// The values of build arguments and variables.
-    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
-        self.variables.iter().cloned().collect()
+    /// The values of build arguments and variables: the project's, and those that are given.
+    pub(crate) fn variables(&self, project: &Project) -> BTreeMap<String, String> {
+        let mut variables = project.variables.clone();
+        variables.extend(self.variables.iter().cloned());
+        variables
     }
 }

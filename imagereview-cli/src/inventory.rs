@@ -6,17 +6,12 @@ use std::{
 };
 
 use clap::ValueEnum;
-use imagereview_core::{ImageRef, NoLatestTag};
+use imagereview_core::ImageRef;
 use serde::Serialize;
 
 use crate::{
-    error::CliError,
-    input_args::InputArgs,
-    outcome::Outcome,
-    output::OneLine,
-    policy_file::{LoadedPolicy, PolicyArgs},
-    report::Summary,
-    reviewer::Reviewer,
+    error::CliError, input_args::InputArgs, outcome::Outcome, output::OneLine,
+    policy_file::PolicyArgs, project::Project, report::Summary, reviewer::Reviewer,
 };
 
 /// List the images that the inputs use, by registry and repository
@@ -62,19 +57,19 @@ struct Use {
     path: String,
 }
 
-pub(crate) fn run(args: &InventoryArgs, out: &mut dyn Write) -> Result<Outcome, CliError> {
-    let policy = if args.policy.files.is_empty() {
-        LoadedPolicy::Builtin(NoLatestTag)
-    } else {
-        args.policy.load()?
-    };
-    let (inputs, unread) = args.inputs.collect();
+pub(crate) fn run(
+    args: &InventoryArgs,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<Outcome, CliError> {
+    let policy = args.policy.load(project)?;
+    let (inputs, unread) = args.inputs.collect(project);
     let mut summary = Summary::default();
     let mut uses = Vec::new();
-    let reviewer = Reviewer::new(&policy, args.inputs.variables());
+    let reviewer = Reviewer::new(&policy, args.inputs.variables(project));
     reviewer.review_all(&inputs, |file| {
         file.report_problems();
-        summary.add(file);
+        summary.add(&file);
         for document in &file.documents {
             for image in document
                 .images

@@ -2,15 +2,19 @@
 
 use imagereview_core::Language;
 
+use crate::project::Project;
+
 /// The language of reasons.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LanguageArgs {
-    /// The language of reasons: en (English) or zh (Chinese)
-    #[arg(
-        long,
-        value_name = "LANGUAGE",
-        default_value_t,
-        env = "IMAGEREVIEW_LANGUAGE"
-    )]
-    pub(crate) language: Language,
+    /// The language of reasons: en (English, the default) or zh (Chinese)
+    #[arg(long, value_name = "LANGUAGE", env = "IMAGEREVIEW_LANGUAGE")]
+    language: Option<Language>,
+}
+
+impl LanguageArgs {
+    /// The language that is asked for, or else the project's.
+    pub(crate) fn language(&self, project: &Project) -> Language {
+        self.language.or(project.language).unwrap_or_default()
+    }
 }

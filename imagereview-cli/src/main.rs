@@ -5,6 +5,7 @@
     reason = "clap shows the comments of arguments as they stand, backticks and all"
 )]
 
+mod baseline;
 mod check;
 mod completions;
 mod error;
@@ -19,6 +20,7 @@ mod outcome;
 mod output;
 mod policy;
 mod policy_file;
+mod project;
 mod report;
 mod review;
 mod reviewer;
@@ -27,7 +29,7 @@ use std::{io::Write, process::ExitCode, time::SystemTime};
 
 use clap::{Parser, Subcommand};
 
-use crate::{error::CliError, outcome::Outcome};
+use crate::{error::CliError, outcome::Outcome, project::Project};
 
 /// Decides whether container images may run in Kubernetes.
 #[derive(Debug, Parser)]
@@ -51,18 +53,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let mut out = output::stdout();
-    let result = match Cli::parse().command {
-        Command::Check(args) => check::run(&args, &mut out),
-        Command::Review(args) => review::run(&args, &mut out),
-        Command::Explain(args) => explain::run(&args, &mut out),
-        Command::Inventory(args) => inventory::run(&args, &mut out),
-        Command::Policy(command) => policy::run(&command, &mut out),
-        Command::Completions(args) => Ok(completions::run(&args, &mut out)),
-        Command::Man(args) => man::run(&args, &mut out),
-        Command::Init(args) => init::run(&args, SystemTime::now(), &mut out)
-            .map(|()| Outcome::default())
-            .map_err(CliError::from),
-    };
+    let result = run(&Cli::parse().command, &mut out);
     let flushed = |outcome| Ok(out.flush().map(|()| outcome)?);
     let outcome = match result.and_then(flushed) {
         Ok(outcome) => outcome,
@@ -73,6 +64,22 @@ fn main() -> ExitCode {
         }
     };
     outcome.into()
+}
+
+fn run(command: &Command, out: &mut dyn Write) -> Result<Outcome, CliError> {
+    match command {
+        Command::Review(args) => review::run(args, &Project::find()?, out),
+        Command::Check(args) => check::run(args, &Project::find()?, out),
+        Command::Explain(args) => explain::run(args, &Project::find()?, out),
+        Command::Inventory(args) => inventory::run(args, &Project::find()?, out),
+        Command::Policy(command) => policy::run(command, &Project::find()?, out),
+        Command::Init(args) => {
+            init::run(args, SystemTime::now(), out)?;
+            Ok(Outcome::default())
+        }
+        Command::Completions(args) => Ok(completions::run(args, out)),
+        Command::Man(args) => man::run(args, out),
+    }
 }
 
 #[cfg(test)]

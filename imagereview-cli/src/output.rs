@@ -20,6 +20,7 @@ use std::{
 
 use clap::ValueEnum;
 use imagereview_core::Language;
+use indicatif::ProgressBar;
 
 pub(crate) use self::json::ViolationRecord;
 use crate::report::{ReviewedFile, Summary};
@@ -36,6 +37,19 @@ pub(crate) fn stdout() -> Stdout {
 pub(crate) fn report(error: impl Display) {
     // Where standard error is closed, the exit status still tells.
     let _ = writeln!(io::stderr(), "imagereview: {error}");
+}
+
+/// How many inputs are so few that nobody waits for them.
+const FEW_INPUTS: u64 = 500;
+
+/// A bar that shows how many inputs are done, on a terminal and where there are many.
+pub(crate) fn progress(inputs: usize) -> ProgressBar {
+    let inputs = inputs as u64;
+    if inputs > FEW_INPUTS && io::stderr().is_terminal() {
+        ProgressBar::new(inputs)
+    } else {
+        ProgressBar::hidden()
+    }
 }
 
 /// A form in which the outcome of a run is written.

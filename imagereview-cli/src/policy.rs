@@ -9,7 +9,7 @@ use std::io::Write;
 
 use clap::Subcommand;
 
-use crate::{error::CliError, outcome::Outcome};
+use crate::{error::CliError, outcome::Outcome, project::Project};
 
 /// Validate, test and compare policies
 #[derive(Debug, clap::Args)]
@@ -26,11 +26,15 @@ enum Command {
     Schema(schema::SchemaArgs),
 }
 
-pub(crate) fn run(command: &PolicyCommand, out: &mut dyn Write) -> Result<Outcome, CliError> {
+pub(crate) fn run(
+    command: &PolicyCommand,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<Outcome, CliError> {
     match &command.command {
         Command::Validate(args) => validate::run(args, out),
         Command::Test(args) => test::run(args, out),
-        Command::Diff(args) => diff::run(args, out),
+        Command::Diff(args) => diff::run(args, project, out),
         Command::Schema(_) => schema::run(out),
     }
 }

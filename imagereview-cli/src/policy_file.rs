@@ -6,7 +6,10 @@ use imagereview_core::{
     ImagePolicy, NoLatestTag, Policy, PolicyErrors, PolicySource, workload::WorkloadKinds,
 };
 
-use crate::input::{FilesError, Source, inputs};
+use crate::{
+    input::{FilesError, Source, inputs},
+    project::Project,
+};
 
 /// The policy that images are judged by.
 #[derive(Debug, clap::Args)]
@@ -21,7 +24,7 @@ pub(crate) struct PolicyArgs {
         env = "IMAGEREVIEW_POLICY",
         value_delimiter = ','
     )]
-    pub(crate) files: Vec<PathBuf>,
+    files: Vec<PathBuf>,
 }
 
 /// Why there is no policy.
@@ -61,19 +64,24 @@ impl LoadedPolicy {
 }
 
 impl PolicyArgs {
-    /// The policy; the built-in one where no document is named.
-    pub(crate) fn load(&self) -> Result<LoadedPolicy, PolicyFileError> {
-        if self.files.is_empty() {
+    /// The policy that is asked for, or else the project's, or else the built-in one.
+    pub(crate) fn load(&self, project: &Project) -> Result<LoadedPolicy, PolicyFileError> {
+        let files = if self.files.is_empty() {
+            &project.policy
+        } else {
+            &self.files
+        };
+        if files.is_empty() {
             return Ok(LoadedPolicy::Builtin(NoLatestTag));
         }
-        Ok(LoadedPolicy::Documents(compile(&self.files)?))
+        Ok(LoadedPolicy::Documents(compile(files)?))
     }
 }
 
 /// Compiles documents, and all that folders hold, to one policy.
 pub(crate) fn compile(files: &[PathBuf]) -> Result<ImagePolicy, PolicyFileError> {
     let mut texts = Vec::new();
-    for input in files.iter().flat_map(|file| inputs(file.as_os_str())) {
+    for input in files.iter().flat_map(|file| inputs(file.as_os_str(), &[])) {
         let input = input?;
         let name = input.source.to_string();
         let text = match &input.source {

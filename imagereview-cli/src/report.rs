@@ -205,6 +205,8 @@ pub(crate) struct Summary {
     pub(crate) denied: usize,
     /// Images that may run, with a warning.
     pub(crate) warned: usize,
+    /// Violations that the baseline accepts.
+    pub(crate) accepted: usize,
     /// Documents of kinds without images.
     pub(crate) passed_over: usize,
     /// What could not be read.
@@ -249,7 +251,7 @@ impl Summary {
 }
 
 /// A number of things, in words.
-struct Count(usize, &'static str);
+pub(crate) struct Count(pub(crate) usize, pub(crate) &'static str);
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -271,6 +273,13 @@ impl fmt::Display for Summary {
         )?;
         if self.warned > 0 {
             write!(f, ", {} allowed with a warning", self.warned)?;
+        }
+        if self.accepted > 0 {
+            write!(
+                f,
+                ", {} accepted by the baseline",
+                Count(self.accepted, "finding")
+            )?;
         }
         if self.passed_over > 0 {
             write!(

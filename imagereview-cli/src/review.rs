@@ -9,14 +9,16 @@ use std::{
 use imagereview_core::{ImageReviewAnswer, Language, Policy, decide, review::image_review};
 
 use crate::{
+    baseline::{Baseline, BaselineError},
     error::CliError,
     input::{ImageReviewStream, Input, Source},
     input_args::InputArgs,
     language::LanguageArgs,
     outcome::Outcome,
-    output::{Format, FormatArg, Reports, WriteError, report},
+    output::{Format, FormatArg, Reports, progress, report},
     policy_file::PolicyArgs,
-    report::Summary,
+    project::Project,
+    report::{Count, Summary},
     reviewer::Reviewer,
 };
 
@@ -47,6 +49,14 @@ pub(crate) struct ReviewArgs {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
+    /// Accept the findings that this file lists, so that only new ones count
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+
+    /// Write all that is found now to the baseline, and accept it
+    #[arg(long)]
+    update_baseline: bool,
+
     #[command(flatten)]
     policy: PolicyArgs,
 
@@ -55,38 +65,97 @@ pub(crate) struct ReviewArgs {
 }
 
 /// Reviews each input and writes the reports.
-pub(crate) fn run(args: &ReviewArgs, out: &mut dyn Write) -> Result<Outcome, CliError> {
-    let language = args.language.language;
-    let policy = args.policy.load()?;
-    let (all, unread) = args.inputs.collect();
-    let mut formats = args.formats.clone();
-    if formats.is_empty() {
-        formats.push(FormatArg::new(default_format(all.first()), None));
+pub(crate) fn run(
+    args: &ReviewArgs,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<Outcome, CliError> {
+    let language = args.language.language(project);
+    let policy = args.policy.load(project)?;
+    let (all, unread) = args.inputs.collect(project);
+    let formats = args.formats(project, all.first());
+    let baseline_file = args.baseline.as_ref().or(project.baseline.as_ref());
+    if args.update_baseline && baseline_file.is_none() {
+        return Err(BaselineError::NoFile.into());
     }
-    let output = args.output.as_deref();
-    let formats: Vec<_> = formats
-        .into_iter()
-        .map(|format| format.or_file(output))
-        .collect();
-    let outcome = match &*formats {
-        [format] if format.is_answers() => match format.create_file()? {
-            None => answer_all(&all, policy.as_policy(), language, out)?,
+    if let [format] = &*formats
+        && format.is_answers()
+    {
+        if args.baseline.is_some() || args.update_baseline {
+            return Err(BaselineError::Answers.into());
+        }
+        let answer = |out: &mut dyn Write| answer_all(&all, policy.as_policy(), language, out);
+        let outcome = match format.create_file()? {
+            None => answer(out)?,
             Some(mut file) => {
                 let mut outcome = Outcome::default();
                 file.write(|out| {
-                    outcome = answer_all(&all, policy.as_policy(), language, out)?;
+                    outcome = answer(out)?;
                     out.flush()
                 })?;
                 outcome
             }
-        },
-        formats => {
-            let reports = Reports::create(formats, language, out)?;
-            let variables = args.inputs.variables();
-            review_all(&all, &Reviewer::new(&policy, variables), reports)?
-        }
+        };
+        return Ok(outcome.max(unread));
+    }
+    let mut baseline = match baseline_file {
+        Some(path) if !args.update_baseline => Baseline::read(path)?,
+        _ => Baseline::default(),
     };
-    Ok(outcome.max(unread))
+    let mut reports = Reports::create(&formats, language, out)?;
+    let mut summary = Summary::default();
+    let progress = progress(all.len());
+    Reviewer::new(&policy, args.inputs.variables(project)).review_all(&all, |mut file| {
+        progress.inc(1);
+        if args.update_baseline {
+            baseline.add(&file);
+        }
+        summary.accepted += baseline.accept(&mut file);
+        summary.add(&file);
+        progress.suspend(|| {
+            file.report_problems();
+            reports.add(&file)
+        })
+    })?;
+    progress.finish_and_clear();
+    reports.finish(&summary)?;
+    match baseline_file {
+        Some(path) if args.update_baseline => {
+            let count = Count(baseline.write(path)?, "finding");
+            report(format_args!("{} now accepts {count}", path.display()));
+        }
+        Some(path) if baseline.gone() > 0 => {
+            let (count, path) = (Count(baseline.gone(), "finding"), path.display());
+            report(format_args!(
+                "{count} in {path} no longer found; --update-baseline writes it anew"
+            ));
+        }
+        _ => {}
+    }
+    Ok(summary.outcome().max(unread))
+}
+
+impl ReviewArgs {
+    /// What is to be printed, and where: what is asked for, or else what the project says, or else
+    /// what suits the first input.
+    fn formats(&self, project: &Project, first: Option<&Input>) -> Vec<FormatArg> {
+        let mut formats = self.formats.clone();
+        if formats.is_empty() && self.output.is_none() {
+            formats.clone_from(&project.formats);
+        }
+        if formats.is_empty() {
+            let is_for_people = self.baseline.is_some() || self.update_baseline;
+            let format = if is_for_people {
+                Format::Human
+            } else {
+                default_format(first)
+            };
+            formats.push(FormatArg::new(format, None));
+        }
+        let output = self.output.as_deref();
+        let formats = formats.into_iter();
+        formats.map(|format| format.or_file(output)).collect()
+    }
 }
 
 /// For people; but a program that writes reviews is answered as the webhook would answer it.
@@ -107,21 +176,6 @@ fn is_image_review(start: &[u8]) -> bool {
     let api_version = format!("\"{}\"", image_review::API_VERSION);
     start.trim_ascii_start().starts_with(b"{")
         && memchr::memmem::find(start, api_version.as_bytes()).is_some()
-}
-
-fn review_all(
-    inputs: &[Input],
-    reviewer: &Reviewer<'_>,
-    mut reports: Reports<'_>,
-) -> Result<Outcome, WriteError> {
-    let mut summary = Summary::default();
-    reviewer.review_all(inputs, |file| {
-        file.report_problems();
-        summary.add(file);
-        reports.add(file)
-    })?;
-    reports.finish(&summary)?;
-    Ok(summary.outcome())
 }
 
 fn answer_all(

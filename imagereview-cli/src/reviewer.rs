@@ -53,16 +53,14 @@ impl<'p> Reviewer<'p> {
     pub(crate) fn review_all<E>(
         &self,
         inputs: &[Input],
-        mut visit: impl FnMut(&ReviewedFile) -> Result<(), E>,
+        mut visit: impl FnMut(ReviewedFile) -> Result<(), E>,
     ) -> Result<(), E> {
         for batch in inputs.chunks(BATCH) {
             let files: Vec<_> = match batch {
                 [input] => vec![self.review(input)],
                 batch => batch.par_iter().map(|input| self.review(input)).collect(),
             };
-            for file in &files {
-                visit(file)?;
-            }
+            files.into_iter().try_for_each(&mut visit)?;
         }
         Ok(())
     }

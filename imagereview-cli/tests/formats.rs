@@ -56,8 +56,15 @@ fn reasons_are_in_the_language_that_is_asked_for() {
 
 /// The schema of SARIF 2.1.0 that the crate ships whose types are made from it.
 fn sarif_schema() -> Value {
+    let host = Command::new("rustc")
+        .args(["--print", "host-tuple"])
+        .output()
+        .unwrap();
+    // What other platforms need may not be there.
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--offline"])
+        .arg("--filter-platform")
+        .arg(String::from_utf8(host.stdout).unwrap().trim())
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

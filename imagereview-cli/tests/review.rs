@@ -1,7 +1,9 @@
 //! `imagereview review` and `imagereview check` as a program runs them.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Command, Stdio},
     thread,
 };
@@ -13,7 +15,10 @@ const SHA256: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012
 
 fn imagereview(arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo_bin!("imagereview"));
-    command.args(arguments).env_remove("IMAGEREVIEW_LANGUAGE");
+    command
+        .args(arguments)
+        .env_remove("IMAGEREVIEW_LANGUAGE")
+        .env_remove("IMAGEREVIEW_POLICY");
     command
 }
 
@@ -133,6 +138,103 @@ fn standard_input_without_a_review_is_an_error() {
     }
 }
 
+const POD: &str =
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{image: nginx}]}\n";
+
+/// Runs it in a folder; the status, standard output and standard error.
+fn run_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = imagereview(arguments).current_dir(folder).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn a_baseline_accepts_what_it_lists_and_nothing_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    write("pod.yaml", POD);
+    let with_baseline = ["review", "--baseline", "base.json", "pod.yaml"];
+
+    let (status, _, stderr) = run_in(folder, &with_baseline);
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("--update-baseline writes one"), "{stderr}");
+
+    let (status, stdout, stderr) = run_in(
+        folder,
+        &[&with_baseline[..], &["--update-baseline"]].concat(),
+    );
+    assert_eq!(
+        (status, &*stderr),
+        (Some(0), "imagereview: base.json now accepts 1 finding\n"),
+        "{stdout}"
+    );
+    // It is found again wherever it moves to in its file.
+    write("pod.yaml", &format!("# one\n# two\n{POD}"));
+    let (status, stdout, stderr) = run_in(folder, &with_baseline);
+    assert_eq!((status, &*stderr), (Some(0), ""), "{stdout}");
+    assert!(
+        stdout.contains("1 finding accepted by the baseline"),
+        "{stdout}"
+    );
+
+    write("pod.yaml", &POD.replace("nginx", "redis"));
+    let (status, stdout, stderr) = run_in(folder, &with_baseline);
+    assert_eq!(status, Some(1), "{stdout}");
+    assert!(
+        stderr.contains("1 finding in base.json no longer found"),
+        "{stderr}"
+    );
+
+    write("base.json", "{");
+    let (status, _, stderr) = run_in(folder, &with_baseline);
+    assert_eq!(status, Some(2));
+    assert!(
+        stderr.contains("the baseline base.json is broken"),
+        "{stderr}"
+    );
+    let (status, _, stderr) = run_in(folder, &["review", "--update-baseline", "pod.yaml"]);
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("name its file with --baseline"), "{stderr}");
+}
+
+#[test]
+fn a_project_file_holds_below_its_folder_and_options_go_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let below = folder.path().join("deploy/prod");
+    fs::create_dir_all(below.join("vendor")).unwrap();
+    fs::write(below.join("pod.yaml"), POD).unwrap();
+    fs::write(below.join("vendor/pod.yaml"), POD).unwrap();
+    let policy = "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: p}\nrules:\n\
+                  - {name: no-nginx, repositories: {deny: ['**/nginx']}}\n";
+    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    let project = "policy: [policy.yaml]\nlanguage: zh\nformat: [github]\nexclude: ['vendor/**']\n";
+    fs::write(folder.path().join(".imagereview.yaml"), project).unwrap();
+
+    let (status, stdout, stderr) = run_in(&below, &["review", "."]);
+    assert_eq!((status, &*stderr), (Some(1), ""), "{stdout}");
+    assert!(
+        stdout.starts_with("::error file=pod.yaml,line=4,col=29,title=no-nginx::镜像"),
+        "{stdout}"
+    );
+    assert_eq!(stdout.lines().count(), 1, "{stdout}");
+
+    let (_, stdout, _) = run_in(&below, &["review", "--language=en", "--format=table", "."]);
+    assert!(stdout.starts_with(" VERDICT"), "{stdout}");
+
+    fs::write(folder.path().join(".imagereview.yaml"), "polcy: x\n").unwrap();
+    let (status, _, stderr) = run_in(&below, &["check", "nginx:1"]);
+    assert_eq!(status, Some(2));
+    assert!(
+        stderr.contains("../../.imagereview.yaml: ") && stderr.contains("polcy"),
+        "{stderr}"
+    );
+}
+
 #[test]
 fn an_answer_comes_before_the_next_review_is_written() {
     let mut child = imagereview(&["review"])
@@ -182,7 +284,7 @@ fn peak_memory(process: u32) -> u64 {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_long_stream_is_reviewed_in_flat_memory() {
-    const BLOCKS: usize = 60;
+    const BLOCKS: usize = 20;
     const REVIEWS_PER_BLOCK: usize = 5_000;
 
     let mut child = imagereview(&["review"])

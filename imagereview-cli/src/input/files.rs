@@ -6,7 +6,7 @@ use std::{
 };
 
 use globset::{GlobBuilder, GlobMatcher};
-use ignore::WalkBuilder;
+use ignore::{WalkBuilder, overrides::OverrideBuilder};
 
 use super::{Source, dockerfile::is_dockerfile};
 
@@ -37,8 +37,9 @@ pub(crate) enum FilesError {
 /// The endings of files in a folder that may hold manifests.
 const EXTENSIONS: [&str; 5] = ["yaml", "yml", "json", "jsonl", "ndjson"];
 
-/// Everything that an argument names, in the order of the paths.
-pub(crate) fn inputs(argument: &OsStr) -> Vec<Result<Input, FilesError>> {
+/// Everything that an argument names, in the order of the paths. Of a folder, without what matches a
+/// pattern of `exclude`.
+pub(crate) fn inputs(argument: &OsStr, exclude: &[&str]) -> Vec<Result<Input, FilesError>> {
     let source = Source::from(argument);
     let Source::File(path) = &source else {
         return vec![Ok(Input {
@@ -47,7 +48,7 @@ pub(crate) fn inputs(argument: &OsStr) -> Vec<Result<Input, FilesError>> {
         })];
     };
     if path.is_dir() {
-        let found = walk(path, &|path| has_manifests(path));
+        let found = walk(path, exclude, &|path| has_manifests(path));
         if found.is_empty() {
             return vec![Err(FilesError::EmptyFolder(path.display().to_string()))];
         }
@@ -55,7 +56,7 @@ pub(crate) fn inputs(argument: &OsStr) -> Vec<Result<Input, FilesError>> {
     }
     match argument.to_str() {
         Some(pattern) if !path.exists() && pattern.contains(['*', '?', '[', '{']) => {
-            by_pattern(pattern)
+            by_pattern(pattern, exclude)
         }
         _ => vec![Ok(Input {
             source,
@@ -64,7 +65,7 @@ pub(crate) fn inputs(argument: &OsStr) -> Vec<Result<Input, FilesError>> {
     }
 }
 
-fn by_pattern(pattern: &str) -> Vec<Result<Input, FilesError>> {
+fn by_pattern(pattern: &str, exclude: &[&str]) -> Vec<Result<Input, FilesError>> {
     let matcher: GlobMatcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
         Ok(glob) => glob.compile_matcher(),
         Err(cause) => {
@@ -79,7 +80,7 @@ fn by_pattern(pattern: &str) -> Vec<Result<Input, FilesError>> {
         .collect();
     let is_here = base.as_os_str().is_empty();
     let base = if is_here { Path::new(".") } else { &base };
-    let found = walk(base, &|path| {
+    let found = walk(base, exclude, &|path| {
         let path = if is_here {
             path.strip_prefix(".").unwrap_or(path)
         } else {
@@ -102,10 +103,26 @@ fn has_manifests(path: &Path) -> bool {
 
 /// The files below a folder that are wanted, without those that a `.gitignore` or `.ignore` leaves
 /// out, and without hidden ones.
-fn walk(folder: &Path, is_wanted: &dyn Fn(&Path) -> bool) -> Vec<Result<Input, FilesError>> {
+fn walk(
+    folder: &Path,
+    exclude: &[&str],
+    is_wanted: &dyn Fn(&Path) -> bool,
+) -> Vec<Result<Input, FilesError>> {
+    let mut overrides = OverrideBuilder::new(folder);
+    for pattern in exclude {
+        // An override is the opposite of a .gitignore: with the mark, it leaves out.
+        if let Err(error) = overrides.add(&format!("!{pattern}")) {
+            return vec![Err(error.into())];
+        }
+    }
+    let overrides = match overrides.build() {
+        Ok(overrides) => overrides,
+        Err(error) => return vec![Err(error.into())],
+    };
     WalkBuilder::new(folder)
         // A copy of a repository without its history has the same files.
         .require_git(false)
+        .overrides(overrides)
         .sort_by_file_path(Ord::cmp)
         .build()
         .filter_map(|entry| match entry {

@@ -12,6 +12,7 @@ use crate::{
     outcome::Outcome,
     output::OneLine,
     policy_file::{self, LoadedPolicy},
+    project::Project,
     report::{ReviewedFile, ReviewedImage, Summary},
     reviewer::Reviewer,
 };
@@ -49,12 +50,21 @@ struct Judged {
     denials: Vec<String>,
 }
 
-pub(crate) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<Outcome, CliError> {
-    let (inputs, unread) = args.inputs.collect();
+pub(crate) fn run(
+    args: &DiffArgs,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<Outcome, CliError> {
+    let (inputs, unread) = args.inputs.collect(project);
     let judge = |policy: &PathBuf, visit: fn(&ReviewedFile)| -> Result<_, CliError> {
         let policy = LoadedPolicy::Documents(policy_file::compile(std::slice::from_ref(policy))?);
-        let reviewer = Reviewer::new(&policy, args.inputs.variables());
-        Ok(judge(&reviewer, &inputs, args.language.language, visit))
+        let reviewer = Reviewer::new(&policy, args.inputs.variables(project));
+        Ok(judge(
+            &reviewer,
+            &inputs,
+            args.language.language(project),
+            visit,
+        ))
     };
     let (old, _) = judge(&args.old, |_| {})?;
     // What can't be read is the same for both, and told once.
@@ -106,8 +116,8 @@ fn judge(
     let mut judged = BTreeMap::new();
     let mut summary = Summary::default();
     let Ok(()) = reviewer.review_all(inputs, |file| {
-        visit(file);
-        summary.add(file);
+        visit(&file);
+        summary.add(&file);
         for document in &file.documents {
             for image in &document.images {
                 let key = (

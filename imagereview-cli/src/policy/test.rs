@@ -180,7 +180,7 @@ fn test_files(argument: &Path) -> Result<Vec<PathBuf>, CliError> {
         return Ok(vec![argument.to_owned()]);
     }
     let mut files = Vec::new();
-    for input in inputs(argument.as_os_str()) {
+    for input in inputs(argument.as_os_str(), &[]) {
         if let Source::File(path) = input.map_err(PolicyFileError::from)?.source {
             let name = path.file_name().and_then(OsStr::to_str);
             if name.is_some_and(|name| name.ends_with(TEST_FILE)) {

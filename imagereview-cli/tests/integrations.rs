@@ -1,0 +1,152 @@
+//! What `integrations/` gives to pipelines, run as the pipelines run it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use assert_cmd::cargo::cargo_bin;
+use serde_json::Value;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn yaml(path: &str) -> Value {
+    let text = fs::read_to_string(repository().join(path)).unwrap();
+    serde_saphyr::from_str(&text).unwrap()
+}
+
+/// Runs a script as runners do, where the program is the one that is tested.
+fn bash(script: &str, folder: &Path, variables: &[(&str, &str)]) -> Output {
+    let programs = cargo_bin!("imagereview").parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    Command::new("bash")
+        .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])
+        .current_dir(folder)
+        .env("PATH", path)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
+}
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let pod =
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{image: nginx}]}\n";
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("pod.yaml", pod);
+    write("pinned pod.yaml", &pod.replace("nginx", "'nginx:1.27'"));
+    let policy = "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: p}\nrules:\n\
+                  - {name: no-nginx, repositories: {deny: ['**/nginx']}}\n";
+    write("policy.yaml", policy);
+    folder
+}
+
+#[test]
+fn the_github_action_annotates_summarizes_and_writes_sarif() {
+    let action = yaml("integrations/github/action.yml");
+    let steps = action["runs"]["steps"].as_array().unwrap();
+    let review = steps.iter().find(|step| step["name"] == "review").unwrap();
+    let script = review["run"].as_str().unwrap();
+    for (inputs, policy, status, annotations, results) in [
+        ("pod.yaml", "", 1, 1, 1),
+        ("pinned pod.yaml\n", "", 0, 0, 0),
+        ("pinned pod.yaml\npod.yaml", "", 1, 1, 1),
+        ("pinned pod.yaml\npod.yaml", "policy.yaml", 1, 2, 2),
+        // What could not be read is no finding of code scanning.
+        ("missing.yaml", "", 2, 1, 0),
+    ] {
+        let project = project();
+        let program = cargo_bin!("imagereview");
+        let output = bash(
+            script,
+            project.path(),
+            &[
+                ("PROGRAM", program.to_str().unwrap()),
+                ("INPUTS", inputs),
+                ("POLICY", policy),
+                ("BASELINE", ""),
+                ("SARIF", "out.sarif"),
+                ("GITHUB_STEP_SUMMARY", "summary.md"),
+            ],
+        );
+        let case = format!("{inputs:?} by {policy:?}: {output:?}");
+        assert_eq!(output.status.code(), Some(status), "{case}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            stdout.matches("::error file=").count(),
+            annotations,
+            "{case}"
+        );
+        let read = |name: &str| fs::read_to_string(project.path().join(name)).unwrap();
+        let sarif: Value = serde_json::from_str(&read("out.sarif")).unwrap();
+        let found = sarif["runs"][0]["results"].as_array().unwrap();
+        assert_eq!(found.len(), results, "{case}");
+        assert!(
+            read("summary.md").starts_with("### Image review: "),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn the_github_action_names_inputs_that_it_declares() {
+    let action = yaml("integrations/github/action.yml");
+    let text = fs::read_to_string(repository().join("integrations/github/action.yml")).unwrap();
+    let declared = action["inputs"].as_object().unwrap();
+    for name in declared.keys() {
+        assert!(
+            text.contains(&format!("${{{{ inputs.{name} }}}}")),
+            "{name}"
+        );
+    }
+    assert_eq!(text.matches("${{ inputs.").count(), declared.len() + 1);
+}
+
+#[test]
+fn the_gitlab_job_writes_junit() {
+    let jobs = yaml("integrations/gitlab/imagereview.gitlab-ci.yml");
+    let job = &jobs["imagereview"];
+    let script = job["script"][0].as_str().unwrap();
+    for (inputs, options, status) in [
+        (".", "", 1),
+        ("policy.yaml", "", 0),
+        (".", "--policy policy.yaml --exclude pod.yaml", 1),
+    ] {
+        let project = project();
+        let variables = [
+            ("IMAGEREVIEW_INPUTS", inputs),
+            ("IMAGEREVIEW_OPTIONS", options),
+        ];
+        let output = bash(script, project.path(), &variables);
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{inputs} {options}: {output:?}"
+        );
+        let report = job["artifacts"]["reports"]["junit"].as_str().unwrap();
+        let report = fs::read_to_string(project.path().join(report)).unwrap();
+        assert!(
+            report.contains("<testsuites name=\"imagereview\""),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn the_hook_reviews_the_files_that_it_is_given() {
+    let hooks = yaml(".pre-commit-hooks.yaml");
+    let entry = hooks[0]["entry"].as_str().unwrap();
+    // As pre-commit does: the entry, the configured arguments, the files.
+    let project = project();
+    let output = bash(
+        &format!("{entry} --policy policy.yaml pod.yaml"),
+        project.path(),
+        &[],
+    );
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains("denied[no-nginx]"), "{stdout}");
+}
