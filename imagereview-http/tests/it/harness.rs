@@ -5,7 +5,7 @@ use std::{
     io::Write,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -24,6 +24,21 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// How long anything may take that a test waits for: far more than it should on a busy machine, so
+/// that a server which doesn't do it fails the test and doesn't hang it.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits, but not forever.
+#[track_caller]
+pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let caller = std::panic::Location::caller();
+    async move {
+        tokio::time::timeout(LIMIT, future)
+            .await
+            .unwrap_or_else(|_| panic!("{caller}: nothing came within {LIMIT:?}"))
+    }
+}
 
 /// Both versions that are offered by ALPN.
 pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
@@ -170,9 +185,7 @@ impl Client {
         config.alpn_protocols = vec![alpn.to_vec()];
         let stream = TcpStream::connect(address).await?;
         let name = ServerName::from(address.ip());
-        let stream = TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await?;
+        let stream = within(TlsConnector::from(Arc::new(config)).connect(name, stream)).await?;
         assert_eq!(
             stream.get_ref().1.alpn_protocol(),
             Some(alpn),
@@ -241,18 +254,18 @@ impl Connection {
                 request
                     .headers_mut()
                     .insert("host", "localhost".parse().unwrap());
-                sender.ready().await?;
-                sender.send_request(request).await?
+                within(sender.ready()).await?;
+                within(sender.send_request(request)).await?
             }
             Self::Http2(sender) => {
                 *request.uri_mut() = format!("https://localhost{path}").parse().unwrap();
                 *request.version_mut() = Version::HTTP_2;
-                sender.ready().await?;
-                sender.send_request(request).await?
+                within(sender.ready()).await?;
+                within(sender.send_request(request)).await?
             }
         };
         let (head, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
+        let body = within(body.collect()).await?.to_bytes();
         Ok(Answer {
             status: head.status,
             headers: head.headers,

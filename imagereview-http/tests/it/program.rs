@@ -11,7 +11,7 @@ use tokio::{
     process::{Child, ChildStderr, ChildStdout, Command},
 };
 
-use crate::harness::{Client, Pki, Protocol, file, image_review_json};
+use crate::harness::{Client, Pki, Protocol, file, image_review_json, within};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_imagereview-http");
 
@@ -43,10 +43,11 @@ impl Program {
     /// Waits for a line of the log that holds this.
     async fn logs(&mut self, text: &str) -> String {
         let mut seen = Vec::new();
-        while let Some(line) = self.stderr.next_line().await.unwrap() {
+        while let Some(line) = within(self.stderr.next_line()).await.unwrap() {
             if line.contains(text) {
                 return line;
             }
+            eprintln!("{line}");
             seen.push(line);
         }
         panic!("{text:?} was not logged, but: {seen:#?}");
@@ -63,7 +64,7 @@ impl Program {
     }
 
     async fn printed(&mut self, text: &str) -> String {
-        while let Some(line) = self.stdout.next_line().await.unwrap() {
+        while let Some(line) = within(self.stdout.next_line()).await.unwrap() {
             if line.contains(text) {
                 return line;
             }
@@ -87,7 +88,11 @@ impl Program {
 /// it may write.
 fn program() -> Command {
     let mut program = Command::new(PROGRAM);
-    program.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
+    program
+        .env_clear()
+        // The default port is one, and these programs run beside each other.
+        .env("IMAGEREVIEW_HEALTH_LISTEN", "127.0.0.1:0")
+        .current_dir(env!("CARGO_TARGET_TMPDIR"));
     program
 }
 
@@ -103,7 +108,7 @@ fn unconfigured(folder: &Path) -> Command {
 
 /// Checks that the program ends at once, with this status and a message that holds all of these.
 async fn fails(program: &mut Command, status: i32, name: &str, named: &[&str]) {
-    let output = program.output().await.unwrap();
+    let output = within(program.kill_on_drop(true).output()).await.unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(status), "{name}: {stderr}");
     for text in named {
@@ -406,7 +411,10 @@ async fn sigterm_and_sigint_let_a_request_in_flight_finish() {
         );
         assert!(answer.contains(r#""allowed":true"#), "{signal}: {answer}");
         drop(stream);
-        assert!(program.child.wait().await.unwrap().success(), "{signal}");
+        assert!(
+            within(program.child.wait()).await.unwrap().success(),
+            "{signal}"
+        );
     }
 }
 
@@ -418,7 +426,8 @@ async fn it_survives_a_lack_of_file_descriptors() {
     command
         .args(["-c", &format!("ulimit -n {LIMIT} && exec \"$0\""), PROGRAM])
         .current_dir(folder.path())
-        .env("IMAGEREVIEW_LISTEN", "127.0.0.1:0");
+        .env("IMAGEREVIEW_LISTEN", "127.0.0.1:0")
+        .env("IMAGEREVIEW_HEALTH_LISTEN", "");
     let mut program = Program::start(&mut command);
     let address = program.listens().await;
     let authority = fs::read_to_string(folder.path().join("imagereview-dev-pki/ca.crt")).unwrap();
