@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use imagereview_core::{Exempted, Language, Message, Review, Verdict, Violation};
+use imagereview_core::{
+    Exempted, Language, Message, Review, Verdict, Violation, review::UnreadableImage,
+};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
@@ -246,6 +248,6 @@ fn images<'r>(review: &'r Review<'_>) -> impl Iterator<Item = &'r str> {
     let unreadable = review
         .unreadable_images()
         .iter()
-        .map(|image| image.as_written());
+        .map(UnreadableImage::as_written);
     readable.chain(unreadable)
 }

@@ -82,9 +82,10 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
     if let Some(address) = server.health_addr() {
         tracing::info!("probes and metrics are at http://{address}");
     }
-    match server.policy_identity() {
-        Some(policy) => tracing::info!(policy, "the policy is read"),
-        None => tracing::info!("no policy is given: no image tagged latest may run"),
+    if let Some(policy) = server.policy_identity() {
+        tracing::info!(policy, "the policy is read");
+    } else {
+        tracing::info!("no policy is given: no image tagged latest may run");
     }
     let address = server.local_addr();
     tracing::info!("listening on https://{address}{IMAGE_POLICY_PATH}");

@@ -1,4 +1,4 @@
-//! Metrics as text: OpenMetrics, or what Prometheus understood before.
+//! Metrics as text: `OpenMetrics`, or what Prometheus understood before.
 
 use std::fmt::Write as _;
 

@@ -16,7 +16,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use imagereview_core::{NoLatestTag, Policy};
-use imagereview_http::{Config, Server, ServerIdentity};
+use imagereview_http::{Config, Reload, Server, ServerIdentity, ServerPolicy};
 use imagereview_pki::{CertificateAuthority, Identity, SubjectName, Validity};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
@@ -93,6 +93,17 @@ impl Pki {
         )
     }
 
+    /// A client as kube-apiserver is one, with a certificate of the authority.
+    pub(crate) fn api_server(&self) -> Client {
+        self.client(Some(&self.client_identity("kube-apiserver")))
+    }
+
+    pub(crate) fn client_identity(&self, name: &str) -> Identity {
+        self.authority
+            .issue_client(name, None, SystemTime::now(), Validity::LEAF)
+            .unwrap()
+    }
+
     /// A client that trusts the authority and has a certificate to show, if one is given.
     pub(crate) fn client(&self, identity: Option<&Identity>) -> Client {
         Client::new(self.authority.certificate_pem(), identity)
@@ -115,6 +126,9 @@ fn der(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'sta
 /// A server in this process.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    /// Of probes and metrics.
+    pub(crate) health: SocketAddr,
+    pub(crate) reload: Reload,
     shutdown: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -128,12 +142,21 @@ impl TestServer {
         config: Config,
         policy: impl Policy + Send + Sync + 'static,
     ) -> Self {
-        let server = Server::bind(config, Arc::new(policy)).await.unwrap();
+        Self::start_serving(config, Arc::new(policy).into()).await
+    }
+
+    pub(crate) async fn start_serving(mut config: Config, policy: ServerPolicy) -> Self {
+        config.health_listen = Some((Ipv4Addr::LOCALHOST, 0).into());
+        let server = Server::bind(config, policy).await.unwrap();
         let address = server.local_addr();
+        let health = server.health_addr().unwrap();
+        let reload = server.reload();
         let (shutdown, wait) = oneshot::channel();
         let running = tokio::spawn(server.serve(async { wait.await.unwrap_or(()) }));
         Self {
             address,
+            health,
+            reload,
             shutdown,
             running,
         }
@@ -332,4 +355,39 @@ pub(crate) fn image_review_json(images: &[&str]) -> String {
         "status": { "allowed": false },
     })
     .to_string()
+}
+
+/// One request over plain HTTP/1.1, as a probe or Prometheus makes it.
+pub(crate) async fn get(address: SocketAddr, path: &str, accept: &str) -> Answer {
+    let stream = within(TcpStream::connect(address)).await.unwrap();
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get(path)
+        .header("accept", accept)
+        .body(full(""))
+        .unwrap();
+    Connection::Http1(sender).send(request).await.unwrap()
+}
+
+/// The metrics of a server as they are now.
+pub(crate) async fn metrics(address: SocketAddr) -> String {
+    let answer = get(address, "/metrics", "text/plain").await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    String::from_utf8(answer.body.into()).unwrap()
+}
+
+/// Waits until the metrics hold this line.
+pub(crate) async fn metrics_say(address: SocketAddr, line: &str) {
+    let mut seen = String::new();
+    let wait = async {
+        loop {
+            seen = metrics(address).await;
+            if seen.lines().any(|found| found == line) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let found = tokio::time::timeout(LIMIT, wait).await;
+    assert!(found.is_ok(), "{line:?} did not come, but: {seen}");
 }
