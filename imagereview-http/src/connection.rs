@@ -2,12 +2,12 @@
 
 use std::{
     convert::Infallible,
-    io,
+    hash::{BuildHasher, RandomState},
     net::SocketAddr,
     pin::pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -15,7 +15,9 @@ use std::{
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
+    Version,
     body::Incoming,
+    header::{CONNECTION, HeaderValue},
     server::conn::{http1, http2},
     service::{HttpService, service_fn},
 };
@@ -24,16 +26,31 @@ use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
     sync::watch,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::{config::Timeouts, routes, state::State, status::Refusal, tls};
+use crate::{
+    certificate::Names,
+    config::{Config, Limits, Timeouts},
+    handshake::HandshakeFailure,
+    metrics::Counted,
+    request::Caller,
+    routes,
+    state::State,
+    status::Refusal,
+    tls::{self, Tls},
+    waiting::Place,
+};
 
 /// How long bytes that a client still sends are read and thrown away before its connection is
 /// closed. Closing at once would make the kernel send a reset, which can take the last answer away
 /// from the client (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
+
+/// How long an idle HTTP/1.1 connection is kept after the wish to stop, for a request that may be
+/// on its way already. HTTP/2 needs no such time: GOAWAY says which requests were not read.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
 
 /// How long an HTTP/2 connection may be silent before the server asks whether the client is still
 /// there.
@@ -42,31 +59,57 @@ const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long the client has to answer that before the connection is closed.
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many streams a client may reset before the server has seen to them; beyond that the
+/// connection is closed (CVE-2023-44487, "rapid reset").
+const HTTP2_PENDING_RESETS: usize = 20;
+
+/// How many streams the server itself may have to reset on one connection because of the client's
+/// errors; beyond that the connection is closed (CVE-2025-8671, "made you reset").
+const HTTP2_LOCAL_RESETS: usize = 256;
+
+/// What an HTTP/1.1 connection buffers, where its headers need no more.
+const HTTP1_BUFFER: usize = 64 * 1024;
+
 /// Serves connections: holds what all of them share.
 pub(crate) struct Protocols {
-    acceptor: TlsAcceptor,
+    tls: Arc<Tls>,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
     timeouts: Timeouts,
+    max_age: Option<Duration>,
     state: Arc<State>,
 }
 
 impl Protocols {
-    pub(crate) fn new(acceptor: TlsAcceptor, timeouts: Timeouts, state: Arc<State>) -> Self {
+    pub(crate) fn new(config: &Config, tls: Arc<Tls>, state: Arc<State>) -> Self {
+        let (timeouts, limits) = (config.timeouts, config.limits);
+        let Limits {
+            streams,
+            header_bytes,
+            ..
+        } = limits;
         let mut http1 = http1::Builder::new();
+        let header_buffer = usize::try_from(header_bytes).unwrap_or(usize::MAX);
         http1
             .timer(TokioTimer::new())
+            .max_header_size(header_buffer)
+            .max_buf_size(HTTP1_BUFFER.max(header_buffer))
             .header_read_timeout(timeouts.header);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
+            .max_concurrent_streams(streams)
+            .max_header_list_size(header_bytes)
+            .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
+            .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
             .keep_alive_interval(HTTP2_PING_INTERVAL)
             .keep_alive_timeout(HTTP2_PING_TIMEOUT);
         Self {
-            acceptor,
+            tls,
             http1,
             http2,
             timeouts,
+            max_age: config.max_connection_age,
             state,
         }
     }
@@ -77,59 +120,141 @@ impl Protocols {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
+        place: Place,
         draining: watch::Receiver<bool>,
     ) {
+        let _counted = Counted::new(&self.state.metrics.connections);
         // An answer is one small write that should leave at once; failing to say so only costs
         // time.
         let _ = stream.set_nodelay(true);
-        let handshake = self.acceptor.accept(stream).into_fallible();
-        let stream = match timeout(self.timeouts.handshake, handshake).await {
-            Ok(Ok(stream)) => stream,
-            // A connection that is opened and closed again is a probe of the port, and too common
-            // to be news.
-            Ok(Err((error, _))) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return tracing::debug!(%peer, "TLS handshake was broken off");
-            }
-            Ok(Err((error, stream))) => {
-                tracing::warn!(%peer, "TLS handshake failed: {error}");
-                return linger(stream).await;
-            }
-            Err(_elapsed) => {
-                let limit = self.timeouts.handshake;
-                return tracing::warn!(%peer, "TLS handshake was not finished within {limit:?}");
-            }
+        let tls = self.tls.current();
+        let trust_ended = tls.trust_ended();
+        let Some(stream) = self
+            .handshake(stream, peer, &place, Arc::clone(&tls.config))
+            .await
+        else {
+            return;
         };
+        drop(tls);
+        let certificate = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .and_then(<[_]>::first);
+        let name = certificate.and_then(|certificate| Names::of(certificate).common_name);
+        let evicted = place.evicted();
         let session = Arc::new(Session {
             state: Arc::clone(&self.state),
-            peer,
-            asked: AtomicBool::new(false),
+            caller: Caller { peer, name },
+            place: Mutex::new(Some(place)),
+            asked: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            ending: AtomicBool::new(false),
         });
-        // The client has chosen the protocol already, so nothing has to be guessed from its first
-        // bytes.
-        let outcome = if stream.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2) {
-            self.serve_http2(stream, session, draining).await
-        } else {
-            self.serve_http1(stream, session, draining).await
+        let max_age = self.max_age.map(jittered);
+        let renewed = async {
+            let aged = async {
+                match max_age {
+                    Some(age) => sleep(age).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = aged => {}
+                () = trust_ended => {}
+            }
         };
-        if let Err(error) = outcome {
-            tracing::debug!(%peer, "connection failed: {error}");
+        let served = async {
+            // The client has chosen the protocol already, so nothing has to be guessed from its
+            // first bytes.
+            if stream.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2) {
+                self.serve_http2(stream, &session, renewed, draining).await
+            } else {
+                self.serve_http1(stream, &session, renewed, draining).await
+            }
+        };
+        tokio::select! {
+            outcome = served => if let Err(error) = outcome {
+                tracing::debug!(%peer, "connection failed: {error}");
+            },
+            () = evicted => {
+                self.state.metrics.connections_evicted.inc();
+                tracing::debug!(%peer, "closed to make room: it had not asked anything");
+            }
         }
+    }
+
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: &Place,
+        config: Arc<rustls::ServerConfig>,
+    ) -> Option<TlsStream<TcpStream>> {
+        let failed = |failure| self.state.metrics.handshake_failed(failure);
+        let handshake = TlsAcceptor::from(config).accept(stream).into_fallible();
+        let outcome = tokio::select! {
+            outcome = timeout(self.timeouts.handshake, handshake) => outcome,
+            () = place.evicted() => {
+                failed(HandshakeFailure::Evicted);
+                self.state.metrics.connections_evicted.inc();
+                tracing::debug!(%peer, "TLS handshake was broken off to make room");
+                return None;
+            }
+        };
+        match outcome {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err((error, stream))) => {
+                let failure = HandshakeFailure::from(&error);
+                failed(failure);
+                // A connection that is opened and closed again is a probe of the port, and too
+                // common to be news.
+                if failure == HandshakeFailure::BrokenOff {
+                    tracing::debug!(%peer, "TLS handshake was broken off");
+                } else {
+                    tracing::warn!(%peer, cause = failure.as_str(), "TLS handshake failed: {error}");
+                    linger(stream).await;
+                }
+            }
+            Err(_elapsed) => {
+                failed(HandshakeFailure::Timeout);
+                let limit = self.timeouts.handshake;
+                tracing::warn!(%peer, "TLS handshake was not finished within {limit:?}");
+            }
+        }
+        None
     }
 
     async fn serve_http1(
         &self,
         stream: TlsStream<TcpStream>,
-        session: Arc<Session>,
+        session: &Arc<Session>,
+        renewed: impl Future<Output = ()>,
         draining: watch::Receiver<bool>,
     ) -> hyper::Result<()> {
         let mut connection = self
             .http1
-            .serve_connection(TokioIo::new(stream), Arc::clone(&session).service());
-        let outcome = tokio::select! {
-            outcome = &mut connection => outcome,
-            () = until_true(draining) => {
-                std::pin::Pin::new(&mut connection).graceful_shutdown();
-                (&mut connection).await
+            .serve_connection(TokioIo::new(stream), Arc::clone(session).service());
+        let (mut renewed, mut drained) = (pin!(renewed), pin!(until_true(draining)));
+        let mut last_request = pin!(sleep(Duration::ZERO));
+        let (mut is_renewed, mut is_draining) = (false, false);
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut connection => break outcome,
+                // The next answer says that it is the last, so that the client can't be surprised.
+                () = &mut renewed, if !is_renewed => {
+                    is_renewed = true;
+                    session.end();
+                }
+                () = &mut drained, if !is_draining => {
+                    is_draining = true;
+                    session.end();
+                    last_request.as_mut().reset(Instant::now() + LAST_REQUEST);
+                }
+                () = &mut last_request, if is_draining => {
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                    break (&mut connection).await;
+                }
             }
         };
         let rest = connection.into_parts();
@@ -143,6 +268,7 @@ impl Protocols {
                 let refusal = Refusal::SlowHeader {
                     limit: self.timeouts.header,
                 };
+                self.state.metrics.refused(&refusal);
                 stream.write_all(&refusal.http1_response()).await?;
             }
             stream.shutdown().await
@@ -155,32 +281,51 @@ impl Protocols {
     async fn serve_http2(
         &self,
         stream: TlsStream<TcpStream>,
-        session: Arc<Session>,
+        session: &Arc<Session>,
+        renewed: impl Future<Output = ()>,
         draining: watch::Receiver<bool>,
     ) -> hyper::Result<()> {
         let mut connection = pin!(
             self.http2
-                .serve_connection(TokioIo::new(stream), Arc::clone(&session).service())
+                .serve_connection(TokioIo::new(stream), Arc::clone(session).service())
         );
-        let mut drained = pin!(until_true(draining));
-        let mut first_request = pin!(sleep(self.timeouts.header));
+        let (mut renewed, mut drained) = (pin!(renewed), pin!(until_true(draining)));
+        let mut quiet = pin!(sleep(self.timeouts.header));
+        let mut asked = 0;
         loop {
             tokio::select! {
                 outcome = connection.as_mut() => return outcome,
-                () = &mut drained => {
-                    connection.as_mut().graceful_shutdown();
-                    return connection.await;
-                }
-                () = &mut first_request, if !first_request.is_elapsed() => {
+                () = &mut renewed => break,
+                () = &mut drained => break,
+                () = &mut quiet => {
                     if !session.has_asked() {
-                        let (peer, limit) = (session.peer, self.timeouts.header);
+                        let (peer, limit) = (session.caller.peer, self.timeouts.header);
                         tracing::debug!(%peer, "no request within {limit:?}");
                         return Ok(());
                     }
+                    let so_far = session.asked.load(Ordering::Relaxed);
+                    if so_far == asked && session.in_flight.load(Ordering::Relaxed) == 0 {
+                        break;
+                    }
+                    asked = so_far;
+                    quiet.as_mut().reset(Instant::now() + self.timeouts.idle);
                 }
             }
         }
+        // GOAWAY: what was read is answered, and the client knows what was not.
+        connection.as_mut().graceful_shutdown();
+        connection.await
     }
+}
+
+/// A time within a tenth of the given one, so that connections which began together, after a
+/// restart for example, don't end together.
+fn jittered(time: Duration) -> Duration {
+    // What the standard library seeds its hash maps with is random enough to spread.
+    let random = RandomState::new().hash_one(()) % 2000;
+    // At most 2000, so nothing is lost.
+    #[allow(clippy::cast_precision_loss)]
+    time.mul_f64(0.9 + random as f64 / 10_000.0)
 }
 
 /// Ends a connection so that the client gets to read what was written last: an answer, or the alert
@@ -202,14 +347,23 @@ async fn until_true(mut value: watch::Receiver<bool>) {
 /// What the requests of one connection have in common.
 struct Session {
     state: Arc<State>,
-    peer: SocketAddr,
-    /// Whether a request has been read on this connection.
-    asked: AtomicBool,
+    caller: Caller,
+    /// Held until the first request.
+    place: Mutex<Option<Place>>,
+    /// How many requests have been read on this connection.
+    asked: AtomicUsize,
+    in_flight: AtomicUsize,
+    /// Whether the next answer is the last.
+    ending: AtomicBool,
 }
 
 impl Session {
     fn has_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) > 0
+    }
+
+    fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
     }
 
     /// What hyper calls for each request.
@@ -223,8 +377,26 @@ impl Session {
     > + Unpin {
         service_fn(move |request| {
             let session = Arc::clone(&self);
-            session.asked.store(true, Ordering::Relaxed);
-            async move { Ok(routes::answer(&session.state, session.peer, request).await) }
+            if session.asked.fetch_add(1, Ordering::Relaxed) == 0 {
+                drop(
+                    session
+                        .place
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .take(),
+                );
+            }
+            session.in_flight.fetch_add(1, Ordering::Relaxed);
+            async move {
+                let version = request.version();
+                let mut answer = routes::answer(&session.state, &session.caller, request).await;
+                if version < Version::HTTP_2 && session.ending.load(Ordering::Relaxed) {
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(CONNECTION, close);
+                }
+                session.in_flight.fetch_sub(1, Ordering::Relaxed);
+                Ok(answer)
+            }
         })
     }
 }

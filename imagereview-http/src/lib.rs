@@ -55,17 +55,38 @@
 //! [`Config::client_ca`] set, a client without a certificate from one of those authorities doesn't
 //! get past the handshake.
 
+mod accept;
+mod audit;
 mod body;
+mod certificate;
+mod check;
+mod clients;
 mod config;
 mod connection;
+mod decision;
+mod endpoint;
+mod handshake;
+mod health;
 mod image_policy;
+mod metrics;
+mod policy;
+mod reload;
+mod request;
 mod routes;
 mod server;
 mod state;
 mod status;
 mod tls;
+mod waiting;
 
-pub use config::{Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, ServerIdentity, Timeouts};
+pub use audit::{AuditLog, AuditTarget, WhenFull};
+pub use check::Check;
+pub use config::{
+    Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DroppedLogLines, Limits, ServerIdentity,
+    Timeouts,
+};
+pub use policy::{PolicyError, ServerPolicy};
+pub use reload::Reload;
 pub use server::{Server, ServerError};
 pub use tls::TlsError;
 

@@ -2,22 +2,23 @@
 
 mod args;
 mod dev;
+mod log;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     process::ExitCode,
     sync::Arc,
     time::SystemTime,
 };
 
-use clap::Parser;
 use imagereview_core::NoLatestTag;
-use imagereview_http::{IMAGE_POLICY_PATH, Server, ServerError};
+use imagereview_http::{Check, IMAGE_POLICY_PATH, Reload, Server, ServerError, ServerPolicy};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    args::{Args, LogFormat},
+    args::Args,
     dev::{DevelopmentPki, DevelopmentPkiError},
+    log::Log,
 };
 
 /// Why the program ends before it serves.
@@ -42,9 +43,15 @@ impl StartError {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    log_to_stderr(args.log_format, args.log_level);
-    match run(&args).await {
+    let args = Args::read();
+    if args.check_config {
+        return check(&args);
+    }
+    let log = Log::start(args.log_format, args.log_level);
+    let outcome = run(&args, &log).await;
+    // The log's last lines come before the message that explains the exit status.
+    drop(log);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -53,9 +60,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: &Args) -> Result<(), StartError> {
+async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
     // Before anything else, so that a signal that comes early is not lost.
     let shutdown = shutdown_signal().map_err(StartError::Signals)?;
+    let hang_up = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
+    let _ = rlimit::increase_nofile_limit(u64::MAX).inspect_err(|error| {
+        tracing::debug!("the limit of open files stays as it is: {error}");
+    });
     let now = SystemTime::now();
     let mut development = None;
     let identity = if let Some(identity) = args.identity() {
@@ -64,9 +75,18 @@ async fn run(args: &Args) -> Result<(), StartError> {
         let pki = development.insert(DevelopmentPki::open(&args.dev_pki, now)?);
         pki.issue(args.listen.ip(), now)?
     };
-    let config = args.config(identity);
+    let mut config = args.config(identity);
+    config.dropped_log_lines = Some(log.dropped_lines());
     let mutual = config.client_ca.clone();
-    let server = Server::bind(config, Arc::new(NoLatestTag)).await?;
+    let server = Server::bind(config, policy(args)).await?;
+    if let Some(address) = server.health_addr() {
+        tracing::info!("probes and metrics are at http://{address}");
+    }
+    if let Some(policy) = server.policy_identity() {
+        tracing::info!(policy, "the policy is read");
+    } else {
+        tracing::info!("no policy is given: no image tagged latest may run");
+    }
     let address = server.local_addr();
     tracing::info!("listening on https://{address}{IMAGE_POLICY_PATH}");
     if let Some(path) = mutual {
@@ -81,8 +101,39 @@ async fn run(args: &Args) -> Result<(), StartError> {
         // The server is of use without the hint, so a closed standard output is no reason to stop.
         let _ = writeln!(io::stdout(), "{}", pki.hint(address));
     }
+    tokio::spawn(reload_at(hang_up, server.reload()));
     server.serve(shutdown).await;
+    tracing::info!("stopped");
     Ok(())
+}
+
+/// The policy that was given, or the built-in one.
+fn policy(args: &Args) -> ServerPolicy {
+    if args.policy.is_empty() {
+        Arc::new(NoLatestTag).into()
+    } else {
+        ServerPolicy::Files(args.policy.clone())
+    }
+}
+
+/// Tells what is in the files, and what is wrong with them.
+fn check(args: &Args) -> ExitCode {
+    let check = match args.identity() {
+        Some(identity) => Check::new(&args.config(identity), policy(args), SystemTime::now()),
+        None => Check::of_policy(policy(args)),
+    };
+    // Whoever closed standard output doesn't want to know.
+    for fact in &check.facts {
+        let _ = writeln!(io::stdout(), "{fact}");
+    }
+    for problem in &check.problems {
+        eprintln!("error: {problem}");
+    }
+    if check.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    }
 }
 
 /// Is ready at the first SIGTERM or SIGINT.
@@ -97,18 +148,9 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn log_to_stderr(format: LogFormat, level: tracing::Level) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_target(false)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+/// Has the files read again at each SIGHUP.
+async fn reload_at(mut hang_up: Signal, reload: Reload) {
+    while hang_up.recv().await.is_some() {
+        reload.request();
     }
-    // A panic is one line of the log, in the log's own form.
-    std::panic::set_hook(Box::new(|panic| {
-        tracing::error!("{}", panic.to_string().replace('\n', " "));
-    }));
 }

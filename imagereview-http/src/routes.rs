@@ -1,16 +1,20 @@
 //! Which path is answered by which handler.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Request, Response, Version,
     body::{Body, Incoming},
-    header::{CONNECTION, HeaderValue},
+    header::{CONNECTION, CONTENT_TYPE, HeaderValue},
 };
 
-use crate::{image_policy, state::State, status::Refusal};
+use crate::{
+    image_policy,
+    metrics::Counted,
+    request::Caller,
+    state::State,
+    status::{APPLICATION_JSON, Refusal},
+};
 
 /// The paths that exist, as a 404 lists them.
 const SERVED: &str = image_policy::PATH;
@@ -18,20 +22,23 @@ const SERVED: &str = image_policy::PATH;
 /// Answers one request. A query (kube-apiserver sends `?timeout=30s`) is no part of the path.
 pub(crate) async fn answer(
     state: &State,
-    peer: SocketAddr,
+    caller: &Caller,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let http1 = request.version() < Version::HTTP_2;
     let has_body = !request.body().is_end_stream();
+    let counted = Counted::new(&state.metrics.requests_in_flight);
     let answer = match request.uri().path() {
-        image_policy::PATH => image_policy::answer(state, peer, request).await,
+        _ if counted.before >= state.max_requests => Err(Refusal::Overloaded),
+        image_policy::PATH => image_policy::answer(state, caller, request).await,
         path => Err(Refusal::UnknownPath {
             path: path.to_owned(),
             served: SERVED,
         }),
     };
     answer.unwrap_or_else(|refusal| {
-        tracing::warn!(%peer, "request refused: {refusal}");
+        state.metrics.refused(&refusal);
+        tracing::warn!(peer = %caller.peer, client = caller.name.as_deref(), "request refused: {refusal}");
         let mut response = refusal.response();
         // The rest of an unread body would be taken for the next request. HTTP/2 ends the stream
         // instead, and has no such header.
@@ -42,4 +49,14 @@ pub(crate) async fn answer(
         }
         response
     })
+}
+
+/// An answer with this JSON, on a line of its own for those who ask with curl.
+pub(crate) fn json(mut body: Vec<u8>) -> Response<Full<Bytes>> {
+    body.push(b'\n');
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, APPLICATION_JSON);
+    response
 }

@@ -1,27 +1,39 @@
-//! The listening socket: accepting connections and, at the end, waiting for them.
+//! The listening sockets: accepting connections and, at the end, waiting for them.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use imagereview_core::Policy;
+use arc_swap::ArcSwap;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
-    task::JoinSet,
+    task::{self, JoinSet},
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    accept::accept,
+    audit::{Audit, AuditTarget},
     body::BodyLimits,
-    config::{Config, Timeouts},
+    config::{Config, Limits, Timeouts},
     connection::Protocols,
+    health::Health,
+    metrics::{Metrics, Part},
+    policy::{PolicyError, ServerPolicy},
+    reload::{Reload, Reloader},
     state::State,
-    tls::{self, TlsError},
+    tls::{Tls, TlsError},
+    waiting::Waiting,
 };
-
-/// How long the listener rests when the system is out of something that a connection needs. What
-/// frees it is another connection's end, so asking again at once would only burn a core.
-const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +42,18 @@ pub enum ServerError {
     /// A certificate, key or client CA can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The address can't be listened on.
+    /// The policy can't be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The audit log can't be opened.
+    #[error("cannot open the audit log {}: {source}; give a file that can be written", path.display())]
+    Audit {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// An address can't be listened on.
     #[error("cannot listen on {address}: {source}{}", listen_advice(source))]
     Listen {
         /// The address.
@@ -53,46 +76,82 @@ fn listen_advice(error: &io::Error) -> &'static str {
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
+    health: Option<Health>,
     protocols: Protocols,
+    reloader: Reloader,
+    state: Arc<State>,
     timeouts: Timeouts,
+    limits: Limits,
 }
 
 impl Server {
-    /// Reads the certificates and binds the address. Connections that arrive from now on wait for
-    /// [`serve`](Self::serve).
+    /// Reads the policy and the certificates and binds the addresses. Connections that arrive from
+    /// now on wait for [`serve`](Self::serve). Files are read again when they change.
     ///
     /// # Errors
     ///
-    /// A certificate, key or client CA can't be used, or the address can't be listened on.
+    /// The policy, a certificate, key or client CA can't be used, the audit log can't be opened, or
+    /// an address can't be listened on.
     pub async fn bind(
-        config: Config,
-        policy: Arc<dyn Policy + Send + Sync>,
+        mut config: Config,
+        policy: impl Into<ServerPolicy>,
     ) -> Result<Self, ServerError> {
-        let tls = tls::server_config(config.identity, config.client_ca.as_deref())?;
-        let listen = |source| ServerError::Listen {
-            address: config.listen,
-            source,
+        let policy = policy.into();
+        let served = policy.load()?;
+        let tls = Tls::load(
+            config.identity.clone(),
+            config.client_ca.clone(),
+            config.client_names.clone(),
+        )?;
+        let metrics = Arc::new(Metrics::new(config.dropped_log_lines.take()));
+        let audit = match &config.audit {
+            None => None,
+            Some(log) => Some(Audit::start(log, &metrics).map_err(|source| {
+                let path = match &log.target {
+                    AuditTarget::Stdout => "/dev/stdout".into(),
+                    AuditTarget::File(path) => path.clone(),
+                };
+                ServerError::Audit { path, source }
+            })?),
         };
-        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
-        let local_addr = listener.local_addr().map_err(listen)?;
-        let state = State {
-            policy,
+
+        let listen = |address| move |source| ServerError::Listen { address, source };
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(listen(config.listen))?;
+        let local_addr = listener.local_addr().map_err(listen(config.listen))?;
+        let health = match config.health_listen {
+            Some(address) => Some(Health::bind(address).await.map_err(listen(address))?),
+            None => None,
+        };
+
+        let state = Arc::new(State {
+            policy: ArcSwap::from_pointee(served.clone()),
             language: config.language,
             body: BodyLimits {
                 bytes: config.max_body_bytes,
                 time: config.timeouts.body,
             },
-        };
-        let protocols = Protocols::new(
-            TlsAcceptor::from(Arc::new(tls)),
-            config.timeouts,
-            Arc::new(state),
-        );
+            max_requests: config.limits.requests,
+            metrics,
+            audit,
+            ready: AtomicBool::new(false),
+        });
+        state.serve_policy(served);
+        state.tell_validity(&tls.current());
+        for part in Part::ALL {
+            state.metrics.loaded(part);
+        }
+        let tls = Arc::new(tls);
         Ok(Self {
             listener,
             local_addr,
-            protocols,
+            health,
+            protocols: Protocols::new(&config, Arc::clone(&tls), Arc::clone(&state)),
+            reloader: Reloader::start(Arc::clone(&state), tls, policy),
+            state,
             timeouts: config.timeouts,
+            limits: config.limits,
         })
     }
 
@@ -103,65 +162,118 @@ impl Server {
         self.local_addr
     }
 
-    /// Answers until `shutdown` is ready, then stops accepting, tells every client to go elsewhere
-    /// (HTTP/2 GOAWAY, `Connection: close`), finishes what is in flight within
-    /// [`Timeouts::shutdown`] and returns.
+    /// The address of probes and metrics, where there is one.
+    #[must_use]
+    pub fn health_addr(&self) -> Option<SocketAddr> {
+        self.health.as_ref().map(Health::local_addr)
+    }
+
+    /// What tells the policy that is served from others: its documents' names and the hash of their
+    /// text. `None` for a policy that the program holds.
+    #[must_use]
+    pub fn policy_identity(&self) -> Option<String> {
+        self.state
+            .policy
+            .load()
+            .identity
+            .as_deref()
+            .map(str::to_owned)
+    }
+
+    /// A way to have the files read again while the server runs.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        self.reloader.handle()
+    }
+
+    /// Answers until `shutdown` is ready and returns once the server has stopped:
+    ///
+    /// 1. readiness goes false, and for [`Timeouts::shutdown_delay`] everything else goes on, so
+    ///    that whoever routes requests here can take notice;
+    /// 2. no connection is accepted any more, and every client is told to go elsewhere (HTTP/2
+    ///    GOAWAY, `Connection: close`);
+    /// 3. what is in flight gets [`Timeouts::shutdown`] to finish.
     ///
     /// Dropping the future instead cuts every connection.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let protocols = Arc::new(self.protocols);
+        let Self {
+            listener,
+            protocols,
+            state,
+            timeouts,
+            limits,
+            ..
+        } = self;
+        let protocols = Arc::new(protocols);
+        let mut health = JoinSet::new();
+        if let Some(listener) = self.health {
+            health.spawn(listener.serve(Arc::clone(&state)));
+        }
         let (drain, draining) = watch::channel(false);
+        let waiting = Arc::new(Waiting::default());
         let mut connections = JoinSet::new();
-        let mut shutdown = pin!(shutdown);
+        let spawn = |connections: &mut JoinSet<()>, (stream, peer): (TcpStream, SocketAddr)| {
+            state.metrics.connections_accepted.inc();
+            let (protocols, draining) = (Arc::clone(&protocols), draining.clone());
+            let place = waiting.enter();
+            connections.spawn(async move { protocols.serve(stream, peer, place, draining).await });
+        };
+
+        state.ready.store(true, Ordering::Relaxed);
+        let stopping = async {
+            shutdown.await;
+            state.ready.store(false, Ordering::Relaxed);
+            if !timeouts.shutdown_delay.is_zero() {
+                tracing::info!(
+                    "no longer ready; accepting for {:?} more",
+                    timeouts.shutdown_delay
+                );
+                sleep(timeouts.shutdown_delay).await;
+            }
+        };
+        let mut stopping = pin!(stopping);
         loop {
+            // A connection that has asked something keeps its place, so where all have, others wait
+            // in the system's queue. One that hasn't gives way.
+            let has_room = connections.len() < limits.connections || waiting.len() > 0;
             tokio::select! {
-                () = &mut shutdown => break,
-                (stream, peer) = accept(&self.listener) => {
-                    let protocols = Arc::clone(&protocols);
-                    let draining = draining.clone();
-                    connections.spawn(async move { protocols.serve(stream, peer, draining).await });
+                () = &mut stopping => break,
+                accepted = accept(&listener), if has_room => {
+                    if connections.len() >= limits.connections || waiting.len() >= limits.silent {
+                        waiting.evict_oldest();
+                    }
+                    spawn(&mut connections, accepted);
                 }
                 // Finished connections are taken out, or the set would only ever grow.
                 Some(_) = connections.join_next() => {}
             }
         }
-        drop(self.listener);
+        // Those that the system has accepted already would be reset with the listener.
+        while let Ok(Ok(accepted)) = timeout(Duration::ZERO, listener.accept()).await {
+            spawn(&mut connections, accepted);
+        }
+        drop(listener);
         drain.send_replace(true);
         tracing::info!(connections = connections.len(), "stopping");
         let finished = async { while connections.join_next().await.is_some() {} };
-        if timeout(self.timeouts.shutdown, finished).await.is_err() {
+        if timeout(timeouts.shutdown, finished).await.is_err() {
             tracing::warn!(
                 connections = connections.len(),
                 "connections that were still busy after {:?} are cut",
-                self.timeouts.shutdown
+                timeouts.shutdown
             );
         }
-    }
-}
-
-/// The next connection. An error never ends the server: either it is over with the connection that
-/// it concerns, or the system is out of file descriptors or memory and will have some again.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    loop {
-        match listener.accept().await {
-            Ok(accepted) => return accepted,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted
-                        | io::ErrorKind::ConnectionReset
-                        | io::ErrorKind::ConnectionRefused
-                        | io::ErrorKind::Interrupted
-                ) =>
-            {
-                tracing::debug!("a connection was gone before it was accepted: {error}");
-            }
-            Err(error) => {
-                tracing::error!(
-                    "cannot accept connections: {error}; trying again in {EXHAUSTED_PAUSE:?}"
-                );
-                sleep(EXHAUSTED_PAUSE).await;
-            }
+        // Not waited for: a policy that doesn't return can't be stopped.
+        connections.abort_all();
+        drop(self.reloader);
+        // Writing what waits in the audit log's queue is a thread's work, so this one is free for
+        // others that may run beside the server.
+        let finish = {
+            let state = Arc::clone(&state);
+            task::spawn_blocking(move || state.finish_audit())
+        };
+        if timeout(timeouts.shutdown, finish).await.is_err() {
+            tracing::warn!("the audit log was not written to its end");
         }
     }
 }

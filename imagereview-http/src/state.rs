@@ -1,14 +1,62 @@
 //! What every handler is given.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use imagereview_core::{Language, Policy};
+use arc_swap::ArcSwap;
+use imagereview_core::Language;
 
-use crate::body::BodyLimits;
+use crate::{
+    audit::Audit, body::BodyLimits, metrics::Metrics, policy::ServedPolicy, tls::Generation,
+};
 
 /// The part of the server that all connections share and that a request is answered from.
 pub(crate) struct State {
-    pub(crate) policy: Arc<dyn Policy + Send + Sync>,
+    pub(crate) policy: ArcSwap<ServedPolicy>,
     pub(crate) language: Language,
     pub(crate) body: BodyLimits,
+    pub(crate) max_requests: usize,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) audit: Option<Audit>,
+    /// Whether new connections are welcome.
+    pub(crate) ready: AtomicBool,
+}
+
+impl State {
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// Decides by this policy from now on.
+    pub(crate) fn serve_policy(&self, policy: ServedPolicy) {
+        if let Some(identity) = &policy.identity {
+            self.metrics.serves_policy(identity);
+        }
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// Shows in the metrics how long the certificates are valid.
+    pub(crate) fn tell_validity(&self, tls: &Generation) {
+        if let Some(validity) = tls.certificate {
+            self.metrics.certificate_expires(validity.not_after);
+        }
+        if let Some(validity) = tls.client_ca {
+            self.metrics.client_ca_expires(validity.not_after);
+        }
+    }
+
+    /// Waits until the audit log is written.
+    pub(crate) fn finish_audit(&self) {
+        if let Some(audit) = &self.audit {
+            audit.finish();
+        }
+    }
+
+    pub(crate) fn reopen_audit(&self) {
+        if let Some(audit) = &self.audit {
+            audit.reopen();
+        }
+    }
 }

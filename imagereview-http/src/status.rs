@@ -3,7 +3,15 @@
 //! The body is a Kubernetes
 //! [`Status`](https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#Status) object, because
 //! client-go decodes one from any answer that isn't 2xx and shows its message to whoever created
-//! the pod. No refusal carries `Retry-After`: client-go would repeat the request up to ten times
+//! the pod.
+//!
+//! Overload is 429. The client of `ImagePolicyWebhook` asks again after it, up to four times with
+//! half a second and more between, which is what an overload of moments needs (`DefaultShouldRetry`
+//! in `k8s.io/apiserver/pkg/util/webhook`). After a 503 it would not, and leave the decision to
+//! `defaultAllow`; after a 200 with a denial it would keep the denial for its `denyTTL`. For
+//! `AdmissionReview` nothing is asked again, and any error leaves it to the `failurePolicy`.
+//!
+//! No refusal carries `Retry-After`: client-go would repeat the request up to ten times
 //! inside each of the API server's own retries.
 
 use std::time::Duration;
@@ -23,6 +31,8 @@ pub(crate) const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("appli
 /// Why a request was not reviewed. The text says what was wrong and what to send instead.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
+    #[error("too many requests are in flight; ask again")]
+    Overloaded,
     #[error("nothing is served at {path:?}; the paths are: {served}")]
     UnknownPath { path: String, served: &'static str },
     #[error("{method} is not answered here; send a POST")]
@@ -44,8 +54,39 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// The causes as metrics name them; each refusal's stands at the index that
+    /// [`cause`](Self::cause) gives.
+    pub(crate) const CAUSES: [&'static str; 10] = [
+        "overloaded",
+        "unknown_path",
+        "method",
+        "media_type",
+        "encoding",
+        "too_large",
+        "slow_header",
+        "slow_body",
+        "broken_body",
+        "unreadable",
+    ];
+
+    pub(crate) fn cause(&self) -> usize {
+        match self {
+            Self::Overloaded => 0,
+            Self::UnknownPath { .. } => 1,
+            Self::Method { .. } => 2,
+            Self::MediaType { .. } => 3,
+            Self::Encoding { .. } => 4,
+            Self::TooLarge { .. } => 5,
+            Self::SlowHeader { .. } => 6,
+            Self::SlowBody { .. } => 7,
+            Self::BrokenBody(_) => 8,
+            Self::Unreadable(_) => 9,
+        }
+    }
+
     fn code(&self) -> StatusCode {
         match self {
+            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
             Self::UnknownPath { .. } => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType { .. } | Self::Encoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -56,9 +97,10 @@ impl Refusal {
     }
 
     /// The `metav1.StatusReason`. kube-apiserver's webhook client asks again after `Timeout`, which
-    /// is right for a body that stalled, and after none of the others.
+    /// is right for a body that stalled, and after `TooManyRequests`; after none of the others.
     fn reason(&self) -> &'static str {
         match self {
+            Self::Overloaded => "TooManyRequests",
             Self::UnknownPath { .. } => "NotFound",
             Self::Method { .. } => "MethodNotAllowed",
             Self::MediaType { .. } | Self::Encoding { .. } => "UnsupportedMediaType",

@@ -5,7 +5,7 @@ use std::{
     io::Write,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use imagereview_core::{NoLatestTag, Policy};
-use imagereview_http::{Config, Server, ServerIdentity};
+use imagereview_http::{Config, Reload, Server, ServerIdentity, ServerPolicy};
 use imagereview_pki::{CertificateAuthority, Identity, SubjectName, Validity};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
@@ -24,6 +24,21 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// How long anything may take that a test waits for: far more than it should on a busy machine, so
+/// that a server which doesn't do it fails the test and doesn't hang it.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits, but not forever.
+#[track_caller]
+pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let caller = std::panic::Location::caller();
+    async move {
+        tokio::time::timeout(LIMIT, future)
+            .await
+            .unwrap_or_else(|_| panic!("{caller}: nothing came within {LIMIT:?}"))
+    }
+}
 
 /// Both versions that are offered by ALPN.
 pub(crate) const PROTOCOLS: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
@@ -78,6 +93,17 @@ impl Pki {
         )
     }
 
+    /// A client as kube-apiserver is one, with a certificate of the authority.
+    pub(crate) fn api_server(&self) -> Client {
+        self.client(Some(&self.client_identity("kube-apiserver")))
+    }
+
+    pub(crate) fn client_identity(&self, name: &str) -> Identity {
+        self.authority
+            .issue_client(name, None, SystemTime::now(), Validity::LEAF)
+            .unwrap()
+    }
+
     /// A client that trusts the authority and has a certificate to show, if one is given.
     pub(crate) fn client(&self, identity: Option<&Identity>) -> Client {
         Client::new(self.authority.certificate_pem(), identity)
@@ -100,6 +126,9 @@ fn der(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'sta
 /// A server in this process.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    /// Of probes and metrics.
+    pub(crate) health: SocketAddr,
+    pub(crate) reload: Reload,
     shutdown: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -113,12 +142,21 @@ impl TestServer {
         config: Config,
         policy: impl Policy + Send + Sync + 'static,
     ) -> Self {
-        let server = Server::bind(config, Arc::new(policy)).await.unwrap();
+        Self::start_serving(config, Arc::new(policy).into()).await
+    }
+
+    pub(crate) async fn start_serving(mut config: Config, policy: ServerPolicy) -> Self {
+        config.health_listen = Some((Ipv4Addr::LOCALHOST, 0).into());
+        let server = Server::bind(config, policy).await.unwrap();
         let address = server.local_addr();
+        let health = server.health_addr().unwrap();
+        let reload = server.reload();
         let (shutdown, wait) = oneshot::channel();
         let running = tokio::spawn(server.serve(async { wait.await.unwrap_or(()) }));
         Self {
             address,
+            health,
+            reload,
             shutdown,
             running,
         }
@@ -170,9 +208,7 @@ impl Client {
         config.alpn_protocols = vec![alpn.to_vec()];
         let stream = TcpStream::connect(address).await?;
         let name = ServerName::from(address.ip());
-        let stream = TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await?;
+        let stream = within(TlsConnector::from(Arc::new(config)).connect(name, stream)).await?;
         assert_eq!(
             stream.get_ref().1.alpn_protocol(),
             Some(alpn),
@@ -241,18 +277,18 @@ impl Connection {
                 request
                     .headers_mut()
                     .insert("host", "localhost".parse().unwrap());
-                sender.ready().await?;
-                sender.send_request(request).await?
+                within(sender.ready()).await?;
+                within(sender.send_request(request)).await?
             }
             Self::Http2(sender) => {
                 *request.uri_mut() = format!("https://localhost{path}").parse().unwrap();
                 *request.version_mut() = Version::HTTP_2;
-                sender.ready().await?;
-                sender.send_request(request).await?
+                within(sender.ready()).await?;
+                within(sender.send_request(request)).await?
             }
         };
         let (head, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
+        let body = within(body.collect()).await?.to_bytes();
         Ok(Answer {
             status: head.status,
             headers: head.headers,
@@ -319,4 +355,39 @@ pub(crate) fn image_review_json(images: &[&str]) -> String {
         "status": { "allowed": false },
     })
     .to_string()
+}
+
+/// One request over plain HTTP/1.1, as a probe or Prometheus makes it.
+pub(crate) async fn get(address: SocketAddr, path: &str, accept: &str) -> Answer {
+    let stream = within(TcpStream::connect(address)).await.unwrap();
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get(path)
+        .header("accept", accept)
+        .body(full(""))
+        .unwrap();
+    Connection::Http1(sender).send(request).await.unwrap()
+}
+
+/// The metrics of a server as they are now.
+pub(crate) async fn metrics(address: SocketAddr) -> String {
+    let answer = get(address, "/metrics", "text/plain").await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    String::from_utf8(answer.body.into()).unwrap()
+}
+
+/// Waits until the metrics hold this line.
+pub(crate) async fn metrics_say(address: SocketAddr, line: &str) {
+    let mut seen = String::new();
+    let wait = async {
+        loop {
+            seen = metrics(address).await;
+            if seen.lines().any(|found| found == line) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let found = tokio::time::timeout(LIMIT, wait).await;
+    assert!(found.is_ok(), "{line:?} did not come, but: {seen}");
 }

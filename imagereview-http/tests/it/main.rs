@@ -1,9 +1,16 @@
 //! The server as its clients see it: real TLS, HTTP/1.1 and HTTP/2, and the real program.
 
+mod audit;
+mod configuration;
 mod connections;
 mod harness;
+mod health;
+mod limits;
+mod load;
 mod mutual_tls;
+mod policy;
 mod program;
 mod refusals;
+mod reload;
 mod reviews;
 mod shutdown;

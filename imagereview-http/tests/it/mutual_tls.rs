@@ -7,9 +7,10 @@ use std::{
 
 use imagereview_pki::{CertificateAuthority, Validity};
 
+use rustls::HandshakeKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{PROTOCOLS, Pki, TestServer};
+use crate::harness::{PROTOCOLS, Pki, TestServer, metrics_say, within};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -102,5 +103,60 @@ async fn without_a_client_ca_no_certificate_is_asked_for() {
             .await
             .verdict();
         assert!(allowed, "{protocol:?}: {reason}");
+    }
+}
+
+#[tokio::test]
+async fn only_clients_on_the_list_are_accepted() {
+    let pki = Pki::new();
+    let client_ca = pki.authority_file();
+    let mut config = pki.config();
+    config.client_ca = Some(client_ca.path().to_owned());
+    config.client_names = vec!["kube-apiserver".to_owned(), "another".to_owned()];
+    let server = TestServer::start(config).await;
+    let rows = [
+        ("kube-apiserver", true),
+        ("another", true),
+        ("kube-apiserver.example.com", false),
+        ("KUBE-APISERVER", false),
+    ];
+    for protocol in PROTOCOLS {
+        for (name, accepted) in rows {
+            let client = pki.client(Some(&pki.client_identity(name)));
+            if accepted {
+                let answer = client
+                    .review(server.address, protocol, &["nginx:1.27"])
+                    .await;
+                assert!(answer.verdict().0, "{name} over {protocol:?}: {answer:?}");
+                continue;
+            }
+            let mut stream = client.tls(server.address, protocol).await.unwrap();
+            let error = within(stream.read_to_end(&mut Vec::new()))
+                .await
+                .unwrap_err();
+            assert!(
+                error.to_string().contains("AccessDenied"),
+                "{name} over {protocol:?}: {error}"
+            );
+        }
+    }
+    let line = "imagereview_tls_handshake_failures_total{cause=\"client_not_listed\"} 4";
+    metrics_say(server.health, line).await;
+}
+
+#[tokio::test]
+async fn a_session_is_resumed() {
+    let pki = Pki::new();
+    let client_ca = pki.authority_file();
+    let mut config = pki.config();
+    config.client_ca = Some(client_ca.path().to_owned());
+    let server = TestServer::start(config).await;
+    for protocol in PROTOCOLS {
+        let client = pki.api_server();
+        // The tickets come with the first answer.
+        client.review(server.address, protocol, &["a:1"]).await;
+        let stream = client.tls(server.address, protocol).await.unwrap();
+        let kind = stream.get_ref().1.handshake_kind();
+        assert_eq!(kind, Some(HandshakeKind::Resumed), "{protocol:?}");
     }
 }

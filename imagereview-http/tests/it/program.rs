@@ -11,19 +11,19 @@ use tokio::{
     process::{Child, ChildStderr, ChildStdout, Command},
 };
 
-use crate::harness::{Client, Pki, Protocol, file, image_review_json};
+use crate::harness::{Client, Pki, Protocol, file, image_review_json, within};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_imagereview-http");
 
 /// A running program; it is killed when the test ends.
-struct Program {
-    child: Child,
+pub(crate) struct Program {
+    pub(crate) child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: Lines<BufReader<ChildStderr>>,
 }
 
 impl Program {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -41,19 +41,20 @@ impl Program {
     }
 
     /// Waits for a line of the log that holds this.
-    async fn logs(&mut self, text: &str) -> String {
+    pub(crate) async fn logs(&mut self, text: &str) -> String {
         let mut seen = Vec::new();
-        while let Some(line) = self.stderr.next_line().await.unwrap() {
+        while let Some(line) = within(self.stderr.next_line()).await.unwrap() {
             if line.contains(text) {
                 return line;
             }
+            eprintln!("{line}");
             seen.push(line);
         }
         panic!("{text:?} was not logged, but: {seen:#?}");
     }
 
     /// Waits until it listens, and says where.
-    async fn listens(&mut self) -> SocketAddr {
+    pub(crate) async fn listens(&mut self) -> SocketAddr {
         let line = self.logs("listening on https://").await;
         let (_, address) = line.split_once("https://").unwrap();
         address
@@ -62,8 +63,8 @@ impl Program {
             .unwrap_or_else(|_| panic!("{line}"))
     }
 
-    async fn printed(&mut self, text: &str) -> String {
-        while let Some(line) = self.stdout.next_line().await.unwrap() {
+    pub(crate) async fn printed(&mut self, text: &str) -> String {
+        while let Some(line) = within(self.stdout.next_line()).await.unwrap() {
             if line.contains(text) {
                 return line;
             }
@@ -71,7 +72,18 @@ impl Program {
         panic!("{text:?} was not printed");
     }
 
-    fn signal(&self, name: &str) {
+    /// The address in the command that is printed for trying it out.
+    pub(crate) async fn prints_address(&mut self) -> SocketAddr {
+        let line = self.printed("https://").await;
+        let (_, address) = line.split_once("https://").unwrap();
+        address
+            .trim()
+            .trim_end_matches("/image_policy")
+            .parse()
+            .unwrap_or_else(|_| panic!("{line}"))
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id().unwrap());
         assert!(
             std::process::Command::new("sh")
@@ -85,15 +97,19 @@ impl Program {
 
 /// The program, out of reach of the variables that the tests were started with, in a folder where
 /// it may write.
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut program = Command::new(PROGRAM);
-    program.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
+    program
+        .env_clear()
+        // The default port is one, and these programs run beside each other.
+        .env("IMAGEREVIEW_HEALTH_LISTEN", "127.0.0.1:0")
+        .current_dir(env!("CARGO_TARGET_TMPDIR"));
     program
 }
 
 /// The program on a free port, with its development authority in this folder's
 /// `imagereview-dev-pki`.
-fn unconfigured(folder: &Path) -> Command {
+pub(crate) fn unconfigured(folder: &Path) -> Command {
     let mut command = program();
     command
         .current_dir(folder)
@@ -101,9 +117,14 @@ fn unconfigured(folder: &Path) -> Command {
     command
 }
 
+/// The certificate of the authority that such a program has made.
+pub(crate) fn development_authority(folder: &Path) -> String {
+    fs::read_to_string(folder.join("imagereview-dev-pki/ca.crt")).unwrap()
+}
+
 /// Checks that the program ends at once, with this status and a message that holds all of these.
-async fn fails(program: &mut Command, status: i32, name: &str, named: &[&str]) {
-    let output = program.output().await.unwrap();
+pub(crate) async fn fails(program: &mut Command, status: i32, name: &str, named: &[&str]) {
+    let output = within(program.kill_on_drop(true).output()).await.unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(status), "{name}: {stderr}");
     for text in named {
@@ -406,7 +427,10 @@ async fn sigterm_and_sigint_let_a_request_in_flight_finish() {
         );
         assert!(answer.contains(r#""allowed":true"#), "{signal}: {answer}");
         drop(stream);
-        assert!(program.child.wait().await.unwrap().success(), "{signal}");
+        assert!(
+            within(program.child.wait()).await.unwrap().success(),
+            "{signal}"
+        );
     }
 }
 
@@ -418,7 +442,8 @@ async fn it_survives_a_lack_of_file_descriptors() {
     command
         .args(["-c", &format!("ulimit -n {LIMIT} && exec \"$0\""), PROGRAM])
         .current_dir(folder.path())
-        .env("IMAGEREVIEW_LISTEN", "127.0.0.1:0");
+        .env("IMAGEREVIEW_LISTEN", "127.0.0.1:0")
+        .env("IMAGEREVIEW_HEALTH_LISTEN", "");
     let mut program = Program::start(&mut command);
     let address = program.listens().await;
     let authority = fs::read_to_string(folder.path().join("imagereview-dev-pki/ca.crt")).unwrap();
@@ -443,17 +468,32 @@ async fn help_explains_every_option_and_its_variable() {
     let help = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
     for name in [
+        "config",
+        "policy",
         "listen",
+        "health-listen",
         "tls-cert",
         "tls-key",
         "client-ca",
+        "client-name",
         "dev-pki",
         "language",
         "max-body-bytes",
+        "max-header-bytes",
+        "max-connections",
+        "max-silent-connections",
+        "max-requests",
+        "max-streams",
+        "max-connection-age",
         "handshake-timeout",
         "header-timeout",
         "body-timeout",
+        "idle-timeout",
+        "shutdown-delay",
         "shutdown-timeout",
+        "audit-log",
+        "audit-queue",
+        "audit-when-full",
         "log-format",
         "log-level",
     ] {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, mpsc};
 use imagereview_core::{Policy, Review, Verdict};
 use tokio::net::TcpStream;
 
-use crate::harness::{PROTOCOLS, Pki, TestServer, image_review};
+use crate::harness::{PROTOCOLS, Pki, TestServer, image_review, within};
 
 /// Says when it was asked, and answers when it is told to.
 struct Held {
@@ -41,7 +41,7 @@ async fn a_request_in_flight_is_answered_and_nothing_new_is_accepted() {
         let idle = client.connect(address, protocol).await.unwrap();
         let mut busy = client.connect(address, protocol).await.unwrap();
         let in_flight = tokio::spawn(async move { busy.send(image_review(&["nginx:1.27"])).await });
-        was_asked.recv().await.unwrap();
+        within(was_asked.recv()).await.unwrap();
 
         let stopped = server.stop();
         // Refused as soon as the listener is gone; what was still in its queue is reset.
@@ -53,9 +53,9 @@ async fn a_request_in_flight_is_answered_and_nothing_new_is_accepted() {
         }
         answer.send(()).unwrap();
 
-        let (allowed, reason) = in_flight.await.unwrap().unwrap().verdict();
+        let (allowed, reason) = within(in_flight).await.unwrap().unwrap().verdict();
         assert!(allowed, "{protocol:?}: {reason}");
-        stopped.await.unwrap();
+        within(stopped).await.unwrap();
     }
 }
 
@@ -83,10 +83,10 @@ async fn the_wait_for_a_request_in_flight_has_an_end() {
             .unwrap();
         let in_flight =
             tokio::spawn(async move { connection.send(image_review(&["nginx:1.27"])).await });
-        was_asked.recv().await.unwrap();
+        within(was_asked.recv()).await.unwrap();
 
-        server.stop().await.unwrap();
+        within(server.stop()).await.unwrap();
         answer.send(()).unwrap();
-        let _ = in_flight.await.unwrap();
+        let _ = within(in_flight).await.unwrap();
     }
 }

@@ -1,0 +1,119 @@
+//! Checking a configuration without serving it.
+
+use std::{fmt::Write as _, time::SystemTime};
+
+use humantime::format_rfc3339_seconds;
+use rustls_pki_types::CertificateDer;
+
+use crate::{
+    certificate::{Names, Validity},
+    config::Config,
+    policy::ServerPolicy,
+    tls::{self, TlsError},
+};
+
+/// What a configuration's files hold, and everything that is wrong with them.
+///
+/// It reads what a [`Server`](crate::Server) would read, and asks more than one does: that each
+/// certificate is valid now.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Check {
+    /// What was found, a line each.
+    pub facts: Vec<String>,
+    /// What is wrong; nothing if the configuration can be served.
+    pub problems: Vec<String>,
+}
+
+impl Check {
+    /// Checks the policy, the certificate and its key, and the client CAs.
+    #[must_use]
+    pub fn new(config: &Config, policy: impl Into<ServerPolicy>, now: SystemTime) -> Self {
+        let mut check = Self::of_policy(policy);
+        match tls::certificates(&config.identity) {
+            Ok(chain) => check.server_chain(&config.identity.to_string(), &chain, now),
+            Err(error) => check.problem(&error),
+        }
+        let names = &config.client_names;
+        match tls::client_authorities(config.client_ca.as_deref(), names) {
+            Ok(authorities) => {
+                for (number, authority) in (1..).zip(&authorities) {
+                    check.certificate(&format!("client CA {number}"), authority, now);
+                }
+                if authorities.is_empty() {
+                    check
+                        .facts
+                        .push("clients: anyone who reaches the port".to_owned());
+                } else if !names.is_empty() {
+                    check.facts.push(format!("clients: {}", names.join(", ")));
+                }
+            }
+            Err(error) => check.problem(&error),
+        }
+        check
+    }
+
+    /// Checks the policy alone.
+    #[must_use]
+    pub fn of_policy(policy: impl Into<ServerPolicy>) -> Self {
+        let mut check = Self::default();
+        match policy.into().load() {
+            Ok(served) => check.facts.push(match served.identity {
+                Some(identity) => format!("policy: {identity}"),
+                None => "policy: built in".to_owned(),
+            }),
+            Err(error) => check.problems.push(error.to_string()),
+        }
+        check
+    }
+
+    fn problem(&mut self, error: &TlsError) {
+        self.problems.push(error.to_string());
+    }
+
+    fn server_chain(&mut self, name: &str, chain: &[CertificateDer<'static>], now: SystemTime) {
+        for (number, certificate) in (1..).zip(chain) {
+            let what = match number {
+                1 => "server certificate".to_owned(),
+                _ => format!("intermediate certificate {}", number - 1),
+            };
+            self.certificate(&what, certificate, now);
+        }
+        if chain
+            .first()
+            .is_some_and(|own| Names::of(own).alternative.is_empty())
+        {
+            self.problems.push(format!(
+                "the server certificate of {name} has no subject alternative name; clients compare the host \
+                 that they ask with those"
+            ));
+        }
+    }
+
+    fn certificate(&mut self, what: &str, certificate: &CertificateDer<'static>, now: SystemTime) {
+        let names = Names::of(certificate);
+        let mut fact = format!(
+            "{what}: {}",
+            names.common_name.as_deref().unwrap_or("no name")
+        );
+        if !names.alternative.is_empty() {
+            // Writing to a string can't fail.
+            let _ = write!(fact, ", for {}", names.alternative.join(", "));
+        }
+        if let Some(Validity {
+            not_before,
+            not_after,
+        }) = Validity::of_all([certificate])
+        {
+            let [begin, end] = [not_before, not_after].map(format_rfc3339_seconds);
+            let _ = write!(fact, ", from {begin} to {end}");
+            if now < not_before {
+                self.problems
+                    .push(format!("the {what} is not valid before {begin}"));
+            } else if now > not_after {
+                self.problems.push(format!("the {what} ended on {end}"));
+            }
+        }
+        self.facts.push(fact);
+    }
+}

@@ -1,0 +1,253 @@
+//! One decided review: what is written down about it.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use imagereview_core::{
+    Exempted, Language, Message, Review, Verdict, Violation, review::UnreadableImage,
+};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::{
+    endpoint::Endpoint,
+    request::{Caller, RequestId},
+    state::State,
+};
+
+/// The denial in place of the verdict that a policy failed to reach. What went wrong is for the
+/// log, not for the client.
+static POLICY_FAILED: Message = Message::new(
+    "the policy failed while it reviewed the images; the webhook's log says how",
+    "策略在审查镜像时发生故障,详情见webhook日志",
+);
+
+/// How many images one line names.
+const MAX_LOGGED_IMAGES: usize = 32;
+
+/// How many characters of each it shows.
+const MAX_LOGGED_CHARS: usize = 256;
+
+/// Decides a review, makes the answer, and writes down what there is to write down.
+///
+/// Nothing that goes wrong in here may end the process or be answered with an error that the API
+/// server would take for "decide without me", so a panic is a denial.
+pub(crate) async fn decide<A>(
+    state: &State,
+    endpoint: Endpoint,
+    caller: &Caller,
+    started: Instant,
+    review: Review<'_>,
+    answer: impl Fn(&Verdict) -> A,
+) -> A {
+    let (answer, record) = decide_now(state, endpoint, caller, started, review, answer);
+    if let (Some(audit), Some(record)) = (&state.audit, record) {
+        audit.record(record, &state.metrics).await;
+    }
+    answer
+}
+
+/// The part of it that waits for nothing: the answer, and the line for the audit log.
+fn decide_now<A>(
+    state: &State,
+    endpoint: Endpoint,
+    caller: &Caller,
+    started: Instant,
+    review: Review<'_>,
+    answer: impl Fn(&Verdict) -> A,
+) -> (A, Option<Vec<u8>>) {
+    let served = state.policy.load();
+    let now = SystemTime::now();
+    let review = review.with_time(now);
+    // The review is only read, and a policy that was interrupted keeps no lock that others need
+    // unless its author gave it one.
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        let verdict = imagereview_core::decide(&*served.policy, &review);
+        let answer = answer(&verdict);
+        (verdict, answer)
+    }));
+    let is_decided = decided.is_ok();
+    let (verdict, answer) = decided.unwrap_or_else(|_panic| {
+        state.metrics.panics.inc();
+        let mut verdict = Verdict::undecided(POLICY_FAILED.clone());
+        if let Some(identity) = &served.identity {
+            verdict = verdict.with_policy(Arc::clone(identity));
+        }
+        let answer = answer(&verdict);
+        (verdict, answer)
+    });
+    let decision = Decision {
+        endpoint,
+        request: RequestId::next(),
+        caller,
+        review: &review,
+        verdict: &verdict,
+        duration: started.elapsed(),
+    };
+    state
+        .metrics
+        .decided(endpoint, is_decided.then_some(&verdict), decision.duration);
+    decision.log();
+    let record = state
+        .audit
+        .as_ref()
+        .map(|_| decision.to_json(now, state.language));
+    (answer, record)
+}
+
+/// Who asked what, and what came of it.
+struct Decision<'a> {
+    endpoint: Endpoint,
+    request: RequestId,
+    caller: &'a Caller,
+    review: &'a Review<'a>,
+    verdict: &'a Verdict,
+    duration: Duration,
+}
+
+impl Decision<'_> {
+    /// Writes the log line.
+    fn log(&self) {
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
+        let annotations = self.verdict.audit_annotations();
+        tracing::info!(
+            request = %self.request,
+            endpoint = self.endpoint.as_str(),
+            peer = %self.caller.peer,
+            client = self.caller.name.as_deref(),
+            namespace = self.review.namespace(),
+            images = ?LoggedImages(self.review),
+            allowed = self.verdict.is_allowed(),
+            denied_by = annotations.get("denied-by"),
+            warned_by = annotations.get("warned-by"),
+            audited_by = annotations.get("audited-by"),
+            exempted_by = annotations.get("exempted-by"),
+            policy = self.verdict.policy(),
+            duration_us = self.duration_us(),
+            "decided"
+        );
+    }
+
+    /// The line of the audit log.
+    fn to_json(&self, now: SystemTime, language: Language) -> Vec<u8> {
+        let violations = self.verdict.violations().iter().map(|violation| Broken {
+            violation,
+            exemption: None,
+            language,
+        });
+        let exempted = self.verdict.exempted().iter().map(|exempted| Broken {
+            violation: exempted.violation(),
+            exemption: Some(exempted),
+            language,
+        });
+        let record = Record {
+            time: humantime::format_rfc3339_micros(now).to_string(),
+            request: self.request.to_string(),
+            endpoint: self.endpoint.as_str(),
+            peer: self.caller.peer,
+            client: self.caller.name.as_deref(),
+            namespace: self.review.namespace(),
+            images: images(self.review).collect(),
+            allowed: self.verdict.is_allowed(),
+            reason: (!self.verdict.is_allowed()).then(|| self.verdict.reason(language)),
+            violations: violations.chain(exempted).collect(),
+            policy: self.verdict.policy(),
+            duration_us: self.duration_us(),
+        };
+        let mut json = serde_json::to_vec(&record).expect("strings and numbers always serialise");
+        json.push(b'\n');
+        json
+    }
+
+    fn duration_us(&self) -> u64 {
+        u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A line of the audit log.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    time: String,
+    request: String,
+    endpoint: &'static str,
+    peer: SocketAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    images: Vec<&'a str>,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<Broken<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a str>,
+    duration_us: u64,
+}
+
+/// A rule that an image broke, and the way past it if there was one.
+struct Broken<'a> {
+    violation: &'a Violation,
+    exemption: Option<&'a Exempted>,
+    language: Language,
+}
+
+impl Serialize for Broken<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let violation = self.violation;
+        let mut broken = serializer.serialize_struct("Violation", 6)?;
+        broken.serialize_field("rule", violation.rule())?;
+        broken.serialize_field("mode", &violation.mode().to_string())?;
+        broken.serialize_field("image", violation.image())?;
+        broken.serialize_field("place", &violation.place().to_string())?;
+        broken.serialize_field("reason", violation.reason().text(self.language))?;
+        if let Some(exempted) = self.exemption {
+            let exemption = format!("{}: {}", exempted.exemption(), exempted.reason());
+            broken.serialize_field("exemption", &exemption)?;
+        }
+        broken.end()
+    }
+}
+
+/// The images of a review for a log line, each escaped by its `Debug`, cut where a line would get
+/// out of hand.
+struct LoggedImages<'a>(&'a Review<'a>);
+
+impl fmt::Debug for LoggedImages<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut images = images(self.0);
+        let mut list = f.debug_list();
+        for image in images.by_ref().take(MAX_LOGGED_IMAGES) {
+            match image.char_indices().nth(MAX_LOGGED_CHARS) {
+                Some((end, _)) => list.entry(&format_args!("{:?}…", &image[..end])),
+                None => list.entry(&image),
+            };
+        }
+        match images.next() {
+            None => list.finish(),
+            Some(_) => list.finish_non_exhaustive(),
+        }
+    }
+}
+
+/// All images of a review as they were written: those with a valid reference first.
+fn images<'r>(review: &'r Review<'_>) -> impl Iterator<Item = &'r str> {
+    let readable = review
+        .images()
+        .iter()
+        .map(|image| image.reference().as_written());
+    let unreadable = review
+        .unreadable_images()
+        .iter()
+        .map(UnreadableImage::as_written);
+    readable.chain(unreadable)
+}

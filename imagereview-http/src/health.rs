@@ -1,0 +1,116 @@
+//! The second listener: probes and metrics over plain HTTP.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet, time::timeout};
+
+use crate::{accept::accept, metrics::Format, state::State};
+
+/// How many connections are open at a time: enough for probes and a few Prometheus servers.
+const MAX_CONNECTIONS: usize = 64;
+
+/// How long a connection may be idle, and how long one lasts at most.
+const IDLE: Duration = Duration::from_secs(30);
+const LAST: Duration = Duration::from_secs(300);
+
+/// The paths that exist, as a 404 lists them.
+const SERVED: &str = "/livez, /readyz, /healthz, /metrics";
+
+/// The listener of probes and metrics.
+pub(crate) struct Health {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+}
+
+impl Health {
+    pub(crate) async fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let local_addr = listener.local_addr()?;
+        Ok(Self {
+            listener,
+            local_addr,
+        })
+    }
+
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Answers until it is dropped.
+    pub(crate) async fn serve(self, state: Arc<State>) {
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut connections = JoinSet::new();
+        let mut http1 = http1::Builder::new();
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_buf_size(16 * 1024);
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
+            let (stream, _) = accept(&self.listener).await;
+            let state = Arc::clone(&state);
+            let service = service_fn(move |request| {
+                let answer = answer(&state, &request);
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            let connection = http1.serve_connection(TokioIo::new(stream), service);
+            connections.spawn(async move {
+                // What goes wrong here is the client's to notice.
+                let _ = timeout(LAST, connection).await;
+                drop(place);
+            });
+            while connections.try_join_next().is_some() {}
+        }
+    }
+}
+
+fn answer(state: &State, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "send a GET\n".to_owned());
+        response
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    match request.uri().path() {
+        // The process answers, so it lives.
+        "/livez" | "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
+        "/readyz" if state.is_ready() => text(StatusCode::OK, "ok\n".to_owned()),
+        "/readyz" => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "shutting down\n".to_owned(),
+        ),
+        "/metrics" => {
+            let format = Format::negotiated(request.headers());
+            let mut response = text(StatusCode::OK, state.metrics.to_text(format));
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, format.content_type());
+            response
+        }
+        path => text(
+            StatusCode::NOT_FOUND,
+            format!("nothing is served at {path:?}; the paths are: {SERVED}\n"),
+        ),
+    }
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
+}

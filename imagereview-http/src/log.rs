@@ -1,0 +1,53 @@
+//! The log on standard error.
+
+use std::io::{self, IsTerminal};
+
+use imagereview_http::DroppedLogLines;
+use tracing::Level;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+
+use crate::args::LogFormat;
+
+/// How many lines may wait to be written.
+const QUEUE: usize = 16 * 1024;
+
+/// A log that is written by a thread of its own, so that a slow reader of standard error holds up no
+/// answer: when too many lines wait, new ones are dropped and counted.
+pub(crate) struct Log {
+    /// Writes what waits when it is dropped.
+    _writer: WorkerGuard,
+    dropped: tracing_appender::non_blocking::ErrorCounter,
+}
+
+impl Log {
+    pub(crate) fn start(format: LogFormat, level: Level) -> Self {
+        let (output, writer) = NonBlockingBuilder::default()
+            .buffered_lines_limit(QUEUE)
+            .lossy(true)
+            .thread_name("log")
+            .finish(io::stderr());
+        let dropped = output.error_counter();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_target(false)
+            .with_writer(output)
+            .with_ansi(io::stderr().is_terminal());
+        match format {
+            LogFormat::Text => subscriber.init(),
+            LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        }
+        // A panic is one line of the log, in the log's own form.
+        std::panic::set_hook(Box::new(|panic| {
+            tracing::error!("{}", panic.to_string().replace('\n', " "));
+        }));
+        Self {
+            _writer: writer,
+            dropped,
+        }
+    }
+
+    pub(crate) fn dropped_lines(&self) -> DroppedLogLines {
+        let dropped = self.dropped.clone();
+        DroppedLogLines::new(move || dropped.dropped_lines() as u64)
+    }
+}

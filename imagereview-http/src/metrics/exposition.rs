@@ -1,0 +1,74 @@
+//! Metrics as text: `OpenMetrics`, or what Prometheus understood before.
+
+use std::fmt::Write as _;
+
+use hyper::header::{ACCEPT, HeaderMap, HeaderValue};
+use prometheus_client::{encoding::text, registry::Registry};
+
+/// A form of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/).
+    OpenMetrics,
+    /// [Prometheus' text format 0.0.4](https://prometheus.io/docs/instrumenting/exposition_formats/).
+    Prometheus,
+}
+
+impl Format {
+    /// What a client asks for; Prometheus' own format for one that doesn't say.
+    pub(crate) fn negotiated(headers: &HeaderMap) -> Self {
+        let accepted = headers
+            .get_all(ACCEPT)
+            .into_iter()
+            .filter_map(|value| value.to_str().ok());
+        let wants = |range: &str| range.trim().starts_with("application/openmetrics-text");
+        if accepted.flat_map(|value| value.split(',')).any(wants) {
+            Self::OpenMetrics
+        } else {
+            Self::Prometheus
+        }
+    }
+
+    pub(crate) fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        })
+    }
+}
+
+pub(super) fn encode(registry: &Registry, format: Format) -> String {
+    let mut openmetrics = String::new();
+    text::encode(&mut openmetrics, registry).expect("a string takes every write");
+    match format {
+        Format::OpenMetrics => openmetrics,
+        Format::Prometheus => to_prometheus(&openmetrics),
+    }
+}
+
+/// The older format names a counter by its sample, with `_total`, and knows no end and no unit.
+fn to_prometheus(openmetrics: &str) -> String {
+    let mut text = String::with_capacity(openmetrics.len());
+    let mut help = None;
+    for line in openmetrics.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ');
+        } else if let Some(("TYPE", name, kind)) = comment(line) {
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            if let Some((_, help)) = help.take() {
+                let _ = writeln!(text, "# HELP {name}{suffix} {help}");
+            }
+            let _ = writeln!(text, "# TYPE {name}{suffix} {kind}");
+        } else if !line.starts_with('#') {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn comment(line: &str) -> Option<(&str, &str, &str)> {
+    let (keyword, rest) = line.strip_prefix("# ")?.split_once(' ')?;
+    let (name, kind) = rest.split_once(' ')?;
+    Some((keyword, name, kind))
+}

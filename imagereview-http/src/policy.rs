@@ -1,0 +1,139 @@
+//! The policy that a server asks: one that the program holds, or documents in files.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use imagereview_core::{ImagePolicy, Policy, PolicyErrors, PolicySource};
+
+/// Where the policy comes from.
+///
+/// A server that is given an [`Arc`] of a [`Policy`] holds it for good; the files of
+/// [`Files`](Self::Files) are read again when they change.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum ServerPolicy {
+    /// A policy that the program holds.
+    Memory(Arc<dyn Policy + Send + Sync>),
+    /// Files of policy documents, and folders of them. All of them together are one policy, as
+    /// [`ImagePolicy::compile`] reads it.
+    ///
+    /// Of a folder the files whose names end in `.yaml`, `.yml` or `.json` are taken, in the order
+    /// of their names; those that begin with a dot are not, as a mounted Kubernetes `ConfigMap`
+    /// keeps its versions under such names.
+    Files(Vec<PathBuf>),
+}
+
+impl<P: Policy + Send + Sync + 'static> From<Arc<P>> for ServerPolicy {
+    fn from(policy: Arc<P>) -> Self {
+        Self::Memory(policy)
+    }
+}
+
+/// Why a policy can't be served. Each message names the file and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// A file or folder can't be read.
+    #[error("cannot read the policy {}: {source}; give a readable file or folder of policy documents", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What reading it met.
+        source: io::Error,
+    },
+    /// A folder holds no policy.
+    #[error("the policy folder {} holds no file whose name ends in .yaml, .yml or .json", path.display())]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The documents have mistakes: all of them, one a line.
+    #[error("the policy cannot be used:\n{0}")]
+    Documents(PolicyErrors),
+}
+
+/// A policy as it is served.
+#[derive(Clone)]
+pub(crate) struct ServedPolicy {
+    pub(crate) policy: Arc<dyn Policy + Send + Sync>,
+    /// What tells it from others; a policy that the program holds has no such name.
+    pub(crate) identity: Option<Arc<str>>,
+}
+
+impl ServerPolicy {
+    /// Reads and compiles what has to be.
+    pub(crate) fn load(&self) -> Result<ServedPolicy, PolicyError> {
+        match self {
+            Self::Memory(policy) => Ok(ServedPolicy {
+                policy: Arc::clone(policy),
+                identity: None,
+            }),
+            Self::Files(paths) => load(paths),
+        }
+    }
+}
+
+/// Reads and compiles the documents in these files and folders.
+pub(crate) fn load(paths: &[PathBuf]) -> Result<ServedPolicy, PolicyError> {
+    let mut texts = Vec::new();
+    for path in files(paths)? {
+        let text = fs::read_to_string(&path).map_err(|source| read_error(&path, source))?;
+        texts.push((path.display().to_string(), text));
+    }
+    let sources = texts
+        .iter()
+        .map(|(name, text)| PolicySource::new(name, text));
+    let policy = ImagePolicy::compile(sources).map_err(PolicyError::Documents)?;
+    Ok(ServedPolicy {
+        identity: Some(policy.identity().into()),
+        policy: Arc::new(policy),
+    })
+}
+
+/// The files that these paths stand for, each folder's in the order of their names.
+pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let kind = fs::metadata(path).map_err(|source| read_error(path, source))?;
+        if kind.is_dir() {
+            let mut found = folder(path).map_err(|source| read_error(path, source))?;
+            if found.is_empty() {
+                return Err(PolicyError::EmptyFolder { path: path.clone() });
+            }
+            found.sort();
+            files.append(&mut found);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+fn folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_document = path
+            .extension()
+            .is_some_and(|extension| ["yaml", "yml", "json"].map(OsStr::new).contains(&extension));
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        // Through symbolic links, of which a mounted ConfigMap is made.
+        if is_document && !is_hidden && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn read_error(path: &Path, source: io::Error) -> PolicyError {
+    PolicyError::Read {
+        path: path.to_owned(),
+        source,
+    }
+}

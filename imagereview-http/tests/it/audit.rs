@@ -1,0 +1,213 @@
+//! The audit log.
+
+use std::{fs, path::Path};
+
+use imagereview_http::{AuditLog, AuditTarget, WhenFull};
+use serde_json::Value;
+
+use crate::harness::{
+    PROTOCOLS, Pki, Protocol, RequestBody, TestServer, image_review, metrics, metrics_say, within,
+};
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn each_decision_is_a_line_with_who_asked_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let pki = Pki::new();
+    let client_ca = pki.authority_file();
+    let mut config = pki.config();
+    config.client_ca = Some(client_ca.path().to_owned());
+    config.audit = Some(AuditLog::new(AuditTarget::File(path.clone())));
+    let server = TestServer::start(config).await;
+    for protocol in PROTOCOLS {
+        let images = ["a:1", "nginx"];
+        pki.api_server()
+            .review(server.address, protocol, &images)
+            .await;
+    }
+    within(server.stop()).await.unwrap();
+
+    let lines = lines(&path);
+    assert_eq!(lines.len(), PROTOCOLS.len(), "{lines:?}");
+    for line in &lines {
+        assert_eq!(line["endpoint"], "image_policy", "{line}");
+        assert_eq!(line["client"], "kube-apiserver", "{line}");
+        assert_eq!(line["namespace"], "default", "{line}");
+        assert_eq!(
+            line["images"],
+            serde_json::json!(["a:1", "nginx"]),
+            "{line}"
+        );
+        assert_eq!(line["allowed"], false, "{line}");
+        assert_eq!(line["violations"][0]["rule"], "no-latest-tag", "{line}");
+        assert_eq!(line["violations"][0]["mode"], "enforce", "{line}");
+        assert_eq!(
+            line["violations"][0]["place"], "spec.containers[1].image",
+            "{line}"
+        );
+        for field in ["time", "request", "peer", "reason"] {
+            assert!(line[field].is_string(), "{field}: {line}");
+        }
+    }
+    assert_ne!(lines[0]["request"], lines[1]["request"]);
+}
+
+#[tokio::test]
+async fn a_renamed_file_is_left_at_the_next_requested_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, old) = (folder.path().join("audit"), folder.path().join("audit.1"));
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.audit = Some(AuditLog::new(AuditTarget::File(path.clone())));
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    client
+        .review(server.address, Protocol::Http2, &["a:1"])
+        .await;
+    fs::rename(&path, &old).unwrap();
+    server.reload.request();
+    within(async {
+        while !path.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    client
+        .review(server.address, Protocol::Http2, &["b:1"])
+        .await;
+    within(server.stop()).await.unwrap();
+    assert_eq!(lines(&old)[0]["images"][0], "a:1");
+    assert_eq!(lines(&path)[0]["images"][0], "b:1");
+}
+
+/// `/dev/full` is a disk without any room.
+#[tokio::test]
+async fn a_full_disk_is_counted_and_stops_nothing() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.audit = Some(AuditLog::new(AuditTarget::File("/dev/full".into())));
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    for _ in 0..3 {
+        let answer = client
+            .review(server.address, Protocol::Http2, &["a:1"])
+            .await;
+        assert!(answer.verdict().0);
+    }
+    metrics_say(server.health, "imagereview_audit_records_total 3").await;
+    within(async {
+        while metrics(server.health)
+            .await
+            .contains("imagereview_audit_write_errors_total 0\n")
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// A pipe that nobody reads from is a disk that stands still.
+fn pipe(folder: &Path) -> (std::path::PathBuf, fs::File) {
+    let path = folder.join("pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&path)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    // Opened for both, so that neither end waits for the other.
+    let reader = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
+    (path, reader)
+}
+
+/// More than what the queue and the pipe's 64 KiB hold, however often it is sent.
+fn long_review() -> hyper::Request<RequestBody> {
+    let image = format!("{}:1", "a".repeat(200));
+    image_review(&[&*image; 20])
+}
+
+#[tokio::test]
+async fn a_disk_that_stands_still_drops_lines_and_stops_nothing() {
+    for when_full in [WhenFull::DropNew, WhenFull::DropOld] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, reader) = pipe(folder.path());
+        let pki = Pki::new();
+        let mut config = pki.config();
+        let mut audit = AuditLog::new(AuditTarget::File(path));
+        audit.queue = 2;
+        audit.when_full = when_full;
+        config.audit = Some(audit);
+        let server = TestServer::start(config).await;
+        let mut connection = pki
+            .client(None)
+            .connect(server.address, Protocol::Http2)
+            .await
+            .unwrap();
+        let mut answered = 0;
+        while metrics(server.health)
+            .await
+            .contains("imagereview_audit_records_dropped_total 0\n")
+        {
+            assert!(connection.send(long_review()).await.unwrap().verdict().0);
+            answered += 1;
+            assert!(answered < 1000, "{when_full:?}: the pipe takes everything");
+        }
+        println!("{when_full:?}: sent {answered}, answered {answered}, lost 0");
+        drop(reader);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_wait_for_a_disk_that_stands_still_where_that_was_chosen() {
+    const SENT: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, reader) = pipe(folder.path());
+    let pki = Pki::new();
+    let mut config = pki.config();
+    let mut audit = AuditLog::new(AuditTarget::File(path));
+    audit.queue = 2;
+    audit.when_full = WhenFull::Block;
+    config.audit = Some(audit);
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..SENT {
+        let mut connection = client
+            .connect(server.address, Protocol::Http2)
+            .await
+            .unwrap();
+        asking.spawn(async move { connection.send(long_review()).await.unwrap().verdict().0 });
+    }
+    // Every request has come as far as the log, and the log has no room for all of them.
+    metrics_say(
+        server.health,
+        &format!("imagereview_audit_records_total {SENT}"),
+    )
+    .await;
+    let answered = std::iter::from_fn(|| asking.try_join_next()).count();
+    assert!(answered < SENT, "the pipe took everything");
+    let read = tokio::task::spawn_blocking(move || {
+        std::io::BufRead::lines(std::io::BufReader::new(reader))
+            .take(SENT)
+            .map(Result::unwrap)
+            .collect::<Vec<_>>()
+    });
+    while let Some(allowed) = within(asking.join_next()).await {
+        assert!(allowed.unwrap());
+    }
+    assert_eq!(within(read).await.unwrap().len(), SENT);
+    metrics_say(server.health, "imagereview_audit_records_dropped_total 0").await;
+    println!(
+        "sent {SENT}, answered {answered} before the disk went on and the others after, lost 0"
+    );
+}

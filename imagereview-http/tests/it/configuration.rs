@@ -1,0 +1,215 @@
+//! The program's options, wherever they are given, and checking them.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::{
+    harness::{Client, Pki, Protocol, file, get},
+    program::{Program, development_authority, fails, program, unconfigured},
+};
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+const POLICY: &str = "\
+apiVersion: imagereview/v1alpha1
+kind: ImagePolicy
+metadata: {name: example}
+rules:
+  - name: no-beta
+    tags: {deny: [beta]}
+";
+
+#[tokio::test]
+async fn a_flag_counts_more_than_a_variable_and_that_more_than_the_file() {
+    let folder = folder(&[
+        (
+            "options.yaml",
+            "language: zh\npolicy: [policy.yaml]\nshutdown-timeout: 1s\nmax-streams: 7\n",
+        ),
+        ("policy.yaml", POLICY),
+    ]);
+    // The variable, the flag, and what the reason begins with.
+    let rows = [
+        (None, None, "检查镜像失败!"),
+        (Some("en"), None, "image check failed"),
+        (Some("en"), Some("zh"), "检查镜像失败!"),
+    ];
+    for row @ (variable, flag, beginning) in rows {
+        let mut command = unconfigured(folder.path());
+        command.args(["--config", "options.yaml"]);
+        command.envs(variable.map(|language| ("IMAGEREVIEW_LANGUAGE", language)));
+        command.args(flag.iter().flat_map(|language| ["--language", language]));
+        let mut program = Program::start(&mut command);
+        let line = program.logs("probes and metrics are at http://").await;
+        let (_, health) = line.split_once("http://").unwrap();
+        let health = health.trim().parse().unwrap();
+        assert_eq!(get(health, "/readyz", "*/*").await.status, 200, "{row:?}");
+        let address = program.listens().await;
+        let answer = Client::new(&development_authority(folder.path()), None)
+            .review(address, Protocol::Http2, &["x:beta"])
+            .await;
+        let (allowed, reason) = answer.verdict();
+        assert!(
+            !allowed && reason.starts_with(beginning),
+            "{row:?}: {reason}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_mistake_in_the_file_is_told() {
+    let rows = [
+        (
+            "listn: x\nbody-timeout: 10\nlanguage: [en, zh]\nconfig: x\n",
+            &[
+                "options.yaml: listn: there is no such option",
+                "body-timeout: ",
+                "such as 500ms",
+                "language: give one value",
+                "config: there is no such option",
+            ][..],
+        ),
+        ("- a\n", &["options.yaml"]),
+        ("listen: {a: b}\n", &["options.yaml", "a list of them"]),
+        ("tls-cert: tls.crt\n", &["--tls-cert needs --tls-key"]),
+        ("client-name: x\n", &["--client-name needs --client-ca"]),
+    ];
+    for (text, named) in rows {
+        let folder = folder(&[("options.yaml", text)]);
+        let mut program = program();
+        program
+            .current_dir(folder.path())
+            .args(["--config", "options.yaml"]);
+        fails(&mut program, 2, text, named).await;
+    }
+    fails(
+        program().args(["--config", "/no/file"]),
+        2,
+        "no file",
+        &["/no/file", "No such file"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_policy_with_mistakes_is_not_served() {
+    let folder = folder(&[("policy.yaml", &POLICY.replace("deny", "denny"))]);
+    let mut program = unconfigured(folder.path());
+    program.args(["--policy", "policy.yaml"]);
+    fails(
+        &mut program,
+        2,
+        "denny",
+        &["policy.yaml:6:", "did you mean \"deny\"?"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_check_tells_what_is_there_and_what_is_wrong() {
+    let pki = Pki::new();
+    let (certificate, key) = pki.server_files();
+    let client_ca = pki.authority_file();
+    let (_, other_key) = Pki::new().server_files();
+    let old = std::time::SystemTime::UNIX_EPOCH;
+    let ended = pki
+        .authority
+        .issue_server(
+            "old",
+            &["127.0.0.1".parse().unwrap()],
+            old,
+            imagereview_pki::Validity::LEAF,
+        )
+        .unwrap();
+    let (ended, ended_key) = (file(ended.certificate_pem()), file(ended.key_pem()));
+    let (policy, bad_policy) = (file(POLICY), file("kind: Pod"));
+    let text = |file: &tempfile::NamedTempFile| file.path().to_str().unwrap().to_owned();
+    // The certificate, the key, the policy, the status, and what is told.
+    let rows = [
+        (
+            &certificate,
+            &key,
+            &policy,
+            0,
+            &[
+                "server certificate: test server, for 127.0.0.1, from 20",
+                "client CA 1: test CA",
+                "policy: example@sha256:",
+                "clients: kube-apiserver",
+            ][..],
+        ),
+        (
+            &certificate,
+            &other_key,
+            &policy,
+            2,
+            &["issued for", "policy: example"],
+        ),
+        (
+            &ended,
+            &ended_key,
+            &policy,
+            2,
+            &["the server certificate ended on 197"],
+        ),
+        (
+            &certificate,
+            &key,
+            &bad_policy,
+            2,
+            &["the policy cannot be used", "Pod", "test server"],
+        ),
+    ];
+    for (certificate, key, policy, status, told) in rows {
+        let mut program = program();
+        program.args([
+            "--check-config",
+            "--tls-cert",
+            &text(certificate),
+            "--tls-key",
+            &text(key),
+        ]);
+        program.args([
+            "--client-ca",
+            &text(&client_ca),
+            "--client-name",
+            "kube-apiserver",
+        ]);
+        program.args(["--policy", &text(policy)]);
+        let output = crate::harness::within(program.output()).await.unwrap();
+        let all = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{told:?}: {all}");
+        for text in told {
+            assert!(all.contains(text), "{text:?} is not in {all}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn sighup_reads_the_policy_again() {
+    let folder = folder(&[("policy.yaml", POLICY)]);
+    let mut program = Program::start(unconfigured(folder.path()).args(["--policy", "policy.yaml"]));
+    let address = program.listens().await;
+    program.signal("HUP");
+    let line = program.logs("reloaded").await;
+    assert!(line.contains("policy=\"example@sha256:"), "{line}");
+    let client = Client::new(&development_authority(folder.path()), None);
+    let answer = client.review(address, Protocol::Http2, &["x:beta"]).await;
+    assert!(!answer.verdict().0);
+    let line = program.logs("decided").await;
+    for part in [
+        "request=",
+        "namespace=\"default\"",
+        "denied_by=\"no-beta\"",
+        "policy=\"example@sha256:",
+    ] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Limits of connections and requests.
+
+use std::time::Duration;
+
+use hyper::{Request, StatusCode};
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
+use crate::harness::{
+    PROTOCOLS, Pki, Protocol, TestServer, full, image_review, metrics_say, within,
+};
+
+#[tokio::test]
+async fn the_silent_connection_that_is_oldest_gives_way() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.limits.connections = 2;
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    let mut asked = client
+        .connect(server.address, Protocol::Http2)
+        .await
+        .unwrap();
+    assert!(
+        asked
+            .send(image_review(&["a:1"]))
+            .await
+            .unwrap()
+            .verdict()
+            .0
+    );
+    let mut silent = client.tls(server.address, Protocol::Http1).await.unwrap();
+    for protocol in PROTOCOLS {
+        let answer = client.review(server.address, protocol, &["a:1"]).await;
+        assert!(answer.verdict().0, "{protocol:?}");
+        metrics_say(server.health, "imagereview_connections 1").await;
+    }
+    let _ = within(silent.read_to_end(&mut Vec::new())).await;
+    metrics_say(server.health, "imagereview_connections_evicted_total 1").await;
+    // One that has asked something keeps its place.
+    assert!(
+        asked
+            .send(image_review(&["a:1"]))
+            .await
+            .unwrap()
+            .verdict()
+            .0
+    );
+
+    let mut plain = TcpStream::connect(server.address).await.unwrap();
+    let answer = client
+        .review(server.address, Protocol::Http2, &["a:1"])
+        .await;
+    assert!(answer.verdict().0);
+    let _ = within(plain.read_to_end(&mut Vec::new())).await;
+    metrics_say(
+        server.health,
+        "imagereview_tls_handshake_failures_total{cause=\"evicted\"} 1",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn headers_that_are_too_long_are_answered_431() {
+    let pki = Pki::new();
+    let server = TestServer::start(pki.config()).await;
+    for protocol in PROTOCOLS {
+        let mut connection = pki
+            .client(None)
+            .connect(server.address, protocol)
+            .await
+            .unwrap();
+        let request = Request::post("/image_policy")
+            .header("x-long", "x".repeat(17 * 1024))
+            .body(full("{}"))
+            .unwrap();
+        let status = connection.send(request).await.map(|answer| answer.status);
+        assert_eq!(
+            status.ok(),
+            Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            "{protocol:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_renewed_and_no_request_is_lost() {
+    let pki = Pki::new();
+    for protocol in PROTOCOLS {
+        let mut config = pki.config();
+        config.max_connection_age = Some(Duration::from_millis(50));
+        let server = TestServer::start(config).await;
+        let client = pki.client(None);
+        let load = crate::load::Load::start(client, server.address, protocol, 2, &["a:1"]);
+        let connections = async {
+            loop {
+                let text = crate::harness::metrics(server.health).await;
+                let accepted = text
+                    .lines()
+                    .find_map(|line| line.strip_prefix("imagereview_connections_accepted_total "))
+                    .unwrap()
+                    .parse::<usize>()
+                    .unwrap();
+                if accepted >= 6 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        within(connections).await;
+        let figures = load.stop().await;
+        println!("connections renewed every 50 ms, {protocol:?}: {figures}");
+        assert_eq!(
+            (figures.lost, figures.other),
+            (0, 0),
+            "{protocol:?}: {figures}"
+        );
+        assert_eq!(
+            figures.sent,
+            figures.answered + figures.returned,
+            "{protocol:?}: {figures}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_idle_http2_connection_is_told_to_go() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.timeouts.header = Duration::from_millis(50);
+    config.timeouts.idle = Duration::from_millis(50);
+    let server = TestServer::start(config).await;
+    let mut connection = pki
+        .client(None)
+        .connect(server.address, Protocol::Http2)
+        .await
+        .unwrap();
+    // If it comes too late on a busy machine, there is nothing to see but the end.
+    let _ = connection.send(image_review(&["a:1"])).await;
+    within(async {
+        while !connection.is_closed() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    metrics_say(server.health, "imagereview_connections 0").await;
+}

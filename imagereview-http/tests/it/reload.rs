@@ -1,0 +1,291 @@
+//! Files that change while the server runs.
+
+use std::{fs, os::unix::fs::symlink, path::Path, time::SystemTime};
+
+use imagereview_http::{ServerIdentity, ServerPolicy};
+use imagereview_pki::Validity;
+use tempfile::TempDir;
+
+use crate::{
+    harness::{PROTOCOLS, Pki, Protocol, TestServer, image_review, metrics_say, within},
+    load::Load,
+};
+
+/// A folder as the kubelet mounts a Secret or `ConfigMap`: each file is a link into `..data`, which
+/// is a link to the folder of the newest version.
+struct Mounted {
+    folder: TempDir,
+    version: usize,
+}
+
+impl Mounted {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, _) in files {
+            symlink(Path::new("..data").join(name), folder.path().join(name)).unwrap();
+        }
+        let mut mounted = Self { folder, version: 0 };
+        mounted.replace(files);
+        mounted
+    }
+
+    /// All files at once, by turning the link.
+    fn replace(&mut self, files: &[(&str, &str)]) {
+        self.version += 1;
+        let version = format!("..{}", self.version);
+        let path = self.folder.path();
+        fs::create_dir(path.join(&version)).unwrap();
+        for (name, text) in files {
+            fs::write(path.join(&version).join(name), text).unwrap();
+        }
+        symlink(&version, path.join("..data_tmp")).unwrap();
+        fs::rename(path.join("..data_tmp"), path.join("..data")).unwrap();
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+fn server_files(pki: &Pki) -> [(&'static str, String); 2] {
+    let names = ["127.0.0.1".parse().unwrap()];
+    let identity = pki
+        .authority
+        .issue_server("test server", &names, SystemTime::now(), Validity::LEAF)
+        .unwrap();
+    [
+        ("tls.crt", identity.certificate_pem().to_owned()),
+        ("tls.key", identity.key_pem().to_owned()),
+    ]
+}
+
+fn borrowed<'a>(files: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    files.iter().map(|(name, text)| (*name, &**text)).collect()
+}
+
+fn document(denied: &str) -> String {
+    format!(
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: tags}}\n\
+         rules:\n  - name: tags\n    tags: {{deny: [{denied}]}}\n"
+    )
+}
+
+/// The certificate that a new client sees; one that resumes a session is shown none.
+async fn certificate(pki: &Pki, server: &TestServer) -> Vec<u8> {
+    let client = pki.client(None);
+    let stream = client.tls(server.address, Protocol::Http2).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+}
+
+fn der(pem: &str) -> Vec<u8> {
+    use rustls_pki_types::{CertificateDer, pem::PemObject};
+    CertificateDer::from_pem_slice(pem.as_bytes())
+        .unwrap()
+        .to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_and_policies_change_under_load_without_a_failed_request() {
+    const CHANGES: usize = 3;
+    let pki = Pki::new();
+    let first = server_files(&pki);
+    let mut secret = Mounted::new(&borrowed(&first));
+    let mut policies = Mounted::new(&[("policy.yaml", &document("tag-0"))]);
+    let mut config = pki.config();
+    config.identity = ServerIdentity::Files {
+        certificate: secret.path("tls.crt"),
+        key: secret.path("tls.key"),
+    };
+    let policy = ServerPolicy::Files(vec![policies.folder.path().to_owned()]);
+    let server = TestServer::start_serving(config, policy).await;
+    let client = pki.client(None);
+    assert_eq!(certificate(&pki, &server).await, der(&first[0].1));
+
+    let load = PROTOCOLS.map(|protocol| {
+        Load::start(
+            pki.client(None),
+            server.address,
+            protocol,
+            2,
+            &["nginx:1.27"],
+        )
+    });
+    for change in 1..=CHANGES {
+        let files = server_files(&pki);
+        secret.replace(&borrowed(&files));
+        let reloaded = format!(
+            "imagereview_reloads_total{{part=\"certificate\",result=\"success\"}} {change}"
+        );
+        metrics_say(server.health, &reloaded).await;
+        assert_eq!(
+            certificate(&pki, &server).await,
+            der(&files[0].1),
+            "{change}"
+        );
+
+        let tag = format!("tag-{change}");
+        policies.replace(&[("policy.yaml", &document(&tag))]);
+        let reloaded =
+            format!("imagereview_reloads_total{{part=\"policy\",result=\"success\"}} {change}");
+        metrics_say(server.health, &reloaded).await;
+        let image = format!("x:{tag}");
+        let answer = client
+            .review(server.address, Protocol::Http2, &[&image])
+            .await;
+        assert!(!answer.verdict().0, "{answer:?}");
+    }
+    for (load, protocol) in load.into_iter().zip(PROTOCOLS) {
+        load.has_answered(100).await;
+        let figures = load.stop().await;
+        println!(
+            "{} changes under load, {protocol:?}: {figures}",
+            2 * CHANGES
+        );
+        assert_eq!(
+            (figures.lost, figures.other),
+            (0, 0),
+            "{protocol:?}: {figures}"
+        );
+        assert_eq!(figures.sent, figures.answered, "{protocol:?}: {figures}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_never_replaces_what_is_served() {
+    let pki = Pki::new();
+    let good = server_files(&pki);
+    let other = server_files(&pki);
+    let expired = {
+        let names = ["127.0.0.1".parse().unwrap()];
+        let old = SystemTime::now() - std::time::Duration::from_secs(3 * 24 * 60 * 60);
+        let day = Validity::new(std::num::NonZeroU32::MIN);
+        let identity = pki.authority.issue_server("old", &names, old, day).unwrap();
+        [
+            identity.certificate_pem().to_owned(),
+            identity.key_pem().to_owned(),
+        ]
+    };
+    let mut secret = Mounted::new(&borrowed(&good));
+    let mut policies = Mounted::new(&[("policy.yaml", &document("bad"))]);
+    let mut config = pki.config();
+    config.identity = ServerIdentity::Files {
+        certificate: secret.path("tls.crt"),
+        key: secret.path("tls.key"),
+    };
+    let policy = ServerPolicy::Files(vec![policies.folder.path().to_owned()]);
+    let server = TestServer::start_serving(config, policy).await;
+    let client = pki.client(None);
+
+    let rows = [
+        ("another key", &*good[0].1, &*other[1].1),
+        ("no certificate", "", &*good[1].1),
+        ("one that has ended", &expired[0], &expired[1]),
+    ];
+    for (failures, (name, certificate_pem, key)) in (1..).zip(rows) {
+        secret.replace(&[("tls.crt", certificate_pem), ("tls.key", key)]);
+        let failed = format!(
+            "imagereview_reloads_total{{part=\"certificate\",result=\"failure\"}} {failures}"
+        );
+        metrics_say(server.health, &failed).await;
+        metrics_say(
+            server.health,
+            "imagereview_last_reload_successful{part=\"certificate\"} 0",
+        )
+        .await;
+        assert_eq!(certificate(&pki, &server).await, der(&good[0].1), "{name}");
+    }
+    secret.replace(&borrowed(&other));
+    metrics_say(
+        server.health,
+        "imagereview_last_reload_successful{part=\"certificate\"} 1",
+    )
+    .await;
+    assert_eq!(certificate(&pki, &server).await, der(&other[0].1));
+
+    policies.replace(&[("policy.yaml", "kind: Pod")]);
+    metrics_say(
+        server.health,
+        "imagereview_last_reload_successful{part=\"policy\"} 0",
+    )
+    .await;
+    let answer = client
+        .review(server.address, Protocol::Http2, &["x:bad"])
+        .await;
+    assert!(
+        !answer.verdict().0,
+        "the policy of before goes on: {answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_request_reads_everything_again_changed_or_not() {
+    let pki = Pki::new();
+    let (certificate, key) = pki.server_files();
+    let client_ca = pki.authority_file();
+    let policy = crate::harness::file(&document("bad"));
+    let mut config = pki.config();
+    config.identity = ServerIdentity::Files {
+        certificate: certificate.path().to_owned(),
+        key: key.path().to_owned(),
+    };
+    config.client_ca = Some(client_ca.path().to_owned());
+    let policy = ServerPolicy::Files(vec![policy.path().to_owned()]);
+    let server = TestServer::start_serving(config, policy).await;
+    server.reload.request();
+    for part in ["policy", "certificate", "client_ca"] {
+        let line = format!("imagereview_reloads_total{{part=\"{part}\",result=\"success\"}} 1");
+        metrics_say(server.health, &line).await;
+    }
+}
+
+#[tokio::test]
+async fn who_is_no_longer_trusted_has_to_come_again() {
+    let pki = Pki::new();
+    let successor = Pki::new();
+    let mut authorities = Mounted::new(&[("ca.crt", pki.authority.certificate_pem())]);
+    let mut config = pki.config();
+    config.client_ca = Some(authorities.path("ca.crt"));
+    let server = TestServer::start(config).await;
+    let before = pki.api_server();
+    let mut connections = Vec::new();
+    for protocol in PROTOCOLS {
+        let mut connection = before.connect(server.address, protocol).await.unwrap();
+        assert!(
+            connection
+                .send(image_review(&["a:1"]))
+                .await
+                .unwrap()
+                .verdict()
+                .0
+        );
+        connections.push((protocol, connection));
+    }
+    authorities.replace(&[("ca.crt", successor.authority.certificate_pem())]);
+    metrics_say(
+        server.health,
+        "imagereview_reloads_total{part=\"client_ca\",result=\"success\"} 1",
+    )
+    .await;
+    for (protocol, mut connection) in connections {
+        within(async {
+            while !connection.is_closed() {
+                // HTTP/1.1 is told with an answer.
+                let _ = connection.send(image_review(&["a:1"])).await;
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        // It still holds a session ticket of before, which is no way in either.
+        let refused = match before.connect(server.address, protocol).await {
+            Err(_) => true,
+            Ok(mut connection) => connection.send(image_review(&["a:1"])).await.is_err(),
+        };
+        assert!(refused, "{protocol:?}");
+        let identity = successor.client_identity("kube-apiserver");
+        let answer = pki
+            .client(Some(&identity))
+            .review(server.address, protocol, &["a:1"])
+            .await;
+        assert!(answer.verdict().0, "{protocol:?}");
+    }
+}
