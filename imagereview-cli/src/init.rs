@@ -4,6 +4,8 @@ mod image_policy;
 mod instructions;
 mod mount_path;
 mod server_url;
+mod service;
+mod webhook_configuration;
 
 use std::fs;
 use std::io::{self, Write};
@@ -17,6 +19,8 @@ use time::{Date, OffsetDateTime};
 
 use mount_path::MountPath;
 use server_url::ServerUrl;
+use service::Service;
+use webhook_configuration::{Webhook, webhook_configuration};
 
 const CA_CERTIFICATE: &str = "ca.crt";
 const CA_KEY: &str = "ca.key";
@@ -100,6 +104,23 @@ pub(crate) struct InitArgs {
     )]
     retry_backoff: i32,
 
+    /// Also write the object that makes the API server ask /validate about every object with images
+    ///
+    /// It needs no flags on the API server, which managed clusters don't give.
+    #[arg(long)]
+    validating: bool,
+
+    /// Also write the object that makes the API server ask /mutate, for policies with mutations
+    #[arg(long)]
+    mutating: bool,
+
+    /// The Service by which those two reach a webhook inside the cluster, as NAMESPACE/NAME[:PORT]
+    ///
+    /// Without it they call the host and port of --server. The server certificate is made for its
+    /// name too.
+    #[arg(long, value_name = "SERVICE")]
+    service: Option<Service>,
+
     /// Let the API server approve every image while it gets no verdict from the webhook
     ///
     /// Without this, it denies them: whoever can stop the webhook can't get past it.
@@ -123,6 +144,15 @@ pub(crate) struct InitArgs {
     /// Replace files that exist
     #[arg(long)]
     force: bool,
+}
+
+impl InitArgs {
+    /// The webhooks whose objects are asked for.
+    fn webhooks(&self) -> impl Iterator<Item = Webhook> {
+        let validating = self.validating.then_some(Webhook::Validating);
+        let mutating = self.mutating.then_some(Webhook::Mutating);
+        validating.into_iter().chain(mutating)
+    }
 }
 
 fn validity(days: &str) -> Result<Validity, ParseIntError> {
@@ -162,6 +192,13 @@ pub(crate) fn run(args: &InitArgs, now: SystemTime, out: &mut dyn Write) -> Resu
         ),
     ] {
         files.push(NewFile::new(args.out.join(name), contents, Secrecy::Public));
+    }
+
+    for webhook in args.webhooks() {
+        let ca_certificate = certificates.authority.certificate_pem();
+        let contents = webhook_configuration(webhook, args, ca_certificate)?;
+        let path = args.out.join(webhook.file_name());
+        files.push(NewFile::new(path, contents, Secrecy::Public));
     }
 
     let overwrite = if args.force {
@@ -217,7 +254,8 @@ impl Certificates {
             }
         };
         let mut names = vec![args.server.host().clone()];
-        for name in &args.subject_names {
+        let service = args.service.as_ref().map(Service::host);
+        for name in service.into_iter().chain(&args.subject_names) {
             if !names.contains(name) {
                 names.push(name.clone());
             }

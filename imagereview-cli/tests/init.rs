@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use assert_cmd::assert::Assert;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 const SERVER: &str = "https://webhook.example.com:8443/image_policy";
@@ -501,5 +502,129 @@ fn openssl_verifies_the_certificates() {
                 "{server} {arguments}: {output:?}"
             );
         }
+    }
+}
+
+/// What `init` writes for the API server to ask about every object with images.
+fn webhook_object(arguments: &[&str], file: &str) -> (Value, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("out");
+    init(&folder, &[&["--server", SERVER], arguments].concat()).success();
+    (yaml(&read(&folder, file)), read(&folder, "ca.crt"))
+}
+
+#[test]
+fn admission_webhooks_are_registered_with_what_the_api_server_needs() {
+    let service = ["--service", "guard/imagereview:8443"];
+    for (arguments, file, kind, path) in [
+        (
+            &["--validating"][..],
+            "validating_webhook.yaml",
+            "ValidatingWebhookConfiguration",
+            "/validate",
+        ),
+        (
+            &["--mutating"],
+            "mutating_webhook.yaml",
+            "MutatingWebhookConfiguration",
+            "/mutate",
+        ),
+    ] {
+        let (object, ca) = webhook_object(arguments, file);
+        let webhook = &object["webhooks"][0];
+        let (expected_ca, url) = (
+            STANDARD.encode(ca),
+            format!("https://webhook.example.com:8443{path}"),
+        );
+        assert_eq!(object["apiVersion"], "admissionregistration.k8s.io/v1");
+        assert_eq!(object["kind"], kind);
+        assert_eq!(
+            webhook["clientConfig"],
+            json!({"url": url, "caBundle": expected_ca})
+        );
+        for (field, value) in [
+            ("failurePolicy", json!("Fail")),
+            ("matchPolicy", json!("Equivalent")),
+            ("sideEffects", json!("None")),
+            ("timeoutSeconds", json!(5)),
+            ("admissionReviewVersions", json!(["v1"])),
+        ] {
+            assert_eq!(webhook[field], value, "{kind}");
+        }
+        let reinvoked = webhook.get("reinvocationPolicy").is_some();
+        assert_eq!(reinvoked, kind == "MutatingWebhookConfiguration");
+        let resources: Vec<&str> = webhook["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|rule| rule["resources"].as_array().unwrap())
+            .map(|resource| resource.as_str().unwrap())
+            .collect();
+        assert_eq!(
+            resources,
+            [
+                "pods",
+                "podtemplates",
+                "replicationcontrollers",
+                "pods/ephemeralcontainers",
+                "deployments",
+                "replicasets",
+                "statefulsets",
+                "daemonsets",
+                "jobs",
+                "cronjobs",
+            ]
+        );
+        let selector = &webhook["namespaceSelector"]["matchExpressions"][0];
+        assert_eq!(selector["values"], json!(["kube-system", "imagereview"]));
+
+        let (object, ca) =
+            webhook_object(&[arguments, &service, &["--default-allow"]].concat(), file);
+        let webhook = &object["webhooks"][0];
+        assert_eq!(
+            webhook["clientConfig"],
+            json!({
+                "service": {"namespace": "guard", "name": "imagereview", "path": path, "port": 8443},
+                "caBundle": STANDARD.encode(ca),
+            })
+        );
+        assert_eq!(webhook["failurePolicy"], "Ignore");
+        let selector = &webhook["namespaceSelector"]["matchExpressions"][0];
+        assert_eq!(selector["values"], json!(["kube-system", "guard"]));
+    }
+}
+
+#[test]
+fn a_service_that_is_none_is_a_usage_error() {
+    for (service, expected) in [
+        ("imagereview", "it must be NAMESPACE/NAME"),
+        ("a/b/c", "it must be NAMESPACE/NAME"),
+        ("a.b/c", "\"a.b\" is no name of a namespace or Service"),
+        (
+            "guard/imagereview:0",
+            "its port must be a number from 1 to 65535",
+        ),
+        (
+            "guard/imagereview:https",
+            "its port must be a number from 1 to 65535",
+        ),
+        (
+            "guard/image_review",
+            "\"image_review\" is no name of a namespace or Service",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let refused = init(
+            &out,
+            &["--server", SERVER, "--validating", "--service", service],
+        )
+        .code(2);
+        assert!(
+            stderr(&refused).contains(expected),
+            "{service}: {}",
+            stderr(&refused)
+        );
+        assert!(!out.exists());
     }
 }

@@ -8,7 +8,7 @@ use serde_saphyr::ser::Error;
 use super::image_policy::yaml;
 use super::{
     ADMISSION_CONFIGURATION, CA_CERTIFICATE, CA_KEY, CLIENT_CERTIFICATE, CLIENT_KEY, Certificates,
-    InitArgs, KUBECONFIG, SERVER_CERTIFICATE, SERVER_KEY,
+    InitArgs, KUBECONFIG, SERVER_CERTIFICATE, SERVER_KEY, Webhook,
 };
 
 /// The contents of `README.txt`.
@@ -26,8 +26,22 @@ pub(super) fn instructions(args: &InitArgs, certificates: &Certificates) -> Resu
     };
     let admission_configuration = args.mount_path.join(ADMISSION_CONFIGURATION);
     let flag = format!("--admission-control-config-file={admission_configuration}");
+    let webhooks: Vec<&str> = args.webhooks().map(Webhook::file_name).collect();
+    let webhooks = if webhooks.is_empty() {
+        String::new()
+    } else {
+        let apply = webhooks.join(" -f ");
+        format!(
+            include_str!("webhook_instructions.txt"),
+            apply = apply,
+            listen = listen,
+            server_certificate = SERVER_CERTIFICATE,
+            server_key = SERVER_KEY
+        )
+    };
     Ok(format!(
         include_str!("instructions.txt"),
+        webhooks = webhooks,
         server = args.server,
         end = certificates.end(),
         listen = listen,

@@ -52,6 +52,13 @@ impl ServerUrl {
         self.port
     }
 
+    /// The URL of another path of the same webhook.
+    pub(crate) fn with_path(&self, path: &str) -> String {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        url.into()
+    }
+
     /// Whether the URL was given without a path.
     pub(crate) fn path_is_assumed(&self) -> bool {
         self.path_is_assumed
