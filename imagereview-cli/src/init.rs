@@ -38,6 +38,10 @@ const INSTRUCTIONS: &str = "README.txt";
 /// the API server that calls it, the two configuration files of the API server's ImagePolicyWebhook
 /// plugin, and a README.txt that says what goes where.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct InitArgs {
     /// Where the API server reaches the webhook, as https://HOST:PORT/PATH
     ///
