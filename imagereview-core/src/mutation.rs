@@ -50,8 +50,10 @@ mod repositories;
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
+/// A JSON Patch (RFC 6902), of the crate `json-patch`.
+pub use json_patch::Patch;
 use json_patch::{
-    AddOperation, Patch, PatchOperation, ReplaceOperation,
+    AddOperation, PatchOperation, ReplaceOperation,
     jsonptr::{PointerBuf, Token},
 };
 use serde_json::{Value, json};

@@ -11,8 +11,9 @@ use imagereview_http::{
     WhenFull,
 };
 
-/// Answers kube-apiserver's ImageReview requests over HTTPS, by the policy in --policy; without
-/// one: no image tagged latest, none without a tag; a digest is always fine.
+/// Answers kube-apiserver over HTTPS, by the policy in --policy: ImageReviews at /image_policy,
+/// AdmissionReviews at /validate and /mutate. Without a policy: no image tagged latest, none
+/// without a tag; a digest is always fine.
 ///
 /// Without --tls-cert and --tls-key it makes a certificate authority of its own for trying it out,
 /// and prints a curl command that asks it.
@@ -103,7 +104,8 @@ pub(crate) struct Args {
     #[arg(long, env = "IMAGEREVIEW_LANGUAGE", value_name = "LANGUAGE", default_value_t = Language::English)]
     language: Language,
 
-    /// Largest request body that is read, in bytes; the default is kube-apiserver's own limit
+    /// Largest request body that is read, in bytes; the default is kube-apiserver's own limit. An
+    /// AdmissionReview, which holds an object twice, may have twice that
     #[arg(
         long,
         env = "IMAGEREVIEW_MAX_BODY_BYTES",

@@ -57,7 +57,8 @@ pub struct Config {
     /// The address and port of the second listener, which answers probes and serves metrics over
     /// plain HTTP; `None` for none.
     pub health_listen: Option<SocketAddr>,
-    /// The largest request body that is read, in bytes; a longer one is refused with 413.
+    /// The largest request body that is read, in bytes; a longer one is refused with 413. An
+    /// `AdmissionReview`, which holds an object as it was and as it is to be, may have twice that.
     pub max_body_bytes: usize,
     /// How much there may be of everything else.
     pub limits: Limits,

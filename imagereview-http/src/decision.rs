@@ -10,12 +10,14 @@ use std::{
 };
 
 use imagereview_core::{
-    Exempted, Language, Message, Review, Verdict, Violation, review::UnreadableImage,
+    Exempted, Language, Message, Operation, Review, User, Verdict, Violation,
+    review::UnreadableImage,
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
     endpoint::Endpoint,
+    policy::ServedPolicy,
     request::{Caller, RequestId},
     state::State,
 };
@@ -33,37 +35,28 @@ const MAX_LOGGED_IMAGES: usize = 32;
 /// How many characters of each it shows.
 const MAX_LOGGED_CHARS: usize = 256;
 
+/// Who asks, where, and since when.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) caller: &'a Caller,
+    pub(crate) started: Instant,
+    /// What the API server calls the request, where it calls it anything.
+    pub(crate) uid: Option<&'a str>,
+}
+
 /// Decides a review, makes the answer, and writes down what there is to write down.
 ///
 /// Nothing that goes wrong in here may end the process or be answered with an error that the API
 /// server would take for "decide without me", so a panic is a denial.
 pub(crate) async fn decide<A>(
     state: &State,
-    endpoint: Endpoint,
-    caller: &Caller,
-    started: Instant,
+    served: &ServedPolicy,
+    asked: Asked<'_>,
     review: Review<'_>,
     answer: impl Fn(&Verdict) -> A,
 ) -> A {
-    let (answer, record) = decide_now(state, endpoint, caller, started, review, answer);
-    if let (Some(audit), Some(record)) = (&state.audit, record) {
-        audit.record(record, &state.metrics).await;
-    }
-    answer
-}
-
-/// The part of it that waits for nothing: the answer, and the line for the audit log.
-fn decide_now<A>(
-    state: &State,
-    endpoint: Endpoint,
-    caller: &Caller,
-    started: Instant,
-    review: Review<'_>,
-    answer: impl Fn(&Verdict) -> A,
-) -> (A, Option<Vec<u8>>) {
-    let served = state.policy.load();
-    let now = SystemTime::now();
-    let review = review.with_time(now);
+    let review = review.with_time(SystemTime::now());
     // The review is only read, and a policy that was interrupted keeps no lock that others need
     // unless its author gave it one.
     let decided = catch_unwind(AssertUnwindSafe(|| {
@@ -71,40 +64,61 @@ fn decide_now<A>(
         let answer = answer(&verdict);
         (verdict, answer)
     }));
-    let is_decided = decided.is_ok();
-    let (verdict, answer) = decided.unwrap_or_else(|_panic| {
-        state.metrics.panics.inc();
-        let mut verdict = Verdict::undecided(POLICY_FAILED.clone());
-        if let Some(identity) = &served.identity {
-            verdict = verdict.with_policy(Arc::clone(identity));
+    match decided {
+        Ok((verdict, answer)) => {
+            conclude(state, asked, &review, &verdict, Some(&verdict)).await;
+            answer
         }
-        let answer = answer(&verdict);
-        (verdict, answer)
-    });
+        Err(_panic) => undecided(state, served, asked, review, answer).await,
+    }
+}
+
+/// Denies a review that the policy failed to decide, and writes that down.
+pub(crate) async fn undecided<A>(
+    state: &State,
+    served: &ServedPolicy,
+    asked: Asked<'_>,
+    review: Review<'_>,
+    answer: impl Fn(&Verdict) -> A,
+) -> A {
+    state.metrics.panics.inc();
+    let mut verdict = Verdict::undecided(POLICY_FAILED.clone());
+    if let Some(identity) = &served.identity {
+        verdict = verdict.with_policy(Arc::clone(identity));
+    }
+    conclude(state, asked, &review, &verdict, None).await;
+    answer(&verdict)
+}
+
+/// Counts, logs and records a verdict; `decided` is it unless it stands for one that failed.
+async fn conclude(
+    state: &State,
+    asked: Asked<'_>,
+    review: &Review<'_>,
+    verdict: &Verdict,
+    decided: Option<&Verdict>,
+) {
     let decision = Decision {
-        endpoint,
+        asked,
         request: RequestId::next(),
-        caller,
-        review: &review,
-        verdict: &verdict,
-        duration: started.elapsed(),
+        review,
+        verdict,
+        duration: asked.started.elapsed(),
     };
     state
         .metrics
-        .decided(endpoint, is_decided.then_some(&verdict), decision.duration);
+        .decided(asked.endpoint, decided, decision.duration);
     decision.log();
-    let record = state
-        .audit
-        .as_ref()
-        .map(|_| decision.to_json(now, state.language));
-    (answer, record)
+    if let Some(audit) = &state.audit {
+        let record = decision.to_json(state.language);
+        audit.record(record, &state.metrics).await;
+    }
 }
 
 /// Who asked what, and what came of it.
 struct Decision<'a> {
-    endpoint: Endpoint,
+    asked: Asked<'a>,
     request: RequestId,
-    caller: &'a Caller,
     review: &'a Review<'a>,
     verdict: &'a Verdict,
     duration: Duration,
@@ -119,10 +133,15 @@ impl Decision<'_> {
         let annotations = self.verdict.audit_annotations();
         tracing::info!(
             request = %self.request,
-            endpoint = self.endpoint.as_str(),
-            peer = %self.caller.peer,
-            client = self.caller.name.as_deref(),
+            endpoint = self.asked.endpoint.as_str(),
+            uid = self.asked.uid,
+            peer = %self.asked.caller.peer,
+            client = self.asked.caller.name.as_deref(),
+            user = self.review.user().map(User::name),
+            operation = self.review.operation().map(Operation::as_str),
+            kind = self.review.kind().map(|kind| kind.name()),
             namespace = self.review.namespace(),
+            name = self.review.name(),
             images = ?LoggedImages(self.review),
             allowed = self.verdict.is_allowed(),
             denied_by = annotations.get("denied-by"),
@@ -136,7 +155,7 @@ impl Decision<'_> {
     }
 
     /// The line of the audit log.
-    fn to_json(&self, now: SystemTime, language: Language) -> Vec<u8> {
+    fn to_json(&self, language: Language) -> Vec<u8> {
         let violations = self.verdict.violations().iter().map(|violation| Broken {
             violation,
             exemption: None,
@@ -148,12 +167,18 @@ impl Decision<'_> {
             language,
         });
         let record = Record {
-            time: humantime::format_rfc3339_micros(now).to_string(),
+            time: humantime::format_rfc3339_micros(SystemTime::now()).to_string(),
             request: self.request.to_string(),
-            endpoint: self.endpoint.as_str(),
-            peer: self.caller.peer,
-            client: self.caller.name.as_deref(),
+            endpoint: self.asked.endpoint.as_str(),
+            uid: self.asked.uid,
+            peer: self.asked.caller.peer,
+            client: self.asked.caller.name.as_deref(),
+            user: self.review.user().map(User::name),
+            operation: self.review.operation().map(Operation::as_str),
+            kind: self.review.kind().map(|kind| kind.name()),
             namespace: self.review.namespace(),
+            name: self.review.name(),
+            dry_run: self.review.is_dry_run(),
             images: images(self.review).collect(),
             allowed: self.verdict.is_allowed(),
             reason: (!self.verdict.is_allowed()).then(|| self.verdict.reason(language)),
@@ -178,11 +203,23 @@ struct Record<'a> {
     time: String,
     request: String,
     endpoint: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<&'a str>,
     peer: SocketAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
     images: Vec<&'a str>,
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,11 +8,14 @@ use hyper::{Request, Response, body::Incoming};
 use imagereview_core::{ImageReview, ImageReviewAnswer};
 
 use crate::{
-    body, decision, endpoint::Endpoint, request::Caller, routes, state::State, status::Refusal,
+    body,
+    decision::{self, Asked},
+    endpoint::Endpoint,
+    request::Caller,
+    routes,
+    state::State,
+    status::Refusal,
 };
-
-/// Where the endpoint stands.
-pub(crate) const PATH: &str = "/image_policy";
 
 /// Reads the `ImageReview`, decides it and writes the answer: 200 whether the images may run or
 /// not, because the API server lets its `defaultAllow` decide after anything else.
@@ -24,14 +27,14 @@ pub(crate) async fn answer(
     let started = Instant::now();
     let body = body::read_json(request, state.body).await?;
     let question = ImageReview::from_slice(&body).map_err(Refusal::Unreadable)?;
-    let answer = decision::decide(
-        state,
-        Endpoint::ImagePolicy,
+    let asked = Asked {
+        endpoint: Endpoint::ImagePolicy,
         caller,
         started,
-        question.review(),
-        |verdict| ImageReviewAnswer::new(verdict, state.language).to_json(),
-    )
-    .await;
+        uid: None,
+    };
+    let served = state.policy.load_full();
+    let json = |verdict: &_| ImageReviewAnswer::new(verdict, state.language).to_json();
+    let answer = decision::decide(state, &served, asked, question.review(), json).await;
     Ok(routes::json(answer.into_owned()))
 }

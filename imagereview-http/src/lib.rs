@@ -38,6 +38,10 @@
 //! That includes images that can't be read and a policy that panics: both are denials, because
 //! kube-apiserver lets its `defaultAllow` decide after anything but a 200.
 //!
+//! `POST /validate` and `POST /mutate` do the same with an `AdmissionReview`
+//! (`admission.k8s.io/v1`), of any kind of object that runs images. `/mutate` first changes the
+//! object as the policy's documents declare, decides what results, and answers with the patch.
+//!
 //! A request that holds no review gets a Kubernetes `Status` whose message says what was wrong:
 //!
 //! | status | when |
@@ -48,14 +52,23 @@
 //! | 408 | the headers or the body didn't arrive in time; see [`Timeouts`] |
 //! | 413 | the body is longer than [`Config::max_body_bytes`] |
 //! | 415 | another content type than `application/json`, or a content encoding |
+//! | 429 | more requests than [`Limits::requests`] are in flight; kube-apiserver asks again |
+//! | 431 | the headers are longer than [`Limits::header_bytes`]; without a message |
 //!
 //! # TLS
 //!
 //! TLS 1.2 and 1.3; HTTP/2 or HTTP/1.1, as client and server agree by ALPN. With
 //! [`Config::client_ca`] set, a client without a certificate from one of those authorities doesn't
-//! get past the handshake.
+//! get past the handshake, and with [`Config::client_names`] it needs one of those names too.
+//!
+//! # While it runs
+//!
+//! Policy, certificate, key and client CA are read again when their files change, and when a
+//! [`Reload`] asks for it. What can't be used never replaces what is served. A second listener
+//! ([`Config::health_listen`]) answers `/livez`, `/readyz` and `/healthz` and serves `/metrics`.
 
 mod accept;
+mod admission;
 mod audit;
 mod body;
 mod certificate;
@@ -91,4 +104,10 @@ pub use server::{Server, ServerError};
 pub use tls::TlsError;
 
 /// The path at which an `ImageReview` is answered.
-pub const IMAGE_POLICY_PATH: &str = image_policy::PATH;
+pub const IMAGE_POLICY_PATH: &str = endpoint::Endpoint::ImagePolicy.path();
+
+/// The path at which an `AdmissionReview` is answered as a validating webhook does.
+pub const VALIDATE_PATH: &str = endpoint::Endpoint::Validate.path();
+
+/// The path at which an `AdmissionReview` is answered as a mutating webhook does.
+pub const MUTATE_PATH: &str = endpoint::Endpoint::Mutate.path();

@@ -7,7 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use imagereview_core::{ImagePolicy, Policy, PolicyErrors, PolicySource};
+use imagereview_core::{
+    AdmissionReview, ImagePolicy, Policy, PolicyErrors, PolicySource,
+    mutation::{Facts, Patch},
+    workload::WorkloadKinds,
+};
 
 /// Where the policy comes from.
 ///
@@ -62,6 +66,26 @@ pub(crate) struct ServedPolicy {
     pub(crate) policy: Arc<dyn Policy + Send + Sync>,
     /// What tells it from others; a policy that the program holds has no such name.
     pub(crate) identity: Option<Arc<str>>,
+    /// The same policy where it comes from documents, which declare more than rules.
+    documents: Option<Arc<ImagePolicy>>,
+}
+
+impl ServedPolicy {
+    /// The kinds of objects in which images are looked for.
+    pub(crate) fn kinds(&self) -> &WorkloadKinds {
+        match &self.documents {
+            Some(documents) => documents.kinds(),
+            None => WorkloadKinds::builtin(),
+        }
+    }
+
+    /// Changes an object as the documents declare.
+    pub(crate) fn mutate(&self, question: &mut AdmissionReview<'_>) -> Patch {
+        match &self.documents {
+            Some(documents) => documents.mutate(question, &Facts::new()),
+            None => Patch::default(),
+        }
+    }
 }
 
 impl ServerPolicy {
@@ -71,6 +95,7 @@ impl ServerPolicy {
             Self::Memory(policy) => Ok(ServedPolicy {
                 policy: Arc::clone(policy),
                 identity: None,
+                documents: None,
             }),
             Self::Files(paths) => load(paths),
         }
@@ -87,10 +112,11 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<ServedPolicy, PolicyError> {
     let sources = texts
         .iter()
         .map(|(name, text)| PolicySource::new(name, text));
-    let policy = ImagePolicy::compile(sources).map_err(PolicyError::Documents)?;
+    let policy = Arc::new(ImagePolicy::compile(sources).map_err(PolicyError::Documents)?);
     Ok(ServedPolicy {
         identity: Some(policy.identity().into()),
-        policy: Arc::new(policy),
+        documents: Some(Arc::clone(&policy)),
+        policy,
     })
 }
 

@@ -9,6 +9,8 @@ use hyper::{
 };
 
 use crate::{
+    admission,
+    endpoint::Endpoint,
     image_policy,
     metrics::Counted,
     request::Caller,
@@ -17,7 +19,7 @@ use crate::{
 };
 
 /// The paths that exist, as a 404 lists them.
-const SERVED: &str = image_policy::PATH;
+const SERVED: &str = "/image_policy, /validate, /mutate";
 
 /// Answers one request. A query (kube-apiserver sends `?timeout=30s`) is no part of the path.
 pub(crate) async fn answer(
@@ -28,11 +30,12 @@ pub(crate) async fn answer(
     let http1 = request.version() < Version::HTTP_2;
     let has_body = !request.body().is_end_stream();
     let counted = Counted::new(&state.metrics.requests_in_flight);
-    let answer = match request.uri().path() {
+    let answer = match Endpoint::at(request.uri().path()) {
         _ if counted.before >= state.max_requests => Err(Refusal::Overloaded),
-        image_policy::PATH => image_policy::answer(state, caller, request).await,
-        path => Err(Refusal::UnknownPath {
-            path: path.to_owned(),
+        Some(Endpoint::ImagePolicy) => image_policy::answer(state, caller, request).await,
+        Some(endpoint) => admission::answer(state, endpoint, caller, request).await,
+        None => Err(Refusal::UnknownPath {
+            path: request.uri().path().to_owned(),
             served: SERVED,
         }),
     };

@@ -31,9 +31,8 @@ impl State {
 
     /// Decides by this policy from now on.
     pub(crate) fn serve_policy(&self, policy: ServedPolicy) {
-        if let Some(identity) = &policy.identity {
-            self.metrics.serves_policy(identity);
-        }
+        self.metrics
+            .serves_policy(policy.identity.as_deref().unwrap_or("built-in"));
         self.policy.store(Arc::new(policy));
     }
 

@@ -71,6 +71,12 @@ async fn a_renamed_file_is_left_at_the_next_requested_reload() {
     client
         .review(server.address, Protocol::Http2, &["a:1"])
         .await;
+    within(async {
+        while lines(&path).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     fs::rename(&path, &old).unwrap();
     server.reload.request();
     within(async {

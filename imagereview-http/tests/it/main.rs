@@ -1,5 +1,6 @@
 //! The server as its clients see it: real TLS, HTTP/1.1 and HTTP/2, and the real program.
 
+mod admission;
 mod audit;
 mod configuration;
 mod connections;
