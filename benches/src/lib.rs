@@ -3,5 +3,6 @@
 //! The criterion benches (`cargo bench`) and the table of ratios (`cargo run --release --bin
 //! ratios`) run the functions of this crate, so they cannot measure two different things.
 
+pub mod policies;
 pub mod references;
 pub mod reviews;

@@ -481,7 +481,15 @@ fn the_identity_changes_with_the_text() {
 
 #[test]
 fn json_is_read_too() {
-    let text = r#"{"apiVersion": "imagereview/v1alpha1", "kind": "ImagePolicy", "metadata": {"name": "json"},
-        "rules": [{"name": "a", "tags": {"deny": ["latest"]}}]}"#;
-    assert!(ImagePolicy::compile([PolicySource::new("p.json", text)]).is_ok());
+    // As programs write it: with tabs, on one line, with escapes.
+    let pretty = "{\n\t\"apiVersion\": \"imagereview/v1alpha1\",\n\t\"kind\": \"ImagePolicy\",\n\t\"metadata\": \
+                  {\n\t\t\"name\": \"json\"\n\t},\n\t\"rules\": [\n\t\t{\n\t\t\t\"name\": \"a\",\n\t\t\t\"tags\": \
+                  {\"deny\": [\"latest\"]}\n\t\t}\n\t]\n}\n";
+    let line = r#"{"apiVersion":"imagereview\/v1alpha1","kind":"ImagePolicy","metadata":{"name":"json"},"rules":[{"name":"a","message":"\u955c\u50cf","tags":{"deny":["\u006catest"]}}]}"#;
+    for text in [pretty, line] {
+        let policy = ImagePolicy::compile([PolicySource::new("p.json", text)]);
+        let policy = policy.unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+        let verdict = imagereview_core::decide(&policy, &["nginx:latest"].into_iter().collect());
+        assert!(!verdict.is_allowed(), "{text}");
+    }
 }

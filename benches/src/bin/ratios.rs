@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imagereview_benches::{references, reviews};
+use imagereview_benches::{policies, references, reviews};
 
 /// How many rounds each comparison gets.
 const ROUNDS: usize = 501;
@@ -96,7 +96,38 @@ fn main() {
             target,
         });
     }
+    rows.extend(policies::KINDS.iter().map(many_patterns));
     print_table(&rows);
+}
+
+/// What 10,000 patterns of a kind ask for each image, beside what 10 do.
+fn many_patterns(kind: &policies::Kind) -> Row {
+    let review = policies::review();
+    let [many, few] = [10_000, 10].map(|patterns| {
+        let document = kind.document(patterns);
+        let start = Instant::now();
+        match policies::compile(&document) {
+            Ok(policy) => (policy, start.elapsed()),
+            Err(errors) => panic!("{errors}"),
+        }
+    });
+    let decide = |policy| -> Work<'_> {
+        let review = &review;
+        Box::new(move || {
+            black_box(policies::violations(black_box(policy), review));
+        })
+    };
+    Row {
+        what: format!(
+            "10,000 {} (compiled in {} ms)",
+            kind.name,
+            many.1.as_millis()
+        ),
+        beside: "10 of them",
+        goes_of: review.images().len(),
+        times: compare(&decide(&many.0), &decide(&few.0)),
+        target: Target::AtMost(3.0),
+    }
 }
 
 fn compare(ours: &Work<'_>, theirs: &Work<'_>) -> Times {
