@@ -3,6 +3,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -62,7 +63,7 @@ func pod(name string, images ...string) *corev1.Pod {
 func containers(images ...string) []corev1.Container {
 	var containers []corev1.Container
 	for i, image := range images {
-		containers = append(containers, corev1.Container{Name: "c" + string(rune('0'+i)), Image: image})
+		containers = append(containers, corev1.Container{Name: fmt.Sprintf("c%d", i), Image: image})
 	}
 	return containers
 }

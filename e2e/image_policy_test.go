@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -127,6 +128,33 @@ func TestEveryWayIn(t *testing.T) {
 		_, err = pods.Create(ctx, pod("dry", "nginx:1.17.1"), dry)
 		wantAllowed(t, err)
 	})
+}
+
+// TestNeverAsked shows which images the API server's ImagePolicyWebhook keeps to itself: whoever relies on it alone must
+// know. A validating webhook is asked about all of them.
+func TestNeverAsked(t *testing.T) {
+	t.Parallel()
+	g := guard(t, webhook.Port(t))
+	g.start(t)
+
+	// The image that a volume mounts.
+	mounting := pod("volume", "nginx:1.17.1")
+	mounting.Spec.Volumes = []corev1.Volume{{
+		Name:         "v",
+		VolumeSource: corev1.VolumeSource{Image: &corev1.ImageVolumeSource{Reference: "busybox:latest"}},
+	}}
+	wantAllowed(t, g.create(mounting))
+
+	// The template of a workload: its pods are denied one by one when a controller makes them.
+	labels := map[string]string{"app": "web"}
+	_, err := g.Client.AppsV1().Deployments("default").Create(context.Background(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod("", "nginx").Spec},
+		},
+	}, metav1.CreateOptions{})
+	wantAllowed(t, err)
 }
 
 // setImage is a strategic merge patch that gives the image to the container of that name in a list of the pod.
