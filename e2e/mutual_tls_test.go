@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -63,5 +64,17 @@ func TestClientCertificate(t *testing.T) {
 			wantUnanswered(t, good)
 			wantUnanswered(t, bad)
 		})
+	}
+}
+
+// TestServerCertificate shows that the API server asks only the webhook that its authority vouches for.
+func TestServerCertificate(t *testing.T) {
+	t.Parallel()
+	g := guard(t, webhook.Port(t), uncached...)
+	webhook.Start(t, g.address, webhook.Init(t, g.address))
+	err := g.create(pod("web", "nginx:1.17.1"))
+	wantUnanswered(t, err)
+	if err != nil && !strings.Contains(err.Error(), "x509: certificate signed by unknown authority") {
+		t.Errorf("should say why the webhook wasn't asked: %v", err)
 	}
 }

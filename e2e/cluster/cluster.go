@@ -77,8 +77,7 @@ func Start(t testing.TB, etcd, admissionConfiguration string) *APIServer {
 	if err := os.WriteFile(auditPolicy, []byte(metadataOfPods), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server, err := apiserver.StartTestServer(t,
-		&apiserver.TestServerInstanceOptions{EnableCertAuth: true, DisableInvariantChecks: true},
+	server, err := apiserver.StartTestServer(t, nil,
 		[]string{
 			"--enable-admission-plugins=ImagePolicyWebhook",
 			"--admission-control-config-file=" + admissionConfiguration,
@@ -86,7 +85,7 @@ func Start(t testing.TB, etcd, admissionConfiguration string) *APIServer {
 			"--audit-policy-file=" + auditPolicy,
 			"--audit-log-path=" + auditLog,
 		},
-		storage(etcd, "/"+filepath.Base(filepath.Dir(directory))+"/"+filepath.Base(directory)))
+		storage(etcd, directory)) // a folder of its own, so a prefix of its own
 	if err != nil {
 		t.Fatalf("kube-apiserver did not start: %v", err)
 	}

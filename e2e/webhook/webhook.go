@@ -54,8 +54,12 @@ func Start(t testing.TB, address string, files Files, options ...string) *Webhoo
 	}
 	go func() {
 		defer close(webhook.ended)
-		for lines := bufio.NewScanner(output); lines.Scan(); {
-			webhook.log.add(lines.Text())
+		for lines := bufio.NewReader(output); ; {
+			line, err := lines.ReadString('\n')
+			webhook.log.add(line)
+			if err != nil {
+				break // the process is gone
+			}
 		}
 		webhook.command.Wait()
 	}()
@@ -89,15 +93,16 @@ func (w *Webhook) Stop() {
 type log struct {
 	mutex     sync.Mutex
 	lines     strings.Builder
-	listening chan struct{} // closed when the process says that it listens
+	first     sync.Once
+	listening chan struct{} // closed when the process first says that it listens
 }
 
 func (l *log) add(line string) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	l.lines.WriteString(line + "\n")
+	l.lines.WriteString(line)
 	if strings.Contains(line, "listening on https://") {
-		close(l.listening)
+		l.first.Do(func() { close(l.listening) })
 	}
 }
 
