@@ -1,0 +1,75 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os/exec"
+	"testing"
+
+	"k8s.io/api/imagepolicy/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/imagereview/imagereview/e2e/webhook"
+)
+
+// TestCommandLineReadsGo gives the command line reviews as Go's encoder writes them, and compares its verdicts with the
+// node's reading of the images.
+func TestCommandLineReadsGo(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(*seed, 0))
+	corpus := corpus(t)
+	var input bytes.Buffer
+	var allowed []bool
+	for range 500 {
+		review := v1alpha1.ImageReview{
+			TypeMeta: metav1.TypeMeta{APIVersion: "imagepolicy.k8s.io/v1alpha1", Kind: "ImageReview"},
+			Spec: v1alpha1.ImageReviewSpec{
+				Namespace:   mutate(random, corpus, "default"),
+				Annotations: map[string]string{},
+			},
+		}
+		every := true
+		for range random.IntN(5) {
+			// Most should be allowed, or hardly a review of several would be.
+			image := pick(random, []string{"nginx:1.17.1", "registry.example.com:5000/team/app:1.2", "busybox:1.36"})
+			if random.IntN(4) == 0 {
+				image = randomReference(random, corpus)
+			}
+			every = every && mayRun(image)
+			review.Spec.Containers = append(review.Spec.Containers, v1alpha1.ImageReviewContainerSpec{Image: image})
+			review.Spec.Annotations[mutate(random, corpus, "example.image-policy.k8s.io/key")] = mutate(random, corpus, "value")
+		}
+		allowed = append(allowed, every)
+		if err := json.NewEncoder(&input).Encode(review); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	command := exec.Command(webhook.Binary(t, "imagereview"), "review", "-")
+	command.Stdin = &input
+	var problems bytes.Buffer
+	command.Stderr = &problems
+	output, err := command.Output()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("should end with status 1, since some are denied: %v\n%s", err, problems.Bytes())
+	}
+	answers := 0
+	for decoder := json.NewDecoder(bytes.NewReader(output)); ; answers++ {
+		var answer v1alpha1.ImageReview
+		if err := decoder.Decode(&answer); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if answers < len(allowed) && answer.Status.Allowed != allowed[answers] {
+			t.Errorf("review %d: allowed should be %v: %+v", answers, allowed[answers], answer.Status)
+		}
+	}
+	if answers != len(allowed) {
+		t.Errorf("%d reviews got %d answers", len(allowed), answers)
+	}
+}

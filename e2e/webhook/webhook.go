@@ -1,0 +1,113 @@
+// Package webhook runs imagereview as its users do: the files that `imagereview init` writes, and the
+// `imagereview-http` program.
+package webhook
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// Binary gives the path of one of the project's programs, which e2e/run builds before the tests.
+func Binary(t testing.TB, name string) string {
+	t.Helper()
+	folder := os.Getenv("IMAGEREVIEW_BIN")
+	if folder == "" {
+		t.Fatal("IMAGEREVIEW_BIN doesn't say where the programs under test are: start the tests with e2e/run")
+	}
+	return filepath.Join(folder, name)
+}
+
+// Webhook is a running imagereview-http.
+type Webhook struct {
+	command *exec.Cmd
+	ended   chan struct{} // closed when the process is gone
+	log     *log
+}
+
+// Start runs imagereview-http at this address with the certificates of `imagereview init` and further options, and
+// returns when it listens. It is killed when the test ends, and its log is shown if the test failed.
+func Start(t testing.TB, address string, files Files, options ...string) *Webhook {
+	t.Helper()
+	arguments := append([]string{
+		"--listen", address,
+		"--tls-cert", files.File("server.crt"),
+		"--tls-key", files.File("server.key"),
+		"--client-ca", files.File("ca.crt"),
+	}, options...)
+	webhook := &Webhook{
+		command: exec.Command(Binary(t, "imagereview-http"), arguments...),
+		ended:   make(chan struct{}),
+		log:     &log{listening: make(chan struct{})},
+	}
+	output, err := webhook.command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := webhook.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(webhook.ended)
+		for lines := bufio.NewReader(output); ; {
+			line, err := lines.ReadString('\n')
+			webhook.log.add(line)
+			if err != nil {
+				break // the process is gone
+			}
+		}
+		webhook.command.Wait()
+	}()
+	t.Cleanup(func() {
+		webhook.Kill()
+		if t.Failed() {
+			t.Logf("imagereview-http %q wrote:\n%s", options, webhook.log)
+		}
+	})
+	select {
+	case <-webhook.log.listening:
+	case <-webhook.ended:
+		t.Fatalf("imagereview-http %q ended at once:\n%s", arguments, webhook.log)
+	}
+	return webhook
+}
+
+// Kill ends the process as a crash does: nothing is finished, nothing is said.
+func (w *Webhook) Kill() {
+	w.command.Process.Kill()
+	<-w.ended
+}
+
+// Stop ends the process as Kubernetes does, with SIGTERM, and waits until it is gone.
+func (w *Webhook) Stop() {
+	w.command.Process.Signal(syscall.SIGTERM)
+	<-w.ended
+}
+
+// log is what the process wrote to standard error.
+type log struct {
+	mutex     sync.Mutex
+	lines     strings.Builder
+	first     sync.Once
+	listening chan struct{} // closed when the process first says that it listens
+}
+
+func (l *log) add(line string) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.lines.WriteString(line)
+	if strings.Contains(line, "listening on https://") {
+		l.first.Do(func() { close(l.listening) })
+	}
+}
+
+func (l *log) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.lines.String()
+}
