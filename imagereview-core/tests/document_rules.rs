@@ -30,7 +30,6 @@ fn allows(policy: &ImagePolicy, image: &str) -> bool {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "it is one table")]
 fn checks_allow_and_deny() {
     let pinned = format!("nginx@{DIGEST}");
     let pinned_latest = format!("nginx:latest@{DIGEST}");

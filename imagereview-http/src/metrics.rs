@@ -154,7 +154,6 @@ struct BuildLabels {
 impl Metrics {
     /// With a counter of the log's dropped lines, which someone else keeps.
     // One list, in the order of the fields.
-    #[allow(clippy::too_many_lines)]
     pub(crate) fn new(dropped_log_lines: Option<DroppedLogLines>) -> Self {
         let mut registry = Registry::with_prefix("imagereview");
         let mut named = Named(&mut registry);
