@@ -12,6 +12,11 @@ use globset::{Glob, GlobMatcher};
 
 use super::{PatternError, Reading};
 
+/// How many globs of a set stay compiled once they were tried. One takes some 15 kB, and names that
+/// make a set try all of its globs must not make it grow without end; the others are compiled each
+/// time, which takes microseconds.
+const KEPT: usize = 512;
+
 /// Globs, each with the position of the pattern that it belongs to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Globs {
@@ -23,7 +28,7 @@ pub(super) struct Globs {
     others: Vec<usize>,
 }
 
-/// A glob that is compiled when it is first tried. Of ten thousand few ever are.
+/// A glob that is compiled when it is tried. Of ten thousand few ever are.
 #[derive(Clone, Debug)]
 struct LazyGlob {
     glob: Glob,
@@ -93,18 +98,21 @@ impl Globs {
         let mut first = None;
         for index in asking.chain(&self.others) {
             let glob = &self.all[*index];
-            if first.is_none_or(|first| glob.pattern < first) && glob.is_match(name) {
+            if first.is_none_or(|first| glob.pattern < first) && self.is_match(*index, name) {
                 first = Some(glob.pattern);
             }
         }
         first
     }
-}
 
-impl LazyGlob {
-    fn is_match(&self, name: &str) -> bool {
-        let matcher = self.matcher.get_or_init(|| self.glob.compile_matcher());
-        matcher.is_match(name)
+    /// Whether one of the globs matches.
+    fn is_match(&self, index: usize, name: &str) -> bool {
+        let LazyGlob { glob, matcher, .. } = &self.all[index];
+        if index < KEPT {
+            let matcher = matcher.get_or_init(|| glob.compile_matcher());
+            return matcher.is_match(name);
+        }
+        glob.compile_matcher().is_match(name)
     }
 }
 
@@ -181,5 +189,17 @@ mod tests {
             assert_eq!(globs.find(name), Some(7), "{pattern:?} {name:?}");
             assert!(texts.iter().all(|text| name.contains(text)), "{pattern:?}");
         }
+    }
+    #[test]
+    fn a_set_does_not_grow_with_the_names_that_it_is_asked_about() {
+        let count = 2 * KEPT;
+        let globs = (0..count).map(|n| (glob(&format!("**/team-{n}-*/app"), Reading::Strict), n));
+        let globs = globs.map(|(glob, n)| (glob.unwrap(), n));
+        let set = Globs::new(globs, Reading::Strict).unwrap();
+        for n in 0..count {
+            assert_eq!(set.find(&format!("x/team-{n}-y/app")), Some(n));
+        }
+        let kept = set.all.iter().filter(|glob| glob.matcher.get().is_some());
+        assert_eq!(kept.count(), KEPT);
     }
 }
