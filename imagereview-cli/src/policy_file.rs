@@ -1,15 +1,17 @@
 //! `--policy`: the policy that images are judged by.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use imagereview_core::{
-    ImagePolicy, NoLatestTag, Policy, PolicyErrors, PolicySource, workload::WorkloadKinds,
+    ImagePolicy, NoLatestTag, Policy, PolicyErrors, PolicySource, document::is_policy_file,
+    workload::WorkloadKinds,
 };
 
-use crate::{
-    input::{FilesError, Source, inputs},
-    project::Project,
-};
+use crate::{input::FilesError, project::Project};
 
 /// The policy that images are judged by.
 #[derive(Debug, clap::Args)]
@@ -32,6 +34,8 @@ pub(crate) struct PolicyArgs {
 pub(crate) enum PolicyFileError {
     #[error(transparent)]
     Files(#[from] FilesError),
+    #[error("the policy folder {} holds no policy document", _0.display())]
+    EmptyFolder(PathBuf),
     #[error("can't read {}: {cause}", path.display())]
     Read { path: PathBuf, cause: io::Error },
     #[error("{0}")]
@@ -78,26 +82,48 @@ impl PolicyArgs {
     }
 }
 
-/// Compiles documents, and all that folders hold, to one policy.
-pub(crate) fn compile(files: &[PathBuf]) -> Result<ImagePolicy, PolicyFileError> {
+/// Compiles documents, and those that folders hold, to one policy.
+pub(crate) fn compile(paths: &[PathBuf]) -> Result<ImagePolicy, PolicyFileError> {
     let mut texts = Vec::new();
-    for input in files.iter().flat_map(|file| inputs(file.as_os_str(), &[])) {
-        let input = input?;
-        let name = input.source.to_string();
-        let text = match &input.source {
-            Source::Stdin => io::read_to_string(io::stdin()),
-            Source::File(path) => fs::read_to_string(path),
+    for path in paths {
+        let read_error = |path: &Path| {
+            let path = path.to_owned();
+            move |cause| PolicyFileError::Read { path, cause }
         };
-        match text {
-            Ok(text) => texts.push((name, text)),
-            Err(cause) => {
-                let path = name.into();
-                return Err(PolicyFileError::Read { path, cause });
-            }
+        if path.as_os_str() == "-" {
+            let text = io::read_to_string(io::stdin()).map_err(read_error(path))?;
+            texts.push(("<stdin>".to_owned(), text));
+            continue;
+        }
+        let files = if path.is_dir() {
+            folder(path).map_err(read_error(path))?
+        } else {
+            vec![path.clone()]
+        };
+        if files.is_empty() {
+            return Err(PolicyFileError::EmptyFolder(path.clone()));
+        }
+        for file in files {
+            let text = fs::read_to_string(&file).map_err(read_error(&file))?;
+            texts.push((file.display().to_string(), text));
         }
     }
     let sources = texts
         .iter()
         .map(|(name, text)| PolicySource::new(name, text));
     Ok(ImagePolicy::compile(sources)?)
+}
+
+/// The documents of a folder, in the order of their names.
+fn folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(OsStr::to_str);
+        if name.is_some_and(is_policy_file) && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }

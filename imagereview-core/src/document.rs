@@ -98,6 +98,28 @@ impl<'a> PolicySource<'a> {
     }
 }
 
+/// Whether a file of a policy folder is part of the policy, by its name: it ends in `.yaml`, `.yml`
+/// or `.json`, does not begin with a dot (a mounted `ConfigMap` keeps its versions under such names),
+/// and is no test of a policy (`_test.yaml`).
+///
+/// It is here so that all who read a folder read the same policy.
+///
+/// ```
+/// use imagereview_core::document::is_policy_file;
+///
+/// assert!(is_policy_file("baseline.yaml"));
+/// assert!(!is_policy_file("baseline_test.yaml"));
+/// assert!(!is_policy_file("..data"));
+/// assert!(!is_policy_file("README.md"));
+/// ```
+#[must_use]
+pub fn is_policy_file(name: &str) -> bool {
+    let stem = [".yaml", ".yml", ".json"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending));
+    stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("_test"))
+}
+
 /// A compiled policy document, or several that all must be kept.
 ///
 /// See the [module](self) for an example.

@@ -9,6 +9,7 @@ use std::{
 
 use imagereview_core::{
     AdmissionReview, ImagePolicy, Policy, PolicyErrors, PolicySource,
+    document::is_policy_file,
     mutation::{Facts, Patch},
     workload::WorkloadKinds,
 };
@@ -25,9 +26,7 @@ pub enum ServerPolicy {
     /// Files of policy documents, and folders of them. All of them together are one policy, as
     /// [`ImagePolicy::compile`] reads it.
     ///
-    /// Of a folder the files whose names end in `.yaml`, `.yml` or `.json` are taken, in the order
-    /// of their names; those that begin with a dot are not, as a mounted Kubernetes `ConfigMap`
-    /// keeps its versions under such names.
+    /// Of a folder the files that [`is_policy_file`] names are taken, in the order of their names.
     Files(Vec<PathBuf>),
 }
 
@@ -143,14 +142,10 @@ fn folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let is_document = path
-            .extension()
-            .is_some_and(|extension| ["yaml", "yml", "json"].map(OsStr::new).contains(&extension));
-        let is_hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let name = path.file_name().and_then(OsStr::to_str);
+        let is_document = name.is_some_and(is_policy_file);
         // Through symbolic links, of which a mounted ConfigMap is made.
-        if is_document && !is_hidden && !path.is_dir() {
+        if is_document && !path.is_dir() {
             files.push(path);
         }
     }
