@@ -49,7 +49,7 @@ func TestImage(t *testing.T) {
 		return
 	}
 
-	deployment, pod := deployment(t, decode(t, render(t, "policies: {base.yaml: any}"))), staticPod(t)
+	deployment, pod := deployment(t, decode(t, render(t, "{tls: {mutual: true}, policies: {base.yaml: any}}"))), staticPod(t)
 	for _, row := range []struct {
 		name    string
 		options []string

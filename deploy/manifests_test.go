@@ -44,7 +44,7 @@ var values = map[string]string{
 	"the chart's own":  ``,
 	"everything on":    everything,
 	"one replica":      `{replicas: 1, podDisruptionBudget: {maxUnavailable: 100%}}`,
-	"no limits":        `{networkPolicy: {enabled: false}, priorityClassName: "", tls: {mutual: false}}`,
+	"no limits":        `{networkPolicy: {enabled: false}, priorityClassName: "", nodeSelector: null}`,
 	"no scraping":      `{networkPolicy: {metricsFrom: []}}`,
 	"a pinned image":   `{image: {digest: "sha256:` + strings.Repeat("0", 64) + `"}}`,
 	"another language": `{language: zh}`,
@@ -53,7 +53,7 @@ var values = map[string]string{
 const everything = `
 replicas: 3
 image: {repository: "[2001:db8::1]:5000/imagereview", tag: "1.2", pullPolicy: Always, pullSecrets: [{name: registry}]}
-tls: {secret: other, clientNames: [kube-apiserver, "other name"]}
+tls: {mutual: true, secret: other, clientNames: [kube-apiserver, "other name"]}
 policies: {base.yaml: "apiVersion: x\nkind: y\n"}
 listen: "[::]"
 log: {format: text, level: debug, audit: true}
