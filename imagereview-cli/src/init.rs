@@ -118,7 +118,7 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     mutating: bool,
 
-    /// The Service by which those two reach a webhook inside the cluster, as NAMESPACE/NAME[:PORT]
+    /// The Service by which those two reach a webhook inside the cluster, as NAMESPACE/NAME or NAMESPACE/NAME:PORT
     ///
     /// Without it they call the host and port of --server. The server certificate is made for its
     /// name too.

@@ -12,7 +12,7 @@ use std::{
 use imagereview_core::{
     AdmissionReview, DecodeError, ImageReview, Place, Review,
     review::{admission_review, image_review},
-    workload::{Manifest, ObjectErrorKind, Workload},
+    workload::{Manifest, ObjectError, ObjectErrorKind, Workload},
 };
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::{Deserialize, de::DeserializeSeed};
@@ -325,15 +325,18 @@ impl Reading<'_> {
                 Ok(object) if object.kind().name() == image_review::KIND => {
                     self.image_review_in_yaml(&range);
                 }
+                Ok(object) if object.kind().name() == admission_review::KIND => {
+                    let position = Lines::new(self.text).position(range.start);
+                    self.problem(position, "an AdmissionReview is read from JSON only");
+                }
                 Ok(object) if object.is_known() => {
                     documents.push(self.decide(title(&object), object.review()));
                 }
                 Ok(_) => self.file.passed_over += 1,
-                Err(error)
-                    if matches!(error.kind(), ObjectErrorKind::Missing)
-                        && error.path() == "kind" =>
-                {
-                    is_kubernetes = false;
+                Err(error) if is_other_document(&error) => is_kubernetes = false,
+                // A patch, that some tool is still to put together with the object.
+                Err(error) if is_missing(&error) && error.path().ends_with("spec") => {
+                    self.file.passed_over += 1;
                 }
                 Err(error) => {
                     if let Some(position) = self.template_action(error.path(), &range) {
@@ -430,6 +433,20 @@ fn title(object: &Workload<'_>) -> String {
         (None, Some(name)) => format!("{kind} {name}"),
         (Some(namespace), None) => format!("{kind} in {namespace}"),
         (None, None) => kind.to_owned(),
+    }
+}
+
+fn is_missing(error: &ObjectError) -> bool {
+    matches!(error.kind(), ObjectErrorKind::Missing)
+}
+
+/// Whether a document is none of Kubernetes': it is no object, or has no kind, or an `apiVersion`
+/// that is not text.
+fn is_other_document(error: &ObjectError) -> bool {
+    match error.kind() {
+        ObjectErrorKind::Missing => error.path() == "kind",
+        ObjectErrorKind::WrongType { .. } => matches!(error.path(), "" | "apiVersion"),
+        _ => false,
     }
 }
 

@@ -5,6 +5,7 @@
 use std::{path::Path, process::Command};
 
 use assert_cmd::{assert::OutputAssertExt, cargo::cargo_bin};
+use quick_junit::Report;
 use serde_json::Value;
 use snapbox::{Data, assert_data_eq, data::DataFormat};
 
@@ -100,6 +101,26 @@ fn sarif_is_valid_by_its_schema() {
     }
     // The schema is not one that takes anything.
     assert!(!validator.is_valid(&serde_json::json!({"version": "2.1.0", "runs": [{}]})));
+}
+
+#[test]
+fn junit_is_read_back_with_a_test_for_each_image() {
+    let report = Report::deserialize_from_str(&denied(&["--format=junit", "."])).unwrap();
+    assert_eq!((report.tests, report.failures, report.errors), (12, 7, 0));
+    let suites: Vec<(&str, usize)> = report
+        .test_suites
+        .iter()
+        .map(|suite| (suite.name.as_str(), suite.failures))
+        .collect();
+    assert_eq!(
+        suites,
+        [
+            ("Dockerfile", 2),
+            ("compose.yaml", 1),
+            ("k8s/list.json", 1),
+            ("k8s/web.yaml", 3),
+        ]
+    );
 }
 
 #[test]

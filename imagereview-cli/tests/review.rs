@@ -236,6 +236,14 @@ fn a_project_file_holds_below_its_folder_and_options_go_first() {
 }
 
 #[test]
+fn the_tests_of_the_example_policies_pass() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/policies");
+    let (status, stdout, stderr) = run_in(&examples, &["policy", "test", "--junit", "/dev/null"]);
+    assert_eq!((status, &*stderr), (Some(0), ""), "{stdout}");
+    assert!(!stdout.ends_with("\n0 passed, 0 failed\n"), "{stdout}");
+}
+
+#[test]
 fn an_answer_comes_before_the_next_review_is_written() {
     let mut child = imagereview(&["review"])
         .stdin(Stdio::piped())

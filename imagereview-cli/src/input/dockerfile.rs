@@ -50,6 +50,19 @@ const WITH_FROM: [&str; 3] = ["COPY", "ADD", "RUN"];
 /// The image that is empty: nothing is pulled.
 const SCRATCH: &str = "scratch";
 
+/// The build arguments that `BuildKit` sets itself, as they are for the commonest platform. They most
+/// often choose among stages, and each stage's image is reviewed anyway.
+const PLATFORM: [(&str, &str); 8] = [
+    ("BUILDPLATFORM", "linux/amd64"),
+    ("BUILDOS", "linux"),
+    ("BUILDARCH", "amd64"),
+    ("BUILDVARIANT", ""),
+    ("TARGETPLATFORM", "linux/amd64"),
+    ("TARGETOS", "linux"),
+    ("TARGETARCH", "amd64"),
+    ("TARGETVARIANT", ""),
+];
+
 /// Whether a file of this name is a Dockerfile.
 pub(crate) fn is_dockerfile(name: &str) -> bool {
     ["Dockerfile", "Containerfile"].into_iter().any(|word| {
@@ -73,7 +86,13 @@ pub(crate) fn base_images(
     given: &BTreeMap<String, String>,
 ) -> Vec<Result<BaseImage, DockerfileError>> {
     let mut images = Vec::new();
-    let mut arguments: BTreeMap<String, String> = BTreeMap::new();
+    let mut arguments: BTreeMap<String, String> = PLATFORM
+        .into_iter()
+        .map(|(name, value)| {
+            let value = given.get(name).map_or(value, String::as_str);
+            (name.to_owned(), value.to_owned())
+        })
+        .collect();
     let mut stages: BTreeSet<String> = BTreeSet::new();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut count_of = |instruction| {
@@ -423,6 +442,15 @@ mod tests {
                 &[
                     "a:$N: N has no value; give one with --set N=VALUE, or a default",
                     "b:1 FROM[1]: b:1",
+                ],
+            ),
+            // What the builder itself sets.
+            (
+                "FROM a:1 AS linux\nFROM b:2 AS windows\nFROM $TARGETOS\nFROM c:$TARGETARCH$TARGETVARIANT\n",
+                &[
+                    "a:1 FROM[0]: a:1",
+                    "b:2 FROM[1]: b:2",
+                    "c:$TARGETARCH$TARGETVARIANT FROM[3]: c:amd64",
                 ],
             ),
             // An argument of a stage is not one of FROM.
