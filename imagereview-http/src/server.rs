@@ -133,6 +133,7 @@ impl Server {
                 time: config.timeouts.body,
             },
             max_requests: config.limits.requests,
+            slow_bodies: Arc::default(),
             metrics,
             audit,
             ready: AtomicBool::new(false),
@@ -205,6 +206,7 @@ impl Server {
             ..
         } = self;
         let protocols = Arc::new(protocols);
+        state.ready.store(true, Ordering::Relaxed);
         let mut health = JoinSet::new();
         if let Some(listener) = self.health {
             health.spawn(listener.serve(Arc::clone(&state)));
@@ -219,7 +221,6 @@ impl Server {
             connections.spawn(async move { protocols.serve(stream, peer, place, draining).await });
         };
 
-        state.ready.store(true, Ordering::Relaxed);
         let stopping = async {
             shutdown.await;
             state.ready.store(false, Ordering::Relaxed);
