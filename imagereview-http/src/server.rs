@@ -25,7 +25,7 @@ use crate::{
     audit::{Audit, AuditTarget},
     body::BodyLimits,
     config::{Config, Limits, Timeouts},
-    connection::Protocols,
+    connection::{LAST_REQUEST, Protocols},
     health::Health,
     metrics::{Metrics, Part},
     policy::{PolicyError, ServerPolicy},
@@ -256,7 +256,15 @@ impl Server {
         drop(listener);
         drain.send_replace(true);
         tracing::info!(connections = connections.len(), "stopping");
-        let finished = async { while connections.join_next().await.is_some() {} };
+        let mut grace = pin!(sleep(LAST_REQUEST));
+        let finished = async {
+            loop {
+                tokio::select! {
+                    () = &mut grace, if !grace.is_elapsed() => while waiting.evict_oldest() {},
+                    next = connections.join_next() => if next.is_none() { break },
+                }
+            }
+        };
         if timeout(timeouts.shutdown, finished).await.is_err() {
             tracing::warn!(
                 connections = connections.len(),

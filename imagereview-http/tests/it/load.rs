@@ -41,6 +41,15 @@ pub(crate) struct Figures {
     pub(crate) connections: usize,
 }
 
+impl Figures {
+    /// Checks that every request was answered, or came back unread.
+    #[track_caller]
+    pub(crate) fn assert_none_lost(&self) {
+        assert_eq!((self.lost, self.other), (0, 0), "{self}");
+        assert_eq!(self.sent, self.answered + self.returned, "{self}");
+    }
+}
+
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -192,16 +201,7 @@ async fn sigterm_under_load_loses_no_request() {
         program.signal("TERM");
         let figures = load.ended().await;
         println!("SIGTERM under load, {protocol:?}: {figures}");
-        assert_eq!(
-            (figures.lost, figures.other),
-            (0, 0),
-            "{protocol:?}: {figures}"
-        );
-        assert_eq!(
-            figures.sent,
-            figures.answered + figures.returned,
-            "{protocol:?}: {figures}"
-        );
+        figures.assert_none_lost();
         assert!(
             within(program.child.wait()).await.unwrap().success(),
             "{protocol:?}"

@@ -93,3 +93,20 @@ async fn the_wait_for_a_request_in_flight_has_an_end() {
         let _ = within(in_flight).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn silent_connections_do_not_hold_up_the_end() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    // Longer than the test may take.
+    let long = std::time::Duration::from_secs(600);
+    (config.timeouts.handshake, config.timeouts.header) = (long, long);
+    config.timeouts.shutdown = long;
+    let server = TestServer::start(config).await;
+    let plain = TcpStream::connect(server.address).await.unwrap();
+    let client = pki.client(None);
+    let [http1, http2] = PROTOCOLS.map(|protocol| client.tls(server.address, protocol));
+    let (http1, http2) = (http1.await.unwrap(), http2.await.unwrap());
+    within(server.stop()).await.unwrap();
+    drop((plain, http1, http2));
+}
