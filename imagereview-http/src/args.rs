@@ -146,7 +146,8 @@ pub(crate) struct Args {
     )]
     max_silent_connections: u64,
 
-    /// Most requests that are in flight; one more is answered 429 at once
+    /// Most requests that are in flight. One more takes the place of the one whose body has been
+    /// waited for longest, or is answered 429 at once
     #[arg(
         long,
         env = "IMAGEREVIEW_MAX_REQUESTS",

@@ -1,6 +1,12 @@
 //! A request's body: what is accepted as one, and reading it whole within a size and a time.
 
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -10,7 +16,7 @@ use hyper::{
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
 };
 
-use crate::status::Refusal;
+use crate::{status::Refusal, waiting::Waiting};
 
 /// How much of a body is read, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +30,12 @@ pub(crate) struct BodyLimits {
 /// The content type must be `application/json`, with any parameters; a request without one is taken
 /// at its word, as the body is decoded strictly anyway. A body that announces more than the limit
 /// is refused before a byte of it is read; one that arrives in a single frame is not copied.
+///
+/// A body that is waited for is in `slow`, and gives way where its place is needed.
 pub(crate) async fn read_json(
     request: Request<Incoming>,
     limits: BodyLimits,
+    slow: &Arc<Waiting>,
 ) -> Result<Bytes, Refusal> {
     if request.method() != Method::POST {
         return Err(Refusal::Method {
@@ -41,12 +50,45 @@ pub(crate) async fn read_json(
     if body.size_hint().lower() > limits.bytes as u64 {
         return Err(too_large);
     }
-    match tokio::time::timeout(limits.time, Limited::new(body, limits.bytes).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large),
-        Ok(Err(error)) => Err(Refusal::BrokenBody(error.to_string())),
-        Err(_elapsed) => Err(Refusal::SlowBody { limit: limits.time }),
+    let mut body = pin!(Limited::new(body, limits.bytes).collect());
+    // Most bodies come along with their headers, and need neither a timer nor a place.
+    let read = if let Some(read) = at_once(body.as_mut()).await {
+        read
+    } else {
+        let place = slow.enter();
+        tokio::select! {
+            read = &mut body => read,
+            () = tokio::time::sleep(limits.time) => {
+                return Err(Refusal::SlowBody { limit: limits.time });
+            }
+            () = place.evicted() => return Err(Refusal::GaveWay),
+        }
+    };
+    match read {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large),
+        Err(error) => Err(Refusal::BrokenBody(error.to_string())),
     }
+}
+
+/// Throws a body away if it has come already, so that an HTTP/1.1 connection can go on. `false` if
+/// more of it is to come, or more than this.
+pub(crate) async fn discard(body: Incoming, bytes: usize) -> bool {
+    matches!(
+        at_once(pin!(Limited::new(body, bytes).collect())).await,
+        Some(Ok(_))
+    )
+}
+
+/// What a future gives without waiting.
+async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|context| {
+        Poll::Ready(match future.as_mut().poll(context) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        })
+    })
+    .await
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {

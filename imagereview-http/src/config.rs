@@ -108,8 +108,9 @@ pub struct Limits {
     /// Connections that have not asked anything yet, those in their handshake included. Beyond
     /// that the one that has been silent for longest is closed. Default 1,024.
     pub silent: usize,
-    /// Requests in flight: their headers are read, and they are not answered. Beyond that a
-    /// request is answered 429 at once. Default 1,024.
+    /// Requests in flight: their headers are read, and they are not answered. Beyond that the one
+    /// whose body has been waited for longest gives way (408), and if there is none the new one is
+    /// answered 429 at once. Default 1,024.
     pub requests: usize,
     /// Requests in flight on one HTTP/2 connection. Default 250, which is what Go's own server
     /// allows.

@@ -49,8 +49,9 @@ use crate::{
 const LINGER: Duration = Duration::from_secs(2);
 
 /// How long an idle HTTP/1.1 connection is kept after the wish to stop, for a request that may be
-/// on its way already. HTTP/2 needs no such time: GOAWAY says which requests were not read.
-const LAST_REQUEST: Duration = Duration::from_secs(1);
+/// on its way already, and how long a handshake may still take. An idle HTTP/2 connection needs no
+/// such time: GOAWAY says which requests were not read.
+pub(crate) const LAST_REQUEST: Duration = Duration::from_secs(1);
 
 /// How long an HTTP/2 connection may be silent before the server asks whether the client is still
 /// there.

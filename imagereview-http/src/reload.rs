@@ -169,6 +169,8 @@ impl Files {
                 state.metrics.reloaded(self.part, true);
             }
             Err(error) => {
+                // A policy's mistakes are a line each, and this is one line of the log.
+                let error = error.to_string().replace(":\n", ": ").replace('\n', "; ");
                 tracing::error!(
                     part,
                     "not reloaded, the one of before is still served: {error}"

@@ -9,7 +9,7 @@ use hyper::{
 };
 
 use crate::{
-    admission,
+    admission, body,
     endpoint::Endpoint,
     image_policy,
     metrics::Counted,
@@ -28,10 +28,14 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let http1 = request.version() < Version::HTTP_2;
-    let has_body = !request.body().is_end_stream();
+    let mut has_unread_body = !request.body().is_end_stream();
     let counted = Counted::new(&state.metrics.requests_in_flight);
     let answer = match Endpoint::at(request.uri().path()) {
-        _ if counted.before >= state.max_requests => Err(Refusal::Overloaded),
+        // Whoever has been sending a body for longest goes first.
+        _ if counted.before >= state.max_requests && !state.slow_bodies.evict_oldest() => {
+            has_unread_body = !body::discard(request.into_body(), state.body.bytes).await;
+            Err(Refusal::Overloaded)
+        }
         Some(Endpoint::ImagePolicy) => image_policy::answer(state, caller, request).await,
         Some(endpoint) => admission::answer(state, endpoint, caller, request).await,
         None => Err(Refusal::UnknownPath {
@@ -41,11 +45,17 @@ pub(crate) async fn answer(
     };
     answer.unwrap_or_else(|refusal| {
         state.metrics.refused(&refusal);
-        tracing::warn!(peer = %caller.peer, client = caller.name.as_deref(), "request refused: {refusal}");
+        let (peer, client) = (caller.peer, caller.name.as_deref());
+        if matches!(refusal, Refusal::Overloaded) {
+            // The metric tells as much, and a line for each would be more of the load.
+            tracing::debug!(%peer, client, "request refused: {refusal}");
+        } else {
+            tracing::warn!(%peer, client, "request refused: {refusal}");
+        }
         let mut response = refusal.response();
         // The rest of an unread body would be taken for the next request. HTTP/2 ends the stream
         // instead, and has no such header.
-        if http1 && has_body && !matches!(refusal, Refusal::Unreadable(_)) {
+        if http1 && has_unread_body && !matches!(refusal, Refusal::Unreadable(_)) {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));

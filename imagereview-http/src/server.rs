@@ -25,7 +25,7 @@ use crate::{
     audit::{Audit, AuditTarget},
     body::BodyLimits,
     config::{Config, Limits, Timeouts},
-    connection::Protocols,
+    connection::{LAST_REQUEST, Protocols},
     health::Health,
     metrics::{Metrics, Part},
     policy::{PolicyError, ServerPolicy},
@@ -133,6 +133,7 @@ impl Server {
                 time: config.timeouts.body,
             },
             max_requests: config.limits.requests,
+            slow_bodies: Arc::default(),
             metrics,
             audit,
             ready: AtomicBool::new(false),
@@ -205,6 +206,7 @@ impl Server {
             ..
         } = self;
         let protocols = Arc::new(protocols);
+        state.ready.store(true, Ordering::Relaxed);
         let mut health = JoinSet::new();
         if let Some(listener) = self.health {
             health.spawn(listener.serve(Arc::clone(&state)));
@@ -219,7 +221,6 @@ impl Server {
             connections.spawn(async move { protocols.serve(stream, peer, place, draining).await });
         };
 
-        state.ready.store(true, Ordering::Relaxed);
         let stopping = async {
             shutdown.await;
             state.ready.store(false, Ordering::Relaxed);
@@ -255,7 +256,15 @@ impl Server {
         drop(listener);
         drain.send_replace(true);
         tracing::info!(connections = connections.len(), "stopping");
-        let finished = async { while connections.join_next().await.is_some() {} };
+        let mut grace = pin!(sleep(LAST_REQUEST));
+        let finished = async {
+            loop {
+                tokio::select! {
+                    () = &mut grace, if !grace.is_elapsed() => while waiting.evict_oldest() {},
+                    next = connections.join_next() => if next.is_none() { break },
+                }
+            }
+        };
         if timeout(timeouts.shutdown, finished).await.is_err() {
             tracing::warn!(
                 connections = connections.len(),

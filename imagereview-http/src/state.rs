@@ -10,6 +10,7 @@ use imagereview_core::Language;
 
 use crate::{
     audit::Audit, body::BodyLimits, metrics::Metrics, policy::ServedPolicy, tls::Generation,
+    waiting::Waiting,
 };
 
 /// The part of the server that all connections share and that a request is answered from.
@@ -18,6 +19,8 @@ pub(crate) struct State {
     pub(crate) language: Language,
     pub(crate) body: BodyLimits,
     pub(crate) max_requests: usize,
+    /// Requests whose bodies are waited for.
+    pub(crate) slow_bodies: Arc<Waiting>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) audit: Option<Audit>,
     /// Whether new connections are welcome.

@@ -47,6 +47,8 @@ pub(crate) enum Refusal {
     SlowHeader { limit: Duration },
     #[error("the body did not arrive in full within {}", humantime::format_duration(*.limit))]
     SlowBody { limit: Duration },
+    #[error("the body did not arrive in full before its place was needed for another request")]
+    GaveWay,
     #[error("the body could not be read to its end: {0}")]
     BrokenBody(String),
     #[error(transparent)]
@@ -56,7 +58,7 @@ pub(crate) enum Refusal {
 impl Refusal {
     /// The causes as metrics name them; each refusal's stands at the index that
     /// [`cause`](Self::cause) gives.
-    pub(crate) const CAUSES: [&'static str; 10] = [
+    pub(crate) const CAUSES: [&'static str; 11] = [
         "overloaded",
         "unknown_path",
         "method",
@@ -67,6 +69,7 @@ impl Refusal {
         "slow_body",
         "broken_body",
         "unreadable",
+        "gave_way",
     ];
 
     pub(crate) fn cause(&self) -> usize {
@@ -81,6 +84,7 @@ impl Refusal {
             Self::SlowBody { .. } => 7,
             Self::BrokenBody(_) => 8,
             Self::Unreadable(_) => 9,
+            Self::GaveWay => 10,
         }
     }
 
@@ -91,7 +95,9 @@ impl Refusal {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType { .. } | Self::Encoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::SlowHeader { .. } | Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::SlowHeader { .. } | Self::SlowBody { .. } | Self::GaveWay => {
+                StatusCode::REQUEST_TIMEOUT
+            }
             Self::BrokenBody(_) | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -105,7 +111,7 @@ impl Refusal {
             Self::Method { .. } => "MethodNotAllowed",
             Self::MediaType { .. } | Self::Encoding { .. } => "UnsupportedMediaType",
             Self::TooLarge { .. } => "RequestEntityTooLarge",
-            Self::SlowHeader { .. } | Self::SlowBody { .. } => "Timeout",
+            Self::SlowHeader { .. } | Self::SlowBody { .. } | Self::GaveWay => "Timeout",
             Self::BrokenBody(_) | Self::Unreadable(_) => "BadRequest",
         }
     }

@@ -1,8 +1,8 @@
-//! Connections that have not asked anything yet.
+//! Those who wait for their client: connections that have not asked anything yet, and requests whose
+//! body is not here yet.
 //!
-//! A client that means to ask does so within milliseconds. When places run out, the connection that
-//! has been silent for longest gives up its own, so that any number of slow or silent clients can't
-//! keep the others out.
+//! A client that means to ask does so within milliseconds. When places run out, who has waited for
+//! longest gives up its own, so that any number of slow or silent clients can't keep the others out.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// The connections that have not asked anything yet, the oldest first.
+/// Those who wait, the one that has waited for longest first.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     places: Mutex<Places>,
@@ -23,7 +23,7 @@ struct Places {
     held: BTreeMap<u64, Arc<Notify>>,
 }
 
-/// A connection's place; it is given up by dropping it.
+/// A place; it is given up by dropping it.
 #[derive(Debug)]
 pub(crate) struct Place {
     waiting: Arc<Waiting>,
@@ -64,7 +64,7 @@ impl Waiting {
 }
 
 impl Place {
-    /// Ends when the place is needed for another connection.
+    /// Ends when the place is needed for another.
     pub(crate) fn evicted(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let evicted = Arc::clone(&self.evicted);
         async move { evicted.notified().await }

@@ -70,6 +70,17 @@ fn document(denied: &str) -> String {
     )
 }
 
+/// A server with the certificate and the policies of mounted folders.
+async fn serve(pki: &Pki, secret: &Mounted, policies: &Mounted) -> TestServer {
+    let mut config = pki.config();
+    config.identity = ServerIdentity::Files {
+        certificate: secret.path("tls.crt"),
+        key: secret.path("tls.key"),
+    };
+    let policy = ServerPolicy::Files(vec![policies.folder.path().to_owned()]);
+    TestServer::start_serving(config, policy).await
+}
+
 /// The certificate that a new client sees; one that resumes a session is shown none.
 async fn certificate(pki: &Pki, server: &TestServer) -> Vec<u8> {
     let client = pki.client(None);
@@ -91,13 +102,7 @@ async fn certificates_and_policies_change_under_load_without_a_failed_request() 
     let first = server_files(&pki);
     let mut secret = Mounted::new(&borrowed(&first));
     let mut policies = Mounted::new(&[("policy.yaml", &document("tag-0"))]);
-    let mut config = pki.config();
-    config.identity = ServerIdentity::Files {
-        certificate: secret.path("tls.crt"),
-        key: secret.path("tls.key"),
-    };
-    let policy = ServerPolicy::Files(vec![policies.folder.path().to_owned()]);
-    let server = TestServer::start_serving(config, policy).await;
+    let server = serve(&pki, &secret, &policies).await;
     let client = pki.client(None);
     assert_eq!(certificate(&pki, &server).await, der(&first[0].1));
 
@@ -167,13 +172,7 @@ async fn what_cannot_be_used_never_replaces_what_is_served() {
     };
     let mut secret = Mounted::new(&borrowed(&good));
     let mut policies = Mounted::new(&[("policy.yaml", &document("bad"))]);
-    let mut config = pki.config();
-    config.identity = ServerIdentity::Files {
-        certificate: secret.path("tls.crt"),
-        key: secret.path("tls.key"),
-    };
-    let policy = ServerPolicy::Files(vec![policies.folder.path().to_owned()]);
-    let server = TestServer::start_serving(config, policy).await;
+    let server = serve(&pki, &secret, &policies).await;
     let client = pki.client(None);
 
     let rows = [

@@ -3,39 +3,50 @@
 use std::sync::{Mutex, mpsc};
 
 use imagereview_core::{Policy, Review, Verdict};
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
 
 use crate::harness::{PROTOCOLS, Pki, TestServer, image_review, within};
 
 /// Says when it was asked, and answers when it is told to.
-struct Held {
-    asked: tokio::sync::mpsc::UnboundedSender<()>,
+pub(crate) struct Held {
+    asked: UnboundedSender<()>,
     answer: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Held {
+    /// The policy, what it says, and what it is told.
+    pub(crate) fn new() -> (Self, UnboundedReceiver<()>, mpsc::Sender<()>) {
+        let (asked, was_asked) = unbounded_channel();
+        let (answer, held) = mpsc::channel();
+        let policy = Self {
+            asked,
+            answer: Mutex::new(held),
+        };
+        (policy, was_asked, answer)
+    }
 }
 
 impl Policy for Held {
     fn evaluate(&self, _review: &Review<'_>) -> Verdict {
-        self.asked.send(()).unwrap();
-        self.answer.lock().unwrap().recv().unwrap();
+        // The thread's other tasks go on elsewhere.
+        tokio::task::block_in_place(|| {
+            self.asked.send(()).unwrap();
+            self.answer.lock().unwrap().recv().unwrap();
+        });
         Verdict::allowed()
     }
 }
 
-// The policy holds a thread, and others have to go on.
+// The policy holds a thread, which takes a runtime that has several.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_request_in_flight_is_answered_and_nothing_new_is_accepted() {
     let pki = Pki::new();
     for protocol in PROTOCOLS {
-        let (asked, mut was_asked) = tokio::sync::mpsc::unbounded_channel();
-        let (answer, held) = mpsc::channel();
-        let server = TestServer::start_with(
-            pki.config(),
-            Held {
-                asked,
-                answer: Mutex::new(held),
-            },
-        )
-        .await;
+        let (policy, mut was_asked, answer) = Held::new();
+        let server = TestServer::start_with(pki.config(), policy).await;
         let address = server.address;
         let client = pki.client(None);
         let idle = client.connect(address, protocol).await.unwrap();
@@ -59,23 +70,15 @@ async fn a_request_in_flight_is_answered_and_nothing_new_is_accepted() {
     }
 }
 
-// The policy holds a thread, and others have to go on.
+// The policy holds a thread, which takes a runtime that has several.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_wait_for_a_request_in_flight_has_an_end() {
     let pki = Pki::new();
     for protocol in PROTOCOLS {
-        let (asked, mut was_asked) = tokio::sync::mpsc::unbounded_channel();
-        let (answer, held) = mpsc::channel();
+        let (policy, mut was_asked, answer) = Held::new();
         let mut config = pki.config();
         config.timeouts.shutdown = std::time::Duration::from_millis(100);
-        let server = TestServer::start_with(
-            config,
-            Held {
-                asked,
-                answer: Mutex::new(held),
-            },
-        )
-        .await;
+        let server = TestServer::start_with(config, policy).await;
         let mut connection = pki
             .client(None)
             .connect(server.address, protocol)
@@ -89,4 +92,21 @@ async fn the_wait_for_a_request_in_flight_has_an_end() {
         answer.send(()).unwrap();
         let _ = within(in_flight).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn silent_connections_do_not_hold_up_the_end() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    // Longer than the test may take.
+    let long = std::time::Duration::from_secs(600);
+    (config.timeouts.handshake, config.timeouts.header) = (long, long);
+    config.timeouts.shutdown = long;
+    let server = TestServer::start(config).await;
+    let plain = TcpStream::connect(server.address).await.unwrap();
+    let client = pki.client(None);
+    let [http1, http2] = PROTOCOLS.map(|protocol| client.tls(server.address, protocol));
+    let (http1, http2) = (http1.await.unwrap(), http2.await.unwrap());
+    within(server.stop()).await.unwrap();
+    drop((plain, http1, http2));
 }
