@@ -161,7 +161,11 @@ pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     );
     let object = review.unreadable_object();
     verdict.extend(object.map(|error| Violation::unreadable_object(error).in_mode(mode)));
-    let is_unchanged = unchanged_positions(review);
+    let is_unchanged = if verdict.violations().is_empty() {
+        BTreeSet::new()
+    } else {
+        unchanged_positions(review)
+    };
     if !is_unchanged.is_empty() {
         let mode = policy.unchanged_mode(review);
         verdict = verdict.map(|violation| {
