@@ -109,14 +109,17 @@ impl ReviewedFile {
 impl ReviewedImage {
     /// Sets where it stands. Quotation marks around it are no part of it.
     pub(crate) fn place_at(&mut self, span: Option<Range<usize>>, text: &str, lines: &Lines<'_>) {
-        self.span = span.map(|span| match text.get(span.clone()) {
-            Some(written)
-                if written.len() == self.image.len() + 2
-                    && written[1..].starts_with(&self.image) =>
-            {
+        let quote = ['"', '\''];
+        self.span = span.map(|span| {
+            let written = text.get(span.clone()).unwrap_or_default();
+            let inner = written
+                .strip_prefix(quote)
+                .and_then(|rest| rest.strip_suffix(quote));
+            if inner == Some(&*self.image) {
                 span.start + 1..span.end - 1
+            } else {
+                span
             }
-            _ => span,
         });
         self.position = self.span.as_ref().map(|span| lines.position(span.start));
         let written = self.span.clone().and_then(|span| text.get(span));
@@ -154,6 +157,8 @@ impl ReviewedDocument {
             .map(|image| (image.position(), image.as_written(), image.place()));
         let mut images: Vec<_> = readable.chain(unreadable).collect();
         images.sort_by_key(|(position, ..)| *position);
+        // They are in the order of the images.
+        let mut violations = verdict.violations().iter().cloned().peekable();
         let mut images: Vec<_> = images
             .into_iter()
             .map(|(position, image, place)| ReviewedImage {
@@ -163,28 +168,25 @@ impl ReviewedDocument {
                 span: None,
                 position: None,
                 columns: None,
-                violations: verdict
-                    .violations()
-                    .iter()
-                    .filter(|violation| violation.position() == position)
-                    .cloned()
-                    .collect(),
+                violations: std::iter::from_fn(|| {
+                    violations.next_if(|violation| violation.position() <= position)
+                })
+                .collect(),
             })
             .collect();
         // Where the images of an object cannot be known, it breaks a rule without one.
-        let of_images = images.len();
-        let of_object = verdict.violations().iter();
-        for violation in of_object.filter(|violation| violation.position() >= of_images) {
-            images.push(ReviewedImage {
+        images.extend(violations.map(|violation| {
+            let path = violation.place().path().to_string();
+            ReviewedImage {
                 image: violation.image().to_owned(),
-                path: violation.place().path().to_string(),
+                path,
                 container: None,
                 span: None,
                 position: None,
                 columns: None,
-                violations: vec![violation.clone()],
-            });
-        }
+                violations: vec![violation],
+            }
+        }));
         Self {
             title,
             namespace: review.namespace().map(str::to_owned),

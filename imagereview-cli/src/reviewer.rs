@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    cell::OnceCell,
     collections::BTreeMap,
     io::{self, Read},
     ops::Range,
@@ -88,6 +89,7 @@ impl<'p> Reviewer<'p> {
         let mut reading = Reading {
             reviewer: self,
             text: &text,
+            lines: OnceCell::new(),
             is_named: input.is_named,
             file: ReviewedFile {
                 name,
@@ -153,6 +155,8 @@ struct TypeMeta<'a> {
 struct Reading<'r> {
     reviewer: &'r Reviewer<'r>,
     text: &'r str,
+    /// Found where the first position is asked for.
+    lines: OnceCell<Lines<'r>>,
     is_named: bool,
     file: ReviewedFile,
 }
@@ -166,9 +170,13 @@ impl Reading<'_> {
         });
     }
 
+    fn lines(&self) -> &Lines<'_> {
+        self.lines.get_or_init(|| Lines::new(self.text))
+    }
+
     /// Where a part of the text begins.
     fn position(&self, offset: usize) -> Position {
-        Position::START.after(&self.text.as_bytes()[..offset])
+        self.lines().position(offset)
     }
 
     fn decide(&self, title: impl Into<String>, review: Review<'_>) -> ReviewedDocument {
@@ -189,14 +197,13 @@ impl Reading<'_> {
         if !paths.is_empty() {
             let start = range.start;
             let found = locate(&self.text[range], paths.iter().map(String::as_str));
-            let lines = Lines::new(self.text);
             let images = documents
                 .iter_mut()
                 .flat_map(|document| &mut document.images);
             for image in images.filter(|image| !image.violations.is_empty()) {
                 let span = found.get(&*format!("{prefix}{}", image.path));
                 let span = span.map(|span| span.start + start..span.end + start);
-                image.place_at(span, self.text, &lines);
+                image.place_at(span, self.text, self.lines());
             }
         }
         self.file.documents.append(&mut documents);
@@ -288,7 +295,7 @@ impl Reading<'_> {
             self.file.passed_over += 1;
             return;
         }
-        let start = Lines::new(self.text).position(range.start);
+        let start = self.position(range.start);
         let (position, message) = yaml_error(error, start);
         if self.text[range.clone()].contains("{{") {
             self.template(position);
@@ -314,7 +321,7 @@ impl Reading<'_> {
         let found = locate(&self.text[range.clone()], [path]);
         let start = range.start + found.get(path)?.start;
         let is_action = self.text[start..].starts_with("{{");
-        is_action.then(|| Lines::new(self.text).position(start))
+        is_action.then(|| self.position(start))
     }
 
     fn manifest(&mut self, manifest: Manifest<'_>, range: Range<usize>) {
@@ -326,7 +333,7 @@ impl Reading<'_> {
                     self.image_review_in_yaml(&range);
                 }
                 Ok(object) if object.kind().name() == admission_review::KIND => {
-                    let position = Lines::new(self.text).position(range.start);
+                    let position = self.position(range.start);
                     self.problem(position, "an AdmissionReview is read from JSON only");
                 }
                 Ok(object) if object.is_known() => {
@@ -364,7 +371,7 @@ impl Reading<'_> {
                 self.add(vec![document], range.clone(), "");
             }
             Err(error) => {
-                let start = Lines::new(self.text).position(range.start);
+                let start = self.position(range.start);
                 let (position, message) = yaml_error(&error, start);
                 self.problem(position, message);
             }
@@ -387,7 +394,7 @@ impl Reading<'_> {
                 Err(error) => {
                     let found = locate(&self.text[range.clone()], [&*path]);
                     let offset = found.get(&*path).map_or(0, |span| span.start);
-                    let position = Lines::new(self.text).position(range.start + offset);
+                    let position = self.position(range.start + offset);
                     self.problem(position, error.to_string());
                 }
             }
@@ -402,7 +409,6 @@ impl Reading<'_> {
 
     fn dockerfile(&mut self) {
         let images = dockerfile::base_images(self.text, &self.reviewer.variables);
-        let lines = Lines::new(self.text);
         let mut review = Review::new();
         let mut spans = Vec::new();
         for image in &images {
@@ -413,13 +419,14 @@ impl Reading<'_> {
                     spans.push(image.span.clone());
                 }
                 Err(error) => {
-                    self.problem(lines.position(error.span.start), error.kind.to_string());
+                    let position = self.position(error.span.start);
+                    self.problem(position, error.kind.to_string());
                 }
             }
         }
         let mut document = self.decide("Dockerfile", review);
         for (image, span) in document.images.iter_mut().zip(spans) {
-            image.place_at(Some(span), self.text, &lines);
+            image.place_at(Some(span), self.text, self.lines());
         }
         self.file.documents.push(document);
     }

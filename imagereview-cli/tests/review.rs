@@ -153,6 +153,18 @@ fn run_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
+fn a_container_without_an_image_is_shown_where_it_begins() {
+    // Its first key has as many bytes as an empty image in quotation marks.
+    let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{é: 1}]}\n";
+    let (status, stdout, stderr) = run_with_stdin(&["review", "--format=github"], pod);
+    assert_eq!((status, &*stderr), (Some(1), ""));
+    assert!(
+        stdout.starts_with("::error file=<stdin>,line=3,col=22,"),
+        "{stdout}"
+    );
+}
+
+#[test]
 fn a_baseline_accepts_what_it_lists_and_nothing_new() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -1,7 +1,7 @@
 //! `imagereview policy test`: whether policies decide as their tests say.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fs,
     io::{self, Write},
@@ -17,7 +17,7 @@ use crate::{
     error::CliError,
     input::{Source, inputs},
     outcome::Outcome,
-    output::report,
+    output::{OutputFile, report},
     policy_file::{self, PolicyFileError},
 };
 
@@ -85,7 +85,7 @@ struct Case {
     namespace: Option<String>,
     /// What the annotations of the pod are, in pairs.
     #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
     /// When it is decided, for exemptions that end (RFC 3339); now if absent.
     #[serde(default)]
     time: Option<String>,
@@ -114,81 +114,84 @@ enum TestFileError {
 }
 
 pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Outcome, CliError> {
-    let mut outcome = Outcome::default();
+    let (files, mut outcome) = collect(&args.files);
     let mut junit = JunitReport::new("imagereview policy test");
     let (mut passed, mut failed) = (0, 0);
-    for file in &args.files {
-        let files = match test_files(file) {
-            Ok(files) if files.is_empty() => {
-                report(format_args!(
-                    "{}: there are no test files, whose name ends in {TEST_FILE}",
-                    file.display()
-                ));
-                outcome = Outcome::Error;
-                continue;
-            }
-            Ok(files) => files,
+    for path in files {
+        let name = path.display().to_string();
+        let (tests, policy) = match load(&path) {
+            Ok(loaded) => loaded,
             Err(error) => {
-                report(error);
+                report(format_args!("{name}: {error}"));
                 outcome = Outcome::Error;
                 continue;
             }
         };
-        for path in files {
-            let name = path.display().to_string();
-            let (tests, policy) = match load(&path) {
-                Ok(loaded) => loaded,
-                Err(error) => {
-                    report(format_args!("{name}: {error}"));
-                    outcome = Outcome::Error;
-                    continue;
+        let mut suite = TestSuite::new(&*name);
+        for case in &tests.tests {
+            let differences = case.differences(&policy);
+            let mut status = TestCaseStatus::success();
+            if differences.is_empty() {
+                passed += 1;
+                writeln!(out, "ok      {name}: {}", case.name)?;
+            } else {
+                failed += 1;
+                outcome = outcome.max(Outcome::Denied);
+                writeln!(out, "FAILED  {name}: {}", case.name)?;
+                for difference in &differences {
+                    writeln!(out, "    {difference}")?;
                 }
-            };
-            let mut suite = TestSuite::new(&*name);
-            for case in &tests.tests {
-                let differences = case.differences(&policy);
-                let mut status = TestCaseStatus::success();
-                if differences.is_empty() {
-                    passed += 1;
-                    writeln!(out, "ok      {name}: {}", case.name)?;
-                } else {
-                    failed += 1;
-                    outcome = outcome.max(Outcome::Denied);
-                    writeln!(out, "FAILED  {name}: {}", case.name)?;
-                    for difference in &differences {
-                        writeln!(out, "    {difference}")?;
-                    }
-                    status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-                    status.set_message(differences.join("; "));
-                }
-                suite.add_test_case(TestCase::new(&*case.name, status));
+                status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status.set_message(differences.join("; "));
             }
-            junit.add_test_suite(suite);
+            suite.add_test_case(TestCase::new(&*case.name, status));
         }
+        junit.add_test_suite(suite);
     }
     writeln!(out, "{passed} passed, {failed} failed")?;
     if let Some(path) = &args.junit {
-        let file = crate::output::OutputFile::create(path)?;
-        { file }.write(|out| junit.serialize(out).map_err(io::Error::other))?;
+        OutputFile::create(path)?.write(|out| {
+            junit.serialize(&mut *out).map_err(io::Error::other)?;
+            out.flush()
+        })?;
     }
     Ok(outcome)
 }
 
-/// The test files that an argument names.
-fn test_files(argument: &Path) -> Result<Vec<PathBuf>, CliError> {
-    if !argument.is_dir() {
-        return Ok(vec![argument.to_owned()]);
-    }
+/// The test files that arguments name. What names none is told on standard error.
+fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, Outcome) {
     let mut files = Vec::new();
-    for input in inputs(argument.as_os_str(), &[]) {
-        if let Source::File(path) = input.map_err(PolicyFileError::from)?.source {
-            let name = path.file_name().and_then(OsStr::to_str);
-            if name.is_some_and(|name| name.ends_with(TEST_FILE)) {
-                files.push(path);
+    let mut outcome = Outcome::default();
+    for argument in arguments {
+        if !argument.is_dir() {
+            files.push(argument.clone());
+            continue;
+        }
+        let before = files.len();
+        for input in inputs(argument.as_os_str(), &[]) {
+            match input.map(|input| input.source) {
+                Ok(Source::File(path)) if is_test_file(&path) => files.push(path),
+                Ok(_) => {}
+                Err(error) => {
+                    report(error);
+                    outcome = Outcome::Error;
+                }
             }
         }
+        if files.len() == before {
+            let argument = argument.display();
+            report(format_args!(
+                "{argument}: there are no test files, whose name ends in {TEST_FILE}"
+            ));
+            outcome = Outcome::Error;
+        }
     }
-    Ok(files)
+    (files, outcome)
+}
+
+fn is_test_file(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str);
+    name.is_some_and(|name| name.ends_with(TEST_FILE))
 }
 
 fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
