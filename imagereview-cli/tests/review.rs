@@ -141,6 +141,9 @@ fn standard_input_without_a_review_is_an_error() {
 const POD: &str =
     "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{image: nginx}]}\n";
 
+const POD_JSON: &str =
+    "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"containers\":[{\"image\":\"nginx\"}]}}\n";
+
 /// Runs it in a folder; the status, standard output and standard error.
 fn run_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = imagereview(arguments).current_dir(folder).output().unwrap();
@@ -150,6 +153,86 @@ fn run_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
         text(output.stdout),
         text(output.stderr),
     )
+}
+
+#[test]
+fn each_kind_of_input_is_reviewed_where_it_stands() {
+    let policy = "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: p}\n\
+                  customResources:\n\
+                  - {apiVersion: tekton.dev/v1, kind: Task, images: ['spec.steps[*].image']}\n\
+                  rules:\n- {name: tags, tags: {deny: [$mutable]}}\n";
+    let admission = r#"{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+"request": {"uid": "1", "operation": "CREATE", "object": {"apiVersion": "v1", "kind": "Pod",
+"spec": {"containers": [
+{"image": "nginx"}]}}}}"#;
+    let image_review = "# read as YAML\napiVersion: imagepolicy.k8s.io/v1alpha1\nkind: ImageReview\n\
+                        spec: {containers: [{image: nginx}]}\n";
+    let task = "apiVersion: tekton.dev/v1\nkind: Task\nspec:\n  steps:\n  - image: nginx\n";
+    for (name, text, place, object) in [
+        (
+            "a.json",
+            admission,
+            "line=4,col=12",
+            "spec.containers[0].image",
+        ),
+        (
+            "b.yaml",
+            image_review,
+            "line=4,col=29",
+            "spec.containers[0].image",
+        ),
+        ("c.yml", task, "line=5,col=12", "spec.steps[0].image"),
+        (
+            "d.json",
+            &POD_JSON.repeat(2),
+            "line=2,col=65",
+            "spec.containers[0].image",
+        ),
+        (
+            "Dockerfile",
+            "ARG T\nFROM nginx:$T\n",
+            "line=2,col=6",
+            "FROM[0]",
+        ),
+        (
+            "compose.yaml",
+            "services: {web: {image: 'nginx:$T'}}",
+            "line=1,col=25",
+            "services.web.image",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("policy"), policy).unwrap();
+        fs::write(folder.path().join(name), text).unwrap();
+        let review = [
+            "review",
+            "--policy=policy",
+            "--format=github",
+            "--set=T=latest",
+            name,
+        ];
+        let (status, stdout, stderr) = run_in(folder.path(), &review);
+        assert_eq!((status, &*stderr), (Some(1), ""), "{name}: {stdout}");
+        let last = stdout.lines().last().unwrap();
+        let begin = format!("::error file={name},{place},title=tags::image \"nginx");
+        assert!(last.starts_with(&begin), "{name}: {stdout}");
+        assert!(last.contains(&format!("({object})")), "{name}: {stdout}");
+    }
+}
+
+#[test]
+fn a_variable_without_a_value_is_an_error_that_says_what_to_do() {
+    for (name, text) in [
+        ("Dockerfile", "ARG T\nFROM nginx:$T\n"),
+        ("compose.yaml", "services: {web: {image: 'nginx:$T'}}"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), text).unwrap();
+        let (status, stdout, stderr) = run_in(folder.path(), &["review", name]);
+        assert_eq!(status, Some(2), "{name}: {stdout}");
+        let says = "T has no value; give one with --set T=VALUE, or a default";
+        assert!(stderr.contains(says), "{name}: {stderr}");
+    }
 }
 
 #[test]
