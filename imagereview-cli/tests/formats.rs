@@ -105,7 +105,13 @@ fn sarif_is_valid_by_its_schema() {
 
 #[test]
 fn junit_is_read_back_with_a_test_for_each_image() {
-    let report = Report::deserialize_from_str(&denied(&["--format=junit", "."])).unwrap();
+    let text = denied(&["--format=junit", "."]);
+    let all = text.lines().nth(1).unwrap();
+    assert_eq!(
+        all,
+        r#"<testsuites name="imagereview" tests="12" failures="7" errors="0">"#
+    );
+    let report = Report::deserialize_from_str(&text).unwrap();
     assert_eq!((report.tests, report.failures, report.errors), (12, 7, 0));
     let suites: Vec<(&str, usize)> = report
         .test_suites

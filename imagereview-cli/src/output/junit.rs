@@ -67,6 +67,9 @@ impl Report for Junit {
     }
 
     fn finish(&mut self, _: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        self.report.serialize(out).map_err(io::Error::other)
+        let text = self.report.to_string().map_err(io::Error::other)?;
+        // The schema that Jenkins publishes knows this attribute of a suite, and not of all suites.
+        let text = text.replacen(r#" skipped="0""#, "", 1);
+        out.write_all(text.as_bytes())
     }
 }
