@@ -387,7 +387,7 @@ impl Session {
                         .take(),
                 );
             }
-            session.in_flight.fetch_add(1, Ordering::Relaxed);
+            let in_flight = InFlight::new(Arc::clone(&session));
             async move {
                 let version = request.version();
                 let mut answer = routes::answer(&session.state, &session.caller, request).await;
@@ -395,9 +395,25 @@ impl Session {
                     let close = HeaderValue::from_static("close");
                     answer.headers_mut().insert(CONNECTION, close);
                 }
-                session.in_flight.fetch_sub(1, Ordering::Relaxed);
+                drop(in_flight);
                 Ok(answer)
             }
         })
+    }
+}
+
+/// A request that is in flight until this is dropped, be it because the client gave it up.
+struct InFlight(Arc<Session>);
+
+impl InFlight {
+    fn new(session: Arc<Session>) -> Self {
+        session.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(session)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -48,7 +48,7 @@ const DURATIONS: [f64; 16] = [
 pub(crate) struct Metrics {
     registry: Registry,
     endpoints: [EndpointMetrics; Endpoint::ALL.len()],
-    refusals: [Counter; Refusal::CAUSES.len()],
+    refusals: Family<CauseLabels, Counter>,
     violations: Family<ViolationLabels, Counter>,
     rules: Mutex<HashSet<Box<str>>>,
     pub(crate) requests_in_flight: Gauge,
@@ -198,9 +198,9 @@ impl Metrics {
 
         let review =
             |endpoint, outcome| reviews.get_or_create_owned(&ReviewLabels { endpoint, outcome });
-        let cause = |family: &Family<CauseLabels, Counter>, cause| {
-            family.get_or_create_owned(&CauseLabels { cause })
-        };
+        for cause in Refusal::CAUSES {
+            drop(refusals.get_or_create(&CauseLabels { cause }));
+        }
         let reload = |part, result| reloads.get_or_create_owned(&ReloadLabels { part, result });
         if let Some(lines) = dropped_log_lines {
             named.0.register_collector(Box::new(LogCollector(lines)));
@@ -212,9 +212,10 @@ impl Metrics {
                 undecided: review(endpoint, "undecided"),
                 duration: durations.get_or_create_owned(&EndpointLabels { endpoint }),
             }),
-            refusals: Refusal::CAUSES.map(|name| cause(&refusals, name)),
+            refusals,
             handshake_failures: HandshakeFailure::ALL
-                .map(|failure| cause(&handshake_failures, failure.as_str())),
+                .map(HandshakeFailure::as_str)
+                .map(|cause| handshake_failures.get_or_create_owned(&CauseLabels { cause })),
             parts: Part::ALL.map(Part::as_str).map(|part| PartMetrics {
                 reloaded: reload(part, "success"),
                 failed: reload(part, "failure"),
@@ -329,7 +330,8 @@ impl Metrics {
     }
 
     pub(crate) fn refused(&self, refusal: &Refusal) {
-        self.refusals[refusal.cause()].inc();
+        let cause = refusal.cause();
+        self.refusals.get_or_create(&CauseLabels { cause }).inc();
     }
 
     pub(crate) fn handshake_failed(&self, failure: HandshakeFailure) {

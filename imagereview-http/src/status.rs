@@ -56,8 +56,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The causes as metrics name them; each refusal's stands at the index that
-    /// [`cause`](Self::cause) gives.
+    /// The causes as metrics name them, so that each is there from the start with 0.
     pub(crate) const CAUSES: [&'static str; 11] = [
         "overloaded",
         "unknown_path",
@@ -67,24 +66,25 @@ impl Refusal {
         "too_large",
         "slow_header",
         "slow_body",
+        "gave_way",
         "broken_body",
         "unreadable",
-        "gave_way",
     ];
 
-    pub(crate) fn cause(&self) -> usize {
+    /// The cause as metrics name it.
+    pub(crate) fn cause(&self) -> &'static str {
         match self {
-            Self::Overloaded => 0,
-            Self::UnknownPath { .. } => 1,
-            Self::Method { .. } => 2,
-            Self::MediaType { .. } => 3,
-            Self::Encoding { .. } => 4,
-            Self::TooLarge { .. } => 5,
-            Self::SlowHeader { .. } => 6,
-            Self::SlowBody { .. } => 7,
-            Self::BrokenBody(_) => 8,
-            Self::Unreadable(_) => 9,
-            Self::GaveWay => 10,
+            Self::Overloaded => "overloaded",
+            Self::UnknownPath { .. } => "unknown_path",
+            Self::Method { .. } => "method",
+            Self::MediaType { .. } => "media_type",
+            Self::Encoding { .. } => "encoding",
+            Self::TooLarge { .. } => "too_large",
+            Self::SlowHeader { .. } => "slow_header",
+            Self::SlowBody { .. } => "slow_body",
+            Self::GaveWay => "gave_way",
+            Self::BrokenBody(_) => "broken_body",
+            Self::Unreadable(_) => "unreadable",
         }
     }
 

@@ -1,12 +1,14 @@
 //! Limits of connections and requests.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, channel::Channel};
 use hyper::{Request, StatusCode};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::harness::{
-    PROTOCOLS, Pki, Protocol, TestServer, full, image_review, metrics_say, within,
+    Connection, PROTOCOLS, Pki, Protocol, TestServer, full, image_review, metrics_say, within,
 };
 
 #[tokio::test]
@@ -117,16 +119,27 @@ async fn a_connection_is_renewed_and_no_request_is_lost() {
 async fn an_idle_http2_connection_is_told_to_go() {
     let pki = Pki::new();
     let mut config = pki.config();
-    config.timeouts.header = Duration::from_millis(50);
+    // A body that is given up is not waited for.
+    config.timeouts.body = Duration::from_secs(600);
     config.timeouts.idle = Duration::from_millis(50);
+    config.timeouts.header = Duration::from_secs(1);
     let server = TestServer::start(config).await;
-    let mut connection = pki
-        .client(None)
+    let client = pki.client(None);
+    let Connection::Http2(mut connection) = client
         .connect(server.address, Protocol::Http2)
         .await
+        .unwrap()
+    else {
+        unreachable!("that is what was asked for");
+    };
+    let (_body, never) = Channel::<Bytes, Infallible>::new(1);
+    let request = Request::post("https://localhost/image_policy")
+        .body(never.boxed())
         .unwrap();
-    // If it comes too late on a busy machine, there is nothing to see but the end.
-    let _ = connection.send(image_review(&["a:1"])).await;
+    let given_up = tokio::spawn(connection.send_request(request));
+    metrics_say(server.health, "imagereview_requests_in_flight 1").await;
+    given_up.abort();
+    metrics_say(server.health, "imagereview_requests_in_flight 0").await;
     within(async {
         while !connection.is_closed() {
             tokio::task::yield_now().await;
