@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -79,4 +82,42 @@ func TestVerdictsAreForgotten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPolicyReload changes the policy file of a running webhook. The API server keeps the approvals that it remembers.
+func TestPolicyReload(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	write := func(registry string) {
+		policy := fmt.Sprintf(`apiVersion: imagereview/v1alpha1
+kind: ImagePolicy
+metadata: {name: test}
+rules:
+  - name: registries
+    registries: {allow: [%s]}
+`, registry)
+		if err := os.WriteFile(file+".new", []byte(policy), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("docker.io")
+	g := guard(t, webhook.Port(t), "--allow-ttl=1800", "--deny-ttl=-1")
+	g.start(t, "--policy", file)
+	wantAllowed(t, g.create(pod("before", "nginx:1.17.1")))
+
+	write("registry.example.com")
+	var err error
+	tries := 0
+	wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		// Each time another question, since approvals are remembered.
+		err = g.create(pod(fmt.Sprintf("during-%d", tries), fmt.Sprintf("nginx:1.18.%d", tries)))
+		tries++
+		return err != nil, nil
+	})
+	wantDenied(t, err, "registries")
+	wantAllowed(t, g.create(pod("after", "nginx:1.17.1")))
+	wantAllowed(t, g.create(pod("other", "registry.example.com/nginx:1.17.1")))
 }

@@ -2,6 +2,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -46,9 +47,10 @@ func (g *guarded) start(t testing.TB, options ...string) *webhook.Webhook {
 	return webhook.Start(t, g.address, g.files, options...)
 }
 
-// create creates a pod in the default namespace.
+// create creates a pod, in the default namespace unless it says another.
 func (g *guarded) create(pod *corev1.Pod) error {
-	_, err := g.Client.CoreV1().Pods("default").Create(context.Background(), pod, metav1.CreateOptions{})
+	namespace := cmp.Or(pod.Namespace, "default")
+	_, err := g.Client.CoreV1().Pods(namespace).Create(context.Background(), pod, metav1.CreateOptions{})
 	return err
 }
 

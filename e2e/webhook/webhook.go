@@ -39,6 +39,7 @@ func Start(t testing.TB, address string, files Files, options ...string) *Webhoo
 		"--tls-cert", files.File("server.crt"),
 		"--tls-key", files.File("server.key"),
 		"--client-ca", files.File("ca.crt"),
+		"--health-listen", "127.0.0.1:0",
 	}, options...)
 	webhook := &Webhook{
 		command: exec.Command(Binary(t, "imagereview-http"), arguments...),
