@@ -61,6 +61,7 @@ pub(crate) async fn decide<A>(
     // unless its author gave it one.
     let decided = catch_unwind(AssertUnwindSafe(|| {
         let verdict = imagereview_core::decide(&*served.policy, &review);
+        served.log_explanation(&review);
         let answer = answer(&verdict);
         (verdict, answer)
     }));

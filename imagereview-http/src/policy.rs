@@ -8,7 +8,7 @@ use std::{
 };
 
 use imagereview_core::{
-    AdmissionReview, ImagePolicy, Policy, PolicyErrors, PolicySource,
+    AdmissionReview, ImagePolicy, Language, Policy, PolicyErrors, PolicySource, Review,
     document::is_policy_file,
     mutation::{Facts, Patch},
     workload::WorkloadKinds,
@@ -75,6 +75,30 @@ impl ServedPolicy {
         match &self.documents {
             Some(documents) => documents.kinds(),
             None => WorkloadKinds::builtin(),
+        }
+    }
+
+    /// Logs what each rule found in each image, where the log takes that much.
+    pub(crate) fn log_explanation(&self, review: &Review<'_>) {
+        let Some(documents) = &self.documents else {
+            return;
+        };
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        for image in documents.explain(review).images() {
+            for step in image.steps() {
+                tracing::debug!(
+                    image = ?image.image(),
+                    place = %image.place(),
+                    rule = step.rule(),
+                    declared_at = step.declared_at(),
+                    mode = %step.mode(),
+                    outcome = ?step.outcome(),
+                    why = step.why().text(Language::English),
+                    "explained"
+                );
+            }
         }
     }
 

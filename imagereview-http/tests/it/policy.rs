@@ -33,6 +33,7 @@ async fn files_and_folders_make_one_policy() {
             r#"{"apiVersion":"imagereview/v1alpha1","kind":"ImagePolicy","metadata":{"name":"c"},"rules":[{"name":"no-gamma","tags":{"deny":["gamma"]}}]}"#,
         ),
         (".hidden.yaml", "no policy"),
+        ("a_test.yaml", "no policy"),
         ("README.md", "no policy"),
     ]);
     fs::create_dir(folder.path().join("sub.yaml")).unwrap();

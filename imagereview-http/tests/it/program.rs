@@ -394,6 +394,45 @@ async fn the_environment_configures_it_too() {
     assert_eq!(event["images"], r#"["nginx"]"#, "{event}");
 }
 
+/// At this level the log tells of each rule, in order, what it found.
+#[tokio::test]
+async fn the_debug_log_explains_a_verdict() {
+    let pki = Pki::new();
+    let (certificate, key) = pki.server_files();
+    let policy = file(
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: test}\n\
+         rules:\n  - {name: pinned, digest: {}}\n",
+    );
+    let mut program = Program::start(
+        program()
+            .args(["--listen", "127.0.0.1:0", "--log-level", "debug"])
+            .args(["--log-format", "json", "--policy"])
+            .arg(policy.path())
+            .env("IMAGEREVIEW_TLS_CERT", certificate.path())
+            .env("IMAGEREVIEW_TLS_KEY", key.path()),
+    );
+    let line = program.logs("listening on").await;
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let address = event["message"].as_str().unwrap();
+    let address = address
+        .trim_start_matches("listening on https://")
+        .trim_end_matches("/image_policy");
+    let client = pki.client(None);
+    let answer = client.review(address.parse().unwrap(), Protocol::Http2, &["nginx:1"]);
+    assert!(!answer.await.verdict().0);
+    let event: serde_json::Value = serde_json::from_str(&program.logs("explained").await).unwrap();
+    for (field, value) in [
+        ("image", "\"nginx:1\""),
+        ("rule", "pinned"),
+        ("outcome", "Violated"),
+        ("why", "it has no digest"),
+    ] {
+        assert_eq!(event[field], value, "{event}");
+    }
+    let declared_at = event["declared_at"].as_str().unwrap();
+    assert!(declared_at.ends_with(":5"), "{event}");
+}
+
 #[tokio::test]
 async fn sigterm_and_sigint_let_a_request_in_flight_finish() {
     for signal in ["TERM", "INT"] {
