@@ -64,8 +64,8 @@ type APIServer struct {
 	AuditLog string // the file that its audit log goes to
 }
 
-// Start runs a kube-apiserver whose ImagePolicyWebhook plugin is set up by an admission configuration file. It stops
-// when the test ends. Servers that share an etcd are told apart by their storage prefix, so each has its own objects.
+// Start runs a kube-apiserver whose ImagePolicyWebhook plugin is set up by an admission configuration file, or is off
+// where none is named. It stops when the test ends. Servers that share an etcd are told apart by their storage prefix, so each has its own objects.
 //
 // The ServiceAccount plugin is off: it wants a service account in each namespace, which a controller would make, and
 // no controllers run here.
@@ -77,15 +77,18 @@ func Start(t testing.TB, etcd, admissionConfiguration string) *APIServer {
 	if err := os.WriteFile(auditPolicy, []byte(metadataOfPods), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server, err := apiserver.StartTestServer(t, nil,
-		[]string{
+	flags := []string{
+		"--disable-admission-plugins=ServiceAccount",
+		"--audit-policy-file=" + auditPolicy,
+		"--audit-log-path=" + auditLog,
+	}
+	if admissionConfiguration != "" {
+		flags = append(flags,
 			"--enable-admission-plugins=ImagePolicyWebhook",
-			"--admission-control-config-file=" + admissionConfiguration,
-			"--disable-admission-plugins=ServiceAccount",
-			"--audit-policy-file=" + auditPolicy,
-			"--audit-log-path=" + auditLog,
-		},
-		storage(etcd, directory)) // a folder of its own, so a prefix of its own
+			"--admission-control-config-file="+admissionConfiguration)
+	}
+	// A folder of its own is a storage prefix of its own.
+	server, err := apiserver.StartTestServer(t, nil, flags, storage(etcd, directory))
 	if err != nil {
 		t.Fatalf("kube-apiserver did not start: %v", err)
 	}

@@ -31,14 +31,20 @@ type Webhook struct {
 }
 
 // Start runs imagereview-http at this address with the certificates of `imagereview init` and further options, and
-// returns when it listens. It is killed when the test ends, and its log is shown if the test failed.
+// returns when it listens. It answers only clients with a certificate of that authority. It is killed when the test
+// ends, and its log is shown if the test failed.
 func Start(t testing.TB, address string, files Files, options ...string) *Webhook {
+	t.Helper()
+	return StartForAnyone(t, address, files, append([]string{"--client-ca", files.File("ca.crt")}, options...)...)
+}
+
+// StartForAnyone is Start, but it answers clients without a certificate too.
+func StartForAnyone(t testing.TB, address string, files Files, options ...string) *Webhook {
 	t.Helper()
 	arguments := append([]string{
 		"--listen", address,
 		"--tls-cert", files.File("server.crt"),
 		"--tls-key", files.File("server.key"),
-		"--client-ca", files.File("ca.crt"),
 		"--health-listen", "127.0.0.1:0",
 	}, options...)
 	webhook := &Webhook{
