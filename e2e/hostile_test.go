@@ -16,7 +16,8 @@ import (
 func TestNothingStopsTheDecision(t *testing.T) {
 	t.Parallel()
 	g := guard(t, webhook.Port(t), append(uncached, "--default-allow")...)
-	g.start(t)
+	// As the instructions of `imagereview init --default-allow` have it.
+	g.start(t, "--max-body-bytes=20971520")
 	// The API server takes requests of up to 3 MiB. Protobuf carries each character as it is; in the JSON of the
 	// question Go's encoder makes six bytes of each of these.
 	config := rest.CopyConfig(g.Config)

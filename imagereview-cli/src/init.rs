@@ -127,7 +127,9 @@ pub(crate) struct InitArgs {
 
     /// Let the API server approve every image while it gets no verdict from the webhook
     ///
-    /// Without this, it denies them: whoever can stop the webhook can't get past it.
+    /// Without this, it denies them: whoever can stop the webhook can't get past it. With it, start
+    /// the webhook with --max-body-bytes 20971520, as README.txt says, so that nobody can make a
+    /// review too long to be read.
     #[arg(long)]
     default_allow: bool,
 

@@ -279,10 +279,11 @@ fn a_denial_is_what_the_api_server_reads() {
                     "message": "image check failed: image \"busybox\" (container \"debugger-x2b9d\", \
                                 spec.ephemeralContainers[0].image) breaks rule \"no-latest-tag\": it \
                                 has no tag, which means \"latest\"; write a fixed tag or a digest",
+                    "reason": "Forbidden",
                     "code": 403,
                 },
                 "auditAnnotations": {"denied-by": "no-latest-tag", "warned-by": "no-latest-tag"},
-                "warnings": ["\"nginx\": it has no tag, which means \"latest\""],
+                "warnings": ["\"nginx\" breaks \"no-latest-tag\": it has no tag, which means \"latest\""],
             },
         })
     );

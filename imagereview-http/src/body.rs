@@ -11,12 +11,15 @@ use std::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
-    Method, Request,
+    Method, Request, Version,
     body::{Body, Incoming},
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
 };
 
 use crate::{status::Refusal, waiting::Waiting};
+
+/// How many times the limit of a body is read on where it is refused for its length.
+const DISCARDED_LIMITS: usize = 4;
 
 /// How much of a body is read, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +32,7 @@ pub(crate) struct BodyLimits {
 ///
 /// The content type must be `application/json`, with any parameters; a request without one is taken
 /// at its word, as the body is decoded strictly anyway. A body that announces more than the limit
-/// is refused before a byte of it is read; one that arrives in a single frame is not copied.
+/// is refused before a byte of it is kept; one that arrives in a single frame is not copied.
 ///
 /// A body that is waited for is in `slow`, and gives way where its place is needed.
 pub(crate) async fn read_json(
@@ -43,11 +46,16 @@ pub(crate) async fn read_json(
         });
     }
     check_media_type(request.headers())?;
+    let is_http2 = request.version() >= Version::HTTP_2;
     let body = request.into_body();
     let too_large = Refusal::TooLarge {
         limit: limits.bytes,
     };
     if body.size_hint().lower() > limits.bytes as u64 {
+        // On HTTP/1.1 the connection lingers after the answer.
+        if is_http2 {
+            discard_rest(body, limits, slow).await;
+        }
         return Err(too_large);
     }
     let mut body = pin!(Limited::new(body, limits.bytes).collect());
@@ -68,6 +76,28 @@ pub(crate) async fn read_json(
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large),
         Err(error) => Err(Refusal::BrokenBody(error.to_string())),
+    }
+}
+
+/// Reads on in a body that is refused for its length, and keeps nothing. An HTTP/2 client that is
+/// answered while it still sends gets its stream reset, and some (curl before 8.9 among them) then
+/// tell of the reset and not of the answer.
+async fn discard_rest(mut body: Incoming, limits: BodyLimits, slow: &Arc<Waiting>) {
+    let mut left = limits.bytes.saturating_mul(DISCARDED_LIMITS);
+    let place = slow.enter();
+    let rest = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let len = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(len) {
+                Some(less) => left = less,
+                None => break,
+            }
+        }
+    };
+    tokio::select! {
+        () = rest => {}
+        () = tokio::time::sleep(limits.time) => {}
+        () = place.evicted() => {}
     }
 }
 

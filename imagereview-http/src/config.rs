@@ -21,7 +21,10 @@ pub const DEFAULT_LISTEN: SocketAddr =
 /// The largest request body, in bytes, that is read unless another limit is given: 3 MiB.
 ///
 /// This is kube-apiserver's own limit on a request (`MaxRequestBodyBytes` in `k8s.io/apiserver`),
-/// so a review of anything that it accepted fits.
+/// so a review of any image that can be pulled fits many times. What cannot may not: Go's JSON makes
+/// six bytes of each `<`, `>`, `&` and control character, so whoever creates a pod can make its
+/// review six times as long, and get no verdict. An API server that fails open would then admit the
+/// pod: give the webhook of such a one 20 MiB.
 pub const DEFAULT_MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
 /// Everything that a [`Server`](crate::Server) is told: where it listens, who it is, whom it asks

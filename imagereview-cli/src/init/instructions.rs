@@ -24,6 +24,13 @@ pub(super) fn instructions(args: &InitArgs, certificates: &Certificates) -> Resu
     } else {
         "denies every image, so creates no pod,"
     };
+    // Go's JSON can make a review six times as long as the 3 MiB that an API server takes. One that
+    // is not read is no verdict, and with --default-allow that would let the pod in.
+    let options = if args.default_allow {
+        " --max-body-bytes 20971520"
+    } else {
+        ""
+    };
     let admission_configuration = args.mount_path.join(ADMISSION_CONFIGURATION);
     let flag = format!("--admission-control-config-file={admission_configuration}");
     let webhooks: Vec<&str> = args.webhooks().map(Webhook::file_name).collect();
@@ -34,6 +41,7 @@ pub(super) fn instructions(args: &InitArgs, certificates: &Certificates) -> Resu
         format!(
             include_str!("webhook_instructions.txt"),
             apply = apply,
+            options = options,
             listen = listen,
             server_certificate = SERVER_CERTIFICATE,
             server_key = SERVER_KEY
@@ -46,6 +54,7 @@ pub(super) fn instructions(args: &InitArgs, certificates: &Certificates) -> Resu
         end = certificates.end(),
         listen = listen,
         when_unreachable = when_unreachable,
+        options = options,
         ca_certificate = CA_CERTIFICATE,
         ca_key = CA_KEY,
         server_certificate = SERVER_CERTIFICATE,

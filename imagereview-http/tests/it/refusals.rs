@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, channel::Channel};
 use hyper::{Request, StatusCode};
+use imagereview_http::DEFAULT_MAX_BODY_BYTES;
 
 use crate::harness::{
-    Answer, PROTOCOLS, Pki, Protocol, RequestBody, TestServer, full, image_review,
-    image_review_json,
+    Answer, PROTOCOLS, Pki, Protocol, RequestBody, TestServer, file, full, image_review,
+    image_review_json, within,
 };
 
 const LIMIT: usize = 4096;
@@ -349,4 +350,30 @@ fn chunked(body: String) -> RequestBody {
         }
     });
     pieces.boxed()
+}
+
+/// curl tells of a stream that is reset, and not of the answer before it.
+#[tokio::test]
+async fn curl_is_told_that_a_body_is_too_long() {
+    let pki = Pki::new();
+    let server = TestServer::start(pki.config()).await;
+    let authority = pki.authority_file();
+    let body = file(&" ".repeat(DEFAULT_MAX_BODY_BYTES + (1 << 20)));
+    for protocol in ["--http1.1", "--http2"] {
+        let curl = tokio::process::Command::new("curl")
+            .args(["--silent", "--show-error", protocol, "--cacert"])
+            .arg(authority.path())
+            .args(["--header", "Content-Type: application/json"])
+            .args(["--write-out", "\n%{http_code}", "--data-binary"])
+            .arg(format!("@{}", body.path().display()))
+            .arg(format!("https://{}/image_policy", server.address))
+            .output();
+        let output = within(curl).await.expect("curl is installed");
+        let answer = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            answer.contains("the body is longer than the limit") && answer.ends_with("\n413"),
+            "{protocol}: {answer} {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
 }

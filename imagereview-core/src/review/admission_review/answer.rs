@@ -19,6 +19,9 @@ pub const WARNINGS_LIMIT: usize = 4096;
 /// The code of a denial; the API server would make 400 of any below that.
 const FORBIDDEN: u16 = 403;
 
+/// The reason of a denial, which `kubectl` shows in brackets (`StatusReasonForbidden`).
+const FORBIDDEN_REASON: &str = "Forbidden";
+
 /// The answer to an [`AdmissionReview`], ready to be written as JSON.
 ///
 /// A denial's reason is what the user sees after `admission webhook "<name>" denied the request: `.
@@ -72,6 +75,7 @@ struct Response<'v> {
 #[derive(Debug, Serialize)]
 struct Status<'v> {
     message: Cow<'v, str>,
+    reason: &'static str,
     code: u16,
 }
 
@@ -85,47 +89,9 @@ impl<'v> AdmissionAnswer<'v> {
     ) -> Self {
         let denial = (!verdict.is_allowed()).then(|| Status {
             message: verdict.reason(language),
+            reason: FORBIDDEN_REASON,
             code: FORBIDDEN,
         });
-        let warnings = warnings(verdict, language);
-        Self::with_status(question, denial, verdict.audit_annotations(), warnings)
-    }
-
-    /// A denial that no verdict gives: by a guard around the policy, which could not be asked or
-    /// failed. `guard` is a word of lower-case letters, digits and dashes, to stand where the names
-    /// of rules do in the audit annotations.
-    ///
-    /// ```
-    /// use imagereview_core::{AdmissionAnswer, AdmissionReview};
-    ///
-    /// let question = AdmissionReview::from_slice(br#"{"apiVersion": "admission.k8s.io/v1",
-    ///     "kind": "AdmissionReview", "request": {"uid": "6f0d"}}"#)?;
-    /// let answer = AdmissionAnswer::denied(&question, "policy-failure", "the policy failed");
-    /// let answer = serde_json::to_value(answer)?;
-    /// assert_eq!(answer["response"]["allowed"], false);
-    /// assert_eq!(answer["response"]["status"]["message"], "the policy failed");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn denied(
-        question: &'v AdmissionReview<'_>,
-        guard: &'v str,
-        message: impl Into<Cow<'v, str>>,
-    ) -> Self {
-        let status = Status {
-            message: message.into(),
-            code: FORBIDDEN,
-        };
-        let annotations = [("denied-by", guard)].into_iter().collect();
-        Self::with_status(question, Some(status), annotations, Vec::new())
-    }
-
-    fn with_status(
-        question: &'v AdmissionReview<'_>,
-        denial: Option<Status<'v>>,
-        audit_annotations: Annotations<'v>,
-        warnings: Vec<String>,
-    ) -> Self {
         Self {
             api_version: API_VERSION,
             kind: KIND,
@@ -135,8 +101,8 @@ impl<'v> AdmissionAnswer<'v> {
                 status: denial,
                 patch_type: None,
                 patch: None,
-                audit_annotations,
-                warnings,
+                audit_annotations: verdict.audit_annotations(),
+                warnings: warnings(verdict, language),
             },
         }
     }
@@ -197,8 +163,12 @@ fn warning(violation: &Violation, language: Language) -> String {
     if violation.image().is_empty() {
         return cut(&one_line(&whole));
     }
-    let (image, reason) = (violation.image(), violation.reason().text(language));
-    cut(&one_line(&format!("{}: {reason}", Quoted(image))))
+    let (image, rule) = (Quoted(violation.image()), violation.rule());
+    let reason = violation.reason().text(language);
+    cut(&one_line(&match language {
+        Language::English => format!("{image} breaks \"{rule}\": {reason}"),
+        Language::Chinese => format!("{image}违反\"{rule}\":{reason}"),
+    }))
 }
 
 /// The API server drops a warning with control characters in it.
