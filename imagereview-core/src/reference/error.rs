@@ -12,7 +12,7 @@ use crate::{Language, Message, quote::Quoted};
 /// let error = ImageRef::parse("team//app").unwrap_err();
 /// assert_eq!(error.kind(), ReferenceErrorKind::EmptyComponent);
 /// assert_eq!(error.position(), 5);
-/// assert_eq!(error.to_string(), r#"a part of the name is empty at byte 5 ("/app")"#);
+/// assert_eq!(error.to_string(), r#"at byte 5 ("/app"): a part of the name is empty"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReferenceError {
@@ -195,11 +195,11 @@ impl ReferenceError {
         let chinese = message.text(Language::Chinese);
         if self.excerpt.is_empty() {
             let position = self.position;
-            return Message::from(format!("{english} at byte {position}"))
+            return Message::from(format!("at byte {position}: {english}"))
                 .in_chinese(format!("{chinese}(字节{position})"));
         }
         let (position, excerpt) = (self.position, Quoted(&self.excerpt));
-        Message::from(format!("{english} at byte {position} ({excerpt})"))
+        Message::from(format!("at byte {position} ({excerpt}): {english}"))
             .in_chinese(format!("{chinese}(字节{position}:{excerpt})"))
     }
 }
