@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os/exec"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/api/imagepolicy/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/imagereview/imagereview/e2e/webhook"
 )
@@ -71,5 +74,69 @@ func TestCommandLineReadsGo(t *testing.T) {
 	}
 	if answers != len(allowed) {
 		t.Errorf("%d reviews got %d answers", len(allowed), answers)
+	}
+}
+
+// TestCommandLineReadsPods gives the command line pods as client-go writes them, and compares its verdicts with the
+// node's reading of the images.
+func TestCommandLineReadsPods(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(*seed, 1))
+	corpus := corpus(t)
+	encoder := scheme.Codecs.LegacyCodec(corev1.SchemeGroupVersion)
+	var input bytes.Buffer
+	var allowed []bool
+	for number := range 300 {
+		pod := pod(fmt.Sprintf("pod-%d", number))
+		every := true
+		containers := func(kind string) (containers []corev1.Container) {
+			for index := range random.IntN(3) {
+				image := pick(random, []string{"nginx:1.17.1", "registry.example.com:5000/team/app:1.2", "busybox:1.36"})
+				if random.IntN(6) == 0 {
+					image = randomReference(random, corpus)
+				}
+				every = every && mayRun(image)
+				containers = append(containers, corev1.Container{Name: fmt.Sprintf("%s-%d", kind, index), Image: image})
+			}
+			return containers
+		}
+		pod.Spec.InitContainers = containers("init")
+		pod.Spec.Containers = containers("app")
+		for _, container := range containers("debug") {
+			common := corev1.EphemeralContainerCommon{Name: container.Name, Image: container.Image}
+			pod.Spec.EphemeralContainers = append(pod.Spec.EphemeralContainers, corev1.EphemeralContainer{EphemeralContainerCommon: common})
+		}
+		allowed = append(allowed, every)
+		if err := encoder.Encode(pod, &input); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	command := exec.Command(webhook.Binary(t, "imagereview"), "review", "--format", "ndjson", "-")
+	command.Stdin = &input
+	var problems bytes.Buffer
+	command.Stderr = &problems
+	output, err := command.Output()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("should end with status 1, since some are denied: %v\n%s", err, problems.Bytes())
+	}
+	verdicts := map[string]bool{}
+	for decoder := json.NewDecoder(bytes.NewReader(output)); ; {
+		var verdict struct {
+			Object  string
+			Allowed bool
+		}
+		if err := decoder.Decode(&verdict); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		verdicts[verdict.Object] = verdict.Allowed
+	}
+	for number, want := range allowed {
+		if got, found := verdicts[fmt.Sprintf("Pod pod-%d", number)]; !found || got != want {
+			t.Errorf("pod %d: allowed should be %v, is %v (found: %v)", number, want, got, found)
+		}
 	}
 }
