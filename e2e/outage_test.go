@@ -3,9 +3,13 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -171,4 +175,42 @@ func TestRestartsUnderLoad(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOverloaded keeps the webhook from finishing what it answers, by an audit log that nobody reads, until it refuses
+// further questions. The API server asks those again, so once the log is read nothing is lost and nothing was decided
+// wrongly.
+func TestOverloaded(t *testing.T) {
+	t.Parallel()
+	auditLog := filepath.Join(t.TempDir(), "audit")
+	if err := syscall.Mkfifo(auditLog, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(auditLog, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := guard(t, webhook.Port(t), uncached...)
+	overloaded := g.start(t, "--max-requests=4", "--audit-log", auditLog, "--audit-queue=1", "--audit-when-full=block", "--log-level=debug")
+
+	// More than the pipe holds, four times over: each record names its image.
+	good := "nginx:" + strings.Repeat("1", 100)
+	dry := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	pods := g.Client.CoreV1().Pods("default")
+	var clients sync.WaitGroup
+	for client := range 16 {
+		clients.Go(func() {
+			for i := range 40 {
+				name := fmt.Sprintf("pod-%d-%d", client, i)
+				_, err := pods.Create(context.Background(), pod(name, good), dry)
+				wantAllowed(t, err)
+				_, err = pods.Create(context.Background(), pod(name, "nginx"), dry)
+				wantDenied(t, err, `"nginx"`)
+			}
+		})
+	}
+	overloaded.AwaitLog(t, "too many requests are in flight")
+	go io.Copy(io.Discard, pipe)
+	clients.Wait()
+	pipe.Close()
 }

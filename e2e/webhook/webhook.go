@@ -4,6 +4,7 @@ package webhook
 
 import (
 	"bufio"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // Binary gives the path of one of the project's programs, which e2e/run builds before the tests.
@@ -82,6 +86,17 @@ func StartForAnyone(t testing.TB, address string, files Files, options ...string
 		t.Fatalf("imagereview-http %q ended at once:\n%s", arguments, webhook.log)
 	}
 	return webhook
+}
+
+// AwaitLog waits until the process has written a line with this text.
+func (w *Webhook) AwaitLog(t testing.TB, text string) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		return strings.Contains(w.log.String(), text), nil
+	})
+	if err != nil {
+		t.Fatalf("imagereview-http didn't write %q: %v", text, err)
+	}
 }
 
 // Kill ends the process as a crash does: nothing is finished, nothing is said.
