@@ -30,6 +30,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+#[cfg(feature = "opentelemetry")]
+use crate::traces;
 use crate::{
     certificate::Names,
     config::{Config, Limits, Timeouts},
@@ -390,7 +392,11 @@ impl Session {
             let in_flight = InFlight::new(Arc::clone(&session));
             async move {
                 let version = request.version();
-                let mut answer = routes::answer(&session.state, &session.caller, request).await;
+                let answer = |request| routes::answer(&session.state, &session.caller, request);
+                #[cfg(feature = "opentelemetry")]
+                let mut answer = traces::traced(request, answer).await;
+                #[cfg(not(feature = "opentelemetry"))]
+                let mut answer = answer(request).await;
                 if version < Version::HTTP_2 && session.ending.load(Ordering::Relaxed) {
                     let close = HeaderValue::from_static("close");
                     answer.headers_mut().insert(CONNECTION, close);

@@ -15,6 +15,8 @@ use imagereview_core::{
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+#[cfg(feature = "opentelemetry")]
+use crate::traces;
 use crate::{
     endpoint::Endpoint,
     policy::ServedPolicy,
@@ -109,6 +111,8 @@ async fn conclude(
     state
         .metrics
         .decided(asked.endpoint, decided, decision.duration);
+    #[cfg(feature = "opentelemetry")]
+    traces::decided(verdict.is_allowed(), images(review).count());
     decision.log();
     if let Some(audit) = &state.audit {
         let record = decision.to_json(state.language);
@@ -132,8 +136,13 @@ impl Decision<'_> {
             return;
         }
         let annotations = self.verdict.audit_annotations();
+        #[cfg(feature = "opentelemetry")]
+        let trace_id = traces::trace_id().map(tracing::field::display);
+        #[cfg(not(feature = "opentelemetry"))]
+        let trace_id = None::<&str>;
         tracing::info!(
             request = %self.request,
+            trace_id,
             endpoint = self.asked.endpoint.as_str(),
             uid = self.asked.uid,
             peer = %self.asked.caller.peer,

@@ -90,6 +90,8 @@ mod server;
 mod state;
 mod status;
 mod tls;
+#[cfg(feature = "opentelemetry")]
+mod traces;
 mod waiting;
 
 pub use audit::{AuditLog, AuditTarget, WhenFull};
@@ -102,6 +104,8 @@ pub use policy::{PolicyError, ServerPolicy};
 pub use reload::Reload;
 pub use server::{Server, ServerError};
 pub use tls::TlsError;
+#[cfg(feature = "opentelemetry")]
+pub use traces::{Traces, TracesError};
 
 /// The path at which an `ImageReview` is answered.
 pub const IMAGE_POLICY_PATH: &str = endpoint::Endpoint::ImagePolicy.path();

@@ -13,6 +13,8 @@ use std::{
 
 use imagereview_core::NoLatestTag;
 use imagereview_http::{Check, IMAGE_POLICY_PATH, Reload, Server, ServerError, ServerPolicy};
+#[cfg(feature = "opentelemetry")]
+use imagereview_http::{Traces, TracesError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -28,6 +30,9 @@ enum StartError {
     DevelopmentPki(#[from] DevelopmentPkiError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[cfg(feature = "opentelemetry")]
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -67,6 +72,8 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
     let _ = rlimit::increase_nofile_limit(u64::MAX).inspect_err(|error| {
         tracing::debug!("the limit of open files stays as it is: {error}");
     });
+    #[cfg(feature = "opentelemetry")]
+    let traces = Traces::start()?;
     let now = SystemTime::now();
     let mut development = None;
     let identity = if let Some(identity) = args.identity() {
@@ -103,6 +110,10 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
     }
     tokio::spawn(reload_at(hang_up, server.reload()));
     server.serve(shutdown).await;
+    #[cfg(feature = "opentelemetry")]
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }

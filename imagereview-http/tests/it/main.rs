@@ -15,3 +15,5 @@ mod refusals;
 mod reload;
 mod reviews;
 mod shutdown;
+#[cfg(feature = "opentelemetry")]
+mod traces;
