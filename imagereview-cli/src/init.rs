@@ -255,9 +255,7 @@ impl Certificates {
             Some((certificate, key)) => {
                 CertificateAuthority::from_pem(&read(certificate)?, &read(key)?)?
             }
-            None => {
-                CertificateAuthority::generate("imagereview authority", now, Validity::AUTHORITY)?
-            }
+            None => CertificateAuthority::generate(&authority_name(now), now, Validity::AUTHORITY)?,
         };
         let mut names = vec![args.server.host().clone()];
         let service = args.service.as_ref().map(Service::host);
@@ -298,6 +296,18 @@ impl Certificates {
         let end = self.server.not_after().min(self.client.not_after());
         OffsetDateTime::from(end).date()
     }
+}
+
+/// Each authority has a name of its own. A client that shows a certificate of another run is then
+/// told that its authority is unknown, rather than that a signature is wrong.
+fn authority_name(now: SystemTime) -> String {
+    let now = OffsetDateTime::from(now);
+    let (date, time) = (now.date(), now.time());
+    let (hour, minute, second) = time.as_hms();
+    format!(
+        "imagereview authority of {date} {hour:02}:{minute:02}:{second:02}.{:09}",
+        now.nanosecond()
+    )
 }
 
 fn read(path: &Path) -> Result<String, InitError> {
