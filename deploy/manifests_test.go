@@ -23,11 +23,14 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
@@ -48,12 +51,15 @@ var values = map[string]string{
 	"no scraping":      `{networkPolicy: {metricsFrom: []}}`,
 	"a pinned image":   `{image: {digest: "sha256:` + strings.Repeat("0", 64) + `"}}`,
 	"another language": `{language: zh}`,
+	"generated TLS":    registers + "\ntls: {generate: true}",
+	"cert-manager":     registers + "\ntls: {certManager: {enabled: true}}",
+	"without webhooks": `{tls: {certManager: {enabled: true, issuerRef: {name: internal}}, mutual: true}}`,
 }
 
 const everything = `
 replicas: 3
 image: {repository: "[2001:db8::1]:5000/imagereview", tag: "1.2", pullPolicy: Always, pullSecrets: [{name: registry}]}
-tls: {mutual: true, secret: other, clientNames: [kube-apiserver, "other name"]}
+tls: {mutual: true, secret: other, caBundle: "-----BEGIN CERTIFICATE-----\n", clientNames: [kube-apiserver, "other name"]}
 policies: {base.yaml: "apiVersion: x\nkind: y\n"}
 listen: "[::]"
 log: {format: text, level: debug, audit: true}
@@ -66,6 +72,7 @@ affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeS
 podAnnotations: {example.com/a: "1"}
 podLabels: {example.com/b: "2"}
 networkPolicy: {reviewsFrom: [192.0.2.0/24, "2001:db8::/32"]}
+webhooks: {validating: {enabled: true}, mutating: {enabled: true}, timeoutSeconds: 30, excludedNamespaces: [cert-manager]}
 serviceMonitor: {enabled: true, labels: {release: prometheus}}
 prometheusRule: {enabled: true, labels: {release: prometheus}}
 `
@@ -170,6 +177,12 @@ func render(t *testing.T, values string) string {
 
 func tryRender(t *testing.T, values string) (string, error) {
 	t.Helper()
+	return renderIn(t, values, cluster{fake.NewSimpleDynamicClient(scheme.Scheme)})
+}
+
+// renderIn renders the chart where `lookup` sees a cluster.
+func renderIn(t *testing.T, values string, cluster cluster) (string, error) {
+	t.Helper()
 	chart, err := loader.Load("chart")
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +192,7 @@ func tryRender(t *testing.T, values string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	files, err := engine.Render(chart, merged)
+	files, err := engine.RenderWithClientProvider(chart, merged, cluster)
 	if err != nil {
 		return "", err
 	}
@@ -202,6 +215,10 @@ func decode(t *testing.T, text string) (objects []runtime.Object) {
 	t.Helper()
 	if err := monitoringv1.AddToScheme(scheme.Scheme); err != nil {
 		t.Fatal(err)
+	}
+	for _, kind := range []string{"Certificate", "Issuer"} {
+		certManager := schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: kind}
+		scheme.Scheme.AddKnownTypeWithName(certManager, &unstructured.Unstructured{})
 	}
 	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme.Scheme, scheme.Scheme, json.SerializerOptions{Yaml: true, Strict: true})
 	documents := utilyaml.NewDocumentDecoder(io.NopCloser(strings.NewReader(text)))
