@@ -51,15 +51,7 @@ func TestCommandLineReadsGo(t *testing.T) {
 		}
 	}
 
-	command := exec.Command(webhook.Binary(t, "imagereview"), "review", "-")
-	command.Stdin = &input
-	var problems bytes.Buffer
-	command.Stderr = &problems
-	output, err := command.Output()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		t.Fatalf("should end with status 1, since some are denied: %v\n%s", err, problems.Bytes())
-	}
+	output := reviewed(t, &input)
 	answers := 0
 	for decoder := json.NewDecoder(bytes.NewReader(output)); ; answers++ {
 		var answer v1alpha1.ImageReview
@@ -112,15 +104,7 @@ func TestCommandLineReadsPods(t *testing.T) {
 		}
 	}
 
-	command := exec.Command(webhook.Binary(t, "imagereview"), "review", "--format", "ndjson", "-")
-	command.Stdin = &input
-	var problems bytes.Buffer
-	command.Stderr = &problems
-	output, err := command.Output()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
-		t.Fatalf("should end with status 1, since some are denied: %v\n%s", err, problems.Bytes())
-	}
+	output := reviewed(t, &input, "--format", "ndjson")
 	verdicts := map[string]bool{}
 	for decoder := json.NewDecoder(bytes.NewReader(output)); ; {
 		var verdict struct {
@@ -139,4 +123,19 @@ func TestCommandLineReadsPods(t *testing.T) {
 			t.Errorf("pod %d: allowed should be %v, is %v (found: %v)", number, want, got, found)
 		}
 	}
+}
+
+// reviewed gives what `imagereview review` writes of this input with these options. Some of it must be denied.
+func reviewed(t *testing.T, input io.Reader, options ...string) []byte {
+	t.Helper()
+	command := exec.Command(webhook.Binary(t, "imagereview"), append(append([]string{"review"}, options...), "-")...)
+	command.Stdin = input
+	var problems bytes.Buffer
+	command.Stderr = &problems
+	output, err := command.Output()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("should end with status 1, since some are denied: %v\n%s", err, problems.Bytes())
+	}
+	return output
 }

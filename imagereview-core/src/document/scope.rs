@@ -43,6 +43,18 @@ impl<T> Default for IncludeExclude<T> {
 }
 
 impl<T> IncludeExclude<T> {
+    fn compile(
+        include: Option<Result<T, PatternError>>,
+        exclude: Option<Result<T, PatternError>>,
+        position: Position,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        Some(Self {
+            include: compiled(include, position, problems).ok()?,
+            exclude: compiled(exclude, position, problems).ok()?,
+        })
+    }
+
     fn admits(&self, matches: impl Fn(&T) -> bool) -> bool {
         self.include.as_ref().is_none_or(&matches) && !self.exclude.as_ref().is_some_and(matches)
     }
@@ -90,29 +102,17 @@ impl Scope {
             None => (None, None),
             Some(namespaces) => (namespaces.include, namespaces.exclude),
         };
-        let namespaces = IncludeExclude {
-            include: compiled(include.map(|list| namespace_set(&list)), position, problems).ok()?,
-            exclude: compiled(exclude.map(|list| namespace_set(&list)), position, problems).ok()?,
-        };
+        let set = |list: Vec<_>| namespace_set(&list);
+        let namespaces =
+            IncludeExclude::compile(include.map(set), exclude.map(set), position, problems)?;
         let (include, exclude) = match declared.images {
             None => (None, None),
             Some(images) => (images.include, images.exclude),
         };
         // A rule denies, so what it is about is read widely, and what it leaves out exactly.
-        let images = IncludeExclude {
-            include: compiled(
-                include.map(|list| repositories(list, Reading::Wide)),
-                position,
-                problems,
-            )
-            .ok()?,
-            exclude: compiled(
-                exclude.map(|list| repositories(list, Reading::Strict)),
-                position,
-                problems,
-            )
-            .ok()?,
-        };
+        let include = include.map(|list| repositories(list, Reading::Wide));
+        let exclude = exclude.map(|list| repositories(list, Reading::Strict));
+        let images = IncludeExclude::compile(include, exclude, position, problems)?;
         let mut annotations = Vec::new();
         for (key, pattern) in declared.annotations.unwrap_or_default() {
             let set = compiled(Some(NameSet::new(&[pattern])), position, problems).ok()??;
@@ -123,11 +123,8 @@ impl Scope {
                 None => (None, None),
                 Some(names) => (names.include, names.exclude),
             };
-            let set = |list: Option<Vec<NamePattern>>| list.map(|list| NameSet::new(&list));
-            Some(IncludeExclude {
-                include: compiled(set(include), position, problems).ok()?,
-                exclude: compiled(set(exclude), position, problems).ok()?,
-            })
+            let set = |list: Vec<NamePattern>| NameSet::new(&list);
+            IncludeExclude::compile(include.map(set), exclude.map(set), position, problems)
         };
         Some(Self {
             kinds: names(declared.kinds)?,

@@ -55,6 +55,28 @@ pub enum DecodeError {
     MissingRequest,
 }
 
+/// Asks that a document be of a kind and version.
+pub(super) fn require_type(
+    kind: Option<Cow<'_, str>>,
+    expected_kind: &'static str,
+    api_version: Option<Cow<'_, str>>,
+    expected_api_version: &'static str,
+) -> Result<(), DecodeError> {
+    if kind.as_deref() != Some(expected_kind) {
+        return Err(DecodeError::WrongKind {
+            found: kind.map(Into::into),
+            expected: expected_kind,
+        });
+    }
+    if api_version.as_deref() != Some(expected_api_version) {
+        return Err(DecodeError::WrongApiVersion {
+            found: api_version.map(Into::into),
+            expected: expected_api_version,
+        });
+    }
+    Ok(())
+}
+
 fn path_prefix(path: &str) -> String {
     match path {
         "" | "." => String::new(),

@@ -208,18 +208,7 @@ struct Document<'a> {
 
 impl<'a> Document<'a> {
     fn into_review(self) -> Result<ImageReview<'a>, DecodeError> {
-        if self.kind.as_deref() != Some(KIND) {
-            return Err(DecodeError::WrongKind {
-                found: self.kind.map(Into::into),
-                expected: KIND,
-            });
-        }
-        if self.api_version.as_deref() != Some(API_VERSION) {
-            return Err(DecodeError::WrongApiVersion {
-                found: self.api_version.map(Into::into),
-                expected: API_VERSION,
-            });
-        }
+        decode::require_type(self.kind, KIND, self.api_version, API_VERSION)?;
         let spec = self.spec.ok_or(DecodeError::MissingSpec)?;
         Ok(ImageReview { spec })
     }

@@ -63,6 +63,18 @@ impl Program {
             .unwrap_or_else(|_| panic!("{line}"))
     }
 
+    /// The same, where the log is JSON.
+    async fn listens_in_json(&mut self) -> SocketAddr {
+        let line = self.logs("listening on").await;
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let address = event["message"].as_str().unwrap();
+        address
+            .trim_start_matches("listening on https://")
+            .trim_end_matches("/image_policy")
+            .parse()
+            .unwrap()
+    }
+
     pub(crate) async fn printed(&mut self, text: &str) -> String {
         while let Some(line) = within(self.stdout.next_line()).await.unwrap() {
             if line.contains(text) {
@@ -371,12 +383,7 @@ async fn the_environment_configures_it_too() {
             .env("IMAGEREVIEW_LANGUAGE", "zh-CN")
             .env("IMAGEREVIEW_LOG_FORMAT", "json"),
     );
-    let line = program.logs("listening on").await;
-    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let address = event["message"].as_str().unwrap();
-    let address = address
-        .trim_start_matches("listening on https://")
-        .trim_end_matches("/image_policy");
+    let address = program.listens_in_json().await;
     program.logs("clients must show a certificate").await;
 
     let identity = pki
@@ -385,7 +392,7 @@ async fn the_environment_configures_it_too() {
         .unwrap();
     let answer = pki
         .client(Some(&identity))
-        .review(address.parse().unwrap(), Protocol::Http2, &["nginx"])
+        .review(address, Protocol::Http2, &["nginx"])
         .await;
     let (allowed, reason) = answer.verdict();
     assert!(!allowed && reason.starts_with("检查镜像失败!"), "{reason}");
@@ -411,14 +418,9 @@ async fn the_debug_log_explains_a_verdict() {
             .env("IMAGEREVIEW_TLS_CERT", certificate.path())
             .env("IMAGEREVIEW_TLS_KEY", key.path()),
     );
-    let line = program.logs("listening on").await;
-    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let address = event["message"].as_str().unwrap();
-    let address = address
-        .trim_start_matches("listening on https://")
-        .trim_end_matches("/image_policy");
+    let address = program.listens_in_json().await;
     let client = pki.client(None);
-    let answer = client.review(address.parse().unwrap(), Protocol::Http2, &["nginx:1"]);
+    let answer = client.review(address, Protocol::Http2, &["nginx:1"]);
     assert!(!answer.await.verdict().0);
     let event: serde_json::Value = serde_json::from_str(&program.logs("explained").await).unwrap();
     for (field, value) in [
