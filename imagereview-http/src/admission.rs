@@ -73,5 +73,5 @@ pub(crate) async fn answer(
             decision::undecided(state, &served, asked, review, answer).await
         }
     };
-    Ok(routes::json(answer))
+    Ok(routes::json(&answer))
 }

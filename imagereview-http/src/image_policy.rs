@@ -36,5 +36,5 @@ pub(crate) async fn answer(
     let served = state.policy.load_full();
     let json = |verdict: &_| ImageReviewAnswer::new(verdict, state.language).to_json();
     let answer = decision::decide(state, &served, asked, question.review(), json).await;
-    Ok(routes::json(answer.into_owned()))
+    Ok(routes::json(&answer))
 }

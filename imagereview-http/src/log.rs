@@ -1,6 +1,10 @@
 //! The log on standard error.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, BufWriter, IsTerminal, Write},
+    thread,
+    time::Duration,
+};
 
 use imagereview_http::DroppedLogLines;
 use tracing::Level;
@@ -10,6 +14,13 @@ use crate::args::LogFormat;
 
 /// How many lines may wait to be written.
 const QUEUE: usize = 16 * 1024;
+
+/// How many bytes are written at once at most.
+const BATCH: usize = 64 * 1024;
+
+/// How long the thread that writes rests after it has written all that waited. A line that comes meanwhile need not wake
+/// it, which would cost the answer about as much as forming the line.
+const REST: Duration = Duration::from_millis(2);
 
 /// A log that is written by a thread of its own, so that a slow reader of standard error holds up no
 /// answer: when too many lines wait, new ones are dropped and counted.
@@ -25,7 +36,7 @@ impl Log {
             .buffered_lines_limit(QUEUE)
             .lossy(true)
             .thread_name("log")
-            .finish(io::stderr());
+            .finish(Rested(BufWriter::with_capacity(BATCH, io::stderr())));
         let dropped = output.error_counter();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)
@@ -49,5 +60,20 @@ impl Log {
     pub(crate) fn dropped_lines(&self) -> DroppedLogLines {
         let dropped = self.dropped.clone();
         DroppedLogLines::new(move || dropped.dropped_lines() as u64)
+    }
+}
+
+/// Rests after each flush. The queue's thread flushes when no line waits.
+struct Rested<W>(W);
+
+impl<W: Write> Write for Rested<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.0.flush();
+        thread::sleep(REST);
+        flushed
     }
 }

@@ -65,9 +65,12 @@ pub(crate) async fn answer(
 }
 
 /// An answer with this JSON, on a line of its own for those who ask with curl.
-pub(crate) fn json(mut body: Vec<u8>) -> Response<Full<Bytes>> {
-    body.push(b'\n');
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+pub(crate) fn json(json: &[u8]) -> Response<Full<Bytes>> {
+    // `Bytes` takes over a vector without spare room as it is.
+    let mut line = Vec::with_capacity(json.len() + 1);
+    line.extend_from_slice(json);
+    line.push(b'\n');
+    let mut response = Response::new(Full::new(Bytes::from(line)));
     response
         .headers_mut()
         .insert(CONTENT_TYPE, APPLICATION_JSON);
