@@ -71,7 +71,8 @@ impl Setting {
         let folder = build::folder()?;
         Ok(Self {
             cores: Cores::take()?,
-            credentials: Credentials::make(&folder)?,
+            // In a folder of their own, which ours watches.
+            credentials: Credentials::make(&folder.join("pki"))?,
             folder,
         })
     }
