@@ -6,3 +6,4 @@
 pub mod policies;
 pub mod references;
 pub mod reviews;
+pub mod servers;

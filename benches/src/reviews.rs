@@ -31,6 +31,20 @@ pub fn denied(containers: usize) -> Vec<u8> {
     document(images.take(containers))
 }
 
+/// Three containers that the built-in policy, `examples/policies/trusted-registries.yaml` and every
+/// server that is compared with ours approve.
+#[must_use]
+pub fn allowed_by_all() -> Vec<u8> {
+    document(
+        [
+            "registry.example.com/shop/checkout:v3.18.0",
+            "shared.example.org:5000/team/worker:2026.11.3",
+            "docker.io/library/nginx:1.27.3-alpine",
+        ]
+        .into_iter(),
+    )
+}
+
 fn document(images: impl Iterator<Item = &'static str>) -> Vec<u8> {
     let containers: Vec<String> = images
         .map(|image| format!(r#"{{"image":"{image}"}}"#))
@@ -93,6 +107,18 @@ pub fn read_plainly(bytes: &[u8]) -> PlainReview<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_all_allow_is_allowed_by_the_example_policy_too() {
+        let text = include_str!("../../examples/policies/trusted-registries.yaml");
+        let policy = crate::policies::compile(text).unwrap();
+        let bytes = allowed_by_all();
+        let question = ImageReview::from_slice(&bytes).unwrap();
+        let review = question.review();
+        assert_eq!(review.images().len(), 3);
+        assert!(decide(&policy, &review).is_allowed());
+        assert!(decide(&NoLatestTag, &review).is_allowed());
+    }
 
     #[test]
     fn the_documents_are_what_they_say() {

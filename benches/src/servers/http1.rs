@@ -1,0 +1,85 @@
+//! As little of an HTTP/1.1 client as answers can be checked with.
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use super::{Error, load::Answer, question::Question};
+
+/// One connection's state.
+#[derive(Debug, Default)]
+pub(super) struct Http1 {
+    received: Vec<u8>,
+}
+
+/// What counts of an answer's head.
+struct Head {
+    is_ok: bool,
+    /// Where the body begins.
+    body: usize,
+    /// The body's length.
+    length: usize,
+    /// The connection ends with this answer.
+    is_last: bool,
+}
+
+impl Http1 {
+    /// Sends the request and waits for its answer.
+    pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        question: &Question,
+    ) -> Result<Answer<'_>, Error> {
+        stream.write_all(&question.http1).await?;
+        stream.flush().await?;
+        self.received.clear();
+        let head = loop {
+            self.read(stream).await?;
+            if let Some(head) = head(&self.received)? {
+                break head;
+            }
+        };
+        let end = head.body + head.length;
+        while self.received.len() < end {
+            self.read(stream).await?;
+        }
+        if self.received.len() > end {
+            return Err("more came than the answer".into());
+        }
+        Ok(Answer {
+            is_ok: head.is_ok,
+            body: &self.received[head.body..end],
+            is_last: head.is_last,
+        })
+    }
+
+    async fn read<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> Result<(), Error> {
+        if stream.read_buf(&mut self.received).await? == 0 {
+            return Err("the connection ended before the answer did".into());
+        }
+        Ok(())
+    }
+}
+
+/// `None` until all of it is there.
+fn head(received: &[u8]) -> Result<Option<Head>, Error> {
+    let mut headers = [httparse::EMPTY_HEADER; 16];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(body) = response.parse(received)? else {
+        return Ok(None);
+    };
+    let mut length = None;
+    // HTTP/1.0 ends connections unless it says otherwise.
+    let mut is_last = response.version == Some(0);
+    for header in response.headers {
+        if header.name.eq_ignore_ascii_case("content-length") {
+            length = Some(std::str::from_utf8(header.value)?.parse()?);
+        } else if header.name.eq_ignore_ascii_case("connection") {
+            is_last = !header.value.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+    Ok(Some(Head {
+        is_ok: response.code == Some(200),
+        body,
+        length: length.ok_or("the answer doesn't say how long it is")?,
+        is_last,
+    }))
+}
