@@ -2,8 +2,10 @@
 
 use std::{
     convert::Infallible,
+    fs,
     io::Write,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -22,12 +24,17 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::oneshot,
+    task::JoinHandle,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// How long anything may take that a test waits for: far more than it should on a busy machine, so
 /// that a server which doesn't do it fails the test and doesn't hang it.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits, but not forever.
 #[track_caller]
@@ -91,6 +98,12 @@ impl Pki {
             file(self.server.certificate_pem()),
             file(self.server.key_pem()),
         )
+    }
+
+    /// Writes `tls.crt` and `tls.key`.
+    pub(crate) fn write_server_files(&self, folder: &Path) {
+        fs::write(folder.join("tls.crt"), self.server.certificate_pem()).unwrap();
+        fs::write(folder.join("tls.key"), self.server.key_pem()).unwrap();
     }
 
     /// A client as kube-apiserver is one, with a certificate of the authority.
@@ -200,17 +213,28 @@ impl Client {
         address: SocketAddr,
         protocol: Protocol,
     ) -> std::io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(address).await?;
+        // As Go's clients do; otherwise the second frame of a request waits for the other side.
+        stream.set_nodelay(true)?;
+        self.tls_over(stream, address, protocol).await
+    }
+
+    /// The same over a transport that is there already.
+    pub(crate) async fn tls_over<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        transport: T,
+        address: SocketAddr,
+        protocol: Protocol,
+    ) -> std::io::Result<TlsStream<T>> {
         let mut config = self.tls.clone();
         let alpn: &[u8] = match protocol {
             Protocol::Http1 => b"http/1.1",
             Protocol::Http2 => b"h2",
         };
         config.alpn_protocols = vec![alpn.to_vec()];
-        let stream = TcpStream::connect(address).await?;
-        // As Go's clients do; otherwise the second frame of a request waits for the other side.
-        stream.set_nodelay(true)?;
         let name = ServerName::from(address.ip());
-        let stream = within(TlsConnector::from(Arc::new(config)).connect(name, stream)).await?;
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, transport);
+        let stream = within(connecting).await?;
         assert_eq!(
             stream.get_ref().1.alpn_protocol(),
             Some(alpn),

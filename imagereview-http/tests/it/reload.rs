@@ -1,6 +1,11 @@
 //! Files that change while the server runs.
 
-use std::{fs, os::unix::fs::symlink, path::Path, time::SystemTime};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use imagereview_http::{ServerIdentity, ServerPolicy};
 use imagereview_pki::Validity;
@@ -13,13 +18,13 @@ use crate::{
 
 /// A folder as the kubelet mounts a Secret or `ConfigMap`: each file is a link into `..data`, which
 /// is a link to the folder of the newest version.
-struct Mounted {
+pub(crate) struct Mounted {
     folder: TempDir,
     version: usize,
 }
 
 impl Mounted {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, _) in files {
             symlink(Path::new("..data").join(name), folder.path().join(name)).unwrap();
@@ -30,7 +35,7 @@ impl Mounted {
     }
 
     /// All files at once, by turning the link.
-    fn replace(&mut self, files: &[(&str, &str)]) {
+    pub(crate) fn replace(&mut self, files: &[(&str, &str)]) {
         self.version += 1;
         let version = format!("..{}", self.version);
         let path = self.folder.path();
@@ -40,14 +45,21 @@ impl Mounted {
         }
         symlink(&version, path.join("..data_tmp")).unwrap();
         fs::rename(path.join("..data_tmp"), path.join("..data")).unwrap();
+        if self.version > 1 {
+            fs::remove_dir_all(path.join(format!("..{}", self.version - 1))).unwrap();
+        }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
 
-fn server_files(pki: &Pki) -> [(&'static str, String); 2] {
+pub(crate) fn server_files(pki: &Pki) -> [(&'static str, String); 2] {
     let names = ["127.0.0.1".parse().unwrap()];
     let identity = pki
         .authority
@@ -59,11 +71,11 @@ fn server_files(pki: &Pki) -> [(&'static str, String); 2] {
     ]
 }
 
-fn borrowed<'a>(files: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+pub(crate) fn borrowed<'a>(files: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
     files.iter().map(|(name, text)| (*name, &**text)).collect()
 }
 
-fn document(denied: &str) -> String {
+pub(crate) fn document(denied: &str) -> String {
     format!(
         "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: tags}}\n\
          rules:\n  - name: tags\n    tags: {{deny: [{denied}]}}\n"
