@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use imagereview_core::{NoLatestTag, Policy};
 use imagereview_http::{Config, Reload, Server, ServerIdentity, ServerPolicy};
 use imagereview_pki::{CertificateAuthority, Identity, SubjectName, Validity};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -205,6 +205,12 @@ impl Client {
             None => builder.with_no_client_auth(),
         };
         Self { tls }
+    }
+
+    /// The same client without a memory of sessions, so that each handshake is a whole one.
+    pub(crate) fn without_resumption(mut self) -> Self {
+        self.tls.resumption = Resumption::disabled();
+        self
     }
 
     /// A connection on which no byte of HTTP has been sent.

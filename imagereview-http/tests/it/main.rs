@@ -4,6 +4,7 @@ mod admission;
 mod audit;
 mod configuration;
 mod connections;
+mod departures;
 mod faults;
 mod floods;
 mod frames;
