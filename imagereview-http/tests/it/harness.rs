@@ -20,7 +20,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use imagereview_core::{NoLatestTag, Policy};
 use imagereview_http::{Config, Reload, Server, ServerIdentity, ServerPolicy};
 use imagereview_pki::{CertificateAuthority, Identity, SubjectName, Validity};
-use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring};
+use rustls::{
+    ClientConfig, RootCertStore, SupportedProtocolVersion, client::Resumption, crypto::ring,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -189,12 +191,21 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(authority_pem: &str, identity: Option<&Identity>) -> Self {
+        Self::of_versions(authority_pem, identity, rustls::DEFAULT_VERSIONS)
+    }
+
+    /// The same, of these versions of TLS only.
+    pub(crate) fn of_versions(
+        authority_pem: &str,
+        identity: Option<&Identity>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(authority_pem.as_bytes()).unwrap())
             .unwrap();
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
         let tls = match identity {

@@ -8,6 +8,7 @@ mod departures;
 mod faults;
 mod floods;
 mod frames;
+mod handshakes;
 mod harness;
 mod health;
 mod limits;
