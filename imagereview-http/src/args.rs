@@ -216,7 +216,7 @@ pub(crate) struct Args {
     #[arg(long, env = "IMAGEREVIEW_AUDIT_LOG", value_name = "FILE")]
     audit_log: Option<PathBuf>,
 
-    /// Most decisions that wait to be written to the audit log
+    /// Most decisions that wait to be written to the audit log; together they take at most 32 MiB
     #[arg(
         long,
         env = "IMAGEREVIEW_AUDIT_QUEUE",

@@ -8,8 +8,8 @@ use hyper::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
-    frames,
-    harness::{PROTOCOLS, Pki, Protocol, within},
+    audit, frames,
+    harness::{PROTOCOLS, Pki, Protocol, full, image_review, within},
     load::Load,
     webhook::{ALLOWED, Metrics, Webhook},
 };
@@ -65,9 +65,9 @@ async fn a_body_in_crumbs_takes_no_more_than_one_in_a_piece() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_stall_hold_no_more_than_their_share() {
-    const CLIENTS: usize = 60;
+    const CLIENTS: usize = 40;
     const BODY: usize = 3 << 20;
-    const SHARE: usize = 24 << 20;
+    const SHARE: usize = 12 << 20;
     // What comes on top: buffers of connections, and a body while it is copied to a larger place.
     const BESIDE: usize = 48 << 20;
     let pki = Pki::new();
@@ -117,5 +117,80 @@ async fn bodies_that_stall_hold_no_more_than_their_share() {
         webhook.answers(&client).await;
         webhook.lets_go(before).await;
         webhook.stops().await;
+    }
+}
+
+/// An `ImageReview` of as many containers without an image as a body can hold.
+fn containers(bytes: usize) -> String {
+    let [begin, end] = [
+        r#"{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{"containers":["#,
+        "{}]}}",
+    ];
+    let many = (bytes - begin.len() - end.len()) / 3;
+    [begin, &"{},".repeat(many), end].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_review_of_a_million_images_is_denied_at_once() {
+    const BODY: usize = 3 << 20;
+    let pki = Pki::new();
+    let webhook = Webhook::start(&pki, &["--audit-log=audit.jsonl"]).await;
+    let client = pki.client(None);
+    webhook.answers(&client).await;
+    let before = webhook.footprint().await;
+    let body = containers(BODY);
+    for protocol in PROTOCOLS {
+        let mut connection = client.connect(webhook.address, protocol).await.unwrap();
+        let request = Request::post("/image_policy")
+            .body(full(body.clone()))
+            .unwrap();
+        let (allowed, reason) = connection.send(request).await.unwrap().verdict();
+        assert!(!allowed, "{reason}");
+        assert!(reason.contains("more than 10000 images"), "{reason}");
+    }
+    let after = webhook.lets_go(before).await;
+    println!("a million images: {before} -> {after}");
+    // Judging each would take five times as much.
+    let more = after.peak - before.memory;
+    assert!(more < 100 * BODY, "{more} bytes");
+    webhook.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_log_that_stands_still_holds_few_long_lines() {
+    const SENT: usize = 24;
+    const QUEUED: usize = 32 << 20;
+    const BESIDE: usize = 48 << 20;
+    let pki = Pki::new();
+    for when_full in ["drop-new", "drop-old"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, reader) = audit::pipe(folder.path());
+        let options = [
+            format!("--audit-log={}", pipe.display()),
+            format!("--audit-when-full={when_full}"),
+        ];
+        let options = options.each_ref().map(|text| &**text);
+        let webhook = Webhook::start(&pki, &options).await;
+        let client = pki.client(None);
+        let before = webhook.footprint().await;
+        let mut connection = client
+            .connect(webhook.address, Protocol::Http2)
+            .await
+            .unwrap();
+        // One that is denied and stands in the log as it is.
+        let long = format!("a/{}", "b".repeat(1 << 20));
+        for _ in 0..SENT {
+            let answer = connection.send(image_review(&[&long])).await.unwrap();
+            assert!(!answer.verdict().0);
+        }
+        let after = webhook.footprint().await;
+        let metrics = Metrics::of(webhook.health).await;
+        let dropped = metrics.value("imagereview_audit_records_dropped_total");
+        println!("{when_full}: {SENT} long lines, {dropped} dropped: {before} -> {after}");
+        assert!(dropped > 0);
+        let more = after.peak - before.memory;
+        assert!(more < QUEUED + BESIDE, "{more} bytes");
+        drop(reader);
+        drop(webhook);
     }
 }
