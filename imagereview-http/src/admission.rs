@@ -37,7 +37,7 @@ pub(crate) async fn answer(
         bytes: state.body.bytes.saturating_mul(2),
         ..state.body
     };
-    let body = body::read_json(request, limits, &state.slow_bodies).await?;
+    let body = body::read_json(request, limits, state).await?;
     let served = state.policy.load_full();
     let mut question =
         AdmissionReview::from_slice_with(&body, served.kinds()).map_err(Refusal::Unreadable)?;

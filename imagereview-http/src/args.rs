@@ -157,6 +157,17 @@ pub(crate) struct Args {
     )]
     max_requests: u64,
 
+    /// Most bytes of request bodies that are held. One more takes the place of the body that has been
+    /// waited for longest; never less than one AdmissionReview may have
+    #[arg(
+        long,
+        env = "IMAGEREVIEW_MAX_BODY_MEMORY",
+        value_name = "BYTES",
+        default_value_t = Limits::default().body_memory as u64,
+        value_parser = clap::value_parser!(u64).range(1..=1 << 40)
+    )]
+    max_body_memory: u64,
+
     /// Most requests that are in flight on one HTTP/2 connection
     #[arg(
         long,
@@ -184,6 +195,10 @@ pub(crate) struct Args {
     #[arg(long, env = "IMAGEREVIEW_BODY_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
     body_timeout: Duration,
 
+    /// Longest wait for a client that does not take its answer
+    #[arg(long, env = "IMAGEREVIEW_ANSWER_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = time)]
+    answer_timeout: Duration,
+
     /// How long an idle HTTP/2 connection is kept
     #[arg(long, env = "IMAGEREVIEW_IDLE_TIMEOUT", value_name = "TIME", default_value = "5m", value_parser = time)]
     idle_timeout: Duration,
@@ -201,7 +216,7 @@ pub(crate) struct Args {
     #[arg(long, env = "IMAGEREVIEW_AUDIT_LOG", value_name = "FILE")]
     audit_log: Option<PathBuf>,
 
-    /// Most decisions that wait to be written to the audit log
+    /// Most decisions that wait to be written to the audit log; together they take at most 32 MiB
     #[arg(
         long,
         env = "IMAGEREVIEW_AUDIT_QUEUE",
@@ -325,11 +340,13 @@ impl Args {
         config.limits.connections = size(self.max_connections);
         config.limits.silent = size(self.max_silent_connections);
         config.limits.requests = size(self.max_requests);
+        config.limits.body_memory = size(self.max_body_memory);
         config.limits.streams = self.max_streams;
         config.limits.header_bytes = self.max_header_bytes;
         config.timeouts.handshake = self.handshake_timeout;
         config.timeouts.header = self.header_timeout;
         config.timeouts.body = self.body_timeout;
+        config.timeouts.answer = self.answer_timeout;
         config.timeouts.idle = self.idle_timeout;
         config.timeouts.shutdown_delay = self.shutdown_delay;
         config.timeouts.shutdown = self.shutdown_timeout;

@@ -4,7 +4,7 @@
 //! the operator wants it to.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{
@@ -15,11 +15,16 @@ use std::{
 };
 
 use async_channel::{Receiver, Sender, TrySendError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::Metrics;
 
 /// How many bytes are written at once at most.
 const BATCH: usize = 64 * 1024;
+
+/// How many bytes may wait to be written, however few the decisions are: one of ten thousand images
+/// is some megabytes long.
+const QUEUED_BYTES: u32 = 32 * 1024 * 1024;
 
 /// Where decisions are recorded, and what becomes of those that come faster than they are written.
 ///
@@ -34,7 +39,8 @@ const BATCH: usize = 64 * 1024;
 pub struct AuditLog {
     /// Where the lines go.
     pub target: AuditTarget,
-    /// How many decisions may wait to be written. Default 10,000, about 5 MB.
+    /// How many decisions may wait to be written. Default 10,000, about 5 MB. Whatever their number,
+    /// they may take 32 MiB.
     pub queue: usize,
     /// What happens to a decision for which the queue has no room. By default it is dropped.
     pub when_full: WhenFull,
@@ -63,6 +69,16 @@ pub enum AuditTarget {
     File(PathBuf),
 }
 
+impl AuditTarget {
+    /// Whether it is a file in which nothing stands yet.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Stdout => false,
+            Self::File(path) => fs::metadata(path).is_ok_and(|file| file.len() == 0),
+        }
+    }
+}
+
 /// What happens to a decision for which the queue of an [`AuditLog`] has no room. What is dropped is
 /// counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +92,21 @@ pub enum WhenFull {
     Block,
 }
 
+/// A line that waits to be written, and the room that it takes until then.
+#[derive(Debug)]
+struct Line {
+    text: Vec<u8>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
 /// A running audit log.
 #[derive(Debug)]
 pub(crate) struct Audit {
-    queue: Sender<Vec<u8>>,
+    queue: Sender<Line>,
+    /// The other end of the queue, where what has waited longest is to be dropped.
+    oldest: Option<Receiver<Line>>,
+    /// A permit for each byte that may still wait.
+    room: Arc<Semaphore>,
     when_full: WhenFull,
     reopen: Arc<AtomicBool>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -96,10 +123,14 @@ impl Audit {
             reopen: Arc::clone(&reopen),
             metrics: Arc::clone(metrics),
             failing: false,
+            is_torn: false,
         };
+        let oldest = (log.when_full == WhenFull::DropOld).then(|| lines.clone());
         let run = move || writer.run(&lines);
         Ok(Self {
             queue,
+            oldest,
+            room: Arc::new(Semaphore::new(QUEUED_BYTES as usize)),
             when_full: log.when_full,
             reopen,
             writer: Mutex::new(Some(
@@ -109,14 +140,45 @@ impl Audit {
     }
 
     /// Hands a line over. It is ready at once unless answers are to wait for the log.
-    pub(crate) async fn record(&self, line: Vec<u8>, metrics: &Metrics) {
+    pub(crate) async fn record(&self, text: Vec<u8>, metrics: &Metrics) {
         metrics.audit_records.inc();
+        // One that is longer than all the room gets all of it.
+        let bytes = u32::try_from(text.len())
+            .unwrap_or(u32::MAX)
+            .min(QUEUED_BYTES);
+        let room = Arc::clone(&self.room);
         let dropped = match self.when_full {
-            WhenFull::DropNew => matches!(self.queue.try_send(line), Err(TrySendError::Full(_))),
-            WhenFull::DropOld => matches!(self.queue.force_send(line), Ok(Some(_))),
-            WhenFull::Block => self.queue.send(line).await.is_err(),
+            WhenFull::DropNew => match room.try_acquire_many_owned(bytes) {
+                Ok(room) => {
+                    let line = Line::new(text, room);
+                    matches!(self.queue.try_send(line), Err(TrySendError::Full(_)))
+                }
+                Err(_) => true,
+            },
+            WhenFull::DropOld => self.record_in_place_of_old(text, bytes, metrics),
+            WhenFull::Block => match room.acquire_many_owned(bytes).await {
+                Ok(room) => self.queue.send(Line::new(text, room)).await.is_err(),
+                Err(_closed) => true,
+            },
         };
         if dropped {
+            metrics.audit_records_dropped.inc();
+        }
+    }
+
+    /// Drops what has waited longest until there is room; `true` where there is none without that.
+    fn record_in_place_of_old(&self, text: Vec<u8>, bytes: u32, metrics: &Metrics) -> bool {
+        loop {
+            if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) {
+                return matches!(self.queue.force_send(Line::new(text, room)), Ok(Some(_)));
+            }
+            if self
+                .oldest
+                .as_ref()
+                .is_none_or(|lines| lines.try_recv().is_err())
+            {
+                return true;
+            }
             metrics.audit_records_dropped.inc();
         }
     }
@@ -125,7 +187,10 @@ impl Audit {
     pub(crate) fn reopen(&self) {
         self.reopen.store(true, Ordering::Relaxed);
         // Nothing to write, but a reason to wake up. If the queue is full the writer is awake.
-        let _ = self.queue.try_send(Vec::new());
+        let _ = self.queue.try_send(Line {
+            text: Vec::new(),
+            _room: None,
+        });
     }
 
     /// Writes what waits and ends.
@@ -143,6 +208,15 @@ impl Audit {
     }
 }
 
+impl Line {
+    fn new(text: Vec<u8>, room: OwnedSemaphorePermit) -> Self {
+        Self {
+            text,
+            _room: Some(room),
+        }
+    }
+}
+
 type Output = Box<dyn Write + Send>;
 
 struct Writer {
@@ -150,31 +224,38 @@ struct Writer {
     target: AuditTarget,
     reopen: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
-    /// Whether the last write failed: it may have left half a line.
+    /// Whether the last write failed.
     failing: bool,
+    /// Whether it may have left half a line in the file that is written now.
+    is_torn: bool,
 }
 
 impl Writer {
-    fn run(mut self, lines: &Receiver<Vec<u8>>) {
+    fn run(mut self, lines: &Receiver<Line>) {
         let mut batch = Vec::new();
         while let Ok(line) = lines.recv_blocking() {
             if self.reopen.swap(false, Ordering::Relaxed) {
                 self.open_anew();
             }
-            batch.extend(line);
+            batch.extend(line.text);
             while batch.len() < BATCH
                 && let Ok(line) = lines.try_recv()
             {
-                batch.extend(line);
+                batch.extend(line.text);
             }
             self.write(&batch);
             batch.clear();
+            // A long line's memory is given back.
+            batch.shrink_to(2 * BATCH);
         }
     }
 
     fn open_anew(&mut self) {
         match open(&self.target) {
-            Ok(output) => self.output = output,
+            Ok(output) => {
+                self.output = output;
+                self.is_torn &= !self.target.is_empty();
+            }
             Err(error) => {
                 self.metrics.audit_write_errors.inc();
                 tracing::error!("the audit log goes on in its old file: {error}");
@@ -187,7 +268,7 @@ impl Writer {
         if batch.is_empty() {
             return;
         }
-        let end_torn_line: &[u8] = if self.failing { b"\n" } else { b"" };
+        let end_torn_line: &[u8] = if self.is_torn { b"\n" } else { b"" };
         let written = self
             .output
             .write_all(end_torn_line)
@@ -202,6 +283,7 @@ impl Writer {
             tracing::info!("the audit log is written again");
         }
         self.failing = written.is_err();
+        self.is_torn = self.failing;
     }
 }
 

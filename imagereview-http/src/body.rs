@@ -1,14 +1,16 @@
 //! A request's body: what is accepted as one, and reading it whole within a size and a time.
 
 use std::{
+    error::Error,
     future::poll_fn,
+    ops::Deref,
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     Method, Request, Version,
@@ -16,7 +18,7 @@ use hyper::{
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
 };
 
-use crate::{status::Refusal, waiting::Waiting};
+use crate::{held::Held, state::State, status::Refusal, waiting::Waiting};
 
 /// How many times the limit of a body is read on where it is refused for its length.
 const DISCARDED_LIMITS: usize = 4;
@@ -28,18 +30,34 @@ pub(crate) struct BodyLimits {
     pub(crate) time: Duration,
 }
 
+/// A request's body. Its bytes count as held until it is dropped.
+pub(crate) struct ReadBody {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl Deref for ReadBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Reads the JSON document that a request posts.
 ///
 /// The content type must be `application/json`, with any parameters; a request without one is taken
 /// at its word, as the body is decoded strictly anyway. A body that announces more than the limit
 /// is refused before a byte of it is kept; one that arrives in a single frame is not copied.
 ///
-/// A body that is waited for is in `slow`, and gives way where its place is needed.
+/// A body that is waited for is among the state's slow ones, and gives way where its place or its
+/// memory is needed.
 pub(crate) async fn read_json(
     request: Request<Incoming>,
     limits: BodyLimits,
-    slow: &Arc<Waiting>,
-) -> Result<Bytes, Refusal> {
+    state: &State,
+) -> Result<ReadBody, Refusal> {
+    let slow = &state.slow_bodies;
     if request.method() != Method::POST {
         return Err(Refusal::Method {
             method: request.method().to_string(),
@@ -48,35 +66,59 @@ pub(crate) async fn read_json(
     check_media_type(request.headers())?;
     let is_http2 = request.version() >= Version::HTTP_2;
     let body = request.into_body();
-    let too_large = Refusal::TooLarge {
-        limit: limits.bytes,
-    };
     if body.size_hint().lower() > limits.bytes as u64 {
         // On HTTP/1.1 the connection lingers after the answer.
         if is_http2 {
             discard_rest(body, limits, slow).await;
         }
-        return Err(too_large);
+        return Err(Refusal::TooLarge {
+            limit: limits.bytes,
+        });
     }
-    let mut body = pin!(Limited::new(body, limits.bytes).collect());
+    let mut body = pin!(collect(body, limits.bytes, state));
     // Most bodies come along with their headers, and need neither a timer nor a place.
-    let read = if let Some(read) = at_once(body.as_mut()).await {
-        read
-    } else {
-        let place = slow.enter();
-        tokio::select! {
-            read = &mut body => read,
-            () = tokio::time::sleep(limits.time) => {
-                return Err(Refusal::SlowBody { limit: limits.time });
-            }
-            () = place.evicted() => return Err(Refusal::GaveWay),
+    if let Some(read) = at_once(body.as_mut()).await {
+        return read;
+    }
+    let place = slow.enter();
+    tokio::select! {
+        read = &mut body => read,
+        () = tokio::time::sleep(limits.time) => Err(Refusal::SlowBody { limit: limits.time }),
+        () = place.evicted() => Err(Refusal::GaveWay),
+    }
+}
+
+/// All of a body. Where it comes in pieces they are copied together, since each piece takes more than
+/// its bytes: a client could send single ones.
+async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody, Refusal> {
+    let refusal = |error: Box<dyn Error + Send + Sync>| {
+        if error.is::<LengthLimitError>() {
+            Refusal::TooLarge { limit }
+        } else {
+            Refusal::BrokenBody(error.to_string())
         }
     };
-    match read {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large),
-        Err(error) => Err(Refusal::BrokenBody(error.to_string())),
+    let mut body = Limited::new(body, limit);
+    let mut held = Held::new(&state.held_bodies);
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(refusal)?.into_data() else {
+            continue;
+        };
+        // Whoever has been sending for longest goes first.
+        if !held.add(piece.len()) && !state.slow_bodies.evict_oldest() {
+            return Err(Refusal::Overloaded);
+        }
+        if first.is_empty() && all.is_empty() {
+            first = piece;
+        } else {
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&piece);
+        }
     }
+    let bytes = if all.is_empty() { first } else { all.freeze() };
+    Ok(ReadBody { bytes, _held: held })
 }
 
 /// Reads on in a body that is refused for its length, and keeps nothing. An HTTP/2 client that is

@@ -18,10 +18,13 @@ use hyper::{
     Version,
     body::Incoming,
     header::{CONNECTION, HeaderValue},
+    rt::Executor,
     server::conn::{http1, http2},
     service::{HttpService, service_fn},
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
@@ -77,7 +80,7 @@ const HTTP1_BUFFER: usize = 64 * 1024;
 pub(crate) struct Protocols {
     tls: Arc<Tls>,
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    limits: Limits,
     timeouts: Timeouts,
     max_age: Option<Duration>,
     state: Arc<State>,
@@ -86,31 +89,17 @@ pub(crate) struct Protocols {
 impl Protocols {
     pub(crate) fn new(config: &Config, tls: Arc<Tls>, state: Arc<State>) -> Self {
         let (timeouts, limits) = (config.timeouts, config.limits);
-        let Limits {
-            streams,
-            header_bytes,
-            ..
-        } = limits;
         let mut http1 = http1::Builder::new();
-        let header_buffer = usize::try_from(header_bytes).unwrap_or(usize::MAX);
+        let header_buffer = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
         http1
             .timer(TokioTimer::new())
             .max_header_size(header_buffer)
             .max_buf_size(HTTP1_BUFFER.max(header_buffer))
             .header_read_timeout(timeouts.header);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
-        http2
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(streams)
-            .max_header_list_size(header_bytes)
-            .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
-            .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
-            .keep_alive_interval(HTTP2_PING_INTERVAL)
-            .keep_alive_timeout(HTTP2_PING_TIMEOUT);
         Self {
             tls,
             http1,
-            http2,
+            limits,
             timeouts,
             max_age: config.max_connection_age,
             state,
@@ -130,6 +119,9 @@ impl Protocols {
         // An answer is one small write that should leave at once; failing to say so only costs
         // time.
         let _ = stream.set_nodelay(true);
+        // A client that takes nothing is cut by the system, which sees it where nothing else does.
+        #[cfg(target_os = "linux")]
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(self.timeouts.answer));
         let tls = self.tls.current();
         let trust_ended = tls.trust_ended();
         let Some(stream) = self
@@ -288,8 +280,20 @@ impl Protocols {
         renewed: impl Future<Output = ()>,
         draining: watch::Receiver<bool>,
     ) -> hyper::Result<()> {
+        let streams = Streams {
+            session: Arc::clone(session),
+            // Until there is an answer it is the body that takes time.
+            time: self.timeouts.body + self.timeouts.answer,
+        };
         let mut connection = pin!(
-            self.http2
+            http2::Builder::new(streams)
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(self.limits.streams)
+                .max_header_list_size(self.limits.header_bytes)
+                .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
+                .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
+                .keep_alive_interval(HTTP2_PING_INTERVAL)
+                .keep_alive_timeout(HTTP2_PING_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), Arc::clone(session).service())
         );
         let (mut renewed, mut drained) = (pin!(renewed), pin!(until_true(draining)));
@@ -307,7 +311,7 @@ impl Protocols {
                         return Ok(());
                     }
                     let so_far = session.asked.load(Ordering::Relaxed);
-                    if so_far == asked && session.in_flight.load(Ordering::Relaxed) == 0 {
+                    if so_far == asked && !session.is_busy() {
                         break;
                     }
                     asked = so_far;
@@ -317,7 +321,13 @@ impl Protocols {
         }
         // GOAWAY: what was read is answered, and the client knows what was not.
         connection.as_mut().graceful_shutdown();
-        connection.await
+        // Until the client says that it has read it, or has had its time to.
+        loop {
+            tokio::select! {
+                outcome = connection.as_mut() => return outcome,
+                () = sleep(self.timeouts.answer) => if !session.is_busy() { return Ok(()) },
+            }
+        }
     }
 }
 
@@ -355,6 +365,7 @@ struct Session {
     place: Mutex<Option<Place>>,
     /// How many requests have been read on this connection.
     asked: AtomicUsize,
+    /// Streams of HTTP/2 that have not ended.
     in_flight: AtomicUsize,
     /// Whether the next answer is the last.
     ending: AtomicBool,
@@ -363,6 +374,11 @@ struct Session {
 impl Session {
     fn has_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether a request on HTTP/2 is not answered yet, or the client has not taken the answer.
+    fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
     }
 
     fn end(&self) {
@@ -389,7 +405,6 @@ impl Session {
                         .take(),
                 );
             }
-            let in_flight = InFlight::new(Arc::clone(&session));
             async move {
                 let version = request.version();
                 let answer = |request| routes::answer(&session.state, &session.caller, request);
@@ -401,14 +416,33 @@ impl Session {
                     let close = HeaderValue::from_static("close");
                     answer.headers_mut().insert(CONNECTION, close);
                 }
-                drop(in_flight);
                 Ok(answer)
             }
         })
     }
 }
 
-/// A request that is in flight until this is dropped, be it because the client gave it up.
+/// Runs the streams of one HTTP/2 connection, each for a limited time: hyper would wait without end
+/// for a client that opens no window for its answer.
+#[derive(Clone)]
+struct Streams {
+    session: Arc<Session>,
+    time: Duration,
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        let in_flight = InFlight::new(Arc::clone(&self.session));
+        let stream = timeout(self.time, stream);
+        tokio::spawn(async move {
+            // Its end, dropped early, is a reset.
+            let _ = stream.await;
+            drop(in_flight);
+        });
+    }
+}
+
+/// A stream that is in flight until this is dropped, be it because the client gave it up.
 struct InFlight(Arc<Session>);
 
 impl InFlight {

@@ -31,6 +31,14 @@ static POLICY_FAILED: Message = Message::new(
     "策略在审查镜像时发生故障,详情见webhook日志",
 );
 
+/// How many images a review may have. A pod of as many would not fit into etcd, and each takes a
+/// hundred times its bytes until it is judged and recorded.
+const MAX_IMAGES: usize = 10_000;
+
+/// The denial of more.
+static TOO_MANY_IMAGES: Message =
+    Message::new("it has more than 10000 images", "镜像数量超过10000个");
+
 /// How many images one line names.
 const MAX_LOGGED_IMAGES: usize = 32;
 
@@ -59,6 +67,11 @@ pub(crate) async fn decide<A>(
     answer: impl Fn(&Verdict) -> A,
 ) -> A {
     let review = review.with_time(SystemTime::now());
+    if review.images().len() + review.unreadable_images().len() > MAX_IMAGES {
+        let verdict = undecided_by(served, TOO_MANY_IMAGES.clone());
+        conclude(state, asked, &review, &verdict, Some(&verdict)).await;
+        return answer(&verdict);
+    }
     // The review is only read, and a policy that was interrupted keeps no lock that others need
     // unless its author gave it one.
     let decided = catch_unwind(AssertUnwindSafe(|| {
@@ -85,12 +98,18 @@ pub(crate) async fn undecided<A>(
     answer: impl Fn(&Verdict) -> A,
 ) -> A {
     state.metrics.panics.inc();
-    let mut verdict = Verdict::undecided(POLICY_FAILED.clone());
-    if let Some(identity) = &served.identity {
-        verdict = verdict.with_policy(Arc::clone(identity));
-    }
+    let verdict = undecided_by(served, POLICY_FAILED.clone());
     conclude(state, asked, &review, &verdict, None).await;
     answer(&verdict)
+}
+
+/// A denial that is no rule's.
+fn undecided_by(served: &ServedPolicy, reason: Message) -> Verdict {
+    let verdict = Verdict::undecided(reason);
+    match &served.identity {
+        Some(identity) => verdict.with_policy(Arc::clone(identity)),
+        None => verdict,
+    }
 }
 
 /// Counts, logs and records a verdict; `decided` is it unless it stands for one that failed.
@@ -189,7 +208,7 @@ impl Decision<'_> {
             namespace: self.review.namespace(),
             name: self.review.name(),
             dry_run: self.review.is_dry_run(),
-            images: images(self.review).collect(),
+            images: images(self.review).take(MAX_IMAGES).collect(),
             allowed: self.verdict.is_allowed(),
             reason: (!self.verdict.is_allowed()).then(|| self.verdict.reason(language)),
             violations: violations.chain(exempted).collect(),

@@ -12,9 +12,9 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet, time::timeout};
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 
-use crate::{accept::accept, metrics::Format, state::State};
+use crate::{accept::accept, metrics::Format, state::State, waiting::Waiting};
 
 /// How many connections are open at a time: enough for probes and a few Prometheus servers.
 const MAX_CONNECTIONS: usize = 64;
@@ -48,7 +48,7 @@ impl Health {
 
     /// Answers until it is dropped.
     pub(crate) async fn serve(self, state: Arc<State>) {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let open = Arc::new(Waiting::default());
         let mut connections = JoinSet::new();
         let mut http1 = http1::Builder::new();
         http1
@@ -56,10 +56,12 @@ impl Health {
             .header_read_timeout(IDLE)
             .max_buf_size(16 * 1024);
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                return;
-            };
             let (stream, _) = accept(&self.listener).await;
+            // A probe must get through, so the oldest goes, whatever it does.
+            if open.len() >= MAX_CONNECTIONS {
+                open.evict_oldest();
+            }
+            let place = open.enter();
             let state = Arc::clone(&state);
             let service = service_fn(move |request| {
                 let answer = answer(&state, &request);
@@ -68,8 +70,10 @@ impl Health {
             let connection = http1.serve_connection(TokioIo::new(stream), service);
             connections.spawn(async move {
                 // What goes wrong here is the client's to notice.
-                let _ = timeout(LAST, connection).await;
-                drop(place);
+                tokio::select! {
+                    _ = timeout(LAST, connection) => {}
+                    () = place.evicted() => {}
+                }
             });
             while connections.try_join_next().is_some() {}
         }

@@ -25,7 +25,7 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let started = Instant::now();
-    let body = body::read_json(request, state.body, &state.slow_bodies).await?;
+    let body = body::read_json(request, state.body, state).await?;
     let question = ImageReview::from_slice(&body).map_err(Refusal::Unreadable)?;
     let asked = Asked {
         endpoint: Endpoint::ImagePolicy,

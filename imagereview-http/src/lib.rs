@@ -49,10 +49,10 @@
 //! | 400 | the body is no JSON, of another kind or version, without `spec`, or ended early |
 //! | 404 | another path; the message lists those that exist |
 //! | 405 | another method than POST |
-//! | 408 | the headers or the body didn't arrive in time; see [`Timeouts`] |
+//! | 408 | the headers or the body didn't arrive in time; see [`Timeouts`] and [`Limits`] |
 //! | 413 | the body is longer than [`Config::max_body_bytes`] |
 //! | 415 | another content type than `application/json`, or a content encoding |
-//! | 429 | more requests than [`Limits::requests`] are in flight; kube-apiserver asks again |
+//! | 429 | more than [`Limits::requests`] or [`Limits::body_memory`] is in flight; kube-apiserver asks again |
 //! | 431 | the headers are longer than [`Limits::header_bytes`]; without a message |
 //!
 //! # TLS
@@ -80,6 +80,7 @@ mod decision;
 mod endpoint;
 mod handshake;
 mod health;
+mod held;
 mod image_policy;
 mod metrics;
 mod policy;

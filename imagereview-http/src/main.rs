@@ -46,6 +46,9 @@ impl StartError {
     }
 }
 
+/// SIGXFSZ, by its number on Linux and macOS.
+const FILE_SIZE_LIMIT: i32 = 25;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::read();
@@ -69,6 +72,8 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
     // Before anything else, so that a signal that comes early is not lost.
     let shutdown = shutdown_signal().map_err(StartError::Signals)?;
     let hang_up = signal(SignalKind::hangup()).map_err(StartError::Signals)?;
+    // An audit log that has reached the limit of a file's size is an error to log, and not the end.
+    let _ = signal(SignalKind::from_raw(FILE_SIZE_LIMIT)).map_err(StartError::Signals)?;
     let _ = rlimit::increase_nofile_limit(u64::MAX).inspect_err(|error| {
         tracing::debug!("the limit of open files stays as it is: {error}");
     });

@@ -27,6 +27,7 @@ use crate::{
     config::{Config, Limits, Timeouts},
     connection::{LAST_REQUEST, Protocols},
     health::Health,
+    held::HeldBytes,
     metrics::{Metrics, Part},
     policy::{PolicyError, ServerPolicy},
     reload::{Reload, Reloader},
@@ -134,6 +135,10 @@ impl Server {
             },
             max_requests: config.limits.requests,
             slow_bodies: Arc::default(),
+            held_bodies: Arc::new(HeldBytes::new(
+                // An AdmissionReview holds its object twice.
+                config.limits.body_memory.max(2 * config.max_body_bytes),
+            )),
             metrics,
             audit,
             ready: AtomicBool::new(false),

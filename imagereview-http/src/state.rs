@@ -9,8 +9,8 @@ use arc_swap::ArcSwap;
 use imagereview_core::Language;
 
 use crate::{
-    audit::Audit, body::BodyLimits, metrics::Metrics, policy::ServedPolicy, tls::Generation,
-    waiting::Waiting,
+    audit::Audit, body::BodyLimits, held::HeldBytes, metrics::Metrics, policy::ServedPolicy,
+    tls::Generation, waiting::Waiting,
 };
 
 /// The part of the server that all connections share and that a request is answered from.
@@ -21,6 +21,7 @@ pub(crate) struct State {
     pub(crate) max_requests: usize,
     /// Requests whose bodies are waited for.
     pub(crate) slow_bodies: Arc<Waiting>,
+    pub(crate) held_bodies: Arc<HeldBytes>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) audit: Option<Audit>,
     /// Whether new connections are welcome.

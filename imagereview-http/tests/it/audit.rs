@@ -1,12 +1,16 @@
 //! The audit log.
 
-use std::{fs, path::Path};
+use std::{fs, net::SocketAddr, os::unix::fs::symlink, path::Path};
 
 use imagereview_http::{AuditLog, AuditTarget, WhenFull};
 use serde_json::Value;
 
-use crate::harness::{
-    PROTOCOLS, Pki, Protocol, RequestBody, TestServer, image_review, metrics, metrics_say, within,
+use crate::{
+    harness::{
+        PROTOCOLS, Pki, Protocol, RequestBody, TestServer, image_review, metrics, metrics_say,
+        within,
+    },
+    webhook::{ALLOWED, Webhook},
 };
 
 fn lines(path: &Path) -> Vec<Value> {
@@ -108,8 +112,13 @@ async fn a_full_disk_is_counted_and_stops_nothing() {
         assert!(answer.verdict().0);
     }
     metrics_say(server.health, "imagereview_audit_records_total 3").await;
+    write_fails(server.health).await;
+}
+
+/// Waits until the metrics show that a write or an opening failed.
+async fn write_fails(health: SocketAddr) {
     within(async {
-        while metrics(server.health)
+        while metrics(health)
             .await
             .contains("imagereview_audit_write_errors_total 0\n")
         {
@@ -119,8 +128,133 @@ async fn a_full_disk_is_counted_and_stops_nothing() {
     .await;
 }
 
+/// Waits until the file holds the decision about this image, and checks each of its lines.
+async fn is_recorded(path: &Path, image: &str) {
+    within(async {
+        let is_there = || {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.ends_with('\n') && text.contains(image)
+        };
+        while !is_there() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    drop(lines(path));
+}
+
+/// What becomes of the log's path, and what makes it good again.
+type Trouble = (&'static str, fn(&Path), fn(&Path));
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_is_written_again_once_it_can() {
+    // Each with the folder of the log, which is its `audit.jsonl`.
+    let rows: [Trouble; 3] = [
+        (
+            "no room",
+            |folder| symlink("/dev/full", folder.join("audit.jsonl")).unwrap(),
+            |folder| fs::remove_file(folder.join("audit.jsonl")).unwrap(),
+        ),
+        (
+            "the folder is removed",
+            |folder| fs::remove_dir_all(folder).unwrap(),
+            |folder| fs::create_dir(folder).unwrap(),
+        ),
+        (
+            "something else has its name",
+            |folder| fs::create_dir(folder.join("audit.jsonl")).unwrap(),
+            |folder| fs::remove_dir(folder.join("audit.jsonl")).unwrap(),
+        ),
+    ];
+    for (name, trouble, remedy) in rows {
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("log");
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("audit.jsonl");
+        let pki = Pki::new();
+        let mut config = pki.config();
+        config.audit = Some(AuditLog::new(AuditTarget::File(path.clone())));
+        let server = TestServer::start(config).await;
+        let client = pki.client(None);
+        let review = async |image| {
+            for protocol in PROTOCOLS {
+                let answer = client.review(server.address, protocol, &[image]).await;
+                assert!(answer.verdict().0, "{name}: {answer:?}");
+            }
+        };
+        review("before:1").await;
+        is_recorded(&path, "before:1").await;
+
+        fs::rename(&path, folder.join("audit.1")).unwrap();
+        trouble(&folder);
+        server.reload.request();
+        // What opens is found out at the next line.
+        within(async {
+            while metrics(server.health)
+                .await
+                .contains("imagereview_audit_write_errors_total 0\n")
+            {
+                review("during:1").await;
+            }
+        })
+        .await;
+        review("during:2").await;
+
+        remedy(&folder);
+        server.reload.request();
+        within(async {
+            while !path.is_file() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        review("after:1").await;
+        is_recorded(&path, "after:1").await;
+        within(server.stop()).await.unwrap();
+        assert!(!lines(&path).is_empty(), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_of_a_files_size_does_not_end_the_program() {
+    let pki = Pki::new();
+    // Of 512 bytes each.
+    let limited = "ulimit -f 8 && exec";
+    let webhook = Webhook::start_under(limited, &pki, &["--audit-log=audit.jsonl"]).await;
+    let client = pki.client(None);
+    let path = webhook.folder.path().join("audit.jsonl");
+    within(async {
+        while metrics(webhook.health)
+            .await
+            .contains("imagereview_audit_write_errors_total 0\n")
+        {
+            webhook.answers(&client).await;
+        }
+    })
+    .await;
+    webhook.answers(&client).await;
+    // The last line is cut off where the limit is.
+    assert_eq!(fs::metadata(&path).unwrap().len(), 8 * 512);
+
+    fs::rename(&path, webhook.folder.path().join("audit.1")).unwrap();
+    webhook.program.signal("HUP");
+    within(async {
+        while !path.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    webhook.answers(&client).await;
+    is_recorded(&path, ALLOWED).await;
+    let errors = webhook.stops_with_errors().await;
+    assert!(
+        errors[0].contains("the audit log can't be written"),
+        "{errors:?}"
+    );
+}
+
 /// A pipe that nobody reads from is a disk that stands still.
-fn pipe(folder: &Path) -> (std::path::PathBuf, fs::File) {
+pub(crate) fn pipe(folder: &Path) -> (std::path::PathBuf, fs::File) {
     let path = folder.join("pipe");
     let made = std::process::Command::new("mkfifo")
         .arg(&path)

@@ -7,10 +7,14 @@ use http_body_util::{BodyExt, channel::Channel};
 use hyper::{Request, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
-use crate::harness::{PROTOCOLS, Pki, Protocol, TestServer};
+use crate::{
+    faults,
+    frames::{self, Frame, frame},
+    harness::{PROTOCOLS, Pki, Protocol, TestServer, image_review_json, metrics_say, within},
+};
 
 /// Short enough to wait for, in the one place where a test wants it to pass.
 const SOON: Duration = Duration::from_millis(200);
@@ -179,4 +183,97 @@ async fn a_client_that_sends_all_of_a_refused_body_can_read_the_answer() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn an_http1_client_that_takes_no_answers_is_cut() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.timeouts.answer = SOON;
+    let server = TestServer::start(config).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    // So that it takes few answers to fill it.
+    socket.set_recv_buffer_size(4096).unwrap();
+    let stream = socket.connect(server.address).await.unwrap();
+    let client = pki.client(None);
+    let mut stream = client
+        .tls_over(stream, server.address, Protocol::Http1)
+        .await
+        .unwrap();
+    let requests = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
+    within(async { while stream.write_all(&requests).await.is_ok() {} }).await;
+    metrics_say(server.health, "imagereview_connections 0").await;
+}
+
+#[tokio::test]
+async fn an_http2_client_that_opens_no_window_loses_its_stream_and_no_more() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    (config.timeouts.body, config.timeouts.answer) = (SOON, SOON);
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    let mut stream = client.tls(server.address, Protocol::Http2).await.unwrap();
+    stream.write_all(&faults::without_window()).await.unwrap();
+    let reset = within(async {
+        loop {
+            let frame = Frame::read(&mut stream).await.expect("it goes on");
+            assert_ne!(frame.kind, frames::DATA, "{frame:?}");
+            if frame.kind == frames::RST_STREAM {
+                break frame;
+            }
+        }
+    })
+    .await;
+    // CANCEL
+    assert_eq!((reset.stream, reset.error_code()), (1, Some(0x8)));
+
+    let body = image_review_json(&["a:1"]);
+    let next = [
+        frame(frames::SETTINGS, 0, 0, &frames::setting(0x4, 65_535)),
+        frames::open(3),
+        frame(frames::DATA, frames::END_STREAM, 3, body.as_bytes()),
+    ];
+    stream.write_all(&next.concat()).await.unwrap();
+    let answer = within(async {
+        loop {
+            let frame = Frame::read(&mut stream).await.expect("it goes on");
+            if frame.kind == frames::DATA {
+                break frame;
+            }
+        }
+    })
+    .await;
+    assert_eq!(answer.stream, 3, "{answer:?}");
+    let answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+    assert_eq!(answer["status"]["allowed"], true, "{answer}");
+}
+
+#[tokio::test]
+async fn an_http2_client_that_never_confirms_a_goaway_is_let_go() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.timeouts.header = SOON;
+    config.timeouts.idle = SOON;
+    (config.timeouts.body, config.timeouts.answer) = (SOON, SOON);
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    let mut stream = client.tls(server.address, Protocol::Http2).await.unwrap();
+    stream.write_all(&faults::without_window()).await.unwrap();
+    let mut is_told = false;
+    within(async {
+        while let Some(next) = Frame::read(&mut stream).await {
+            match next.kind {
+                frames::GOAWAY => is_told = true,
+                // It is there, but the PING after a GOAWAY is how it would confirm it.
+                frames::PING if !is_told => {
+                    let pong = frame(frames::PING, frames::ACK, 0, &next.payload);
+                    stream.write_all(&pong).await.unwrap();
+                }
+                _ => {}
+            }
+        }
+    })
+    .await;
+    assert!(is_told);
+    metrics_say(server.health, "imagereview_connections 0").await;
 }

@@ -2,8 +2,10 @@
 
 use std::{
     convert::Infallible,
+    fs,
     io::Write,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -18,16 +20,23 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use imagereview_core::{NoLatestTag, Policy};
 use imagereview_http::{Config, Reload, Server, ServerIdentity, ServerPolicy};
 use imagereview_pki::{CertificateAuthority, Identity, SubjectName, Validity};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::{
+    ClientConfig, RootCertStore, SupportedProtocolVersion, client::Resumption, crypto::ring,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::oneshot,
+    task::JoinHandle,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// How long anything may take that a test waits for: far more than it should on a busy machine, so
 /// that a server which doesn't do it fails the test and doesn't hang it.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits, but not forever.
 #[track_caller]
@@ -91,6 +100,12 @@ impl Pki {
             file(self.server.certificate_pem()),
             file(self.server.key_pem()),
         )
+    }
+
+    /// Writes `tls.crt` and `tls.key`.
+    pub(crate) fn write_server_files(&self, folder: &Path) {
+        fs::write(folder.join("tls.crt"), self.server.certificate_pem()).unwrap();
+        fs::write(folder.join("tls.key"), self.server.key_pem()).unwrap();
     }
 
     /// A client as kube-apiserver is one, with a certificate of the authority.
@@ -176,12 +191,21 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(authority_pem: &str, identity: Option<&Identity>) -> Self {
+        Self::of_versions(authority_pem, identity, rustls::DEFAULT_VERSIONS)
+    }
+
+    /// The same, of these versions of TLS only.
+    pub(crate) fn of_versions(
+        authority_pem: &str,
+        identity: Option<&Identity>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(authority_pem.as_bytes()).unwrap())
             .unwrap();
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
         let tls = match identity {
@@ -194,23 +218,40 @@ impl Client {
         Self { tls }
     }
 
+    /// The same client without a memory of sessions, so that each handshake is a whole one.
+    pub(crate) fn without_resumption(mut self) -> Self {
+        self.tls.resumption = Resumption::disabled();
+        self
+    }
+
     /// A connection on which no byte of HTTP has been sent.
     pub(crate) async fn tls(
         &self,
         address: SocketAddr,
         protocol: Protocol,
     ) -> std::io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(address).await?;
+        // As Go's clients do; otherwise the second frame of a request waits for the other side.
+        stream.set_nodelay(true)?;
+        self.tls_over(stream, address, protocol).await
+    }
+
+    /// The same over a transport that is there already.
+    pub(crate) async fn tls_over<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        transport: T,
+        address: SocketAddr,
+        protocol: Protocol,
+    ) -> std::io::Result<TlsStream<T>> {
         let mut config = self.tls.clone();
         let alpn: &[u8] = match protocol {
             Protocol::Http1 => b"http/1.1",
             Protocol::Http2 => b"h2",
         };
         config.alpn_protocols = vec![alpn.to_vec()];
-        let stream = TcpStream::connect(address).await?;
-        // As Go's clients do; otherwise the second frame of a request waits for the other side.
-        stream.set_nodelay(true)?;
         let name = ServerName::from(address.ip());
-        let stream = within(TlsConnector::from(Arc::new(config)).connect(name, stream)).await?;
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, transport);
+        let stream = within(connecting).await?;
         assert_eq!(
             stream.get_ref().1.alpn_protocol(),
             Some(alpn),

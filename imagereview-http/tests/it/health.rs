@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use hyper::StatusCode;
 use imagereview_http::{AuditLog, AuditTarget, DroppedLogLines, ServerPolicy};
+use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::harness::{Pki, Protocol, TestServer, get, metrics, metrics_say, within};
 
@@ -68,6 +69,24 @@ async fn the_metrics_come_in_the_form_that_is_accepted() {
             "{row:?}: {text}"
         );
     }
+}
+
+#[tokio::test]
+async fn connections_that_are_silent_keep_no_probe_out() {
+    let pki = Pki::new();
+    let server = TestServer::start(pki.config()).await;
+    let mut silent = Vec::new();
+    // Some more than there is room for, and each waits longer than a probe does.
+    for _ in 0..100 {
+        silent.push(within(TcpStream::connect(server.health)).await.unwrap());
+    }
+    let answer = get(server.health, "/livez", "*/*").await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    // The oldest have made room, and the others were not waited for.
+    let read = within(silent[0].read(&mut [0])).await;
+    assert_eq!(read.unwrap_or_default(), 0);
+    let other = silent[50].try_read(&mut [0]).unwrap_err();
+    assert_eq!(other.kind(), std::io::ErrorKind::WouldBlock);
 }
 
 /// The names, types and labels of `docs/metrics.md`.
@@ -152,11 +171,7 @@ async fn what_happens_is_counted() {
             assert_eq!(answer.verdict().0, allowed, "{images:?} {protocol:?}");
         }
     }
-    drop(
-        tokio::net::TcpStream::connect(server.address)
-            .await
-            .unwrap(),
-    );
+    drop(TcpStream::connect(server.address).await.unwrap());
     for line in [
         r#"imagereview_reviews_total{endpoint="image_policy",outcome="allowed"} 2"#,
         r#"imagereview_reviews_total{endpoint="image_policy",outcome="denied"} 4"#,

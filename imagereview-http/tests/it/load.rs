@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::SocketAddr,
+    ops::AddAssign,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -47,6 +48,17 @@ impl Figures {
     pub(crate) fn assert_none_lost(&self) {
         assert_eq!((self.lost, self.other), (0, 0), "{self}");
         assert_eq!(self.sent, self.answered + self.returned, "{self}");
+    }
+}
+
+impl AddAssign for Figures {
+    fn add_assign(&mut self, more: Self) {
+        self.sent += more.sent;
+        self.answered += more.answered;
+        self.other += more.other;
+        self.returned += more.returned;
+        self.lost += more.lost;
+        self.connections += more.connections;
     }
 }
 
@@ -129,13 +141,7 @@ impl Load {
     async fn ended(mut self) -> Figures {
         let mut sum = Figures::default();
         while let Some(figures) = within(self.clients.join_next()).await {
-            let figures = figures.unwrap();
-            sum.sent += figures.sent;
-            sum.answered += figures.answered;
-            sum.other += figures.other;
-            sum.returned += figures.returned;
-            sum.lost += figures.lost;
-            sum.connections += figures.connections;
+            sum += figures.unwrap();
         }
         sum
     }
@@ -184,7 +190,7 @@ async fn ask(
 
 /// Whether the request never left, or a GOAWAY without an error says that it was not read (RFC 9113,
 /// section 6.8).
-fn was_not_read(error: &hyper::Error) -> bool {
+pub(crate) fn was_not_read(error: &hyper::Error) -> bool {
     let source = std::error::Error::source(error).map(ToString::to_string);
     error.is_canceled() || source.is_some_and(|text| text.contains("not a result of an error"))
 }

@@ -13,13 +13,33 @@ use tokio::{
 
 use crate::harness::{Client, Pki, Protocol, file, image_review_json, within};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_imagereview-http");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_imagereview-http");
 
 /// A running program; it is killed when the test ends.
 pub(crate) struct Program {
     pub(crate) child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
-    stderr: Lines<BufReader<ChildStderr>>,
+    stderr: Log,
+}
+
+/// The lines that a program logs.
+pub(crate) struct Log(Option<Lines<BufReader<ChildStderr>>>);
+
+impl Log {
+    /// Reads to the end, and gives the lines that are errors.
+    pub(crate) async fn errors(mut self) -> Vec<String> {
+        let mut errors = Vec::new();
+        while let Some(line) = self.next_line().await {
+            if line.contains("ERROR") {
+                errors.push(line);
+            }
+        }
+        errors
+    }
+
+    async fn next_line(&mut self) -> Option<String> {
+        self.0.as_mut()?.next_line().await.unwrap()
+    }
 }
 
 impl Program {
@@ -32,7 +52,7 @@ impl Program {
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        let stderr = Log(Some(BufReader::new(child.stderr.take().unwrap()).lines()));
         Self {
             child,
             stdout,
@@ -43,7 +63,7 @@ impl Program {
     /// Waits for a line of the log that holds this.
     pub(crate) async fn logs(&mut self, text: &str) -> String {
         let mut seen = Vec::new();
-        while let Some(line) = within(self.stderr.next_line()).await.unwrap() {
+        while let Some(line) = within(self.stderr.next_line()).await {
             if line.contains(text) {
                 return line;
             }
@@ -51,6 +71,11 @@ impl Program {
             seen.push(line);
         }
         panic!("{text:?} was not logged, but: {seen:#?}");
+    }
+
+    /// The rest of its log, which is read elsewhere from now on.
+    pub(crate) fn take_log(&mut self) -> Log {
+        Log(self.stderr.0.take())
     }
 
     /// Waits until it listens, and says where.
@@ -524,11 +549,13 @@ async fn help_explains_every_option_and_its_variable() {
         "max-connections",
         "max-silent-connections",
         "max-requests",
+        "max-body-memory",
         "max-streams",
         "max-connection-age",
         "handshake-timeout",
         "header-timeout",
         "body-timeout",
+        "answer-timeout",
         "idle-timeout",
         "shutdown-delay",
         "shutdown-timeout",

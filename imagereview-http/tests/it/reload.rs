@@ -1,6 +1,11 @@
 //! Files that change while the server runs.
 
-use std::{fs, os::unix::fs::symlink, path::Path, time::SystemTime};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use imagereview_http::{ServerIdentity, ServerPolicy};
 use imagereview_pki::Validity;
@@ -13,13 +18,13 @@ use crate::{
 
 /// A folder as the kubelet mounts a Secret or `ConfigMap`: each file is a link into `..data`, which
 /// is a link to the folder of the newest version.
-struct Mounted {
+pub(crate) struct Mounted {
     folder: TempDir,
     version: usize,
 }
 
 impl Mounted {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, _) in files {
             symlink(Path::new("..data").join(name), folder.path().join(name)).unwrap();
@@ -30,7 +35,7 @@ impl Mounted {
     }
 
     /// All files at once, by turning the link.
-    fn replace(&mut self, files: &[(&str, &str)]) {
+    pub(crate) fn replace(&mut self, files: &[(&str, &str)]) {
         self.version += 1;
         let version = format!("..{}", self.version);
         let path = self.folder.path();
@@ -40,14 +45,21 @@ impl Mounted {
         }
         symlink(&version, path.join("..data_tmp")).unwrap();
         fs::rename(path.join("..data_tmp"), path.join("..data")).unwrap();
+        if self.version > 1 {
+            fs::remove_dir_all(path.join(format!("..{}", self.version - 1))).unwrap();
+        }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
 
-fn server_files(pki: &Pki) -> [(&'static str, String); 2] {
+pub(crate) fn server_files(pki: &Pki) -> [(&'static str, String); 2] {
     let names = ["127.0.0.1".parse().unwrap()];
     let identity = pki
         .authority
@@ -59,11 +71,11 @@ fn server_files(pki: &Pki) -> [(&'static str, String); 2] {
     ]
 }
 
-fn borrowed<'a>(files: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+pub(crate) fn borrowed<'a>(files: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
     files.iter().map(|(name, text)| (*name, &**text)).collect()
 }
 
-fn document(denied: &str) -> String {
+pub(crate) fn document(denied: &str) -> String {
     format!(
         "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: tags}}\n\
          rules:\n  - name: tags\n    tags: {{deny: [{denied}]}}\n"
@@ -287,4 +299,138 @@ async fn who_is_no_longer_trusted_has_to_come_again() {
             .await;
         assert!(answer.verdict().0, "{protocol:?}");
     }
+}
+
+/// A part, what befalls its files, and what makes them good again.
+type Mishap = (&'static str, &'static str, fn(&Files), fn(&Files));
+
+/// The plain files of a server, and the pair of a certificate that is to come.
+struct Files {
+    folder: TempDir,
+    next: [(&'static str, String); 2],
+}
+
+impl Files {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn files_that_vanish_or_come_in_halves_leave_what_is_served() {
+    let rows: [Mishap; 9] = [
+        (
+            "policy",
+            "the file is away",
+            |files| files.rename("policies/policy.yaml", "away"),
+            |files| files.rename("away", "policies/policy.yaml"),
+        ),
+        (
+            "policy",
+            "the folder is away",
+            |files| files.rename("policies", "away"),
+            |files| files.rename("away", "policies"),
+        ),
+        (
+            "policy",
+            "it is cut off",
+            |files| files.write("policies/policy.yaml", &document("bad")[..80]),
+            |files| files.write("policies/policy.yaml", &document("bad")),
+        ),
+        (
+            "policy",
+            "one more that contradicts it",
+            |files| files.write("policies/second.yaml", &document("other")),
+            |files| fs::remove_file(files.path("policies/second.yaml")).unwrap(),
+        ),
+        (
+            "certificate",
+            "half of a new pair",
+            |files| files.write("tls.crt", &files.next[0].1),
+            |files| files.write("tls.key", &files.next[1].1),
+        ),
+        (
+            "certificate",
+            "the key is away",
+            |files| files.rename("tls.key", "away"),
+            |files| files.rename("away", "tls.key"),
+        ),
+        (
+            "certificate",
+            "the file is empty",
+            |files| files.write("tls.crt", ""),
+            |files| files.write("tls.crt", &files.next[0].1),
+        ),
+        (
+            "client_ca",
+            "it is away",
+            |files| files.rename("ca.crt", "away"),
+            |files| files.rename("away", "ca.crt"),
+        ),
+        (
+            "client_ca",
+            "a folder has its name",
+            |files| {
+                files.rename("ca.crt", "away");
+                fs::create_dir(files.path("ca.crt")).unwrap();
+            },
+            |files| {
+                fs::remove_dir(files.path("ca.crt")).unwrap();
+                files.rename("away", "ca.crt");
+            },
+        ),
+    ];
+    let pki = Pki::new();
+    let files = Files {
+        folder: tempfile::tempdir().unwrap(),
+        next: server_files(&pki),
+    };
+    for (name, text) in server_files(&pki) {
+        files.write(name, &text);
+    }
+    files.write("ca.crt", pki.authority.certificate_pem());
+    fs::create_dir(files.path("policies")).unwrap();
+    files.write("policies/policy.yaml", &document("bad"));
+    let mut config = pki.config();
+    config.identity = ServerIdentity::Files {
+        certificate: files.path("tls.crt"),
+        key: files.path("tls.key"),
+    };
+    config.client_ca = Some(files.path("ca.crt"));
+    let policy = ServerPolicy::Files(vec![files.path("policies")]);
+    let server = TestServer::start_serving(config, policy).await;
+    let client = pki.api_server();
+    let answers = async |name| {
+        for (image, expected) in [("x:good", true), ("x:bad", false)] {
+            for protocol in PROTOCOLS {
+                let answer = client.review(server.address, protocol, &[image]).await;
+                assert_eq!(answer.verdict().0, expected, "{name}: {answer:?}");
+            }
+        }
+    };
+    for (part, name, befall, mend) in rows {
+        println!("{part}: {name}");
+        let line = |good| format!("imagereview_last_reload_successful{{part=\"{part}\"}} {good}");
+        befall(&files);
+        // A folder's own absence is not seen at once.
+        server.reload.request();
+        metrics_say(server.health, &line(0)).await;
+        answers(name).await;
+        mend(&files);
+        server.reload.request();
+        metrics_say(server.health, &line(1)).await;
+        answers(name).await;
+    }
+    let fresh = pki.api_server().without_resumption();
+    let stream = fresh.tls(server.address, Protocol::Http2).await.unwrap();
+    let shown = &stream.get_ref().1.peer_certificates().unwrap()[0];
+    assert_eq!(**shown, *der(&files.next[0].1), "the new pair is served");
 }

@@ -1,0 +1,191 @@
+//! The compiled program as a process of its own, of which can be told what it holds.
+
+use std::{collections::BTreeMap, fmt, fs, net::SocketAddr, path::PathBuf};
+
+use tempfile::TempDir;
+use tokio::{process::Command, task::JoinHandle};
+
+use crate::{
+    harness::{Client, LIMIT, PROTOCOLS, Pki, metrics, within},
+    program::{PROGRAM, Program},
+};
+
+/// An image that the policy of these programs allows, and one that it denies.
+pub(crate) const ALLOWED: &str = "registry.example.com/app:1.27";
+pub(crate) const DENIED: &str = "registry.example.com/app:latest";
+
+/// A running program with a certificate of the tests' authority.
+pub(crate) struct Webhook {
+    pub(crate) program: Program,
+    pub(crate) address: SocketAddr,
+    pub(crate) health: SocketAddr,
+    pub(crate) folder: TempDir,
+    /// Reads the log, which would stand still otherwise, and keeps what is an error.
+    log: JoinHandle<Vec<String>>,
+}
+
+impl Webhook {
+    pub(crate) async fn start(pki: &Pki, options: &[&str]) -> Self {
+        Self::start_under("exec", pki, options).await
+    }
+
+    /// The same, run by a command of the shell that sets a limit first: `ulimit -n 40 && exec`.
+    pub(crate) async fn start_under(shell: &str, pki: &Pki, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        pki.write_server_files(folder.path());
+        let options = [&["--tls-cert=tls.crt", "--tls-key=tls.key"], options].concat();
+        Self::start_in(folder, shell, &options, &[]).await
+    }
+
+    /// The same in this folder, with these variables.
+    pub(crate) async fn start_in(
+        folder: TempDir,
+        shell: &str,
+        options: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{shell} \"$0\" \"$@\""), PROGRAM])
+            .args(["--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0"])
+            .args(options)
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(variables.iter().copied())
+            .current_dir(folder.path());
+        let mut program = Program::start(&mut command);
+        let line = program.logs("probes and metrics are at http://").await;
+        let (_, health) = line.split_once("http://").unwrap();
+        let health = health.trim().parse().unwrap();
+        let address = program.listens().await;
+        let log = tokio::spawn(program.take_log().errors());
+        Self {
+            program,
+            address,
+            health,
+            folder,
+            log,
+        }
+    }
+
+    /// What the process and its connections hold now.
+    pub(crate) async fn footprint(&self) -> Footprint {
+        let process = PathBuf::from(format!("/proc/{}", self.program.child.id().unwrap()));
+        let status = fs::read_to_string(process.join("status")).unwrap();
+        let of_status = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let value = line.unwrap().trim_start_matches(':').trim();
+            value.trim_end_matches(" kB").parse::<usize>().unwrap()
+        };
+        let descriptors = fs::read_dir(process.join("fd")).unwrap().count();
+        let metrics = Metrics::of(self.health).await;
+        Footprint {
+            memory: of_status("VmRSS") * 1024,
+            peak: of_status("VmHWM") * 1024,
+            threads: of_status("Threads"),
+            descriptors,
+            connections: metrics.value("imagereview_connections"),
+            requests: metrics.value("imagereview_requests_in_flight"),
+        }
+    }
+
+    /// Waits until nothing is left of what clients did: no connection, no request, and no more
+    /// descriptors and threads than `before`.
+    pub(crate) async fn lets_go(&self, before: Footprint) -> Footprint {
+        let mut last = None;
+        let wait = async {
+            loop {
+                let now = last.insert(self.footprint().await);
+                if now.connections + now.requests == 0
+                    && now.descriptors <= before.descriptors
+                    && now.threads <= before.threads
+                {
+                    return *now;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let gone = tokio::time::timeout(LIMIT, wait).await;
+        gone.unwrap_or_else(|_| panic!("not let go: {last:?}; before: {before:?}"))
+    }
+
+    /// Checks that a client of each protocol gets both verdicts.
+    pub(crate) async fn answers(&self, client: &Client) {
+        for protocol in PROTOCOLS {
+            for (image, expected) in [(ALLOWED, true), (DENIED, false)] {
+                let answer = client.review(self.address, protocol, &[image]).await;
+                let (allowed, reason) = answer.verdict();
+                assert_eq!(allowed, expected, "{protocol:?}: {image}: {reason}");
+            }
+        }
+    }
+
+    /// Ends the program as an operator does, and checks that it ends well, without having logged an
+    /// error.
+    pub(crate) async fn stops(self) {
+        let errors = self.stops_with_errors().await;
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+
+    /// The same, where errors are expected: gives the lines.
+    pub(crate) async fn stops_with_errors(mut self) -> Vec<String> {
+        self.program.signal("TERM");
+        let status = within(self.program.child.wait()).await.unwrap();
+        let errors = within(self.log).await.unwrap();
+        assert!(status.success(), "{status}: {errors:#?}");
+        errors
+    }
+}
+
+/// What a running program holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Footprint {
+    /// Resident, in bytes.
+    pub(crate) memory: usize,
+    /// The most that was resident so far.
+    pub(crate) peak: usize,
+    pub(crate) threads: usize,
+    pub(crate) descriptors: usize,
+    pub(crate) connections: usize,
+    pub(crate) requests: usize,
+}
+
+impl fmt::Display for Footprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} MiB resident (most {}), {} descriptors, {} threads, {} connections",
+            self.memory >> 20,
+            self.peak >> 20,
+            self.descriptors,
+            self.threads,
+            self.connections
+        )
+    }
+}
+
+/// The metrics as they were at one time.
+pub(crate) struct Metrics(BTreeMap<String, f64>);
+
+impl Metrics {
+    pub(crate) async fn of(health: SocketAddr) -> Self {
+        let text = metrics(health).await;
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        Self(
+            samples
+                .filter_map(|line| line.rsplit_once(' '))
+                .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+                .collect(),
+        )
+    }
+
+    /// The value of a count, named with its labels.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts are whole, and no gauge of these is below zero"
+    )]
+    pub(crate) fn value(&self, name: &str) -> usize {
+        *self.0.get(name).unwrap_or_else(|| panic!("no {name}")) as usize
+    }
+}
