@@ -1,20 +1,15 @@
 //! `POST /validate` and `POST /mutate`: the endpoints of validating and mutating admission webhooks.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Instant,
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Request, Response, body::Incoming};
+use hyper::Response;
 use imagereview_core::{AdmissionAnswer, AdmissionReview, Review, Verdict};
 
 use crate::{
-    body::{self, BodyLimits},
-    decision::{self, Asked},
+    decision::{self, Asked, Decided},
     endpoint::Endpoint,
-    request::Caller,
     routes,
     state::State,
     status::Refusal,
@@ -25,23 +20,15 @@ use crate::{
 ///
 /// `/mutate` first changes the object as the policy declares and decides what results, so that
 /// nothing is admitted by its looks before.
-pub(crate) async fn answer(
+pub(crate) fn answer(
     state: &State,
-    endpoint: Endpoint,
-    caller: &Caller,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Refusal> {
-    let started = Instant::now();
-    // The object stands in it twice, as it was and as it is to be.
-    let limits = BodyLimits {
-        bytes: state.body.bytes.saturating_mul(2),
-        ..state.body
-    };
-    let body = body::read_json(request, limits, state).await?;
-    let served = state.policy.load_full();
+    asked: Asked<'_>,
+    body: &[u8],
+) -> Result<Decided<Response<Full<Bytes>>>, Refusal> {
+    let served = state.policy.load();
     let mut question =
-        AdmissionReview::from_slice_with(&body, served.kinds()).map_err(Refusal::Unreadable)?;
-    let mutated = match endpoint {
+        AdmissionReview::from_slice_with(body, served.kinds()).map_err(Refusal::Unreadable)?;
+    let mutated = match asked.endpoint {
         Endpoint::Mutate => {
             // A question that is half changed is not decided.
             catch_unwind(AssertUnwindSafe(|| Some(served.mutate(&mut question))))
@@ -49,10 +36,8 @@ pub(crate) async fn answer(
         _ => Ok(None),
     };
     let asked = Asked {
-        endpoint,
-        caller,
-        started,
         uid: Some(question.uid()),
+        ..asked
     };
     let json = |verdict: &Verdict, patch| {
         let answer = AdmissionAnswer::new(&question, verdict, state.language);
@@ -63,15 +48,15 @@ pub(crate) async fn answer(
         serde_json::to_vec(&answer).expect("strings and booleans always serialise")
     };
     let review: Review<'_> = question.review();
-    let answer = match &mutated {
+    let decided = match &mutated {
         Ok(patch) => {
             let answer = |verdict: &_| json(verdict, patch.as_ref());
-            decision::decide(state, &served, asked, review, answer).await
+            decision::decide(state, &served, asked, review, answer)
         }
         Err(_panic) => {
             let answer = |verdict: &_| json(verdict, None);
-            decision::undecided(state, &served, asked, review, answer).await
+            decision::undecided(state, &served, asked, &review, answer)
         }
     };
-    Ok(routes::json(&answer))
+    Ok(decided.map(|answer| routes::json(&answer)))
 }

@@ -12,11 +12,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{
-    Method, Request, Version,
-    body::{Body, Incoming},
-    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
-};
+use hyper::body::{Body, Incoming};
 
 use crate::{held::Held, state::State, status::Refusal, waiting::Waiting};
 
@@ -44,32 +40,22 @@ impl Deref for ReadBody {
     }
 }
 
-/// Reads the JSON document that a request posts.
+/// Reads a request's body whole.
 ///
-/// The content type must be `application/json`, with any parameters; a request without one is taken
-/// at its word, as the body is decoded strictly anyway. A body that announces more than the limit
-/// is refused before a byte of it is kept; one that arrives in a single frame is not copied.
-///
-/// A body that is waited for is among the state's slow ones, and gives way where its place or its
-/// memory is needed.
-pub(crate) async fn read_json(
-    request: Request<Incoming>,
+/// One that announces more than the limit is refused before a byte of it is kept; one that arrives
+/// in a single frame is not copied. One that is waited for is among the state's slow ones, and gives
+/// way where its place or its memory is needed.
+pub(crate) async fn read(
+    body: Incoming,
+    is_http2: bool,
     limits: BodyLimits,
     state: &State,
 ) -> Result<ReadBody, Refusal> {
     let slow = &state.slow_bodies;
-    if request.method() != Method::POST {
-        return Err(Refusal::Method {
-            method: request.method().to_string(),
-        });
-    }
-    check_media_type(request.headers())?;
-    let is_http2 = request.version() >= Version::HTTP_2;
-    let body = request.into_body();
     if body.size_hint().lower() > limits.bytes as u64 {
         // On HTTP/1.1 the connection lingers after the answer.
         if is_http2 {
-            discard_rest(body, limits, slow).await;
+            Box::pin(discard_rest(body, limits, slow)).await;
         }
         return Err(Refusal::TooLarge {
             limit: limits.bytes,
@@ -80,12 +66,15 @@ pub(crate) async fn read_json(
     if let Some(read) = at_once(body.as_mut()).await {
         return read;
     }
-    let place = slow.enter();
-    tokio::select! {
-        read = &mut body => read,
-        () = tokio::time::sleep(limits.time) => Err(Refusal::SlowBody { limit: limits.time }),
-        () = place.evicted() => Err(Refusal::GaveWay),
-    }
+    Box::pin(async {
+        let place = slow.enter();
+        tokio::select! {
+            read = &mut body => read,
+            () = tokio::time::sleep(limits.time) => Err(Refusal::SlowBody { limit: limits.time }),
+            () = place.evicted() => Err(Refusal::GaveWay),
+        }
+    })
+    .await
 }
 
 /// All of a body. Where it comes in pieces they are copied together, since each piece takes more than
@@ -161,28 +150,4 @@ async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         })
     })
     .await
-}
-
-fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    if let Some(value) = headers.get(CONTENT_TYPE) {
-        let essence = value
-            .as_bytes()
-            .split(|&byte| byte == b';')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
-        if !essence.eq_ignore_ascii_case(b"application/json") {
-            return Err(Refusal::MediaType {
-                found: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            });
-        }
-    }
-    match headers.get(CONTENT_ENCODING) {
-        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(Refusal::Encoding {
-                found: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            })
-        }
-        _ => Ok(()),
-    }
 }

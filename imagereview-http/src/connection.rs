@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     hash::{BuildHasher, RandomState},
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -15,7 +15,6 @@ use std::{
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    Version,
     body::Incoming,
     header::{CONNECTION, HeaderValue},
     rt::Executor,
@@ -29,7 +28,8 @@ use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
     sync::watch,
-    time::{Instant, sleep, timeout},
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
@@ -40,7 +40,7 @@ use crate::{
     config::{Config, Limits, Timeouts},
     handshake::HandshakeFailure,
     metrics::Counted,
-    request::Caller,
+    request::{Caller, Question},
     routes,
     state::State,
     status::Refusal,
@@ -147,7 +147,7 @@ impl Protocols {
             ending: AtomicBool::new(false),
         });
         let max_age = self.max_age.map(jittered);
-        let renewed = async {
+        let renewed = async move {
             let aged = async {
                 match max_age {
                     Some(age) => sleep(age).await,
@@ -159,24 +159,27 @@ impl Protocols {
                 () = trust_ended => {}
             }
         };
-        let served = async {
-            // The client has chosen the protocol already, so nothing has to be guessed from its
-            // first bytes.
-            if stream.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2) {
-                self.serve_http2(stream, &session, renewed, draining).await
-            } else {
-                self.serve_http1(stream, &session, renewed, draining).await
-            }
+        let ends = Ends {
+            evicted: Box::pin(evicted),
+            renewed: Box::pin(renewed),
+            drained: Box::pin(until_true(draining)),
         };
-        tokio::select! {
-            outcome = served => if let Err(error) = outcome {
-                tracing::debug!(%peer, "connection failed: {error}");
-            },
-            () = evicted => {
-                self.state.metrics.connections_evicted.inc();
-                tracing::debug!(%peer, "closed to make room: it had not asked anything");
-            }
+        // The client has chosen the protocol already, so nothing has to be guessed from its first
+        // bytes.
+        let outcome = if stream.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2) {
+            self.serve_http2(stream, &session, ends).await
+        } else {
+            self.serve_http1(stream, &session, ends).await
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(%peer, "connection failed: {error}");
         }
+    }
+
+    fn closed_to_make_room(&self, session: &Session) {
+        self.state.metrics.connections_evicted.inc();
+        let peer = session.caller.peer;
+        tracing::debug!(%peer, "closed to make room: it had not asked anything");
     }
 
     async fn handshake(
@@ -224,33 +227,46 @@ impl Protocols {
         &self,
         stream: TlsStream<TcpStream>,
         session: &Arc<Session>,
-        renewed: impl Future<Output = ()>,
-        draining: watch::Receiver<bool>,
+        ends: Ends,
     ) -> hyper::Result<()> {
         let mut connection = self
             .http1
             .serve_connection(TokioIo::new(stream), Arc::clone(session).service());
-        let (mut renewed, mut drained) = (pin!(renewed), pin!(until_true(draining)));
-        let mut last_request = pin!(sleep(Duration::ZERO));
-        let (mut is_renewed, mut is_draining) = (false, false);
-        let outcome = loop {
-            tokio::select! {
-                outcome = &mut connection => break outcome,
-                // The next answer says that it is the last, so that the client can't be surprised.
-                () = &mut renewed, if !is_renewed => {
-                    is_renewed = true;
+        let leave = apart({
+            let session = Arc::clone(session);
+            async move {
+                let mut drained = ends.drained;
+                let last_request = async {
+                    // The next answer says that it is the last, so that the client can't be
+                    // surprised.
+                    tokio::select! {
+                        () = &mut drained => {}
+                        () = ends.renewed => {
+                            session.end();
+                            drained.await;
+                        }
+                    }
                     session.end();
-                }
-                () = &mut drained, if !is_draining => {
-                    is_draining = true;
-                    session.end();
-                    last_request.as_mut().reset(Instant::now() + LAST_REQUEST);
-                }
-                () = &mut last_request, if is_draining => {
-                    std::pin::Pin::new(&mut connection).graceful_shutdown();
-                    break (&mut connection).await;
+                    sleep(LAST_REQUEST).await;
+                };
+                tokio::select! {
+                    () = last_request => Leave::Gracefully,
+                    () = ends.evicted => Leave::Evicted,
                 }
             }
+        });
+        let outcome = tokio::select! {
+            outcome = &mut connection => outcome,
+            leave = leave => match leave {
+                Leave::Gracefully => {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    (&mut connection).await
+                }
+                Leave::Evicted | Leave::Silent => {
+                    self.closed_to_make_room(session);
+                    return Ok(());
+                }
+            },
         };
         let rest = connection.into_parts();
         let mut stream = rest.io.into_inner();
@@ -277,8 +293,7 @@ impl Protocols {
         &self,
         stream: TlsStream<TcpStream>,
         session: &Arc<Session>,
-        renewed: impl Future<Output = ()>,
-        draining: watch::Receiver<bool>,
+        ends: Ends,
     ) -> hyper::Result<()> {
         let streams = Streams {
             session: Arc::clone(session),
@@ -296,28 +311,31 @@ impl Protocols {
                 .keep_alive_timeout(HTTP2_PING_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), Arc::clone(session).service())
         );
-        let (mut renewed, mut drained) = (pin!(renewed), pin!(until_true(draining)));
-        let mut quiet = pin!(sleep(self.timeouts.header));
-        let mut asked = 0;
-        loop {
-            tokio::select! {
-                outcome = connection.as_mut() => return outcome,
-                () = &mut renewed => break,
-                () = &mut drained => break,
-                () = &mut quiet => {
-                    if !session.has_asked() {
-                        let (peer, limit) = (session.caller.peer, self.timeouts.header);
-                        tracing::debug!(%peer, "no request within {limit:?}");
-                        return Ok(());
-                    }
-                    let so_far = session.asked.load(Ordering::Relaxed);
-                    if so_far == asked && !session.is_busy() {
-                        break;
-                    }
-                    asked = so_far;
-                    quiet.as_mut().reset(Instant::now() + self.timeouts.idle);
+        let leave = apart({
+            let (session, timeouts) = (Arc::clone(session), self.timeouts);
+            async move {
+                tokio::select! {
+                    () = ends.evicted => Leave::Evicted,
+                    () = ends.renewed => Leave::Gracefully,
+                    () = ends.drained => Leave::Gracefully,
+                    leave = session.quiet(timeouts) => leave,
                 }
             }
+        });
+        tokio::select! {
+            outcome = connection.as_mut() => return outcome,
+            leave = leave => match leave {
+                Leave::Gracefully => {}
+                Leave::Silent => {
+                    let (peer, limit) = (session.caller.peer, self.timeouts.header);
+                    tracing::debug!(%peer, "no request within {limit:?}");
+                    return Ok(());
+                }
+                Leave::Evicted => {
+                    self.closed_to_make_room(session);
+                    return Ok(());
+                }
+            },
         }
         // GOAWAY: what was read is answered, and the client knows what was not.
         connection.as_mut().graceful_shutdown();
@@ -357,6 +375,40 @@ async fn until_true(mut value: watch::Receiver<bool>) {
     let _ = value.wait_for(|&value| value).await;
 }
 
+/// What a connection waits for besides its client.
+struct Ends {
+    /// Its place is needed for another, and it has not asked anything.
+    evicted: Event,
+    /// Its client is to connect anew.
+    renewed: Event,
+    /// The server stops.
+    drained: Event,
+}
+
+type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How the server leaves a connection.
+enum Leave {
+    /// What was asked is answered.
+    Gracefully,
+    /// Nothing was asked in time.
+    Silent,
+    /// Nothing was asked, and others need the place.
+    Evicted,
+}
+
+/// Runs a future as a task of its own, for as long as this is polled. So it is polled when it has
+/// reason to go on, and not at each byte of the connection that it stands beside.
+async fn apart<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+    let mut task = JoinSet::new();
+    task.spawn(future);
+    match task.join_next().await {
+        Some(Ok(output)) => output,
+        // The program ends.
+        _ => std::future::pending().await,
+    }
+}
+
 /// What the requests of one connection have in common.
 struct Session {
     state: Arc<State>,
@@ -379,6 +431,23 @@ impl Session {
     /// Whether a request on HTTP/2 is not answered yet, or the client has not taken the answer.
     fn is_busy(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    /// Ends when an HTTP/2 client has not asked anything for as long as it may.
+    async fn quiet(&self, timeouts: Timeouts) -> Leave {
+        sleep(timeouts.header).await;
+        if !self.has_asked() {
+            return Leave::Silent;
+        }
+        let mut asked = 0;
+        loop {
+            let so_far = self.asked.load(Ordering::Relaxed);
+            if so_far == asked && !self.is_busy() {
+                return Leave::Gracefully;
+            }
+            asked = so_far;
+            sleep(timeouts.idle).await;
+        }
     }
 
     fn end(&self) {
@@ -405,14 +474,16 @@ impl Session {
                         .take(),
                 );
             }
+            #[cfg(feature = "opentelemetry")]
+            let context = traces::begin(&request);
+            let question = Question::new(request);
             async move {
-                let version = request.version();
-                let answer = |request| routes::answer(&session.state, &session.caller, request);
+                let is_http2 = question.is_http2;
+                let answer = routes::answer(&session.state, &session.caller, question);
                 #[cfg(feature = "opentelemetry")]
-                let mut answer = traces::traced(request, answer).await;
-                #[cfg(not(feature = "opentelemetry"))]
-                let mut answer = answer(request).await;
-                if version < Version::HTTP_2 && session.ending.load(Ordering::Relaxed) {
+                let answer = traces::traced(context, answer);
+                let mut answer = answer.await;
+                if !is_http2 && session.ending.load(Ordering::Relaxed) {
                     let close = HeaderValue::from_static("close");
                     answer.headers_mut().insert(CONNECTION, close);
                 }

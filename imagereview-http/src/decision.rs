@@ -55,22 +55,48 @@ pub(crate) struct Asked<'a> {
     pub(crate) uid: Option<&'a str>,
 }
 
+/// What a request is answered with, and what is still to be recorded of it.
+pub(crate) struct Decided<A> {
+    pub(crate) answer: A,
+    /// The line of the audit log, where there is one.
+    record: Option<Vec<u8>>,
+}
+
+impl<A> Decided<A> {
+    pub(crate) fn map<B>(self, into: impl FnOnce(A) -> B) -> Decided<B> {
+        Decided {
+            answer: into(self.answer),
+            record: self.record,
+        }
+    }
+
+    /// Records the decision, and gives the answer. That waits only where answers are to wait for the
+    /// audit log.
+    pub(crate) async fn recorded(self, state: &State) -> A {
+        if let (Some(record), Some(audit)) = (self.record, &state.audit) {
+            audit.record(record, &state.metrics).await;
+        }
+        self.answer
+    }
+}
+
 /// Decides a review, makes the answer, and writes down what there is to write down.
 ///
 /// Nothing that goes wrong in here may end the process or be answered with an error that the API
 /// server would take for "decide without me", so a panic is a denial.
-pub(crate) async fn decide<A>(
+pub(crate) fn decide<A>(
     state: &State,
     served: &ServedPolicy,
     asked: Asked<'_>,
     review: Review<'_>,
     answer: impl Fn(&Verdict) -> A,
-) -> A {
+) -> Decided<A> {
     let review = review.with_time(SystemTime::now());
     if review.images().len() + review.unreadable_images().len() > MAX_IMAGES {
         let verdict = undecided_by(served, TOO_MANY_IMAGES.clone());
-        conclude(state, asked, &review, &verdict, Some(&verdict)).await;
-        return answer(&verdict);
+        let record = conclude(state, asked, &review, &verdict, Some(&verdict));
+        let answer = answer(&verdict);
+        return Decided { answer, record };
     }
     // The review is only read, and a policy that was interrupted keeps no lock that others need
     // unless its author gave it one.
@@ -82,25 +108,26 @@ pub(crate) async fn decide<A>(
     }));
     match decided {
         Ok((verdict, answer)) => {
-            conclude(state, asked, &review, &verdict, Some(&verdict)).await;
-            answer
+            let record = conclude(state, asked, &review, &verdict, Some(&verdict));
+            Decided { answer, record }
         }
-        Err(_panic) => undecided(state, served, asked, review, answer).await,
+        Err(_panic) => undecided(state, served, asked, &review, answer),
     }
 }
 
 /// Denies a review that the policy failed to decide, and writes that down.
-pub(crate) async fn undecided<A>(
+pub(crate) fn undecided<A>(
     state: &State,
     served: &ServedPolicy,
     asked: Asked<'_>,
-    review: Review<'_>,
+    review: &Review<'_>,
     answer: impl Fn(&Verdict) -> A,
-) -> A {
+) -> Decided<A> {
     state.metrics.panics.inc();
     let verdict = undecided_by(served, POLICY_FAILED.clone());
-    conclude(state, asked, &review, &verdict, None).await;
-    answer(&verdict)
+    let record = conclude(state, asked, review, &verdict, None);
+    let answer = answer(&verdict);
+    Decided { answer, record }
 }
 
 /// A denial that is no rule's.
@@ -112,14 +139,15 @@ fn undecided_by(served: &ServedPolicy, reason: Message) -> Verdict {
     }
 }
 
-/// Counts, logs and records a verdict; `decided` is it unless it stands for one that failed.
-async fn conclude(
+/// Counts and logs a verdict, and gives the line of the audit log. `decided` is the verdict unless it stands for one that
+/// failed.
+fn conclude(
     state: &State,
     asked: Asked<'_>,
     review: &Review<'_>,
     verdict: &Verdict,
     decided: Option<&Verdict>,
-) {
+) -> Option<Vec<u8>> {
     let decision = Decision {
         asked,
         request: RequestId::next(),
@@ -133,10 +161,10 @@ async fn conclude(
     #[cfg(feature = "opentelemetry")]
     traces::decided(verdict.is_allowed(), images(review).count());
     decision.log();
-    if let Some(audit) = &state.audit {
-        let record = decision.to_json(state.language);
-        audit.record(record, &state.metrics).await;
-    }
+    state
+        .audit
+        .is_some()
+        .then(|| decision.to_json(state.language))
 }
 
 /// Who asked what, and what came of it.

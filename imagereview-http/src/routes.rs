@@ -1,47 +1,48 @@
 //! Which path is answered by which handler.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    Request, Response, Version,
+    Response,
     body::{Body, Incoming},
     header::{CONNECTION, CONTENT_TYPE, HeaderValue},
 };
 
 use crate::{
-    admission, body,
+    admission,
+    body::{self, BodyLimits},
+    decision::Asked,
     endpoint::Endpoint,
     image_policy,
     metrics::Counted,
-    request::Caller,
+    request::{Caller, Question},
     state::State,
     status::{APPLICATION_JSON, Refusal},
 };
 
-/// The paths that exist, as a 404 lists them.
-const SERVED: &str = "/image_policy, /validate, /mutate";
-
-/// Answers one request. A query (kube-apiserver sends `?timeout=30s`) is no part of the path.
+/// Answers one request.
 pub(crate) async fn answer(
     state: &State,
     caller: &Caller,
-    request: Request<Incoming>,
+    question: Question,
 ) -> Response<Full<Bytes>> {
-    let http1 = request.version() < Version::HTTP_2;
-    let mut has_unread_body = !request.body().is_end_stream();
+    let Question {
+        is_http2,
+        endpoint,
+        body,
+    } = question;
+    let mut has_unread_body = !body.is_end_stream();
     let counted = Counted::new(&state.metrics.requests_in_flight);
-    let answer = match Endpoint::at(request.uri().path()) {
+    let answer = match endpoint {
         // Whoever has been sending a body for longest goes first.
         _ if counted.before >= state.max_requests && !state.slow_bodies.evict_oldest() => {
-            has_unread_body = !body::discard(request.into_body(), state.body.bytes).await;
+            has_unread_body = !body::discard(body, state.body.bytes).await;
             Err(Refusal::Overloaded)
         }
-        Some(Endpoint::ImagePolicy) => image_policy::answer(state, caller, request).await,
-        Some(endpoint) => admission::answer(state, endpoint, caller, request).await,
-        None => Err(Refusal::UnknownPath {
-            path: request.uri().path().to_owned(),
-            served: SERVED,
-        }),
+        Ok(endpoint) => decided(state, endpoint, caller, is_http2, body).await,
+        Err(refusal) => Err(*refusal),
     };
     answer.unwrap_or_else(|refusal| {
         state.metrics.refused(&refusal);
@@ -55,13 +56,46 @@ pub(crate) async fn answer(
         let mut response = refusal.response();
         // The rest of an unread body would be taken for the next request. HTTP/2 ends the stream
         // instead, and has no such header.
-        if http1 && has_unread_body && !matches!(refusal, Refusal::Unreadable(_)) {
+        if !is_http2 && has_unread_body && !matches!(refusal, Refusal::Unreadable(_)) {
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     })
+}
+
+/// Reads the review and decides it. Only reading waits, so that hardly anything has to be kept while it does: what is kept is
+/// moved about for each request.
+async fn decided(
+    state: &State,
+    endpoint: Endpoint,
+    caller: &Caller,
+    is_http2: bool,
+    body: Incoming,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    let started = Instant::now();
+    let limits = match endpoint {
+        Endpoint::ImagePolicy => state.body,
+        // The object stands in it twice, as it was and as it is to be.
+        Endpoint::Validate | Endpoint::Mutate => BodyLimits {
+            bytes: state.body.bytes.saturating_mul(2),
+            ..state.body
+        },
+    };
+    let body = body::read(body, is_http2, limits, state).await?;
+    let asked = Asked {
+        endpoint,
+        caller,
+        started,
+        uid: None,
+    };
+    let decided = match endpoint {
+        Endpoint::ImagePolicy => image_policy::answer(state, asked, &body),
+        Endpoint::Validate | Endpoint::Mutate => admission::answer(state, asked, &body),
+    }?;
+    drop(body);
+    Ok(decided.recorded(state).await)
 }
 
 /// An answer with this JSON, on a line of its own for those who ask with curl.

@@ -209,20 +209,13 @@ impl HttpClient for Collector {
     }
 }
 
-/// Answers a request inside a span, whose parent is what the request's `traceparent` and
-/// `tracestate` say ([W3C Trace Context](https://www.w3.org/TR/trace-context/)). The span ends with
-/// the answer, or when the client gives up.
+/// Begins the span of a request, whose parent is what the request's `traceparent` and `tracestate`
+/// say ([W3C Trace Context](https://www.w3.org/TR/trace-context/)).
 ///
 /// Its name and attributes are those of the [semantic conventions for HTTP servers].
 ///
 /// [semantic conventions for HTTP servers]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
-pub(crate) async fn traced<Q, A, F>(
-    request: Request<Q>,
-    answer: impl FnOnce(Request<Q>) -> F,
-) -> Response<A>
-where
-    F: Future<Output = Response<A>>,
-{
+pub(crate) fn begin<B>(request: &Request<B>) -> Context {
     let parent = TraceContextPropagator::new()
         .extract_with_context(&Context::new(), &HeaderExtractor(request.headers()));
     let tracer = global::tracer(env!("CARGO_PKG_NAME"));
@@ -246,8 +239,15 @@ where
         .with_kind(SpanKind::Server)
         .with_attributes(attributes)
         .start_with_context(&tracer, &parent);
-    let context = parent.with_span(span);
-    let answer = answer(request).with_context(context.clone()).await;
+    parent.with_span(span)
+}
+
+/// Answers a request inside its span, which ends with the answer, or when the client gives up.
+pub(crate) async fn traced<B>(
+    context: Context,
+    answer: impl Future<Output = Response<B>>,
+) -> Response<B> {
+    let answer = answer.with_context(context.clone()).await;
     context.span().set_attribute(KeyValue::new(
         "http.response.status_code",
         i64::from(answer.status().as_u16()),
