@@ -183,19 +183,15 @@ impl Fix {
 
     /// Writes the new text to the file that it came from, and tells on standard error what changed
     /// and what did not. The text of standard input is for the caller to write.
-    pub(crate) fn finish(&self) -> Outcome {
-        let written = match &self.source {
-            Source::File(path) if self.is_change() => write::replace(path, &self.after),
-            _ => Ok(()),
-        };
-        if let Err(error) = &written {
-            report(format_args!("{}: can't write it: {error}", self.source));
-            self.report_left(false);
-            return Outcome::Error;
+    pub(crate) fn finish(&self) -> io::Result<Outcome> {
+        if let Source::File(path) = &self.source
+            && self.is_change()
+        {
+            write::replace(path, &self.after)?;
         }
         self.report_made();
         self.report_left(true);
-        self.outcome()
+        Ok(self.outcome())
     }
 
     /// Shows what would change, as a unified diff, and tells on standard error what would not.

@@ -19,7 +19,7 @@ use crate::{
     output::{Format, FormatArg, Reports, progress, report},
     policy_file::PolicyArgs,
     project::Project,
-    report::{Count, Summary},
+    report::{Count, ReviewedFile, Summary},
     reviewer::Reviewer,
 };
 
@@ -147,16 +147,22 @@ pub(crate) fn run(
     let progress = progress(all.len());
     reviewer.review_all(&all, |mut file| {
         progress.inc(1);
+        if let Some(fix) = file.fix.take() {
+            match progress.suspend(|| fix.finish()) {
+                Ok(outcome) => written = written.max(outcome),
+                // What would result is not there, so nothing can be said of it.
+                Err(error) => {
+                    file = ReviewedFile::unreadable(file.name, format!("can't write it: {error}"));
+                }
+            }
+            filtered = fix.into_stdin().or(filtered.take());
+        }
         if args.update_baseline {
             baseline.add(&file);
         }
         summary.accepted += baseline.accept(&mut file);
         summary.add(&file);
         progress.suspend(|| {
-            if let Some(fix) = file.fix.take() {
-                written = written.max(fix.finish());
-                filtered = fix.into_stdin().or(filtered.take());
-            }
             file.report_problems();
             reports.add(&file)
         })

@@ -98,3 +98,44 @@ impl Change {
 fn secret_name(reference: &Value) -> Option<String> {
     Some(reference.get("name")?.as_str()?.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_on_one_field_are_one_change() {
+        let patch: Patch = serde_json::from_value(serde_json::json!([
+            {"op": "replace", "path": "/spec/containers/0/image", "value": "a/x"},
+            {"op": "add", "path": "/spec/imagePullSecrets", "value": [{"name": "a"}]},
+            {"op": "replace", "path": "/spec/containers/0/image", "value": "b/x"},
+            {"op": "add", "path": "/spec/imagePullSecrets/-", "value": {"name": "b"}},
+            {"op": "add", "path": "/items/0/spec/imagePullSecrets/-", "value": {"name": "c"}},
+            {"op": "remove", "path": "/metadata"},
+            {"op": "add", "path": "/metadata/labels", "value": 7},
+        ]))
+        .unwrap();
+        let changes = Change::all_of(&patch);
+        let found: Vec<_> = changes
+            .iter()
+            .map(|change| {
+                let (place, value) = (change.path.join("."), change.value());
+                (place, change.is_there, value, change.operations.len())
+            })
+            .collect();
+        let row = |path: &str, is_there, value: &str, operations| {
+            (path.to_owned(), is_there, value.to_owned(), operations)
+        };
+        assert_eq!(
+            found,
+            [
+                row("spec.containers.0.image", true, "b/x", 2),
+                row("spec.imagePullSecrets", false, "a, b", 2),
+                row("items.0.spec.imagePullSecrets", true, "c", 1),
+                row("metadata", true, "something else", 1),
+                row("metadata.labels", false, "something else", 1),
+            ]
+        );
+        assert_eq!(changes[3].target, Target::Other);
+    }
+}

@@ -9,8 +9,7 @@ use std::{
 /// Replaces what a file holds, all at once: whoever reads it finds the old text or the new one, and
 /// a failure leaves the old one. Links to the file stay, and so do its permissions.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let path = fs::canonicalize(path)?;
-    let metadata = fs::metadata(&path)?;
+    let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         let message = "it is no file that can be replaced; give - to fix standard input";
         return Err(io::Error::other(message));
@@ -21,6 +20,7 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
             "it is read-only",
         ));
     }
+    let path = fs::canonicalize(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".imagereview-")
