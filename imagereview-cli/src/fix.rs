@@ -200,7 +200,11 @@ impl Fix {
         if !self.is_change() {
             return Ok(self.outcome());
         }
-        let name = self.source.to_string();
+        let mut name = self.source.to_string();
+        // Programs that apply diffs take a name with blanks in it up to a tab.
+        if name.contains(' ') {
+            name.push('\t');
+        }
         let diff = TextDiff::from_lines(&self.before, &self.after);
         let mut unified = diff.unified_diff();
         write!(out, "{}", unified.header(&name, &name))?;
@@ -285,10 +289,7 @@ struct Written {
 impl Writer<'_> {
     /// The document with its changes; `None` if it has none, or is not read.
     fn write(self, text: &str) -> Option<Written> {
-        let changes = self.changes(text)?;
-        if changes.is_empty() {
-            return None;
-        }
+        let changes = self.changes(text).filter(|changes| !changes.is_empty())?;
         let root = Value::parse(text);
         let start = root.as_ref().map_or(0, |root| root.span.start);
         let mut plan = Vec::with_capacity(changes.len());
@@ -303,7 +304,13 @@ impl Writer<'_> {
                 }
                 .edits(&change),
             };
-            plan.push((change, edits));
+            // Several documents of a policy may lead back to what was there.
+            let is_same = edits
+                .as_ref()
+                .is_ok_and(|edits| edits.before.is_some() && edits.before == change.text());
+            if !is_same {
+                plan.push((change, edits));
+            }
         }
         let written = Written::new(text, &plan);
         if self.is_right(text, &written) {
@@ -333,22 +340,15 @@ impl Writer<'_> {
         Some(Change::all_of(&patch))
     }
 
-    /// Whether a text reads as core's patch says, but for what is left, and nothing else is still to
-    /// change.
+    /// Whether a text reads as core's patch says, but for what is left.
     fn is_right(self, before: &str, written: &Written) -> bool {
-        let Some(mut expected) = self.read(before) else {
-            return false;
-        };
         let operations = written.made.iter().flat_map(|made| &made.change.operations);
         let operations: Vec<_> = operations.cloned().collect();
-        let left = written.left.iter().map(|left| &left.change);
-        json_patch::patch(&mut expected, &operations).is_ok()
-            && self
-                .read(&written.text)
-                .is_some_and(|found| found == expected)
-            && self
-                .changes(&written.text)
-                .is_some_and(|changes| changes.iter().eq(left))
+        let expected = self.read(before).and_then(|mut json| {
+            json_patch::patch(&mut json, &operations).ok()?;
+            Some(json)
+        });
+        expected.is_some() && self.read(&written.text) == expected
     }
 
     fn read(self, text: &str) -> Option<Json> {

@@ -1,6 +1,6 @@
 //! `imagereview review --fix` and `--diff` as a program runs them.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Output};
 
 use assert_cmd::cargo::cargo_bin_cmd;
 
@@ -28,21 +28,21 @@ fn pods(images: &[&str]) -> String {
 /// Runs it in a folder with the policy; the status, standard output and standard error.
 fn review(folder: &Path, arguments: &[&str], stdin: &str) -> (Option<i32>, String, String) {
     fs::write(folder.join("policy"), POLICY).unwrap();
-    let assert = cargo_bin_cmd!("imagereview")
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = cargo_bin_cmd!("imagereview")
         .current_dir(folder)
         .env_remove("IMAGEREVIEW_LANGUAGE")
         .env_remove("IMAGEREVIEW_POLICY")
         .args(["review", "--policy=policy"])
         .args(arguments)
         .write_stdin(stdin)
-        .assert();
-    let output = assert.get_output();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (
-        output.status.code(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
+        .output()
+        .unwrap();
+    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (status.code(), stdout, stderr)
 }
 
 /// What goes on to `kubectl apply -f -` is all fixed and allowed, or nothing.
@@ -138,6 +138,10 @@ fn a_diff_alone_goes_to_standard_output() {
     fs::write(folder.path().join("a.yaml"), pods(&["nginx:1"])).unwrap();
     fs::write(folder.path().join("b.yaml"), pods(&["quay.io/x:1"])).unwrap();
     fs::write(folder.path().join("c.yaml"), "kind: {").unwrap();
+    fs::write(folder.path().join("with blanks.yaml"), pods(&["nginx:1"])).unwrap();
+    let (_, stdout, _) = review(folder.path(), &["--diff", "with blanks.yaml"], "");
+    let header = "--- with blanks.yaml\t\n+++ with blanks.yaml\t\n";
+    assert!(stdout.starts_with(header), "{stdout}");
     for (arguments, status) in [
         (&["--diff", "a.yaml", "b.yaml"][..], 1),
         (&["--diff", "b.yaml"], 0),

@@ -85,6 +85,14 @@ impl Change {
         self.path.last().map_or("", String::as_str)
     }
 
+    /// The text that the field is to hold, if it is a text.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.target {
+            Target::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// What the field is to hold, for people.
     pub(super) fn value(&self) -> String {
         match &self.target {

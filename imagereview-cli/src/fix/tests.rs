@@ -29,8 +29,12 @@ static COMPILED: LazyLock<ImagePolicy> =
     LazyLock::new(|| ImagePolicy::compile([PolicySource::new("policy.yaml", POLICY)]).unwrap());
 
 fn fix(syntax: Syntax, text: &str) -> Fix {
+    fix_by(&COMPILED, syntax, text)
+}
+
+fn fix_by(policy: &ImagePolicy, syntax: Syntax, text: &str) -> Fix {
     let fixer = Fixer {
-        policy: Some(&COMPILED),
+        policy: Some(policy),
         is_dry: false,
     };
     fixer.fix(&Source::Stdin, text, syntax)
@@ -312,6 +316,53 @@ fn what_cannot_be_edited_safely_is_left_and_told_of() {
             (0, left.len()),
             "{text}"
         );
+    }
+}
+
+/// Each document of a policy goes on from what the one before it made.
+#[test]
+fn what_several_documents_change_is_written_once() {
+    let document = |name: &str, mutations: &str| {
+        format!(
+            "---\napiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: {name}}}\n\
+             mutations: {{{mutations}}}\nrules: [{{name: {name}, digest: {{}}}}]\n"
+        )
+    };
+    for (first, second, before, after) in [
+        (
+            "mirrors: [{from: docker.io/**, to: a.example/**}], pullSecrets: [{repositories: a.example/**, secret: a}]",
+            "mirrors: [{from: a.example/**, to: b.example/**}], pullSecrets: [{repositories: '**', secret: b}]",
+            "{containers: [{image: x}], imagePullSecrets: []} # c\n",
+            "{containers: [{image: b.example/library/x}], imagePullSecrets: [{name: a}, {name: b}]} # c\n",
+        ),
+        (
+            "pullPolicies: [{tags: [latest], policy: Always}]",
+            "pullPolicies: [{tags: [latest], policy: Never}]",
+            "{containers: [{image: x}]}\n",
+            "{containers: [{image: x, imagePullPolicy: Never}]}\n",
+        ),
+        // A second run would go on, as the webhook would.
+        (
+            "mirrors: [{from: a.example/**, to: b.example/**}]",
+            "mirrors: [{from: docker.io/**, to: a.example/**}]",
+            "{containers: [{image: x}]}\n",
+            "{containers: [{image: a.example/library/x}]}\n",
+        ),
+        // To and fro.
+        (
+            "mirrors: [{from: docker.io/library/**, to: a.example/**}]",
+            "mirrors: [{from: a.example/**, to: docker.io/library/**}]",
+            "{containers: [{image: docker.io/library/x}]}\n",
+            "{containers: [{image: docker.io/library/x}]}\n",
+        ),
+    ] {
+        let text = document("first", first) + &document("second", second);
+        let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", &text)]).unwrap();
+        let spec = |spec| pod(&format!("spec: {spec}"));
+        let fix = fix_by(&policy, Syntax::Yaml, &spec(before));
+        assert!(fix.left.is_empty(), "{first}: {:?}", fix.left);
+        assert_eq!(fix.after, spec(after), "{first}");
+        assert_eq!(fix.made.is_empty(), before == after, "{first}");
     }
 }
 
