@@ -5,6 +5,7 @@
 //! again, and is taken only if it is exactly what the patch makes of the object.
 
 mod change;
+mod document;
 mod edit;
 mod refusal;
 #[cfg(test)]
@@ -23,7 +24,8 @@ use similar::TextDiff;
 
 use self::{
     change::Change,
-    edit::{Document, Edit, Edits},
+    document::Document,
+    edit::{Edit, Edits},
     refusal::{Reason, Refusal},
 };
 use crate::{

@@ -9,6 +9,7 @@ use serde_saphyr::granit_parser::ScalarStyle;
 
 use super::{
     change::{Change, Target},
+    document::{Document, entry, is_blank, missing, own},
     refusal::{Reason, Refusal},
 };
 use crate::input::layout::{Entry, Kind, Value};
@@ -37,16 +38,6 @@ pub(super) struct Edits<'t> {
     pub(super) before: Option<&'t str>,
 }
 
-/// A document that is to be edited.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Document<'t> {
-    pub(super) text: &'t str,
-    pub(super) root: &'t Value,
-    pub(super) is_json: bool,
-    /// The line break of its file, for a line that has none.
-    pub(super) line_break: &'static str,
-}
-
 impl<'t> Document<'t> {
     /// The edits that make a change.
     pub(super) fn edits(&self, change: &Change) -> Result<Edits<'t>, Refusal> {
@@ -70,6 +61,10 @@ impl<'t> Document<'t> {
             (Target::Text(text), None) => {
                 let image = image_beside(entries, field);
                 let image = image.ok_or_else(|| missing(object, entries))?;
+                // A pair in a list without braces has no room for another.
+                if is_flow && !self.text[object.span.start..].starts_with('{') {
+                    return Err(Reason::Layout.at(object.span.start));
+                }
                 self.add_behind(image, is_flow, field, text)?
             }
             (Target::Secrets(names), Some(entry)) => self.append_secrets(entry, names)?,
@@ -82,30 +77,6 @@ impl<'t> Document<'t> {
             edits,
             before: None,
         })
-    }
-
-    /// The object at a path, its entries, and whether it is in flow style.
-    fn object(&self, path: &[String]) -> Result<(&'t Value, &'t [Entry], bool), Refusal> {
-        let mut value = self.root;
-        for step in path {
-            value = match own(value)? {
-                Kind::List { items, .. } => {
-                    let item = step.parse().ok().and_then(|at: usize| items.get(at));
-                    item.ok_or(Reason::Layout.at(value.span.start))?
-                }
-                Kind::Object { entries, .. } => match entry(entries, step) {
-                    Some(entry) => &entry.value,
-                    None => return Err(missing(value, entries)),
-                },
-                Kind::Scalar { .. } | Kind::Alias => {
-                    return Err(Reason::Layout.at(value.span.start));
-                }
-            };
-        }
-        match own(value)? {
-            Kind::Object { entries, is_flow } => Ok((value, entries, *is_flow)),
-            _ => Err(Reason::Layout.at(value.span.start)),
-        }
     }
 
     /// Writes a text where a scalar stands, or nothing.
@@ -140,10 +111,19 @@ impl<'t> Document<'t> {
     /// A text in the style of a scalar that it stands for, or stands beside.
     fn scalar(&self, style: ScalarStyle, text: &str, at: usize) -> Result<String, Refusal> {
         match style {
-            ScalarStyle::Plain if !self.is_json && reads_as_text(text) => Ok(text.to_owned()),
-            ScalarStyle::Plain | ScalarStyle::DoubleQuoted => Ok(double_quoted(text)),
+            ScalarStyle::Plain => Ok(self.plain(text)),
+            ScalarStyle::DoubleQuoted => Ok(double_quoted(text)),
             ScalarStyle::SingleQuoted => Ok(format!("'{}'", text.replace('\'', "''"))),
             _ => Err(Reason::Block.at(at)),
+        }
+    }
+
+    /// A text without quotation marks, as far as it needs none.
+    fn plain(&self, text: &str) -> String {
+        if self.is_json || !reads_as_text(text) {
+            double_quoted(text)
+        } else {
+            text.to_owned()
         }
     }
 
@@ -162,7 +142,7 @@ impl<'t> Document<'t> {
             _ => ScalarStyle::Plain,
         };
         let text = match style {
-            ScalarStyle::Plain => self.scalar(style, text, key.span.start)?,
+            ScalarStyle::Plain => self.plain(text),
             _ => double_quoted(text),
         };
         let field = self.scalar(style, field, key.span.start)?;
@@ -210,7 +190,7 @@ impl<'t> Document<'t> {
         match own(&secrets.value)? {
             // Nothing, written or not.
             Kind::Scalar { .. } => {
-                let text = format!("[{}]", self.references(names, self.is_json, span.start)?);
+                let text = format!("[{}]", self.references(names, self.is_json, secrets));
                 Ok(vec![if span.is_empty() {
                     self.fill(secrets, &text)?
                 } else {
@@ -220,7 +200,7 @@ impl<'t> Document<'t> {
             }
             Kind::List { items, is_flow } => match items.last() {
                 None => {
-                    let references = self.references(names, self.is_json, span.start)?;
+                    let references = self.references(names, self.is_json, secrets);
                     Ok(vec![Edit::insert(span.start + 1, references)])
                 }
                 Some(last) => {
@@ -280,13 +260,10 @@ impl<'t> Document<'t> {
                 return Ok(format!("{before}{name}{after}"));
             }
         }
-        match &other.kind {
-            Kind::Object { is_flow: false, .. } => {
-                let name = self.scalar(ScalarStyle::Plain, name, at)?;
-                Ok(format!("name: {name}"))
-            }
-            _ => self.reference(name, self.is_json, at),
-        }
+        Ok(match &other.kind {
+            Kind::Object { is_flow: false, .. } => format!("name: {}", self.plain(name)),
+            _ => self.reference(name, self.is_json, ": "),
+        })
     }
 
     /// Adds a list of references to a pod spec, before its containers.
@@ -314,7 +291,7 @@ impl<'t> Document<'t> {
             let Some(first) = entries.first().filter(|_| is_flow) else {
                 return Err(Reason::Layout.at(at));
             };
-            let references = self.references(names, is_quoted, at)?;
+            let references = self.references(names, is_quoted, first);
             let (colon, separator) = (self.colon(first), self.separator(first));
             let added = format!("{field}{colon}[{references}]{separator}");
             return Ok(vec![Edit::insert(first.key.span.start, added)]);
@@ -328,8 +305,7 @@ impl<'t> Document<'t> {
             lines.push(format!("{indent}{field}:"));
             let dash = self.dash_indent(beside).unwrap_or(indent);
             for name in names {
-                let name = self.scalar(ScalarStyle::Plain, name, at)?;
-                lines.push(format!("{dash}- name: {name}"));
+                lines.push(format!("{dash}- name: {}", self.plain(name)));
             }
         } else if self.is_json {
             // As JSON is indented: everything on a line of its own.
@@ -347,7 +323,7 @@ impl<'t> Document<'t> {
             }
             lines.push(format!("{indent}],"));
         } else {
-            let references = self.references(names, is_quoted, at)?;
+            let references = self.references(names, is_quoted, beside);
             lines.push(format!("{indent}{field}{colon}[{references}],"));
         }
         let mut text = lines.join(line_break);
@@ -355,120 +331,22 @@ impl<'t> Document<'t> {
         Ok(vec![Edit::insert(start, text)])
     }
 
-    /// References in flow style, with commas between them.
-    fn references(&self, names: &[String], is_quoted: bool, at: usize) -> Result<String, Refusal> {
-        let references = names.iter().map(|name| self.reference(name, is_quoted, at));
-        Ok(references.collect::<Result<Vec<_>, _>>()?.join(", "))
+    /// References in flow style, as close to each other as the parts of an entry.
+    fn references(&self, names: &[String], is_quoted: bool, like: &Entry) -> String {
+        let colon = self.colon(like);
+        let references = names
+            .iter()
+            .map(|name| self.reference(name, is_quoted, colon));
+        references.collect::<Vec<_>>().join(self.separator(like))
     }
 
-    fn reference(&self, name: &str, is_quoted: bool, at: usize) -> Result<String, Refusal> {
+    fn reference(&self, name: &str, is_quoted: bool, colon: &str) -> String {
         if is_quoted {
-            return Ok(format!("{{\"name\": {}}}", double_quoted(name)));
-        }
-        let name = self.scalar(ScalarStyle::Plain, name, at)?;
-        Ok(format!("{{name: {name}}}"))
-    }
-
-    /// Refuses what goes on behind the end of its line.
-    fn on_one_line(&self, value: &Value) -> Result<(), Refusal> {
-        let at = value.span.start;
-        match value.kind {
-            Kind::Scalar {
-                style: ScalarStyle::Literal | ScalarStyle::Folded,
-                ..
-            } => Err(Reason::Block.at(at)),
-            _ if self.text[value.span.clone()].contains(['\n', '\r']) => {
-                Err(Reason::SeveralLines.at(at))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// What stands between a key and its value, as the document has it: JSON may have no blank.
-    fn colon(&self, entry: &Entry) -> &'static str {
-        let between = self.text.get(entry.key.span.end..entry.value.span.start);
-        if self.is_json && between == Some(":") {
-            ":"
+            format!("{{\"name\"{colon}{}}}", double_quoted(name))
         } else {
-            ": "
+            format!("{{name{colon}{}}}", self.plain(name))
         }
     }
-
-    /// What stands between two entries on one line: a blank, where one follows the colon.
-    fn separator(&self, entry: &Entry) -> &'static str {
-        if self.colon(entry) == ":" { "," } else { ", " }
-    }
-
-    /// Where the items of the list in an entry have their dashes.
-    fn dash_indent(&self, entry: &Entry) -> Option<&'t str> {
-        let Kind::List {
-            items,
-            is_flow: false,
-        } = &entry.value.kind
-        else {
-            return None;
-        };
-        items.iter().find_map(|item| {
-            let before = self.before_on_line(item.span.start);
-            let indent = before.trim_end().strip_suffix('-');
-            indent.filter(|indent| is_blank(indent))
-        })
-    }
-
-    /// What stands on a line before an offset.
-    fn before_on_line(&self, at: usize) -> &'t str {
-        let before = &self.text[..at];
-        let line = before.rfind('\n').map_or(0, |line_break| line_break + 1);
-        before[line..].trim_start_matches('\u{feff}')
-    }
-
-    /// Where the line ends that an offset is on.
-    fn line_end(&self, at: usize) -> usize {
-        let rest = &self.text[at..];
-        let end = rest.find('\n').unwrap_or(rest.len());
-        at + rest[..end].trim_end_matches('\r').len()
-    }
-
-    /// The line break at the end of a line.
-    fn line_break_at(&self, line_end: usize) -> &'static str {
-        let rest = &self.text[line_end..];
-        if rest.starts_with("\r\n") {
-            "\r\n"
-        } else if rest.starts_with('\n') {
-            "\n"
-        } else {
-            self.line_break
-        }
-    }
-
-    /// Where the line of a key begins, or the comments that stand above it and as far to the right.
-    fn above_comments(&self, key: usize, indent: &str) -> usize {
-        let mut start = key - indent.len();
-        while let Some(above) = self.text[..start].strip_suffix('\n') {
-            let line = above.rfind('\n').map_or(0, |line_break| line_break + 1);
-            let comment = above[line..].strip_prefix(indent);
-            if !comment.is_some_and(|comment| comment.starts_with('#')) {
-                break;
-            }
-            start = line;
-        }
-        start
-    }
-}
-
-/// What a value is, if it serves no other place.
-fn own(value: &Value) -> Result<&Kind, Refusal> {
-    if value.is_shared {
-        return Err(Reason::Shared.at(value.span.start));
-    }
-    match &value.kind {
-        Kind::Alias => Err(Reason::Alias.at(value.span.start)),
-        kind => Ok(kind),
-    }
-}
-
-fn entry<'v>(entries: &'v [Entry], name: &str) -> Option<&'v Entry> {
-    entries.iter().find(|entry| entry.name() == Some(name))
 }
 
 /// The entry of the image that a pull policy is for, or of what brings it.
@@ -478,18 +356,6 @@ fn image_beside<'v>(entries: &'v [Entry], field: &str) -> Option<&'v Entry> {
         _ => "image",
     };
     entry(entries, image).or_else(|| entry(entries, "<<"))
-}
-
-/// Why an object does not have a field that it is known to have.
-fn missing(object: &Value, entries: &[Entry]) -> Refusal {
-    match entry(entries, "<<") {
-        Some(merge) => Reason::Merge.at(merge.key.span.start),
-        None => Reason::Layout.at(object.span.start),
-    }
-}
-
-fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| matches!(c, ' ' | '\t'))
 }
 
 /// Quotation marks and escapes of JSON, which YAML reads alike.

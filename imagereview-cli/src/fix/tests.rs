@@ -225,7 +225,7 @@ fn json_keeps_its_form() {
     for (before, after) in [
         (
             r#"{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"image":"x"}]}}"#,
-            r#"{"apiVersion":"v1","kind":"Pod","spec":{"imagePullSecrets":[{"name": "m-key"}],"containers":[{"image":"m.example.com/library/x","imagePullPolicy":"Always"}]}}"#,
+            r#"{"apiVersion":"v1","kind":"Pod","spec":{"imagePullSecrets":[{"name":"m-key"}],"containers":[{"image":"m.example.com/library/x","imagePullPolicy":"Always"}]}}"#,
         ),
         (
             r#"{"kind": "Pod", "apiVersion": "v1", "spec": {"containers": [{"image": "x", "imagePullPolicy": null}], "imagePullSecrets": []}}"#,
@@ -273,6 +273,11 @@ fn what_cannot_be_edited_safely_is_left_and_told_of() {
             "a: &c {image: x:1}\nspec:\n  containers:\n  - <<: *c\n    name: a\n",
             &[(Reason::Merge, "<<")],
         ),
+        // Its pull policy is no risk.
+        (
+            "a: &c {image: x}\nspec:\n  containers:\n  - <<: *c\n    name: a\n",
+            &[(Reason::Merge, "<<")],
+        ),
         (
             "a: &l [{image: x:1}]\nspec:\n  containers: *l\n",
             &[(Reason::Alias, "*l")],
@@ -287,6 +292,14 @@ fn what_cannot_be_edited_safely_is_left_and_told_of() {
         (
             "spec:\n  containers:\n  - ? image\n    : x\n",
             &[(Reason::Layout, "image")],
+        ),
+        (
+            "spec:\n  imagePullSecrets: []\n  containers: [image: x]\n",
+            &[(Reason::Layout, "image")],
+        ),
+        (
+            "spec:\n  imagePullSecrets:\n  -\n    name: a\n  containers: [image: x:1]\n",
+            &[(Reason::Layout, "name")],
         ),
         // Not to be compared, since some value cannot be read.
         (
