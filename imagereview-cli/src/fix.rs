@@ -12,7 +12,10 @@ mod refusal;
 mod tests;
 mod write;
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use imagereview_core::{
     ImagePolicy,
@@ -29,7 +32,7 @@ use self::{
     refusal::{Reason, Refusal},
 };
 use crate::{
-    input::{Lines, Source, layout::Value, yaml},
+    input::{Lines, Source, layout::Layout, yaml},
     outcome::Outcome,
     output::{OneLine, report},
     policy_file::LoadedPolicy,
@@ -235,7 +238,12 @@ impl Fix {
     /// Tells on standard error what was changed.
     fn report_made(&self) {
         let lines = Lines::new(&self.after);
+        let mut last = None;
         for Made { change, before, at } in &self.made {
+            // What serves several places is told once.
+            if last.replace(at) == Some(at) {
+                continue;
+            }
             let (source, position) = (&self.source, lines.position(*at));
             let (field, value) = (change.field(), change.value());
             if let Some(before) = before {
@@ -272,6 +280,9 @@ impl Fix {
     }
 }
 
+/// How many anchors of a document are tried one by one. Each time the document is read.
+const MAX_ANCHORS: usize = 16;
+
 /// Writes the changes of one document.
 #[derive(Clone, Copy)]
 struct Writer<'p> {
@@ -280,6 +291,9 @@ struct Writer<'p> {
     /// The line break of the file.
     line_break: &'static str,
 }
+
+/// Changes, and the edits that make them.
+type Plan<'t> = Vec<(&'t Change, Result<Edits<'t>, Refusal>)>;
 
 /// A document with changes. All offsets are into it, as it was or as it is.
 struct Written {
@@ -292,36 +306,56 @@ impl Writer<'_> {
     /// The document with its changes; `None` if it has none, or is not read.
     fn write(self, text: &str) -> Option<Written> {
         let changes = self.changes(text).filter(|changes| !changes.is_empty())?;
-        let root = Value::parse(text);
-        let start = root.as_ref().map_or(0, |root| root.span.start);
-        let mut plan = Vec::with_capacity(changes.len());
-        for change in changes {
-            let edits = match &root {
-                None => Err(Reason::Layout.at(start)),
-                Some(root) => Document {
-                    text,
-                    root,
-                    is_json: self.is_json,
-                    line_break: self.line_break,
+        let refused = |reason: Reason, at| {
+            let plan = changes.iter().map(|change| (change, Err(reason.at(at))));
+            Written::new(text, &plan.collect())
+        };
+        let Some(layout) = Layout::of(text) else {
+            return Some(refused(Reason::Layout, 0));
+        };
+        let attempt = |alike: &BTreeSet<usize>| {
+            let written = Written::new(text, &self.plan(text, &layout, &changes, alike));
+            Some(written).filter(|written| self.is_right(text, written))
+        };
+        // Most often all places that share something are to change alike.
+        let written = attempt(&layout.shared).or_else(|| {
+            let mut alike = BTreeSet::new();
+            for anchor in layout.shared.iter().take(MAX_ANCHORS) {
+                alike.insert(*anchor);
+                if attempt(&alike).is_none() {
+                    alike.remove(anchor);
                 }
-                .edits(&change),
-            };
-            // Several documents of a policy may lead back to what was there.
-            let is_same = edits
-                .as_ref()
-                .is_ok_and(|edits| edits.before.is_some() && edits.before == change.text());
-            if !is_same {
-                plan.push((change, edits));
             }
-        }
-        let written = Written::new(text, &plan);
-        if self.is_right(text, &written) {
-            return Some(written);
-        }
-        for (_, edits) in &mut plan {
-            *edits = Err(Reason::Unverified.at(start));
-        }
-        Some(Written::new(text, &plan))
+            attempt(&alike)
+        });
+        Some(written.unwrap_or_else(|| refused(Reason::Unverified, layout.root.span.start)))
+    }
+
+    /// What is to be edited for each change.
+    fn plan<'t>(
+        self,
+        text: &'t str,
+        layout: &'t Layout,
+        changes: &'t [Change],
+        alike: &'t BTreeSet<usize>,
+    ) -> Plan<'t> {
+        let document = Document {
+            text,
+            root: &layout.root,
+            is_json: self.is_json,
+            alike,
+            line_break: self.line_break,
+        };
+        // Several documents of a policy may lead back to what was there.
+        let is_same = |change: &Change, edits: &Result<Edits<'_>, _>| match edits {
+            Ok(edits) => edits.before.is_some() && edits.before == change.text(),
+            Err(_) => false,
+        };
+        let plan = changes
+            .iter()
+            .map(|change| (change, document.edits(change)));
+        plan.filter(|(change, edits)| !is_same(change, edits))
+            .collect()
     }
 
     /// What is to change in the objects of a document; `None` if it holds none.
@@ -364,7 +398,7 @@ impl Writer<'_> {
 
 impl Written {
     /// Makes the edits of a plan.
-    fn new(text: &str, plan: &[(Change, Result<Edits<'_>, Refusal>)]) -> Self {
+    fn new(text: &str, plan: &Plan<'_>) -> Self {
         let mut edits: Vec<(&Edit, usize)> = Vec::new();
         for (index, (_, planned)) in plan.iter().enumerate() {
             let planned = planned.iter().flat_map(|planned| &planned.edits);
@@ -374,17 +408,24 @@ impl Written {
         let mut after = String::with_capacity(text.len());
         let mut copied = 0;
         let mut places = vec![0; plan.len()];
-        for (edit, index) in &edits {
-            // Two changes of one place; what results is found to be wrong.
+        let mut done: Vec<(&Edit, usize)> = Vec::new();
+        for (edit, index) in edits {
+            // Several changes of what serves several places are one.
+            if let Some((_, place)) = done.last().filter(|(last, _)| *last == edit) {
+                places[index] = *place;
+                continue;
+            }
+            // Where edits overlap, what results is found to be wrong.
             after.push_str(text.get(copied..edit.range.start).unwrap_or_default());
             copied = edit.range.end;
             let value = edit.text.trim_start_matches([',', ' ', '\t', '\r', '\n']);
-            places[*index] = after.len() + (edit.text.len() - value.len());
+            places[index] = after.len() + (edit.text.len() - value.len());
             after.push_str(&edit.text);
+            done.push((edit, places[index]));
         }
         after.push_str(&text[copied..]);
         let moved = |at: usize| {
-            let earlier = edits.iter().filter(|(edit, _)| edit.range.end <= at);
+            let earlier = done.iter().filter(|(edit, _)| edit.range.end <= at);
             earlier.fold(at, |at, (edit, _)| at + edit.text.len() - edit.range.len())
         };
         let mut written = Self {
@@ -393,7 +434,7 @@ impl Written {
             left: Vec::new(),
         };
         for ((change, planned), at) in plan.iter().zip(places) {
-            let change = change.clone();
+            let change = (*change).clone();
             match planned {
                 Ok(planned) => written.made.push(Made {
                     change,

@@ -1,5 +1,7 @@
 //! The text of a document, and what stands where in it.
 
+use std::collections::BTreeSet;
+
 use serde_saphyr::granit_parser::ScalarStyle;
 
 use super::refusal::{Reason, Refusal};
@@ -11,6 +13,9 @@ pub(super) struct Document<'t> {
     pub(super) text: &'t str,
     pub(super) root: &'t Value,
     pub(super) is_json: bool,
+    /// The anchors at which what serves several places may be edited: all of them are to change
+    /// alike.
+    pub(super) alike: &'t BTreeSet<usize>,
     /// The line break of its file, for a line that has none.
     pub(super) line_break: &'static str,
 }
@@ -23,7 +28,8 @@ impl<'t> Document<'t> {
     ) -> Result<(&'t Value, &'t [Entry], bool), Refusal> {
         let mut value = self.root;
         for step in path {
-            value = match own(value)? {
+            value = self.own(value)?;
+            value = match &value.kind {
                 Kind::List { items, .. } => {
                     let item = step.parse().ok().and_then(|at: usize| items.get(at));
                     item.ok_or(Reason::Layout.at(value.span.start))?
@@ -32,14 +38,29 @@ impl<'t> Document<'t> {
                     Some(entry) => &entry.value,
                     None => return Err(missing(value, entries)),
                 },
-                Kind::Scalar { .. } | Kind::Alias => {
+                Kind::Scalar { .. } | Kind::Alias(_) => {
                     return Err(Reason::Layout.at(value.span.start));
                 }
             };
         }
-        match own(value)? {
+        let value = self.own(value)?;
+        match &value.kind {
             Kind::Object { entries, is_flow } => Ok((value, entries, *is_flow)),
             _ => Err(Reason::Layout.at(value.span.start)),
+        }
+    }
+
+    /// The value that stands here or at the anchor that an alias here names, if it may be edited.
+    pub(super) fn own(&self, value: &'t Value) -> Result<&'t Value, Refusal> {
+        let at = value.span.start;
+        match (&value.kind, value.anchor) {
+            (Kind::Alias(anchor), _) => {
+                let anchored = self.root.anchored(*anchor);
+                let anchored = anchored.filter(|_| self.alike.contains(anchor));
+                anchored.ok_or(Reason::Alias.at(at))
+            }
+            (_, Some(anchor)) if !self.alike.contains(&anchor) => Err(Reason::Shared.at(at)),
+            _ => Ok(value),
         }
     }
 
@@ -127,17 +148,6 @@ impl<'t> Document<'t> {
             start = line;
         }
         start
-    }
-}
-
-/// What a value is, if it serves no other place.
-pub(super) fn own(value: &Value) -> Result<&Kind, Refusal> {
-    if value.is_shared {
-        return Err(Reason::Shared.at(value.span.start));
-    }
-    match &value.kind {
-        Kind::Alias => Err(Reason::Alias.at(value.span.start)),
-        kind => Ok(kind),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_saphyr::granit_parser::ScalarStyle;
 
 use super::{
     change::{Change, Target},
-    document::{Document, entry, is_blank, missing, own},
+    document::{Document, entry, is_blank, missing},
     refusal::{Reason, Refusal},
 };
 use crate::input::layout::{Entry, Kind, Value};
@@ -51,12 +51,11 @@ impl<'t> Document<'t> {
         }
         let edits = match (&change.target, entry) {
             (Target::Text(text), Some(entry)) => {
-                let edits = vec![self.replace(entry, text)?];
-                let before = match &entry.value.kind {
-                    Kind::Scalar { text, .. } if change.is_there => Some(&**text),
-                    _ => None,
-                };
-                return Ok(Edits { edits, before });
+                let (edit, before) = self.replace(entry, text)?;
+                return Ok(Edits {
+                    edits: vec![edit],
+                    before: Some(before).filter(|_| change.is_there),
+                });
             }
             (Target::Text(text), None) => {
                 let image = image_beside(entries, field);
@@ -79,21 +78,26 @@ impl<'t> Document<'t> {
         })
     }
 
-    /// Writes a text where a scalar stands, or nothing.
-    fn replace(&self, entry: &Entry, text: &str) -> Result<Edit, Refusal> {
-        let span = &entry.value.span;
-        let Kind::Scalar { style, .. } = own(&entry.value)? else {
+    /// Writes a text where a scalar stands, or nothing. The other text is that of the scalar.
+    fn replace(&self, entry: &'t Entry, text: &str) -> Result<(Edit, &'t str), Refusal> {
+        let value = self.own(&entry.value)?;
+        let span = &value.span;
+        let Kind::Scalar {
+            style,
+            text: before,
+        } = &value.kind
+        else {
             return Err(Reason::Layout.at(span.start));
         };
         let text = self.scalar(*style, text, span.start)?;
-        if span.is_empty() {
-            return self.fill(entry, &text);
-        }
-        self.on_one_line(&entry.value)?;
-        Ok(Edit {
-            range: span.clone(),
-            text,
-        })
+        let edit = if span.is_empty() {
+            self.fill(entry, &text)?
+        } else {
+            self.on_one_line(value)?;
+            let range = span.clone();
+            Edit { range, text }
+        };
+        Ok((edit, before))
     }
 
     /// Writes a value behind the colon of a field that has none.
@@ -185,9 +189,10 @@ impl<'t> Document<'t> {
     }
 
     /// Adds references to the end of a list of them.
-    fn append_secrets(&self, secrets: &Entry, names: &[String]) -> Result<Vec<Edit>, Refusal> {
-        let span = &secrets.value.span;
-        match own(&secrets.value)? {
+    fn append_secrets(&self, secrets: &'t Entry, names: &[String]) -> Result<Vec<Edit>, Refusal> {
+        let value = self.own(&secrets.value)?;
+        let span = &value.span;
+        match &value.kind {
             // Nothing, written or not.
             Kind::Scalar { .. } => {
                 let text = format!("[{}]", self.references(names, self.is_json, secrets));

@@ -3,9 +3,11 @@
 /// Why a change cannot be written without a risk to what else stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Reason {
-    #[error("what stands here is an alias, and its anchor may serve other places too")]
+    #[error(
+        "what stands here is an alias, and its anchor may serve places that are not to change alike"
+    )]
     Alias,
-    #[error("what stands here is an anchor that aliases name, so other places would change too")]
+    #[error("what stands here has an anchor, which may serve places that are not to change alike")]
     Shared,
     #[error("it comes from a merge key (<<)")]
     Merge,

@@ -178,6 +178,14 @@ spec: {
             "x: &x {name: a}\nspec:\n  imagePullSecrets: &s\n  - name: m-key\n  containers:\n  - <<: *x\n    \
              image: &i !!str m.example.com/library/x\n    imagePullPolicy: Always\n",
         ),
+        // What serves several places, which all change alike.
+        (
+            "spec:\n  imagePullSecrets: []\n  initContainers:\n  - image: &i x\n  containers:\n  - image: *i\n  \
+             - &c {image: *i}\n  - *c\n",
+            "spec:\n  imagePullSecrets: [{name: m-key}]\n  initContainers:\n  - image: &i m.example.com/library/x\n    \
+             imagePullPolicy: Always\n  containers:\n  - image: *i\n    imagePullPolicy: Always\n  \
+             - &c {image: *i, imagePullPolicy: Always}\n  - *c\n",
+        ),
         // Text that looks like a manifest.
         (
             "spec:\n  imagePullSecrets: [name: m-key]\n  containers:\n  - args:\n    - |\n      image: x\n    image: x:1\n",
@@ -266,7 +274,7 @@ fn what_cannot_be_edited_safely_is_left_and_told_of() {
             &[(Reason::SeveralLines, "\"x")],
         ),
         (
-            "spec:\n  containers:\n  - image: &i x:1\n  - image: *i\n",
+            "spec:\n  containers:\n  - image: &i x:1\n  - image: *i\n    name: *i\n",
             &[(Reason::Shared, "x:1"), (Reason::Alias, "*i")],
         ),
         (

@@ -10,6 +10,14 @@ use super::locate::bytes;
 /// deeper has no layout.
 const MAX_DEPTH: usize = 128;
 
+/// How a document is laid out.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) root: Value,
+    /// The anchors that aliases name.
+    pub(crate) shared: BTreeSet<usize>,
+}
+
 /// One value of a document.
 #[derive(Debug)]
 pub(crate) struct Value {
@@ -17,8 +25,8 @@ pub(crate) struct Value {
     /// Where it stands, without its anchor and tag. A value that is left out has an empty place,
     /// and one in block style ends with its last scalar.
     pub(crate) span: Range<usize>,
-    /// Whether an alias of the document stands for it.
-    pub(crate) is_shared: bool,
+    /// Its anchor, if aliases name that.
+    pub(crate) anchor: Option<usize>,
 }
 
 /// What a value is.
@@ -28,8 +36,8 @@ pub(crate) enum Kind {
         text: String,
         style: ScalarStyle,
     },
-    /// It stands at the anchor that this names.
-    Alias,
+    /// What stands at this anchor.
+    Alias(usize),
     List {
         items: Vec<Value>,
         is_flow: bool,
@@ -47,22 +55,43 @@ pub(crate) struct Entry {
     pub(crate) value: Value,
 }
 
-impl Value {
-    /// The first document of a text; `None` if it cannot be read.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut aliases = BTreeSet::new();
+impl Layout {
+    /// That of the first document of a text; `None` if it cannot be read.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let mut shared = BTreeSet::new();
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
             if let (Event::Alias(anchor), _) = event.ok()? {
-                aliases.insert(anchor);
+                shared.insert(anchor);
             }
         }
         let mut builder = Builder {
             events: Parser::new_from_str(text),
-            aliases,
+            shared,
         };
         let (event, span) = builder.next()?;
-        builder.value(event, span, 0)
+        let root = builder.value(event, span, 0)?;
+        Some(Self {
+            root,
+            shared: builder.shared,
+        })
+    }
+}
+
+impl Value {
+    /// What stands at an anchor in it.
+    pub(crate) fn anchored(&self, anchor: usize) -> Option<&Self> {
+        if self.anchor == Some(anchor) {
+            return Some(self);
+        }
+        match &self.kind {
+            Kind::Scalar { .. } | Kind::Alias(_) => None,
+            Kind::List { items, .. } => items.iter().find_map(|item| item.anchored(anchor)),
+            Kind::Object { entries, .. } => entries.iter().find_map(|entry| {
+                let key = entry.key.anchored(anchor);
+                key.or_else(|| entry.value.anchored(anchor))
+            }),
+        }
     }
 
     /// The last scalar or alias in it, or the last list or object in flow style.
@@ -94,8 +123,8 @@ impl Entry {
 
 struct Builder<'t> {
     events: Parser<'t, StrInput<'t>>,
-    /// The anchors that some alias names.
-    aliases: BTreeSet<usize>,
+    /// The anchors that aliases name.
+    shared: BTreeSet<usize>,
 }
 
 impl<'t> Builder<'t> {
@@ -115,7 +144,7 @@ impl<'t> Builder<'t> {
             return None;
         }
         let (kind, end, anchor) = match event {
-            Event::Alias(_) => (Kind::Alias, span.end, 0),
+            Event::Alias(anchor) => (Kind::Alias(anchor), span.end, 0),
             Event::Scalar(text, style, anchor, _) => {
                 let text = text.into_owned();
                 (Kind::Scalar { text, style }, span.end, anchor)
@@ -150,7 +179,7 @@ impl<'t> Builder<'t> {
         let mut value = Value {
             kind,
             span: span.start..end,
-            is_shared: self.aliases.contains(&anchor),
+            anchor: self.shared.get(&anchor).copied(),
         };
         // A block ends where the next value begins, behind comments that are no part of it.
         value.span.end = value.last_leaf().span.end.min(end);
@@ -165,28 +194,29 @@ mod tests {
     #[test]
     fn values_have_their_places() {
         let text = "\u{feff}a: &x !!str nginx # why\r\nl:\r\n- *x\r\n- {k: 'v', m: [1, 2]}\r\ne:\r\n# end\r\n";
-        let root = Value::parse(text).unwrap();
-        let Kind::Object { entries, is_flow } = root.kind else {
+        let root = Layout::of(text).unwrap().root;
+        let named = |anchor| Some(&text[root.anchored(anchor)?.span.clone()]);
+        let Kind::Object { entries, is_flow } = &root.kind else {
             panic!("{root:?}");
         };
         assert!(!is_flow);
-        let found: Vec<(&str, &str, bool)> = entries
+        let found: Vec<(&str, &str, Option<&str>)> = entries
             .iter()
             .map(|entry| {
                 let value = &entry.value;
                 (
                     entry.name().unwrap(),
                     &text[value.span.clone()],
-                    value.is_shared,
+                    value.anchor.and_then(|anchor| named(anchor)),
                 )
             })
             .collect();
         assert_eq!(
             found,
             [
-                ("a", "nginx", true),
-                ("l", "*x\r\n- {k: 'v', m: [1, 2]}", false),
-                ("e", "", false),
+                ("a", "nginx", Some("nginx")),
+                ("l", "*x\r\n- {k: 'v', m: [1, 2]}", None),
+                ("e", "", None),
             ]
         );
     }
@@ -195,7 +225,7 @@ mod tests {
     fn what_cannot_be_read_has_no_layout() {
         let deep = "[".repeat(200) + &"]".repeat(200);
         for text in ["", "# nothing\n", "a: [", "a: *x", &deep] {
-            assert!(Value::parse(text).is_none(), "{text:?}");
+            assert!(Layout::of(text).is_none(), "{text:?}");
         }
     }
 }
