@@ -207,7 +207,7 @@ mod tests {
                 (
                     entry.name().unwrap(),
                     &text[value.span.clone()],
-                    value.anchor.and_then(|anchor| named(anchor)),
+                    value.anchor.and_then(named),
                 )
             })
             .collect();
