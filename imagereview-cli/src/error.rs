@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::{
-    baseline::BaselineError, init::InitError, output::WriteError, policy_file::PolicyFileError,
-    project::ProjectError,
+    baseline::BaselineError, fix::FixError, init::InitError, output::WriteError,
+    policy_file::PolicyFileError, project::ProjectError,
 };
 
 /// Why a command could not do what it was asked for.
@@ -18,6 +18,8 @@ pub(crate) enum CliError {
     Project(#[from] ProjectError),
     #[error(transparent)]
     Baseline(#[from] BaselineError),
+    #[error(transparent)]
+    Fix(#[from] FixError),
     #[error(transparent)]
     Init(#[from] InitError),
 }

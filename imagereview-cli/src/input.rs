@@ -4,6 +4,7 @@ mod compose;
 pub(crate) mod dockerfile;
 mod files;
 mod json_stream;
+pub(crate) mod layout;
 mod lines;
 mod locate;
 mod position;

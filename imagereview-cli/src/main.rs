@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod error;
 mod explain;
+mod fix;
 mod init;
 mod input;
 mod input_args;

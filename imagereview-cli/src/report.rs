@@ -5,6 +5,7 @@ use std::{fmt, ops::Range};
 use imagereview_core::{Mode, Policy, Review, Violation, decide};
 
 use crate::{
+    fix::Fix,
     input::{Lines, Position},
     outcome::Outcome,
     output,
@@ -22,6 +23,8 @@ pub(crate) struct ReviewedFile {
     pub(crate) problems: Vec<Problem>,
     /// How many documents are of no kind that has images.
     pub(crate) passed_over: usize,
+    /// What was changed before it was reviewed, if that was asked for.
+    pub(crate) fix: Option<Fix>,
 }
 
 /// A part of an input that could not be read, or was left out.

@@ -11,6 +11,7 @@ use imagereview_core::{ImageReviewAnswer, Language, Policy, decide, review::imag
 use crate::{
     baseline::{Baseline, BaselineError},
     error::CliError,
+    fix::{FixError, Fixer},
     input::{ImageReviewStream, Input, Source},
     input_args::InputArgs,
     language::LanguageArgs,
@@ -18,7 +19,7 @@ use crate::{
     output::{Format, FormatArg, Reports, progress, report},
     policy_file::PolicyArgs,
     project::Project,
-    report::{Count, Summary},
+    report::{Count, ReviewedFile, Summary},
     reviewer::Reviewer,
 };
 
@@ -57,6 +58,26 @@ pub(crate) struct ReviewArgs {
     #[arg(long)]
     update_baseline: bool,
 
+    /// Write into the files what the mutations of the policy change, and review what results
+    ///
+    /// Only values that change are written; all else in a file stays as it is. Each change is told
+    /// on standard error, and so is what can't be changed safely, which is left as it is and makes
+    /// the status 2. Compose files and Dockerfiles are not changed.
+    ///
+    /// What is read from standard input goes to standard output, with the changes in it, if the
+    /// status is 0; else nothing does. The results then go to standard error.
+    #[arg(long)]
+    fix: bool,
+
+    /// Show what --fix would change, as a unified diff; change and review nothing
+    ///
+    /// The status is 1 if there is something to change, as where an image may not run.
+    #[arg(
+        long,
+        conflicts_with_all = ["fix", "formats", "output", "baseline", "update_baseline"]
+    )]
+    diff: bool,
+
     #[command(flatten)]
     policy: PolicyArgs,
 
@@ -73,6 +94,16 @@ pub(crate) fn run(
     let language = args.language.language(project);
     let policy = args.policy.load(project)?;
     let (all, unread) = args.inputs.collect(project);
+    let fixer = (args.fix || args.diff).then(|| Fixer::new(&policy));
+    if fixer.is_some_and(Fixer::is_idle) {
+        report("the policy declares no mutations, so there is nothing to change");
+    }
+    let reviewer = Reviewer::new(&policy, args.inputs.variables(project));
+    if args.diff {
+        let reviewer = reviewer.with_fixer(fixer.map(Fixer::dry));
+        return Ok(show_diffs(&reviewer, &all, out)?.max(unread));
+    }
+    let reviewer = reviewer.with_fixer(fixer);
     let formats = args.formats(project, all.first());
     let baseline_file = args.baseline.as_ref().or(project.baseline.as_ref());
     if args.update_baseline && baseline_file.is_none() {
@@ -81,6 +112,9 @@ pub(crate) fn run(
     if let [format] = &*formats
         && format.is_answers()
     {
+        if args.fix {
+            return Err(FixError::Answers.into());
+        }
         if args.baseline.is_some() || args.update_baseline {
             return Err(BaselineError::Answers.into());
         }
@@ -102,11 +136,27 @@ pub(crate) fn run(
         Some(path) if !args.update_baseline => Baseline::read(path)?,
         _ => Baseline::default(),
     };
-    let mut reports = Reports::create(&formats, language, out)?;
+    // A program that waits for the fixed text is to get nothing else.
+    let is_filter = args.fix && all.iter().any(|input| input.source == Source::Stdin);
+    let mut stderr = io::stderr();
+    let reports_to: &mut dyn Write = if is_filter { &mut stderr } else { out };
+    let mut reports = Reports::create(&formats, language, reports_to)?;
     let mut summary = Summary::default();
+    let mut written = Outcome::default();
+    let mut filtered = None;
     let progress = progress(all.len());
-    Reviewer::new(&policy, args.inputs.variables(project)).review_all(&all, |mut file| {
+    reviewer.review_all(&all, |mut file| {
         progress.inc(1);
+        if let Some(fix) = file.fix.take() {
+            match progress.suspend(|| fix.finish()) {
+                Ok(outcome) => written = written.max(outcome),
+                // What would result is not there, so nothing can be said of it.
+                Err(error) => {
+                    file = ReviewedFile::unreadable(file.name, format!("can't write it: {error}"));
+                }
+            }
+            filtered = fix.into_stdin().or(filtered.take());
+        }
         if args.update_baseline {
             baseline.add(&file);
         }
@@ -132,7 +182,35 @@ pub(crate) fn run(
         }
         _ => {}
     }
-    Ok(summary.outcome().max(unread))
+    let outcome = summary.outcome().max(unread).max(written);
+    match filtered {
+        Some(text) if outcome == Outcome::Allowed => out.write_all(text.as_bytes())?,
+        Some(_) => {
+            report("nothing is written to standard output, since not all of <stdin> is well");
+        }
+        None => {}
+    }
+    Ok(outcome)
+}
+
+/// Shows what would change in each input.
+fn show_diffs(
+    reviewer: &Reviewer<'_>,
+    inputs: &[Input],
+    out: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    reviewer.review_all(inputs, |file| {
+        file.report_problems();
+        if file.problems.iter().any(|problem| problem.is_error) {
+            outcome = Outcome::Error;
+        }
+        if let Some(fix) = &file.fix {
+            outcome = outcome.max(fix.write_diff(out)?);
+        }
+        io::Result::Ok(())
+    })?;
+    Ok(outcome)
 }
 
 impl ReviewArgs {
@@ -144,7 +222,7 @@ impl ReviewArgs {
             formats.clone_from(&project.formats);
         }
         if formats.is_empty() {
-            let is_for_people = self.baseline.is_some() || self.update_baseline;
+            let is_for_people = self.baseline.is_some() || self.update_baseline || self.fix;
             let format = if is_for_people {
                 Format::Human
             } else {

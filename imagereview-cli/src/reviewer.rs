@@ -20,6 +20,7 @@ use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::value::RawValue;
 
 use crate::{
+    fix::Fixer,
     input::{
         ComposeFile, Input, Lines, Position, Source, StreamError, dockerfile, fill_in, locate,
         without_position, yaml,
@@ -35,6 +36,8 @@ const BATCH: usize = 256;
 /// Reads inputs and reviews everything in them by one policy.
 pub(crate) struct Reviewer<'p> {
     policy: &'p LoadedPolicy,
+    /// What changes texts before they are reviewed.
+    fixer: Option<Fixer<'p>>,
     /// The values of build arguments and variables.
     variables: BTreeMap<String, String>,
     /// When the run began: the time by which every review of it is judged.
@@ -45,9 +48,16 @@ impl<'p> Reviewer<'p> {
     pub(crate) fn new(policy: &'p LoadedPolicy, variables: BTreeMap<String, String>) -> Self {
         Self {
             policy,
+            fixer: None,
             variables,
             now: SystemTime::now(),
         }
+    }
+
+    /// Reviews what the fixer makes of each text, and not what it was.
+    pub(crate) fn with_fixer(mut self, fixer: Option<Fixer<'p>>) -> Self {
+        self.fixer = fixer;
+        self
     }
 
     /// Reviews inputs, and shows what came of each in their order.
@@ -86,6 +96,14 @@ impl<'p> Reviewer<'p> {
             let message = "it is empty, so nothing was reviewed".to_owned();
             return ReviewedFile::unreadable(name, message);
         }
+        let syntax = Syntax::of(&input.source, &text);
+        let fix = self
+            .fixer
+            .map(|fixer| fixer.fix(&input.source, &text, syntax));
+        let text = match &fix {
+            Some(fix) if self.fixer.is_some_and(|fixer| !fixer.is_dry()) => fix.after.clone(),
+            _ => text,
+        };
         let mut reading = Reading {
             reviewer: self,
             text: &text,
@@ -93,10 +111,11 @@ impl<'p> Reviewer<'p> {
             is_named: input.is_named,
             file: ReviewedFile {
                 name,
+                fix,
                 ..ReviewedFile::default()
             },
         };
-        match Syntax::of(&input.source, &text) {
+        match syntax {
             Syntax::Dockerfile => reading.dockerfile(),
             Syntax::Json => reading.json(),
             Syntax::Yaml => reading.yaml(),
@@ -117,7 +136,7 @@ fn read(source: &Source) -> io::Result<Vec<u8>> {
 
 /// How a text is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Syntax {
+pub(crate) enum Syntax {
     Dockerfile,
     /// JSON documents, one after another.
     Json,
@@ -458,7 +477,7 @@ fn is_other_document(error: &ObjectError) -> bool {
 }
 
 /// Reads a document of YAML.
-fn from_yaml<'t, T>(
+pub(crate) fn from_yaml<'t, T>(
     text: &'t str,
     read: impl for<'e> FnOnce(serde_saphyr::Deserializer<'t, 'e>) -> Result<T, serde_saphyr::Error>,
 ) -> Result<T, serde_saphyr::Error> {

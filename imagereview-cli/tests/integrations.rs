@@ -150,3 +150,31 @@ fn the_hook_reviews_the_files_that_it_is_given() {
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(stdout.contains("denied[no-nginx]"), "{stdout}");
 }
+
+#[test]
+fn the_fixing_hook_changes_the_files_that_it_is_given() {
+    let hooks = yaml(".pre-commit-hooks.yaml");
+    let entry = hooks[1]["entry"].as_str().unwrap();
+    let project = project();
+    let policy = project.path().join("policy.yaml");
+    let mutations = "mutations: {mirrors: [{from: docker.io/**, to: m.example.com/**}]}\n";
+    let with_mutations = mutations.to_owned() + &fs::read_to_string(&policy).unwrap();
+    fs::write(
+        &policy,
+        with_mutations.replace("'**/nginx'", "docker.io/**"),
+    )
+    .unwrap();
+    let command = format!("{entry} --policy policy.yaml pod.yaml 'pinned pod.yaml'");
+    let output = bash(&command, project.path(), &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for (file, image) in [
+        ("pod.yaml", "{image: m.example.com/library/nginx}"),
+        (
+            "pinned pod.yaml",
+            "{image: 'm.example.com/library/nginx:1.27'}",
+        ),
+    ] {
+        let text = fs::read_to_string(project.path().join(file)).unwrap();
+        assert!(text.contains(image), "{text}");
+    }
+}

@@ -80,7 +80,7 @@ use crate::{
     AdmissionReview, Image, Mode, Policy, Review, Verdict, decide,
     mutation::{Facts, Mutations},
     policy::Exempted,
-    workload::{self, WorkloadKinds},
+    workload::{self, Workload, WorkloadKinds},
 };
 
 /// The text of a policy, and the name of the file that it came from.
@@ -262,6 +262,52 @@ impl ImagePolicy {
             let is_about = document.scope.admits_review(&question.review()).is_ok();
             if is_about && !document.mutations.is_empty() {
                 patch.0.extend(document.mutations.apply(question, facts).0);
+            }
+        }
+        patch
+    }
+
+    /// Whether any document declares mutations.
+    #[must_use]
+    pub fn has_mutations(&self) -> bool {
+        let mut documents = self.documents.iter();
+        documents.any(|document| !document.mutations.is_empty())
+    }
+
+    /// Changes an object that is not stored yet as the documents that are about it declare, and
+    /// gives the patch that does the same to the document that it stands in. What an object does
+    /// not tell (the operation, the user, often the namespace) counts as a match, as it does where
+    /// the object is decided.
+    ///
+    /// ```
+    /// use imagereview_core::{ImagePolicy, PolicySource, mutation::Facts};
+    /// use serde::de::DeserializeSeed;
+    ///
+    /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
+    /// apiVersion: imagereview/v1alpha1
+    /// kind: ImagePolicy
+    /// metadata: {name: mirrored}
+    /// mutations:
+    ///   mirrors: [{from: docker.io/**, to: mirror.example.com/hub/**}]
+    /// rules:
+    ///   - {name: own-registry, registries: {allow: [mirror.example.com]}}
+    /// "#)])?;
+    ///
+    /// let pod = r#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}"#;
+    /// let manifest = policy.kinds().deserialize(&mut serde_json::Deserializer::from_str(pod))?;
+    /// for object in manifest {
+    ///     let patch = policy.mutate_object(&mut object?, &Facts::new());
+    ///     assert_eq!(patch.0[0].path().to_string(), "/spec/containers/0/image");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the document itself is not changed"]
+    pub fn mutate_object(&self, object: &mut Workload<'_>, facts: &Facts) -> Patch {
+        let mut patch = Patch::default();
+        for document in &self.documents {
+            if document.scope.admits_review(&object.review()).is_ok() {
+                let changes = document.mutations.apply_to_object(object, facts);
+                patch.0.extend(changes.0);
             }
         }
         patch

@@ -2,6 +2,7 @@
 //! mutations, and updates that leave images alone.
 
 use imagereview_core::{AdmissionReview, ImagePolicy, Mode, PolicySource, decide, mutation::Facts};
+use serde::de::DeserializeSeed;
 use serde_json::{Value, json};
 
 fn compile(rest: &str) -> Result<ImagePolicy, String> {
@@ -220,6 +221,32 @@ rules: [{name: mirrored, registries: {allow: [mirror.example.com]}}]",
             policy.mutate(&mut question, &Facts::new()).0.is_empty(),
             "a second pass"
         );
+
+        // The same of the object alone, which names the namespace itself.
+        let mut object = request["object"].take();
+        object["metadata"] = json!({"namespace": namespace});
+        let object = object.to_string();
+        let mut json = serde_json::Deserializer::from_str(&object);
+        let manifest = policy.kinds().deserialize(&mut json).unwrap();
+        for object in manifest {
+            let patch = policy.mutate_object(&mut object.unwrap(), &Facts::new());
+            let patch = serde_json::to_value(&patch).unwrap();
+            assert_eq!(patch, expected, "{image} in {namespace}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_tells_whether_it_has_mutations() {
+    for (mutations, expected) in [
+        ("", false),
+        ("mutations: {fullNames: false}\n", false),
+        ("mutations: {fullNames: true}\n", true),
+    ] {
+        let policy = document(&format!(
+            "{mutations}rules: [{{name: digest, digest: {{}}}}]"
+        ));
+        assert_eq!(policy.has_mutations(), expected, "{mutations}");
     }
 }
 

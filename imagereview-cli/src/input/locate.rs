@@ -180,7 +180,8 @@ fn from(text: &str) -> (Bound<&str>, Bound<&str>) {
     (Bound::Included(text), Bound::Unbounded)
 }
 
-fn bytes(span: &Span) -> Range<usize> {
+/// Where a span is, in bytes.
+pub(super) fn bytes(span: &Span) -> Range<usize> {
     let start = span.start.byte_offset().unwrap_or_default();
     let end = span.end.byte_offset().unwrap_or_default();
     start..end.max(start)
