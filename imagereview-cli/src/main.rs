@@ -14,6 +14,7 @@ mod init;
 mod input;
 mod input_args;
 mod inventory;
+mod junit;
 mod language;
 mod man;
 mod outcome;

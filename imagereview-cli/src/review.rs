@@ -105,8 +105,10 @@ pub(crate) fn run(
     let mut reports = Reports::create(&formats, language, out)?;
     let mut summary = Summary::default();
     let progress = progress(all.len());
-    Reviewer::new(&policy, args.inputs.variables(project)).review_all(&all, |mut file| {
-        progress.inc(1);
+    let reviewer = Reviewer::new(&policy, args.inputs.variables(project))
+        .locating_all(formats.iter().any(FormatArg::shows_every_place));
+    reviewer.review_all(&all, |mut file| {
+        progress.inc(u64::from(!file.continues()));
         if args.update_baseline {
             baseline.add(&file);
         }
