@@ -32,11 +32,11 @@ use self::{
     refusal::{Reason, Refusal},
 };
 use crate::{
-    input::{Lines, Source, layout::Layout, yaml},
+    input::{Lines, Position, Source, Syntax, layout::Layout, yaml},
     outcome::Outcome,
     output::{OneLine, report},
     policy_file::LoadedPolicy,
-    reviewer::{Syntax, from_yaml},
+    reviewer::from_yaml,
 };
 
 /// Makes the changes that a policy declares.
@@ -237,7 +237,7 @@ impl Fix {
 
     /// Tells on standard error what was changed.
     fn report_made(&self) {
-        let lines = Lines::new(&self.after);
+        let lines = Lines::new(&self.after, Position::START);
         let mut last = None;
         for Made { change, before, at } in &self.made {
             // What serves several places is told once.
@@ -267,7 +267,7 @@ impl Fix {
         } else {
             &self.before
         };
-        let lines = Lines::new(text);
+        let lines = Lines::new(text, Position::START);
         for left in &self.left {
             let at = if is_written { left.after } else { left.before };
             let (source, position) = (&self.source, lines.position(at));

@@ -7,8 +7,10 @@ mod json_stream;
 pub(crate) mod layout;
 mod lines;
 mod locate;
+mod parts;
 mod position;
 mod substitution;
+mod syntax;
 pub(crate) mod yaml;
 
 use std::{
@@ -23,10 +25,12 @@ pub(crate) use self::{
     compose::ComposeFile,
     files::{FilesError, Input, inputs},
     json_stream::{ImageReviewStream, StreamError, without_position},
-    lines::Lines,
+    lines::{Lines, around},
     locate::locate,
+    parts::{PART_LEN, Part, Parts, Start},
     position::Position,
     substitution::fill_in,
+    syntax::Syntax,
 };
 
 /// A file, or standard input, which is written `-`.
@@ -42,6 +46,17 @@ impl Source {
         match self {
             Self::File(path) => path.file_name()?.to_str(),
             Self::Stdin => None,
+        }
+    }
+
+    /// How long it is in bytes, if that is known before it is read.
+    pub(crate) fn len(&self) -> Option<u64> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) => {
+                let metadata = path.metadata().ok()?;
+                metadata.is_file().then_some(metadata.len())
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use imagereview_core::ImageRef;
 use serde::Serialize;
 
 use crate::{
-    error::CliError, input_args::InputArgs, outcome::Outcome, output::OneLine,
+    error::CliError, input::Position, input_args::InputArgs, outcome::Outcome, output::OneLine,
     policy_file::PolicyArgs, project::Project, report::Summary, reviewer::Reviewer,
 };
 
@@ -52,6 +52,8 @@ struct Use {
     digest: String,
     image: String,
     file: String,
+    line: Option<usize>,
+    column: Option<usize>,
     object: String,
     container: String,
     path: String,
@@ -66,7 +68,7 @@ pub(crate) fn run(
     let (inputs, unread) = args.inputs.collect(project);
     let mut summary = Summary::default();
     let mut uses = Vec::new();
-    let reviewer = Reviewer::new(&policy, args.inputs.variables(project));
+    let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);
     reviewer.review_all(&inputs, |file| {
         file.report_problems();
         summary.add(&file);
@@ -87,6 +89,8 @@ pub(crate) fn run(
                     digest: part(&|reference| Some(reference.digest()?.to_string())),
                     image: image.image.clone(),
                     file: file.name.clone(),
+                    line: image.position.map(Position::line),
+                    column: image.position.map(Position::column),
                     object: document.title.clone(),
                     container: image.container.clone().unwrap_or_default(),
                     path: image.path.clone(),
@@ -143,8 +147,13 @@ fn write_text(uses: &[Use], out: &mut dyn Write) -> io::Result<()> {
         }
         for (version, uses) in versions {
             writeln!(out, "  {version}")?;
-            for Use { file, object, .. } in uses {
-                writeln!(out, "    {} in {}", OneLine(object), OneLine(file))?;
+            for usage in uses {
+                let (object, file) = (OneLine(&usage.object), OneLine(&usage.file));
+                write!(out, "    {object} in {file}")?;
+                if let (Some(line), Some(column)) = (usage.line, usage.column) {
+                    write!(out, ":{line}:{column}")?;
+                }
+                writeln!(out)?;
             }
         }
     }

@@ -15,6 +15,7 @@ mod init;
 mod input;
 mod input_args;
 mod inventory;
+mod junit;
 mod language;
 mod man;
 mod outcome;

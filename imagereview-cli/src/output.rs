@@ -5,6 +5,7 @@ mod html;
 mod human;
 mod json;
 mod junit;
+mod label;
 mod markdown;
 mod ndjson;
 mod sarif;
@@ -139,6 +140,13 @@ impl FormatArg {
 
     pub(crate) fn is_answers(&self) -> bool {
         self.format == Format::Answers
+    }
+
+    /// Whether it shows the place of images that break no rule too.
+    pub(crate) fn shows_every_place(&self) -> bool {
+        use Format::{Html, Json, Ndjson, Table};
+
+        matches!(self.format, Json | Ndjson | Table | Html)
     }
 
     /// Makes the file.

@@ -2,22 +2,24 @@
 
 use std::{fmt, ops::Range};
 
-use imagereview_core::{Mode, Policy, Review, Violation, decide};
+use imagereview_core::{Language, Message, Mode, Policy, Review, Violation, decide};
 
 use crate::{
     fix::Fix,
-    input::{Lines, Position},
+    input::{Lines, Position, Start},
     outcome::Outcome,
     output,
 };
 
-/// What came of one input.
+/// What came of one input, or of a part of it: a long one comes in several parts, one after another.
 #[derive(Debug, Default)]
 pub(crate) struct ReviewedFile {
     /// The file as people name it, with `/` between folders.
     pub(crate) name: String,
     /// Its text, if something in it is to be shown.
     pub(crate) text: String,
+    /// Where the text begins in the input.
+    pub(crate) start: Start,
     pub(crate) documents: Vec<ReviewedDocument>,
     /// What could not be read.
     pub(crate) problems: Vec<Problem>,
@@ -84,6 +86,11 @@ impl ReviewedFile {
             passed_over: 1,
             ..Self::default()
         }
+    }
+
+    /// Whether a part of the same input came before.
+    pub(crate) fn continues(&self) -> bool {
+        self.start.offset > 0
     }
 
     /// Whether some image breaks a rule, so that its lines may be shown.
@@ -232,7 +239,7 @@ impl Summary {
 
     /// Counts a file too.
     pub(crate) fn add(&mut self, file: &ReviewedFile) {
-        self.files += 1;
+        self.files += usize::from(!file.continues());
         self.documents += file.documents.len();
         self.passed_over += file.passed_over;
         self.errors += file
@@ -266,36 +273,57 @@ impl fmt::Display for Count {
     }
 }
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let images = Count(self.images, "image");
-        let documents = Count(self.documents, "document");
-        let files = Count(self.files, "file");
-        write!(
-            f,
-            "{images} in {documents} of {files}: {} denied",
-            self.denied
-        )?;
-        if self.warned > 0 {
-            write!(f, ", {} allowed with a warning", self.warned)?;
+impl Summary {
+    /// One sentence for people.
+    pub(crate) fn text(&self, language: Language) -> String {
+        let Self {
+            files,
+            documents,
+            images,
+            denied,
+            warned,
+            accepted,
+            passed_over,
+            errors,
+        } = *self;
+        let parts = [
+            (
+                warned,
+                format!(", {warned} allowed with a warning"),
+                format!(",{warned} 个允许但有警告"),
+            ),
+            (
+                accepted,
+                format!(", {} accepted by the baseline", Count(accepted, "finding")),
+                format!(",{accepted} 项已由基线接受"),
+            ),
+            (
+                passed_over,
+                format!(
+                    "; {} without images passed over",
+                    Count(passed_over, "document")
+                ),
+                format!(";略过 {passed_over} 个不含镜像的文档"),
+            ),
+            (
+                errors,
+                format!("; {} not read", Count(errors, "part")),
+                format!(";{errors} 处未能读取"),
+            ),
+        ];
+        let mut english = format!(
+            "{} in {} of {}: {denied} denied",
+            Count(images, "image"),
+            Count(documents, "document"),
+            Count(files, "file"),
+        );
+        let mut chinese =
+            format!("{files} 个文件的 {documents} 个文档中有 {images} 个镜像:拒绝 {denied} 个");
+        for (_, in_english, in_chinese) in parts.iter().filter(|(count, ..)| *count > 0) {
+            english += in_english;
+            chinese += in_chinese;
         }
-        if self.accepted > 0 {
-            write!(
-                f,
-                ", {} accepted by the baseline",
-                Count(self.accepted, "finding")
-            )?;
-        }
-        if self.passed_over > 0 {
-            write!(
-                f,
-                "; {} without images passed over",
-                Count(self.passed_over, "document")
-            )?;
-        }
-        if self.errors > 0 {
-            write!(f, "; {} not read", Count(self.errors, "part"))?;
-        }
-        Ok(())
+        let message = Message::from(english).in_chinese(chinese);
+        message.text(language).to_owned()
     }
 }

@@ -103,8 +103,10 @@ pub(crate) fn run(
         let reviewer = reviewer.with_fixer(fixer.map(Fixer::dry));
         return Ok(show_diffs(&reviewer, &all, out)?.max(unread));
     }
-    let reviewer = reviewer.with_fixer(fixer);
     let formats = args.formats(project, all.first());
+    let reviewer = reviewer
+        .with_fixer(fixer)
+        .locating_all(formats.iter().any(FormatArg::shows_every_place));
     let baseline_file = args.baseline.as_ref().or(project.baseline.as_ref());
     if args.update_baseline && baseline_file.is_none() {
         return Err(BaselineError::NoFile.into());
@@ -146,7 +148,7 @@ pub(crate) fn run(
     let mut filtered = None;
     let progress = progress(all.len());
     reviewer.review_all(&all, |mut file| {
-        progress.inc(1);
+        progress.inc(u64::from(!file.continues()));
         if let Some(fix) = file.fix.take() {
             match progress.suspend(|| fix.finish()) {
                 Ok(outcome) => written = written.max(outcome),

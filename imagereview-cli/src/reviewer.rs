@@ -1,12 +1,7 @@
 //! Reviews what inputs hold.
 
 use std::{
-    borrow::Cow,
-    cell::OnceCell,
-    collections::BTreeMap,
-    io::{self, Read},
-    ops::Range,
-    path::Path,
+    borrow::Cow, cell::OnceCell, collections::BTreeMap, io, ops::Range, slice, sync::mpsc, thread,
     time::SystemTime,
 };
 
@@ -15,22 +10,21 @@ use imagereview_core::{
     review::{admission_review, image_review},
     workload::{Manifest, ObjectError, ObjectErrorKind, Workload},
 };
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::value::RawValue;
 
 use crate::{
     fix::Fixer,
     input::{
-        ComposeFile, Input, Lines, Position, Source, StreamError, dockerfile, fill_in, locate,
-        without_position, yaml,
+        ComposeFile, Input, Lines, PART_LEN, Part, Parts, Position, StreamError, Syntax,
+        dockerfile, fill_in, locate, without_position, yaml,
     },
     policy_file::LoadedPolicy,
-    report::{Problem, ReviewedDocument, ReviewedFile},
+    report::{Problem, ReviewedDocument, ReviewedFile, ReviewedImage},
 };
 
-/// How many inputs are reviewed before what came of them is shown. Enough that all cores have
-/// work, and few enough that the memory is that of a batch.
+/// How many files, at most, are reviewed before what came of them is shown.
 const BATCH: usize = 256;
 
 /// Reads inputs and reviews everything in them by one policy.
@@ -42,6 +36,7 @@ pub(crate) struct Reviewer<'p> {
     variables: BTreeMap<String, String>,
     /// When the run began: the time by which every review of it is judged.
     now: SystemTime,
+    locates_all: bool,
 }
 
 impl<'p> Reviewer<'p> {
@@ -51,6 +46,7 @@ impl<'p> Reviewer<'p> {
             fixer: None,
             variables,
             now: SystemTime::now(),
+            locates_all: false,
         }
     }
 
@@ -60,43 +56,75 @@ impl<'p> Reviewer<'p> {
         self
     }
 
-    /// Reviews inputs, and shows what came of each in their order.
+    /// Finds the place of images that break no rule too; it takes about as long as reading them.
+    pub(crate) fn locating_all(mut self, locates_all: bool) -> Self {
+        self.locates_all = locates_all;
+        self
+    }
+
+    /// Reviews inputs, and shows what came of each in their order. What came of a long one is shown
+    /// in several parts.
+    ///
+    /// While one batch is shown the next is reviewed, on all processors.
     pub(crate) fn review_all<E>(
         &self,
         inputs: &[Input],
-        mut visit: impl FnMut(ReviewedFile) -> Result<(), E>,
+        visit: impl FnMut(ReviewedFile) -> Result<(), E>,
     ) -> Result<(), E> {
-        for batch in inputs.chunks(BATCH) {
-            let files: Vec<_> = match batch {
-                [input] => vec![self.review(input)],
-                batch => batch.par_iter().map(|input| self.review(input)).collect(),
-            };
-            files.into_iter().try_for_each(&mut visit)?;
-        }
-        Ok(())
+        thread::scope(|scope| {
+            let (reviewed, to_show) = mpsc::sync_channel(1);
+            scope.spawn(move || {
+                let mut work = WorkList::new(inputs, self.fixer.is_some());
+                loop {
+                    let batch = work.batch();
+                    let is_done = batch.is_empty();
+                    let files: Vec<Vec<ReviewedFile>> = batch
+                        .into_par_iter()
+                        .map(|work| self.review(work))
+                        .collect();
+                    // Whoever looks at them may have gone away.
+                    if is_done || reviewed.send(files).is_err() {
+                        return;
+                    }
+                }
+            });
+            to_show.into_iter().flatten().flatten().try_for_each(visit)
+        })
     }
 
-    /// Reads an input and reviews everything in it.
-    pub(crate) fn review(&self, input: &Input) -> ReviewedFile {
+    fn review(&self, work: Work<'_>) -> Vec<ReviewedFile> {
+        match work {
+            Work::Part(input, part) => vec![self.review_part(input, part)],
+            Work::Short(input) => Parts::of(&input.source)
+                .map(|part| self.review_part(input, part))
+                .collect(),
+            Work::Whole(input) => Parts::whole(&input.source)
+                .map(|part| self.review_part(input, part))
+                .collect(),
+        }
+    }
+
+    /// Reviews everything in a part of an input.
+    fn review_part(&self, input: &Input, part: io::Result<Part>) -> ReviewedFile {
         let name = input.source.to_string();
-        let bytes = match read(&input.source) {
-            Ok(bytes) => bytes,
+        let part = match part {
+            Ok(part) => part,
             Err(error) => return ReviewedFile::unreadable(name, error.to_string()),
         };
-        let text = match String::from_utf8(bytes) {
+        let (syntax, start) = (part.syntax, part.start);
+        let is_all = part.is_first() && part.is_last;
+        let text = match part.text() {
             Ok(text) => text,
             // What a folder holds may be anything.
             Err(_) if !input.is_named => return ReviewedFile::passed_over(name),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
+            Err(at) => {
                 return ReviewedFile::unreadable(name, format!("it is not UTF-8 at byte {at}"));
             }
         };
-        if text.trim().is_empty() && input.is_named {
+        if is_all && text.trim().is_empty() && input.is_named {
             let message = "it is empty, so nothing was reviewed".to_owned();
             return ReviewedFile::unreadable(name, message);
         }
-        let syntax = Syntax::of(&input.source, &text);
         let fix = self
             .fixer
             .map(|fixer| fixer.fix(&input.source, &text, syntax));
@@ -107,10 +135,12 @@ impl<'p> Reviewer<'p> {
         let mut reading = Reading {
             reviewer: self,
             text: &text,
+            start: start.position,
             lines: OnceCell::new(),
             is_named: input.is_named,
             file: ReviewedFile {
                 name,
+                start,
                 fix,
                 ..ReviewedFile::default()
             },
@@ -128,36 +158,68 @@ impl<'p> Reviewer<'p> {
     }
 }
 
-fn read(source: &Source) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source.open()?.read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// What one processor does at a time.
+enum Work<'i> {
+    /// An input that is read where it is reviewed.
+    Short(&'i Input),
+    /// An input that is read there too, and in one part however long it is.
+    Whole(&'i Input),
+    Part(&'i Input, io::Result<Part>),
 }
 
-/// How a text is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Syntax {
-    Dockerfile,
-    /// JSON documents, one after another.
-    Json,
-    Yaml,
+/// What is still to be done, in order.
+struct WorkList<'i> {
+    inputs: slice::Iter<'i, Input>,
+    /// The input whose parts are being read.
+    open: Option<(&'i Input, Parts<'i>)>,
+    in_one_part: bool,
 }
 
-impl Syntax {
-    fn of(source: &Source, text: &str) -> Self {
-        let name = source.file_name().unwrap_or_default();
-        let extension = Path::new(name).extension().unwrap_or_default();
-        if dockerfile::is_dockerfile(name) {
-            return Self::Dockerfile;
+impl<'i> WorkList<'i> {
+    fn new(inputs: &'i [Input], in_one_part: bool) -> Self {
+        Self {
+            inputs: inputs.iter(),
+            open: None,
+            in_one_part,
         }
-        match extension.to_str() {
-            Some("json" | "jsonl" | "ndjson") => Self::Json,
-            Some("yaml" | "yml") => Self::Yaml,
-            // An object of YAML could begin with a brace too, but is hardly ever written so.
-            _ => match text.trim_start().strip_prefix('{') {
-                Some(rest) if rest.trim_start().starts_with(['"', '}']) => Self::Json,
-                _ => Self::Yaml,
-            },
+    }
+
+    /// So much that all processors have work, and so little that the memory is that of a few parts
+    /// for each of them.
+    fn batch(&mut self) -> Vec<Work<'i>> {
+        let enough = rayon::current_num_threads() * PART_LEN;
+        let mut batch = Vec::new();
+        let mut len = 0;
+        while batch.len() < BATCH && len < enough {
+            let Some((work, work_len)) = self.next() else {
+                break;
+            };
+            batch.push(work);
+            len += work_len;
+        }
+        batch
+    }
+
+    /// The next thing to do, and how many bytes it is about.
+    fn next(&mut self) -> Option<(Work<'i>, usize)> {
+        loop {
+            if let Some((input, parts)) = &mut self.open {
+                if let Some(part) = parts.next() {
+                    let len = part.as_ref().map_or(0, |part| part.bytes.len());
+                    return Some((Work::Part(input, part), len));
+                }
+                self.open = None;
+            }
+            let input = self.inputs.next()?;
+            let len = input.source.len().map(usize::try_from);
+            match len {
+                _ if self.in_one_part => {
+                    let len = len.and_then(Result::ok).unwrap_or(PART_LEN);
+                    return Some((Work::Whole(input), len));
+                }
+                Some(Ok(len)) if len <= PART_LEN => return Some((Work::Short(input), len)),
+                _ => self.open = Some((input, Parts::of(&input.source))),
+            }
         }
     }
 }
@@ -170,10 +232,12 @@ struct TypeMeta<'a> {
     kind: Option<Cow<'a, str>>,
 }
 
-/// The review of one text.
+/// The review of one part of an input.
 struct Reading<'r> {
     reviewer: &'r Reviewer<'r>,
     text: &'r str,
+    /// Where the text begins in the input.
+    start: Position,
     /// Found where the first position is asked for.
     lines: OnceCell<Lines<'r>>,
     is_named: bool,
@@ -190,7 +254,7 @@ impl Reading<'_> {
     }
 
     fn lines(&self) -> &Lines<'_> {
-        self.lines.get_or_init(|| Lines::new(self.text))
+        self.lines.get_or_init(|| Lines::new(self.text, self.start))
     }
 
     /// Where a part of the text begins.
@@ -203,14 +267,14 @@ impl Reading<'_> {
         ReviewedDocument::decide(title.into(), self.reviewer.policy.as_policy(), &review)
     }
 
-    /// Adds what came of the document at these bytes, and finds there the images that break a
-    /// rule. Their paths begin behind `prefix`.
+    /// Adds what came of the document at these bytes, and finds its images there. Their paths begin
+    /// behind `prefix`.
     fn add(&mut self, mut documents: Vec<ReviewedDocument>, range: Range<usize>, prefix: &str) {
-        let broken = documents
-            .iter()
-            .flat_map(|document| &document.images)
-            .filter(|image| !image.violations.is_empty());
-        let paths: Vec<String> = broken
+        let is_wanted =
+            |image: &ReviewedImage| self.reviewer.locates_all || !image.violations.is_empty();
+        let images = documents.iter().flat_map(|document| &document.images);
+        let paths: Vec<String> = images
+            .filter(|image| is_wanted(image))
             .map(|image| format!("{prefix}{}", image.path))
             .collect();
         if !paths.is_empty() {
@@ -219,8 +283,8 @@ impl Reading<'_> {
             let images = documents
                 .iter_mut()
                 .flat_map(|document| &mut document.images);
-            for image in images.filter(|image| !image.violations.is_empty()) {
-                let span = found.get(&*format!("{prefix}{}", image.path));
+            for (image, path) in images.filter(|image| is_wanted(image)).zip(&paths) {
+                let span = found.get(&**path);
                 let span = span.map(|span| span.start + start..span.end + start);
                 image.place_at(span, self.text, self.lines());
             }
@@ -242,7 +306,7 @@ impl Reading<'_> {
                     return;
                 }
                 Err(error) => {
-                    let position = Position::START.within(error.line(), error.column());
+                    let position = self.start.within(error.line(), error.column());
                     self.problem(position, without_position(&error));
                     return;
                 }

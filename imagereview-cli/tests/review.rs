@@ -31,6 +31,15 @@ fn question(image: &str) -> String {
     .to_string()
 }
 
+/// The same, as long as reviews with many annotations are.
+fn long_question(image: &str) -> String {
+    let text = format!(
+        "\"metadata\":{{\"name\":\"{}\"}},\"kind\"",
+        "x".repeat(2000)
+    );
+    question(image).replacen("\"kind\"", &text, 1)
+}
+
 fn run_with_stdin(arguments: &[&str], stdin: &str) -> (Option<i32>, String, String) {
     let assert = assert_cmd::Command::from_std(imagereview(arguments))
         .write_stdin(stdin)
@@ -360,20 +369,149 @@ fn an_answer_comes_before_the_next_review_is_written() {
 
 #[test]
 fn a_reader_that_goes_away_ends_the_review_quietly() {
-    let mut child = imagereview(&["review"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+    for format in [
+        "answers", "ndjson", "json", "human", "github", "sarif", "table",
+    ] {
+        let mut child = imagereview(&["review", "--format", format])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut stdin = child.stdin.take().unwrap();
+        // It goes away before all of this is written, so writing may fail too.
+        let _ = stdin.write_all(long_question("nginx").repeat(2_500).as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(141), "{format}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{format}");
+    }
+}
+
+/// Longer than what is read at once.
+#[test]
+fn a_long_input_is_reviewed_as_one_and_in_order() {
+    const COUNT: usize = 1_000;
+
+    let padding = "é".repeat(1000);
+    let pod = |n: usize| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: é{n}}}\n\
+             spec:\n  nodeName: {padding}\n  containers:\n  - image: nginx\n  - image: \"redis:{n}\"\n"
+        )
+    };
+    let yaml: String = (0..COUNT).map(pod).collect();
+    let json = |n: usize| {
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": format!("é{n}")},
+            "spec": {
+                "containers": [{"image": "nginx"}, {"image": format!("redis:{n}")}],
+                "nodeName": padding,
+            },
+        });
+        pod.to_string()
+    };
+    let lines: String = (0..COUNT).map(|n| json(n) + "\n").collect();
+    let one_line: String = (0..COUNT).map(json).collect();
+    for (case, text) in [("YAML", &yaml), ("lines", &lines), ("one line", &one_line)] {
+        assert!(text.len() > 1 << 20, "{case}");
+        let (status, stdout, stderr) = run_with_stdin(&["review", "--format=json"], text);
+        assert_eq!((status, &*stderr), (Some(1), ""), "{case}");
+        let report: Value = serde_json::from_str(&stdout).unwrap();
+        let summary = json!({
+            "files": 1, "documents": COUNT, "images": 2 * COUNT, "denied": COUNT,
+            "warned": 0, "accepted": 0, "passedOver": 0, "errors": 0,
+        });
+        assert_eq!(report["summary"], summary, "{case}");
+        // Where each image stands, when the text is looked through from its beginning.
+        let mut at = 0;
+        let (mut line, mut column) = (1, 1);
+        for (n, document) in report["documents"].as_array().unwrap().iter().enumerate() {
+            assert_eq!(document["object"], format!("Pod é{n}"), "{case}");
+            for image in document["images"].as_array().unwrap() {
+                let written = image["image"].as_str().unwrap();
+                let next = at + text[at..].find(written).unwrap();
+                for c in text[at..next].chars() {
+                    (line, column) = if c == '\n' {
+                        (line + 1, 1)
+                    } else {
+                        (line, column + 1)
+                    };
+                }
+                at = next;
+                let place = (image["line"].as_u64(), image["column"].as_u64());
+                assert_eq!(place, (Some(line), Some(column)), "{case}: {image} of {n}");
+            }
+        }
+
+        let (_, stdout, _) = run_with_stdin(&["review", "--format=junit"], text);
+        let tests = 2 * COUNT;
+        let suite = format!(
+            "<testsuite name=\"&lt;stdin&gt;\" tests=\"{tests}\" failures=\"{COUNT}\" errors=\"0\" skipped=\"0\">"
+        );
+        assert_eq!(stdout.matches("<testsuite ").count(), 1, "{case}");
+        assert!(stdout.contains(&suite), "{case}");
+    }
+}
+
+#[test]
+fn of_a_very_long_line_people_see_what_is_around_the_image() {
+    let text = long_question("nginx").repeat(600);
+    assert!(text.len() > 1 << 20);
+    let (status, stdout, stderr) = run_with_stdin(&["review", "--format=human"], &text);
+    assert_eq!((status, &*stderr), (Some(1), ""));
+    // The last part does not begin where the line does, but columns are those of the line.
+    let column = text.rfind("nginx").unwrap() + 1;
+    let last = stdout.rsplit("denied[").next().unwrap();
+    assert!(
+        last.contains(&format!("--> <stdin>:1:{column}\n")),
+        "{last}"
+    );
+    assert!(
+        last.contains("{\"containers\":[{\"image\":\"nginx\"}]}"),
+        "{last}"
+    );
+    assert!(last.lines().all(|line| line.len() < 300), "{last}");
+}
+
+#[test]
+fn an_error_far_down_a_long_input_is_told_where_it_is() {
+    let good = question("nginx:1");
+    let lines = (2 << 20) / good.len();
+    let text = format!("{good}\n").repeat(lines);
+    for (case, tail, says) in [
+        ("JSON", "  {\"kind\": oops}\n", ":12: expected value"),
+        ("cut off", "{\"kind\":\n", ":"),
+        ("type", "{\"kind\":\"ImageReview\",\"apiVersion\":5}", ":"),
+    ] {
+        let text = format!("{text}{tail}");
+        let (status, stdout, stderr) = run_with_stdin(&["review", "--format=ndjson"], &text);
+        assert_eq!(status, Some(2), "{case}");
+        assert_eq!(stdout.lines().count(), lines, "{case}");
+        assert_eq!(stderr.lines().count(), 1, "{case}: {stderr}");
+        let place = format!("imagereview: <stdin>:{}{says}", lines + 1);
+        let after = format!("imagereview: <stdin>:{}:", lines + 2);
+        assert!(
+            stderr.starts_with(&place) || stderr.starts_with(&after),
+            "{case}: {stderr}"
+        );
+    }
+    let mut bytes = text.into_bytes();
+    let broken = bytes.len() - 40;
+    bytes[broken] = 0xff;
+    let output = assert_cmd::Command::from_std(imagereview(&["review", "--format=ndjson"]))
+        .write_stdin(bytes)
+        .output()
         .unwrap();
-    drop(child.stdout.take());
-    let mut stdin = child.stdin.take().unwrap();
-    // It goes away before all of this is written, so writing may fail too.
-    let _ = stdin.write_all(question("nginx").repeat(10_000).as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(141));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(
+        stderr,
+        format!("imagereview: <stdin>: it is not UTF-8 at byte {broken}\n")
+    );
 }
 
 /// The most memory that a process has had resident, in KiB.
@@ -388,27 +526,38 @@ fn peak_memory(process: u32) -> u64 {
 #[test]
 fn a_long_stream_is_reviewed_in_flat_memory() {
     const BLOCKS: usize = 20;
-    const REVIEWS_PER_BLOCK: usize = 5_000;
+    const REVIEWS_PER_BLOCK: usize = 1_000;
 
-    let mut child = imagereview(&["review"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let stdout = BufReader::new(child.stdout.take().unwrap());
-    let answers = thread::spawn(move || stdout.split(b'\n').count());
-    let block = question("registry.example.com/team/app:1.2").repeat(REVIEWS_PER_BLOCK);
-    let mut peaks = Vec::new();
-    for _ in 0..BLOCKS {
-        stdin.write_all(block.as_bytes()).unwrap();
-        peaks.push(peak_memory(child.id()));
+    let json = long_question("registry.example.com/team/app:1.2");
+    let yaml = format!("---\n{}\n", json.replacen('{', "{ ", 1));
+    for (format, document) in [("answers", &json), ("ndjson", &json), ("github", &yaml)] {
+        let mut child = imagereview(&["review", "--format", format])
+            .env("RAYON_NUM_THREADS", "2")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let lines = thread::spawn(move || stdout.split(b'\n').count());
+        let block = document.repeat(REVIEWS_PER_BLOCK);
+        let mut peaks = Vec::new();
+        for _ in 0..BLOCKS {
+            stdin.write_all(block.as_bytes()).unwrap();
+            peaks.push(peak_memory(child.id()));
+        }
+        drop(stdin);
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{format}");
+        let lines = lines.join().unwrap();
+        if format != "github" {
+            assert_eq!(lines, BLOCKS * REVIEWS_PER_BLOCK, "{format}");
+        }
+        // In the second half it grows by less than half of what is read there.
+        let (half, end) = (peaks[BLOCKS / 2], peaks[BLOCKS - 1]);
+        let read = ((BLOCKS / 2 * block.len()) >> 10) as u64;
+        assert!(
+            end < half + read / 2,
+            "{format}: {half} KiB, and {end} KiB after {read} KiB more"
+        );
     }
-    drop(stdin);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(answers.join().unwrap(), BLOCKS * REVIEWS_PER_BLOCK);
-    // From the second block to the last it grows by less than half a block.
-    let (early, late) = (peaks[1], peaks[BLOCKS - 1]);
-    let half_block = ((block.len() / 2) >> 10) as u64;
-    assert!(late < early + half_block, "{early} KiB, later {late} KiB");
 }

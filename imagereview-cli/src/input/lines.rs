@@ -1,34 +1,48 @@
 //! The lines of a text.
 
-use std::ops::Range;
+use std::{cell::Cell, ops::Range};
 
 use super::Position;
 
 /// Where the lines of a text begin, to find the position of many places in it.
 pub(crate) struct Lines<'t> {
     text: &'t str,
+    /// Where the text begins in its input.
+    start: Position,
     /// The offset of each line.
     starts: Vec<usize>,
+    /// An offset that was asked for, and how many characters come before it in its line: places
+    /// are asked for in their order, and thousands of them may stand on one line.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'t> Lines<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str, start: Position) -> Self {
         let breaks = memchr::memchr_iter(b'\n', text.as_bytes());
         Self {
             text,
+            start,
             starts: std::iter::once(0).chain(breaks.map(|at| at + 1)).collect(),
+            last: Cell::new((0, 0)),
         }
     }
 
     /// The position of an offset, in bytes. Its column counts characters.
     pub(crate) fn position(&self, offset: usize) -> Position {
         let line = self.starts.partition_point(|start| *start <= offset) - 1;
-        let before = self.text.get(self.starts[line]..offset);
-        Position::new(line + 1, before.map_or(0, |text| text.chars().count()) + 1)
+        let (mut from, mut characters) = (self.starts[line], 0);
+        let (last, before) = self.last.get();
+        if (from..=offset).contains(&last) {
+            (from, characters) = (last, before);
+        }
+        let text = self.text.get(from..offset);
+        characters += text.map_or(0, |text| text.chars().count());
+        self.last.set((offset, characters));
+        self.start.within(line + 1, characters + 1)
     }
 
     /// The offsets of the whole lines that a range touches, without the last line break, and the
-    /// number of the first of them.
+    /// number of the first of them in the input.
     pub(crate) fn around(&self, range: &Range<usize>) -> (Range<usize>, usize) {
         let line_of = |offset| self.starts.partition_point(|start| *start <= offset) - 1;
         let (first, last) = (
@@ -39,8 +53,20 @@ impl<'t> Lines<'t> {
             Some(next) => next - 1,
             None => self.text.len(),
         };
-        (self.starts[first]..end, first + 1)
+        (self.starts[first]..end, self.start.line() + first)
     }
+}
+
+/// A span with as many bytes before and behind it, and those that complete a character.
+pub(crate) fn around(text: &str, span: &Range<usize>, bytes: usize) -> Range<usize> {
+    let (mut start, mut end) = (span.start.saturating_sub(bytes), span.end + bytes);
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while end < text.len() && !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end.min(text.len())
 }
 
 #[cfg(test)]
@@ -50,7 +76,7 @@ mod tests {
     #[test]
     fn offsets_have_positions_and_lines() {
         let text = "a: é1\nb: 2\n\nc";
-        let lines = Lines::new(text);
+        let lines = Lines::new(text, Position::START);
         for (range, position, around, first) in [
             (0..1, "1:1", "a: é1", 1),
             (5..6, "1:5", "a: é1", 1),
@@ -67,5 +93,21 @@ mod tests {
             let (whole, line) = lines.around(&range);
             assert_eq!((&text[whole], line), (around, first), "{range:?}");
         }
+    }
+
+    #[test]
+    fn positions_count_from_where_the_text_begins() {
+        let lines = Lines::new("é: 1\né: é: 2", Position::new(7, 5));
+        for (offset, position) in [
+            (0, "7:5"),
+            (2, "7:6"),
+            (6, "8:1"),
+            (10, "8:4"),
+            (8, "8:2"),
+            (4, "7:8"),
+        ] {
+            assert_eq!(lines.position(offset).to_string(), position, "{offset}");
+        }
+        assert_eq!(lines.around(&(6..8)).1, 8);
     }
 }

@@ -13,6 +13,7 @@ impl Position {
     /// Where a text begins.
     pub(crate) const START: Self = Self { line: 1, column: 1 };
 
+    #[cfg(test)]
     pub(crate) fn new(line: usize, column: usize) -> Self {
         Self { line, column }
     }
@@ -36,6 +37,18 @@ impl Position {
                 line: self.line + memchr::memchr_iter(b'\n', text).count(),
                 column: text.len() - last,
             },
+        }
+    }
+
+    /// The place behind a text that begins here. Columns count characters.
+    pub(crate) fn after_characters(self, text: &[u8]) -> Self {
+        let line = memchr::memrchr(b'\n', text).map_or(text, |last| &text[last..]);
+        // Each character of UTF-8 has one byte that continues none.
+        let characters = line.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        let after = self.after(text);
+        Self {
+            column: after.column - (line.len() - characters),
+            ..after
         }
     }
 
@@ -76,6 +89,13 @@ mod tests {
             ("a\nb\ncd", "3:3"),
         ] {
             let position = Position::START.after(text.as_bytes());
+            assert_eq!(position.to_string(), expected, "{text:?}");
+            let position = Position::START.after_characters(text.as_bytes());
+            assert_eq!(position.to_string(), expected, "{text:?}");
+        }
+        let start = Position::new(2, 3);
+        for (text, expected) in [("é", "2:4"), ("é\n", "3:1"), ("é\néé", "3:3")] {
+            let position = start.after_characters(text.as_bytes());
             assert_eq!(position.to_string(), expected, "{text:?}");
         }
         let start = Position::START.after(b"x\nyz");

@@ -30,6 +30,13 @@ pub(crate) fn documents(text: &str) -> impl Iterator<Item = Range<usize>> {
     documents.into_iter().filter(has_content)
 }
 
+/// Where the last document of a text begins with its line, and another is before it.
+pub(crate) fn last_start(text: &[u8]) -> Option<usize> {
+    memchr::memmem::rfind_iter(text, b"\n---")
+        .find(|at| text.get(at + 4).is_some_and(u8::is_ascii_whitespace))
+        .map(|at| at + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +61,25 @@ mod tests {
             ("\u{e9}\u{e9}: 1\n", &["\u{e9}\u{e9}: 1\n"]),
         ] {
             let found: Vec<&str> = documents(text).map(|range| &text[range]).collect();
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_document_is_found_by_its_line() {
+        for (text, expected) in [
+            ("", None),
+            ("---\na: 1\n", None),
+            ("a: 1\n---\nb: 2\n", Some("---\nb: 2\n")),
+            ("a: 1\r\n--- # c\r\n", Some("--- # c\r\n")),
+            // It may be a longer line.
+            ("a: 1\n---", None),
+            (
+                "a: 1\n---\nb: |\n----\n ---\n",
+                Some("---\nb: |\n----\n ---\n"),
+            ),
+        ] {
+            let found = last_start(text.as_bytes()).map(|at| &text[at..]);
             assert_eq!(found, expected, "{text:?}");
         }
     }

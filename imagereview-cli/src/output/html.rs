@@ -3,41 +3,78 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
+    ops::Range,
 };
 
 use askama::Template;
-use imagereview_core::{ImageRef, Language, Mode, Violation};
+use imagereview_core::{ImageRef, Language, Message, Mode, Violation};
 
-use super::Report;
-use crate::report::{ReviewedDocument, ReviewedFile, ReviewedImage, Summary};
+use super::{Report, label};
+use crate::{
+    input::around,
+    report::{ReviewedDocument, ReviewedFile, ReviewedImage, Summary},
+};
+
+/// How many findings of one rule are listed, and how much could not be read. All are counted.
+const FINDINGS: usize = 1000;
+
+/// How many uses of one image are listed. All are counted.
+const USES: usize = 100;
+
+/// How many bytes before and behind an image are shown of its line.
+const CONTEXT: usize = 160;
 
 pub(super) struct Html {
     language: Language,
-    findings: BTreeMap<String, Vec<Finding>>,
-    registries: BTreeMap<String, BTreeMap<String, Vec<Use>>>,
-    problems: Vec<String>,
+    rules: BTreeMap<String, Listed<Finding>>,
+    registries: BTreeMap<String, Registry>,
+    problems: Listed<String>,
+}
+
+/// Things that are counted, and as many of them as are listed.
+struct Listed<T> {
+    count: usize,
+    /// How many of them deny an image.
+    denied: usize,
+    entries: Vec<T>,
+}
+
+/// The repositories of a registry by name, and their images by tag and digest as written.
+#[derive(Default)]
+struct Registry {
+    repositories: BTreeMap<String, BTreeMap<String, Listed<Use>>>,
+    count: usize,
+    denied: usize,
 }
 
 /// One image that breaks the rule it stands under.
 struct Finding {
-    mode: Mode,
+    state: State,
     image: String,
     reason: String,
     remedy: String,
     object: String,
-    container: String,
     place: String,
+    path: String,
     /// The line that the image stands in: before, the image, and after.
     line: Option<(String, String, String)>,
 }
 
-/// One use of a repository.
+/// One use of an image.
 struct Use {
-    /// The tag and digest as written.
-    version: String,
+    state: State,
     object: String,
     place: String,
-    is_allowed: bool,
+    path: String,
+}
+
+/// What becomes of an image, as the filter knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Denied,
+    Warned,
+    Noted,
+    Allowed,
 }
 
 #[derive(Template)]
@@ -46,60 +83,158 @@ struct Page<'a> {
     language: Language,
     version: &'a str,
     summary: &'a Summary,
-    findings: &'a BTreeMap<String, Vec<Finding>>,
-    registries: &'a BTreeMap<String, BTreeMap<String, Vec<Use>>>,
-    problems: &'a [String],
+    rules: &'a BTreeMap<String, Listed<Finding>>,
+    registries: &'a BTreeMap<String, Registry>,
+    problems: &'a Listed<String>,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            denied: 0,
+            entries: Vec::new(),
+        }
+    }
+}
+
+impl<T> Listed<T> {
+    /// Counts one, and lists it while fewer than `most` are.
+    fn add(&mut self, is_denied: bool, most: usize, entry: impl FnOnce() -> T) {
+        self.count += 1;
+        self.denied += usize::from(is_denied);
+        if self.entries.len() < most {
+            self.entries.push(entry());
+        }
+    }
+
+    fn left_out(&self) -> usize {
+        self.count - self.entries.len()
+    }
+}
+
+impl State {
+    fn of_violation(violation: &Violation) -> Self {
+        match violation.mode() {
+            Mode::Enforce => Self::Denied,
+            Mode::Warn => Self::Warned,
+            _ => Self::Noted,
+        }
+    }
+
+    fn of_image(image: &ReviewedImage) -> Self {
+        let violations = image.violations.iter();
+        violations
+            .map(Self::of_violation)
+            .fold(Self::Allowed, |worst, state| {
+                if (state as u8) < worst as u8 {
+                    state
+                } else {
+                    worst
+                }
+            })
+    }
+
+    /// The name that the page's style and filter know it by.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Warned => "warned",
+            Self::Noted => "noted",
+            Self::Allowed => "allowed",
+        }
+    }
+
+    fn word(self) -> &'static Message {
+        match self {
+            Self::Denied => label::consequence(Mode::Enforce),
+            Self::Warned => label::consequence(Mode::Warn),
+            Self::Noted => label::consequence(Mode::Audit),
+            Self::Allowed => &label::ALLOWED,
+        }
+    }
 }
 
 impl Html {
     pub(super) fn new(language: Language) -> Self {
         Self {
             language,
-            findings: BTreeMap::new(),
+            rules: BTreeMap::new(),
             registries: BTreeMap::new(),
-            problems: Vec::new(),
+            problems: Listed::default(),
         }
     }
 
-    fn finding(
-        &self,
+    fn add_finding(
+        &mut self,
         file: &ReviewedFile,
         document: &ReviewedDocument,
         image: &ReviewedImage,
         violation: &Violation,
-    ) -> Finding {
-        let line = image.span.as_ref().and_then(|span| {
-            let start = file.text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-            let end = file.text[span.end..]
-                .find('\n')
-                .map_or(file.text.len(), |at| span.end + at);
-            Some((
-                file.text.get(start..span.start)?.trim_start().to_owned(),
-                file.text.get(span.clone())?.to_owned(),
-                file.text.get(span.end..end)?.trim_end().to_owned(),
-            ))
-        });
-        Finding {
-            mode: violation.mode(),
+    ) {
+        let language = self.language;
+        let state = State::of_violation(violation);
+        let rule = self.rules.entry(violation.rule().to_owned()).or_default();
+        rule.add(state == State::Denied, FINDINGS, || Finding {
+            state,
             image: image.image.clone(),
-            reason: violation.reason().text(self.language).to_owned(),
+            reason: violation.reason().text(language).to_owned(),
             remedy: violation
                 .remedy()
-                .map(|remedy| remedy.text(self.language).to_owned())
+                .map(|remedy| remedy.text(language).to_owned())
                 .unwrap_or_default(),
-            object: document.title.clone(),
-            container: image.container.clone().unwrap_or_default(),
-            place: place(file, image),
-            line,
+            object: object(document, image, language),
+            place: file.place(image.position),
+            path: image.path.clone(),
+            line: image.span.as_ref().and_then(|span| line(&file.text, span)),
+        });
+    }
+
+    fn add_use(&mut self, file: &ReviewedFile, document: &ReviewedDocument, image: &ReviewedImage) {
+        let (name, repository, version) = parts(&image.image);
+        let registry = self.registries.entry(name).or_default();
+        let state = State::of_image(image);
+        let is_denied = state == State::Denied;
+        registry.count += 1;
+        registry.denied += usize::from(is_denied);
+        let versions = registry.repositories.entry(repository).or_default();
+        let uses = versions.entry(version).or_default();
+        uses.add(is_denied, USES, || Use {
+            state,
+            object: object(document, image, self.language),
+            place: file.place(image.position),
+            path: image.path.clone(),
+        });
+    }
+}
+
+/// The object of an image, and the container if it has a name.
+fn object(document: &ReviewedDocument, image: &ReviewedImage, language: Language) -> String {
+    match &image.container {
+        None => document.title.clone(),
+        Some(name) => {
+            let part = format!("{} {name}", label::CONTAINER.text(language));
+            label::part_of(&part, &document.title, language)
         }
     }
 }
 
-fn place(file: &ReviewedFile, image: &ReviewedImage) -> String {
-    match image.position {
-        Some(position) => format!("{}:{position}", file.name),
-        None => format!("{} {}", file.name, image.path),
-    }
+/// What is shown of the line that an image stands in.
+fn line(text: &str, span: &Range<usize>) -> Option<(String, String, String)> {
+    let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[span.end..]
+        .find('\n')
+        .map_or(text.len(), |at| span.end + at);
+    let Range { start, end } = around(text, span, CONTEXT);
+    let (cut_start, cut_end) = (start > line_start, end < line_end);
+    let before = text.get(start.max(line_start)..span.start)?.trim_start();
+    let after = text.get(span.end..end.min(line_end))?.trim_end();
+    let ellipsis = |is_cut| if is_cut { "…" } else { "" };
+    Some((
+        format!("{}{before}", ellipsis(cut_start)),
+        text.get(span.clone())?.to_owned(),
+        format!("{after}{}", ellipsis(cut_end)),
+    ))
 }
 
 /// The registry, the repository, and the tag and digest as written. What cannot be read stands
@@ -117,36 +252,61 @@ fn parts(image: &str) -> (String, String, String) {
     )
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "templates pass references"
+)]
+impl Page<'_> {
+    /// The text of the page in its language.
+    fn say(&self, english: &'static str, chinese: &'static str) -> String {
+        Message::new(english, chinese)
+            .text(self.language)
+            .to_owned()
+    }
+
+    fn word(&self, state: &State) -> &str {
+        state.word().text(self.language)
+    }
+
+    /// What part of a whole is, in percent.
+    fn percent(part: &usize, whole: &usize) -> usize {
+        (100 * part).div_ceil((*whole).max(1))
+    }
+
+    /// How many images stand in the registry, or under the rule, with most.
+    fn most(counts: impl Iterator<Item = usize>) -> usize {
+        counts.max().unwrap_or_default()
+    }
+
+    fn most_findings(&self) -> usize {
+        Self::most(self.rules.values().map(|rule| rule.count))
+    }
+
+    fn most_uses(&self) -> usize {
+        Self::most(self.registries.values().map(|registry| registry.count))
+    }
+
+    /// Images that may run and break no rule that warns.
+    fn allowed(&self) -> usize {
+        self.summary.images - self.summary.denied - self.summary.warned
+    }
+}
+
 impl Report for Html {
     fn add(&mut self, file: &ReviewedFile, _: &mut dyn Write) -> io::Result<()> {
         for document in &file.documents {
             for image in &document.images {
                 for violation in &image.violations {
-                    let finding = self.finding(file, document, image, violation);
-                    let rule = violation.rule().to_owned();
-                    self.findings.entry(rule).or_default().push(finding);
+                    self.add_finding(file, document, image, violation);
                 }
-                let (registry, repository, version) = parts(&image.image);
-                self.registries
-                    .entry(registry)
-                    .or_default()
-                    .entry(repository)
-                    .or_default()
-                    .push(Use {
-                        version,
-                        object: document.title.clone(),
-                        place: place(file, image),
-                        is_allowed: image.is_allowed(),
-                    });
+                self.add_use(file, document, image);
             }
         }
         for problem in &file.problems {
-            let position = problem
-                .position
-                .map(|at| format!(":{at}"))
-                .unwrap_or_default();
-            self.problems
-                .push(format!("{}{position}: {}", file.name, problem.message));
+            let place = file.place(problem.position);
+            self.problems.add(problem.is_error, FINDINGS, || {
+                format!("{place}: {}", problem.message)
+            });
         }
         Ok(())
     }
@@ -156,10 +316,32 @@ impl Report for Html {
             language: self.language,
             version: env!("CARGO_PKG_VERSION"),
             summary,
-            findings: &self.findings,
+            rules: &self.rules,
             registries: &self.registries,
             problems: &self.problems,
         };
         page.write_into(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_shown_around_the_image() {
+        let long = "é".repeat(1000);
+        for (text, image, expected) in [
+            ("a:\n  image: nginx # c \nb", "nginx", ("image: ", " # c")),
+            ("nginx", "nginx", ("", "")),
+            (&*format!("{long}nginx{long}"), "nginx", ("…ééé", "ééé…")),
+        ] {
+            let start = text.find(image).unwrap();
+            let (before, shown, after) = line(text, &(start..start + image.len())).unwrap();
+            assert_eq!(shown, image);
+            assert!(before.starts_with(expected.0), "{before}");
+            assert!(after.ends_with(expected.1), "{after}");
+            assert!(before.chars().count() <= CONTEXT + 1, "{before}");
+        }
     }
 }

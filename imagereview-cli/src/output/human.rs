@@ -1,18 +1,29 @@
 //! For people: each violation with the lines that it stands in, and what to do about it.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    ops::Range,
+};
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
+use annotate_snippets::{
+    AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle,
+};
 use imagereview_core::{Mode, Violation};
 
-use super::{OneLine, Report, Style};
+use super::{OneLine, Report, Style, label};
 use crate::{
-    input::Lines,
+    input::{Lines, around},
     report::{ReviewedDocument, ReviewedFile, ReviewedImage, Summary},
 };
 
 /// How many characters a line has room for where there is no terminal.
 const WIDTH: usize = 140;
+
+/// How many bytes the lines of a place may have to be shown whole.
+const LONG_LINES: usize = 2000;
+
+/// How many bytes before and behind a place are shown of longer ones.
+const CONTEXT: usize = 100;
 
 pub(super) struct Human {
     style: Style,
@@ -42,21 +53,24 @@ impl Human {
         image: &ReviewedImage,
         violation: &Violation,
     ) -> String {
-        let level = match violation.mode() {
-            Mode::Enforce => Level::ERROR.with_name("denied"),
-            Mode::Warn => Level::WARNING.with_name("warning"),
-            _ => Level::NOTE.with_name("audit"),
-        };
         let language = self.style.language;
+        let level = match violation.mode() {
+            Mode::Enforce => Level::ERROR,
+            Mode::Warn => Level::WARNING,
+            _ => Level::NOTE,
+        };
+        let consequence = label::consequence(violation.mode());
+        let level = level.with_name(consequence.text(language));
         let title = level
             .primary_title(violation.reason().text(language))
             .id(violation.rule());
         let mut group = Group::with_title(title);
-        let object = OneLine(&document.title);
-        let mut label = match &image.container {
-            Some(container) => format!("container {} of {object}", OneLine(container)),
-            None => format!("{} of {object}", OneLine(&image.path)),
+        let part = match &image.container {
+            Some(name) => format!("{} {}", label::CONTAINER.text(language), OneLine(name)),
+            None => OneLine(&image.path).to_string(),
         };
+        let object = OneLine(&document.title).to_string();
+        let mut label = label::part_of(&part, &object, language);
         let written = image
             .span
             .as_ref()
@@ -64,30 +78,49 @@ impl Human {
         if written.is_some_and(|written| written != image.image) && !image.image.is_empty() {
             label = format!("{}, {label}", OneLine(&image.image));
         }
-        if let Some(span) = &image.span {
+        if let (Some(span), Some(position)) = (&image.span, image.position) {
             let (around, line) = lines.around(span);
-            let within = span.start - around.start..span.end.min(around.end) - around.start;
-            group = group.element(
-                Snippet::source(&file.text[around])
-                    .line_start(line)
-                    .path(&file.name)
-                    .annotation(AnnotationKind::Primary.span(within).label(label)),
-            );
+            let shown = window(&file.text, &around, span);
+            let within = span.start - shown.start..span.end.min(shown.end) - shown.start;
+            let snippet = Snippet::source(&file.text[shown.clone()])
+                .line_start(line)
+                .annotation(AnnotationKind::Primary.span(within).label(label));
+            group = if shown.start == around.start && file.start.column_of(line) == 1 {
+                group.element(snippet.path(&file.name))
+            } else {
+                // The columns of the snippet are not those of the line.
+                let origin = Origin::path(&file.name)
+                    .line(position.line())
+                    .char_column(position.column());
+                group.element(origin).element(snippet)
+            };
         } else {
-            let note = format!("{}: image {}, {label}", file.name, OneLine(&image.image));
+            let (word, image) = (label::IMAGE.text(language), OneLine(&image.image));
+            let note = format!("{}: {word} {image}, {label}", file.name);
             group = group.element(Level::NOTE.message(note));
         }
         if let Some(remedy) = violation.remedy() {
-            group = group.element(Level::HELP.message(remedy.text(language)));
+            let level = Level::HELP.with_name(label::HELP.text(language));
+            group = group.element(level.message(remedy.text(language)));
         }
         let groups: [Group<'_>; 1] = [group];
         self.renderer.render(&groups)
     }
 }
 
+/// What is shown of the lines around a span: all, unless they are so long that nobody would look
+/// for the span in them.
+fn window(text: &str, lines: &Range<usize>, span: &Range<usize>) -> Range<usize> {
+    if lines.len() <= LONG_LINES {
+        return lines.clone();
+    }
+    let Range { start, end } = around(text, span, CONTEXT);
+    start.max(lines.start)..end.min(lines.end)
+}
+
 impl Report for Human {
     fn add(&mut self, file: &ReviewedFile, out: &mut dyn Write) -> io::Result<()> {
-        let lines = Lines::new(&file.text);
+        let lines = Lines::new(&file.text, file.start.position);
         let documents = file.documents.iter();
         let mut images: Vec<_> = documents
             .flat_map(|document| document.images.iter().map(move |image| (document, image)))
@@ -104,6 +137,6 @@ impl Report for Human {
     }
 
     fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{summary}")
+        writeln!(out, "{}", summary.text(self.style.language))
     }
 }

@@ -2,24 +2,58 @@
 
 use std::io::{self, Write};
 
-use imagereview_core::Language;
+use imagereview_core::{Language, Message};
 
-use super::Report;
+use super::{Report, label};
 use crate::report::{ReviewedFile, Summary};
 
-/// The table stands below the summary, which is known only at the end.
+/// How many bytes of findings are listed. GitHub takes comments of 65,536 characters.
+const LISTED: usize = 50_000;
+
+/// The list stands below the summary, which is known only at the end.
 pub(super) struct Markdown {
     language: Language,
-    rows: Vec<String>,
-    problems: Vec<String>,
+    findings: List,
+    problems: List,
+}
+
+/// Lines, as many as there is room for.
+#[derive(Default)]
+struct List {
+    text: String,
+    count: usize,
+    left_out: usize,
+}
+
+impl List {
+    fn add(&mut self, line: &str) {
+        self.count += 1;
+        if self.left_out > 0 || self.text.len() + line.len() > LISTED {
+            self.left_out += 1;
+        } else {
+            self.text += line;
+            self.text.push('\n');
+        }
+    }
+
+    fn write(&self, language: Language, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.text.as_bytes())?;
+        if self.left_out > 0 {
+            let left_out = self.left_out;
+            let more = Message::from(format!("and {left_out} more; the other formats list all"))
+                .in_chinese(format!("另有 {left_out} 项;其他格式会全部列出"));
+            writeln!(out, "\n{}", more.text(language))?;
+        }
+        Ok(())
+    }
 }
 
 impl Markdown {
     pub(super) fn new(language: Language) -> Self {
         Self {
             language,
-            rows: Vec::new(),
-            problems: Vec::new(),
+            findings: List::default(),
+            problems: List::default(),
         }
     }
 }
@@ -50,9 +84,9 @@ impl Report for Markdown {
                         reason.push_str("; ");
                         reason.push_str(remedy.text(self.language));
                     }
-                    self.rows.push(format!(
+                    self.findings.add(&format!(
                         "| {} | {} | {} | {} | {} | {} |",
-                        violation.mode(),
+                        label::consequence(violation.mode()).text(self.language),
                         cell(&image.image),
                         cell(violation.rule()),
                         cell(&reason),
@@ -65,35 +99,36 @@ impl Report for Markdown {
         for problem in &file.problems {
             let (place, message) = (file.place(problem.position), &problem.message);
             self.problems
-                .push(format!("- {}: {}", cell(&place), cell(message)));
+                .add(&format!("- {}: {}", cell(&place), cell(message)));
         }
         Ok(())
     }
 
     fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        let language = self.language;
         let outcome = if summary.errors > 0 {
-            "not everything could be reviewed"
+            Message::new("not everything could be reviewed", "未能全部审查")
         } else if summary.denied > 0 {
-            "images are denied"
+            Message::new("images are denied", "有镜像被拒绝")
         } else {
-            "every image may run"
+            Message::new("every image may run", "所有镜像均可运行")
         };
-        writeln!(out, "### Image review: {outcome}\n\n{summary}")?;
-        if !self.rows.is_empty() {
-            writeln!(
-                out,
-                "\n| Mode | Image | Rule | Why, and what to do | Object | Place |"
-            )?;
+        let title = Message::new("Image review", "镜像审查");
+        let (title, outcome) = (title.text(language), outcome.text(language));
+        writeln!(out, "### {title}: {outcome}\n\n{}", summary.text(language))?;
+        if self.findings.count > 0 {
+            let columns = Message::new(
+                "Outcome | Image | Rule | Why, and what to do | Object | Place",
+                "结果 | 镜像 | 规则 | 原因与处理办法 | 对象 | 位置",
+            );
+            writeln!(out, "\n| {} |", columns.text(language))?;
             writeln!(out, "| --- | --- | --- | --- | --- | --- |")?;
-            for row in &self.rows {
-                writeln!(out, "{row}")?;
-            }
+            self.findings.write(language, out)?;
         }
-        if !self.problems.is_empty() {
-            writeln!(out, "\nNot reviewed:\n")?;
-            for problem in &self.problems {
-                writeln!(out, "{problem}")?;
-            }
+        if self.problems.count > 0 {
+            let title = Message::new("Not reviewed:", "未审查:");
+            writeln!(out, "\n{}\n", title.text(language))?;
+            self.problems.write(language, out)?;
         }
         Ok(())
     }
@@ -111,5 +146,23 @@ mod tests {
             r"\[x\](y) \<img\> \@team \`c\`"
         );
         assert_eq!(cell("a\nb"), r"a\nb");
+    }
+
+    #[test]
+    fn a_comment_has_room_for_all_that_is_listed() {
+        let mut list = List::default();
+        let line = "x".repeat(LISTED / 10 - 1);
+        for _ in 0..15 {
+            list.add(&line);
+        }
+        list.add("short");
+        let mut text = Vec::new();
+        list.write(Language::English, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.len() < LISTED + 100);
+        assert!(
+            text.ends_with("\nand 6 more; the other formats list all\n"),
+            "{text}"
+        );
     }
 }

@@ -29,34 +29,52 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// The folder that relative paths begin in, by the name that code scanning gives it.
+const ROOT: &str = "%SRCROOT%";
+
+/// Results are written as they come, before all else, so that a run of any size needs no more
+/// memory.
 pub(super) struct Sarif {
     language: Language,
-    results: Vec<sarif::Result>,
-    /// The index of each rule that is broken, and what is done about it.
-    rules: BTreeMap<String, (i64, Option<String>)>,
+    has_results: bool,
+    rules: BTreeMap<String, Rule>,
     notifications: Vec<sarif::Notification>,
+}
+
+/// A rule that is broken.
+struct Rule {
+    index: i64,
+    /// The level of the violation that was found first.
+    level: sarif::ResultLevel,
+    /// What is done about it.
+    remedy: Option<String>,
 }
 
 impl Sarif {
     pub(super) fn new(language: Language) -> Self {
         Self {
             language,
-            results: Vec::new(),
+            has_results: false,
             rules: BTreeMap::new(),
             notifications: Vec::new(),
         }
     }
 
     fn rule_index(&mut self, violation: &Violation) -> i64 {
-        if let Some((index, _)) = self.rules.get(violation.rule()) {
-            return *index;
+        if let Some(rule) = self.rules.get(violation.rule()) {
+            return rule.index;
         }
         let index = i64::try_from(self.rules.len()).unwrap_or(i64::MAX);
         let remedy = violation
             .remedy()
             .map(|remedy| remedy.text(self.language).to_owned());
-        self.rules
-            .insert(violation.rule().to_owned(), (index, remedy));
+        let level = level(violation);
+        let rule = Rule {
+            index,
+            level,
+            remedy,
+        };
+        self.rules.insert(violation.rule().to_owned(), rule);
         index
     }
 
@@ -67,11 +85,6 @@ impl Sarif {
         image: &ReviewedImage,
         violation: &Violation,
     ) -> sarif::Result {
-        let level = match violation.mode() {
-            Mode::Enforce => sarif::ResultLevel::Error,
-            Mode::Warn => sarif::ResultLevel::Warning,
-            _ => sarif::ResultLevel::Note,
-        };
         let location = sarif::Location::builder()
             .physical_location(physical_location(&file.name, image.position, image.columns))
             .logical_locations(vec![
@@ -90,11 +103,19 @@ impl Sarif {
         sarif::Result::builder()
             .rule_id(violation.rule())
             .rule_index(self.rule_index(violation))
-            .level(level)
+            .level(level(violation))
             .message(message(&violation.describe(self.language)))
             .locations(vec![location])
             .partial_fingerprints(BTreeMap::from([("imagereview/v1".to_owned(), identity)]))
             .build()
+    }
+}
+
+fn level(violation: &Violation) -> sarif::ResultLevel {
+    match violation.mode() {
+        Mode::Enforce => sarif::ResultLevel::Error,
+        Mode::Warn => sarif::ResultLevel::Warning,
+        _ => sarif::ResultLevel::Note,
     }
 }
 
@@ -109,8 +130,13 @@ fn physical_location(
     columns: Option<usize>,
 ) -> sarif::PhysicalLocation {
     let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-    let uri = utf8_percent_encode(file, PATH).to_string();
-    let artifact = sarif::ArtifactLocation::builder().uri(uri).build();
+    let uri = utf8_percent_encode(file, PATH);
+    let artifact = sarif::ArtifactLocation::builder();
+    let artifact = if file.starts_with('/') {
+        artifact.uri(format!("file://{uri}")).build()
+    } else {
+        artifact.uri(uri.to_string()).uri_base_id(ROOT).build()
+    };
     // Code scanning asks for a region always.
     let start = position.unwrap_or(Position::START);
     let region = sarif::Region::builder()
@@ -142,13 +168,40 @@ fn notification(file: &str, problem: &Problem) -> sarif::Notification {
         .build()
 }
 
+impl Rule {
+    fn descriptor(self, name: String) -> sarif::ReportingDescriptor {
+        let text = |text: String| {
+            let text = sarif::MultiformatMessageString::builder().text(text);
+            text.build()
+        };
+        let what = format!("images keep the rule {name:?} of the policy");
+        let help = self.remedy.unwrap_or_else(|| what.clone());
+        let configuration = sarif::ReportingConfiguration::builder()
+            .level(serde_json::json!(self.level))
+            .build();
+        sarif::ReportingDescriptor::builder()
+            .id(name)
+            .short_description(text(what.clone()))
+            .full_description(text(what))
+            .help(text(help))
+            .default_configuration(configuration)
+            .build()
+    }
+}
+
 impl Report for Sarif {
-    fn add(&mut self, file: &ReviewedFile, _: &mut dyn Write) -> io::Result<()> {
+    fn add(&mut self, file: &ReviewedFile, out: &mut dyn Write) -> io::Result<()> {
         for document in &file.documents {
             for image in &document.images {
                 for violation in &image.violations {
+                    if self.has_results {
+                        out.write_all(b",\n")?;
+                    } else {
+                        write_start(out)?;
+                        self.has_results = true;
+                    }
                     let result = self.result(file, document, image, violation);
-                    self.results.push(result);
+                    serde_json::to_writer(&mut *out, &result)?;
                 }
             }
         }
@@ -159,40 +212,35 @@ impl Report for Sarif {
     }
 
     fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        if !self.has_results {
+            write_start(out)?;
+        }
         let mut rules: Vec<_> = std::mem::take(&mut self.rules).into_iter().collect();
-        rules.sort_by_key(|(_, (index, _))| *index);
-        let rules = rules.into_iter().map(|(name, (_, remedy))| {
-            let text = remedy.unwrap_or_else(|| name.clone());
-            let help = sarif::MultiformatMessageString::builder()
-                .text(text)
-                .build();
-            sarif::ReportingDescriptor::builder()
-                .id(name)
-                .help(help)
-                .build()
-        });
+        rules.sort_by_key(|(_, rule)| rule.index);
+        let rules = rules.into_iter().map(|(name, rule)| rule.descriptor(name));
         let driver = sarif::ToolComponent::builder()
             .name("imagereview")
             .semantic_version(env!("CARGO_PKG_VERSION"))
             .information_uri(env!("CARGO_PKG_REPOSITORY"))
             .rules(rules.collect::<Vec<_>>())
             .build();
+        let tool = sarif::Tool::builder().driver(driver).build();
         let invocation = sarif::Invocation::builder()
             .execution_successful(summary.errors == 0)
             .tool_execution_notifications(std::mem::take(&mut self.notifications))
             .build();
-        let run = sarif::Run::builder()
-            .tool(sarif::Tool::builder().driver(driver).build())
-            .invocations(vec![invocation])
-            .results(std::mem::take(&mut self.results))
-            .column_kind(serde_json::json!("unicodeCodePoints"))
-            .build();
-        let log = sarif::Sarif::builder()
-            .schema(SCHEMA)
-            .version(serde_json::json!("2.1.0"))
-            .runs(vec![run])
-            .build();
-        serde_json::to_writer_pretty(&mut *out, &log)?;
-        out.write_all(b"\n")
+        out.write_all(b"\n],\"columnKind\":\"unicodeCodePoints\",\n\"invocations\":")?;
+        serde_json::to_writer(&mut *out, &[invocation])?;
+        out.write_all(b",\n\"tool\":")?;
+        serde_json::to_writer(&mut *out, &tool)?;
+        out.write_all(b"}]}\n")
     }
+}
+
+/// All that comes before the results.
+fn write_start(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"results\":["
+    )
 }

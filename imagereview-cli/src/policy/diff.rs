@@ -58,7 +58,7 @@ pub(crate) fn run(
     let (inputs, unread) = args.inputs.collect(project);
     let judge = |policy: &PathBuf, visit: fn(&ReviewedFile)| -> Result<_, CliError> {
         let policy = LoadedPolicy::Documents(policy_file::compile(std::slice::from_ref(policy))?);
-        let reviewer = Reviewer::new(&policy, args.inputs.variables(project));
+        let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);
         Ok(judge(
             &reviewer,
             &inputs,

@@ -10,12 +10,12 @@ use std::{
 };
 
 use imagereview_core::{ImagePolicy, Language, Review, Verdict, Violation, decide};
-use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 use serde::Deserialize;
 
 use crate::{
     error::CliError,
     input::{Source, inputs},
+    junit::{Defect, Suites},
     outcome::Outcome,
     output::{OutputFile, report},
     policy_file::{self, PolicyFileError},
@@ -115,7 +115,7 @@ enum TestFileError {
 
 pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Outcome, CliError> {
     let (files, mut outcome) = collect(&args.files);
-    let mut junit = JunitReport::new("imagereview policy test");
+    let mut junit = Suites::new("imagereview policy test");
     let (mut passed, mut failed) = (0, 0);
     for path in files {
         let name = path.display().to_string();
@@ -127,10 +127,10 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Outcome, CliEr
                 continue;
             }
         };
-        let mut suite = TestSuite::new(&*name);
+        let suite = junit.of(&name, false);
         for case in &tests.tests {
             let differences = case.differences(&policy);
-            let mut status = TestCaseStatus::success();
+            let mut defect = None;
             if differences.is_empty() {
                 passed += 1;
                 writeln!(out, "ok      {name}: {}", case.name)?;
@@ -141,17 +141,19 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Outcome, CliEr
                 for difference in &differences {
                     writeln!(out, "    {difference}")?;
                 }
-                status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-                status.set_message(differences.join("; "));
+                defect = Some(Defect::Failure {
+                    kind: "verdict".to_owned(),
+                    message: differences.join("; "),
+                    text: differences.join("\n"),
+                });
             }
-            suite.add_test_case(TestCase::new(&*case.name, status));
+            suite.add(&name, &case.name, defect)?;
         }
-        junit.add_test_suite(suite);
     }
     writeln!(out, "{passed} passed, {failed} failed")?;
     if let Some(path) = &args.junit {
         OutputFile::create(path)?.write(|out| {
-            junit.serialize(&mut *out).map_err(io::Error::other)?;
+            junit.write(out)?;
             out.flush()
         })?;
     }

@@ -1,0 +1,313 @@
+//! An input in parts that are reviewed one by one, so that the memory is that of a part.
+
+use std::io::{self, Read};
+
+use serde::de::IgnoredAny;
+
+use super::{Position, Source, Syntax, yaml};
+
+/// How long a part is, in bytes, unless one document is longer. An input that is no longer is one
+/// part.
+pub(crate) const PART_LEN: usize = 1 << 20;
+
+/// Whole documents of an input, as they stand there one after another.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) syntax: Syntax,
+    /// Where it begins in the input.
+    pub(crate) start: Start,
+    /// Whether nothing follows.
+    pub(crate) is_last: bool,
+}
+
+/// Where a part begins in its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// How many bytes are before it.
+    pub(crate) offset: usize,
+    pub(crate) position: Position,
+}
+
+impl Start {
+    /// The column in which what is here of a line begins.
+    pub(crate) fn column_of(self, line: usize) -> usize {
+        if line == self.position.line() {
+            self.position.column()
+        } else {
+            1
+        }
+    }
+
+    /// The place behind these bytes, which begin here.
+    fn after(self, bytes: &[u8]) -> Self {
+        Self {
+            offset: self.offset + bytes.len(),
+            position: self.position.after_characters(bytes),
+        }
+    }
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            position: Position::START,
+        }
+    }
+}
+
+impl Part {
+    pub(crate) fn is_first(&self) -> bool {
+        self.start.offset == 0
+    }
+
+    /// Its text, or the offset in the input from which on it is no UTF-8.
+    pub(crate) fn text(self) -> Result<String, usize> {
+        let offset = self.start.offset;
+        String::from_utf8(self.bytes).map_err(|error| offset + error.utf8_error().valid_up_to())
+    }
+}
+
+/// Reads the parts of an input. After an error nothing follows.
+pub(crate) struct Parts<'s> {
+    source: &'s Source,
+    /// Opened when the first part is asked for.
+    reader: Option<Box<dyn Read>>,
+    /// Known as soon as something has been read.
+    syntax: Option<Syntax>,
+    buffer: Vec<u8>,
+    /// Where the buffer begins.
+    start: Start,
+    /// How much is to be in the buffer before it is cut.
+    wanted: usize,
+    is_done: bool,
+}
+
+impl<'s> Parts<'s> {
+    pub(crate) fn of(source: &'s Source) -> Self {
+        Self {
+            source,
+            reader: None,
+            syntax: None,
+            buffer: Vec::new(),
+            start: Start::default(),
+            wanted: PART_LEN + 1,
+            is_done: false,
+        }
+    }
+
+    /// One part, however long it is.
+    pub(crate) fn whole(source: &'s Source) -> Self {
+        Self {
+            wanted: usize::MAX,
+            ..Self::of(source)
+        }
+    }
+
+    /// Reads as much as is wanted; false where less is there.
+    fn fill(&mut self) -> io::Result<bool> {
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert(self.source.open()?),
+        };
+        let missing = self.wanted.saturating_sub(self.buffer.len());
+        let limit = u64::try_from(missing).unwrap_or(u64::MAX);
+        let read = reader.take(limit).read_to_end(&mut self.buffer)?;
+        Ok(read == missing)
+    }
+
+    /// Reads until some document ends, and cuts there.
+    fn read(&mut self) -> io::Result<Part> {
+        loop {
+            let has_more = self.fill()?;
+            let syntax = *self
+                .syntax
+                .get_or_insert_with(|| Syntax::of(self.source, &self.buffer));
+            if !has_more {
+                return Ok(self.cut(self.buffer.len(), syntax, true));
+            }
+            match last_end(&self.buffer, syntax) {
+                End::At(end) => return Ok(self.cut(end, syntax, false)),
+                End::Broken => return Ok(self.cut(whole_characters(&self.buffer), syntax, true)),
+                // Doubling keeps the time linear.
+                End::Unknown => self.wanted = 2 * self.buffer.len(),
+            }
+        }
+    }
+
+    fn cut(&mut self, end: usize, syntax: Syntax, is_last: bool) -> Part {
+        let rest = self.buffer.split_off(end);
+        let bytes = std::mem::replace(&mut self.buffer, rest);
+        let start = self.start;
+        self.start = start.after(&bytes);
+        self.wanted = PART_LEN + 1;
+        self.is_done = is_last;
+        Part {
+            bytes,
+            syntax,
+            start,
+            is_last,
+        }
+    }
+}
+
+impl Iterator for Parts<'_> {
+    type Item = io::Result<Part>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        let part = self.read();
+        self.is_done |= part.is_err();
+        Some(part)
+    }
+}
+
+/// Where the last document of a text ends that is whole.
+enum End {
+    At(usize),
+    /// None is known to be whole yet.
+    Unknown,
+    /// Something is not JSON, so what follows it can't be told apart.
+    Broken,
+}
+
+fn last_end(bytes: &[u8], syntax: Syntax) -> End {
+    match syntax {
+        Syntax::Dockerfile => End::Unknown,
+        Syntax::Yaml => yaml::last_start(bytes).map_or(End::Unknown, End::At),
+        Syntax::Json => last_json_end(bytes),
+    }
+}
+
+fn last_json_end(bytes: &[u8]) -> End {
+    let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
+    let mut end = End::Unknown;
+    loop {
+        match documents.next() {
+            Some(Ok(_)) => end = End::At(documents.byte_offset()),
+            Some(Err(error)) if !error.is_eof() => return End::Broken,
+            _ => return end,
+        }
+    }
+}
+
+/// How many bytes come before a character that is cut off.
+fn whole_characters(bytes: &[u8]) -> usize {
+    match str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parts of a file of this name: offset, position, length, and whether it is the last.
+    fn parts(name: &str, text: &str) -> Vec<(usize, String, usize, bool)> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let source = Source::File(path);
+        let mut all = String::new();
+        let parts = Parts::of(&source).map(|part| {
+            let part = part.unwrap();
+            let (start, is_last) = (part.start, part.is_last);
+            let text = part.text().unwrap();
+            all += &text;
+            (
+                start.offset,
+                start.position.to_string(),
+                text.len(),
+                is_last,
+            )
+        });
+        let parts = parts.collect();
+        assert!(text.starts_with(&all), "{name}");
+        parts
+    }
+
+    #[test]
+    fn an_input_is_cut_between_its_documents() {
+        let small = format!("a: {}\n", "é".repeat(99));
+        let half = format!("a: {}\n", "é".repeat(PART_LEN / 4));
+        let long = format!("a: {}\n", "é".repeat(PART_LEN));
+        let half_json = format!("{{\"a\": \"{}\"}}", "é".repeat(PART_LEN / 4));
+        let chars = |text: &str| text.chars().count();
+        for (name, text, expected) in [
+            (
+                "a.yaml",
+                String::new(),
+                vec![(0, "1:1".to_owned(), 0, true)],
+            ),
+            (
+                "a.yaml",
+                format!("{small}---\n{small}"),
+                vec![(0, "1:1".to_owned(), 2 * small.len() + 4, true)],
+            ),
+            (
+                "a.yaml",
+                format!("{half}---\n{half}---\n{small}"),
+                vec![
+                    (0, "1:1".to_owned(), half.len(), false),
+                    (
+                        half.len(),
+                        "2:1".to_owned(),
+                        half.len() + small.len() + 8,
+                        true,
+                    ),
+                ],
+            ),
+            // A document may be longer than a part, and a Dockerfile is never cut.
+            (
+                "a.yaml",
+                format!("{long}---\n{small}---\n{long}"),
+                vec![
+                    (0, "1:1".to_owned(), long.len() + small.len() + 4, false),
+                    (
+                        long.len() + small.len() + 4,
+                        "4:1".to_owned(),
+                        long.len() + 4,
+                        true,
+                    ),
+                ],
+            ),
+            (
+                "Dockerfile",
+                format!("{half}---\n{half}---\n{half}"),
+                vec![(0, "1:1".to_owned(), 3 * half.len() + 8, true)],
+            ),
+            (
+                "a.json",
+                format!("{half_json} {half_json}{half_json}"),
+                vec![
+                    (0, "1:1".to_owned(), half_json.len(), false),
+                    (
+                        half_json.len(),
+                        format!("1:{}", chars(&half_json) + 1),
+                        half_json.len() + 1,
+                        false,
+                    ),
+                    (
+                        2 * half_json.len() + 1,
+                        format!("1:{}", 2 * chars(&half_json) + 2),
+                        half_json.len(),
+                        true,
+                    ),
+                ],
+            ),
+            // After what is not JSON nothing follows.
+            (
+                "a.json",
+                format!("{half_json} oops {half_json} {half_json}"),
+                vec![(0, "1:1".to_owned(), PART_LEN, true)],
+            ),
+        ] {
+            let found = parts(name, &text);
+            assert_eq!(found, expected, "{name} of {} bytes", text.len());
+        }
+    }
+}
