@@ -41,6 +41,12 @@ func guard(t testing.TB, address string, options ...string) *guarded {
 // uncached are the options of `imagereview init` that make the API server ask each time.
 var uncached = []string{"--allow-ttl=-1", "--deny-ttl=-1"}
 
+// another starts another API server that asks the same webhook.
+func (g *guarded) another(t testing.TB) *cluster.APIServer {
+	t.Helper()
+	return cluster.Start(t, cluster.Etcd(t), g.files.AdmissionConfiguration())
+}
+
 // start starts the webhook with further options of imagereview-http.
 func (g *guarded) start(t testing.TB, options ...string) *webhook.Webhook {
 	t.Helper()
