@@ -1,5 +1,7 @@
 //! What is to change in an object, whatever it takes to get there.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use imagereview_core::mutation::Patch;
 use json_patch::PatchOperation;
 use serde_json::Value;
@@ -31,11 +33,15 @@ impl Change {
     /// What a patch changes, in its order.
     pub(super) fn all_of(patch: &Patch) -> Vec<Self> {
         let mut changes: Vec<Self> = Vec::new();
+        let mut known: BTreeMap<Vec<String>, usize> = BTreeMap::new();
         for operation in &patch.0 {
             let change = Self::of(operation);
-            match changes.iter_mut().find(|known| known.path == change.path) {
-                None => changes.push(change),
-                Some(known) => known.go_on(change),
+            match known.entry(change.path.clone()) {
+                Entry::Occupied(index) => changes[*index.get()].go_on(change),
+                Entry::Vacant(entry) => {
+                    entry.insert(changes.len());
+                    changes.push(change);
+                }
             }
         }
         changes

@@ -66,7 +66,7 @@ impl<'t> Document<'t> {
                 }
                 self.add_behind(image, is_flow, field, text)?
             }
-            (Target::Secrets(names), Some(entry)) => self.append_secrets(entry, names)?,
+            (Target::Secrets(names), Some(entry)) => self.append_secrets(object, entry, names)?,
             (Target::Secrets(names), None) => {
                 self.add_secrets(object, entries, is_flow, field, names)?
             }
@@ -189,32 +189,34 @@ impl<'t> Document<'t> {
     }
 
     /// Adds references to the end of a list of them.
-    fn append_secrets(&self, secrets: &'t Entry, names: &[String]) -> Result<Vec<Edit>, Refusal> {
+    fn append_secrets(
+        &self,
+        object: &Value,
+        secrets: &'t Entry,
+        names: &[String],
+    ) -> Result<Vec<Edit>, Refusal> {
         let value = self.own(&secrets.value)?;
-        let span = &value.span;
-        match &value.kind {
-            // Nothing, written or not.
-            Kind::Scalar { .. } => {
-                let text = format!("[{}]", self.references(names, self.is_json, secrets));
-                Ok(vec![if span.is_empty() {
+        let range = value.span.clone();
+        let edit = match &value.kind {
+            Kind::List { items, is_flow } if !items.is_empty() => {
+                let separator = is_flow.then(|| self.separator(secrets));
+                return self.append_like(&items[items.len() - 1], separator, names);
+            }
+            // Comments may stand between the brackets.
+            Kind::List { .. } if !self.is_json => {
+                Edit::insert(range.start + 1, self.references(names, false, secrets))
+            }
+            Kind::List { .. } | Kind::Scalar { .. } => {
+                let text = self.list(object, secrets, self.is_json, names);
+                if range.is_empty() {
                     self.fill(secrets, &text)?
                 } else {
-                    let range = span.clone();
                     Edit { range, text }
-                }])
+                }
             }
-            Kind::List { items, is_flow } => match items.last() {
-                None => {
-                    let references = self.references(names, self.is_json, secrets);
-                    Ok(vec![Edit::insert(span.start + 1, references)])
-                }
-                Some(last) => {
-                    let separator = is_flow.then(|| self.separator(secrets));
-                    self.append_like(last, separator, names)
-                }
-            },
-            _ => Err(Reason::Layout.at(span.start)),
-        }
+            _ => return Err(Reason::Layout.at(range.start)),
+        };
+        Ok(vec![edit])
     }
 
     /// Adds references behind the last one of a list, and as that is written. The separator is that
@@ -304,36 +306,42 @@ impl<'t> Document<'t> {
         let indent = self.before_on_line(beside.key.span.start);
         let start = self.above_comments(beside.key.span.start, indent);
         let line_break = self.line_break_at(self.line_end(beside.key.span.start));
-        let colon = self.colon(beside);
-        let mut lines: Vec<String> = Vec::new();
-        if !is_flow {
-            lines.push(format!("{indent}{field}:"));
-            let dash = self.dash_indent(beside).unwrap_or(indent);
-            for name in names {
-                lines.push(format!("{dash}- name: {}", self.plain(name)));
-            }
-        } else if self.is_json {
-            // As JSON is indented: everything on a line of its own.
-            let outer = self.before_on_line(at);
-            let outer = &outer[..outer.len() - outer.trim_start().len()];
-            let unit = indent.strip_prefix(outer).filter(|unit| !unit.is_empty());
-            let unit = unit.unwrap_or("  ");
-            lines.push(format!("{indent}{field}{colon}["));
-            for (index, name) in names.iter().enumerate() {
-                let comma = if index + 1 < names.len() { "," } else { "" };
-                let name = double_quoted(name);
-                lines.push(format!("{indent}{unit}{{"));
-                lines.push(format!("{indent}{unit}{unit}\"name\"{colon}{name}"));
-                lines.push(format!("{indent}{unit}}}{comma}"));
-            }
-            lines.push(format!("{indent}],"));
-        } else {
-            let references = self.references(names, is_quoted, beside);
-            lines.push(format!("{indent}{field}{colon}[{references}],"));
+        if is_flow {
+            let (colon, list) = (
+                self.colon(beside),
+                self.list(object, beside, is_quoted, names),
+            );
+            let line = format!("{indent}{field}{colon}{list},{line_break}");
+            return Ok(vec![Edit::insert(start, line)]);
         }
-        let mut text = lines.join(line_break);
-        text.push_str(line_break);
-        Ok(vec![Edit::insert(start, text)])
+        let mut lines = format!("{indent}{field}:{line_break}");
+        let dash = self.dash_indent(beside).unwrap_or(indent);
+        for name in names {
+            lines.extend([dash, "- name: ", &self.plain(name), line_break]);
+        }
+        Ok(vec![Edit::insert(start, lines)])
+    }
+
+    /// References as a list in flow style. It is one for the entry, or for one before it.
+    fn list(&self, object: &Value, entry: &Entry, is_quoted: bool, names: &[String]) -> String {
+        let indent = self.before_on_line(entry.key.span.start);
+        if !self.is_json || !is_blank(indent) {
+            return format!("[{}]", self.references(names, is_quoted, entry));
+        }
+        // As JSON is indented: everything on a line of its own.
+        let outer = self.before_on_line(object.span.start);
+        let outer = &outer[..outer.len() - outer.trim_start().len()];
+        let unit = indent.strip_prefix(outer).filter(|unit| !unit.is_empty());
+        let unit = unit.unwrap_or("  ");
+        let (line, colon) = (self.line_break, self.colon(entry));
+        let reference = |name: &String| {
+            let name = double_quoted(name);
+            format!(
+                "{line}{indent}{unit}{{{line}{indent}{unit}{unit}\"name\"{colon}{name}{line}{indent}{unit}}}"
+            )
+        };
+        let references: Vec<String> = names.iter().map(reference).collect();
+        format!("[{}{line}{indent}]", references.join(","))
     }
 
     /// References in flow style, as close to each other as the parts of an entry.

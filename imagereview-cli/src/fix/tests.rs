@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use imagereview_core::PolicySource;
 use proptest::prelude::*;
+use serde::Serialize;
+use serde_json::{Serializer, json, ser::PrettyFormatter};
 
 use super::*;
 
@@ -654,6 +656,41 @@ proptest! {
             .collect();
         prop_assert_eq!(found, expected, "{}", text);
         prop_assert_eq!(undone(&after), text);
+    }
+
+    /// But for the order of the fields, the text is what a writer of JSON makes of the result.
+    #[test]
+    fn json_is_written_as_it_was(
+        images in prop::collection::vec(prop::sample::select(&IMAGES[..]), 1..4),
+        secrets in prop::sample::select(&[None, Some("[]"), Some(r#"[{"name": "a"}]"#)][..]),
+        indent in prop::sample::select(&[None, Some("  "), Some("    "), Some("\t")][..]),
+    ) {
+        let write = |json: &Json| {
+            let Some(indent) = indent else {
+                return json.to_string();
+            };
+            let mut text = Vec::new();
+            let form = PrettyFormatter::with_indent(indent.as_bytes());
+            json.serialize(&mut Serializer::with_formatter(&mut text, form)).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        let parts = |text: &str| {
+            let separators = if indent.is_some() { &['\n'][..] } else { &['{', '}', '[', ']', ','] };
+            let parts = text.split(separators).map(|part| part.trim_end_matches(',').to_owned());
+            let mut parts: Vec<String> = parts.collect();
+            parts.sort_unstable();
+            parts
+        };
+        let containers: Vec<Json> = images.iter().map(|image| json!({"image": image, "x": []})).collect();
+        let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}});
+        if let Some(secrets) = secrets {
+            pod["spec"]["imagePullSecrets"] = serde_json::from_str(secrets).unwrap();
+        }
+        let text = write(&pod);
+        let after = fixed(Syntax::Json, &text);
+        let expected = mutated(&text).remove(0);
+        prop_assert_eq!(&serde_json::from_str::<Json>(&after).unwrap(), &expected);
+        prop_assert_eq!(parts(&after), parts(&write(&expected)), "{}", after);
     }
 
     #[test]

@@ -6,9 +6,9 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, StrInput, Structur
 
 use super::locate::bytes;
 
-/// How deep lists and objects may stand within each other. It is the limit of `serde_json`; what is
-/// deeper has no layout.
-const MAX_DEPTH: usize = 128;
+/// How deep lists and objects may stand within each other; what is deeper has no layout. The readers
+/// of YAML and JSON stop before.
+const MAX_DEPTH: usize = 256;
 
 /// How a document is laid out.
 #[derive(Debug)]
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_has_no_layout() {
-        let deep = "[".repeat(200) + &"]".repeat(200);
+        let deep = "[".repeat(300) + &"]".repeat(300);
         for text in ["", "# nothing\n", "a: [", "a: *x", &deep] {
             assert!(Layout::of(text).is_none(), "{text:?}");
         }
