@@ -14,7 +14,7 @@ use imagereview_benches::servers::{
     Error,
     contender::{Contender, Server, Setting},
     cores::busy_time,
-    load::{Load, Protocol, Reuse},
+    load::{Load, Protocol, Reuse, block_on},
 };
 
 /// How long a server is asked before it counts.
@@ -92,9 +92,8 @@ struct Turn {
 /// The turns of each server, by its name.
 type Turns = HashMap<(Scenario, String), Vec<Turn>>;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match run(Args::parse()).await {
+fn main() -> ExitCode {
+    match block_on(run(Args::parse())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -225,8 +224,8 @@ async fn turn(
 }
 
 fn print_servers(servers: &[(&Contender, Server)]) -> Result<(), Error> {
-    println!("| server | what it is | peak memory, MiB |");
-    println!("| --- | --- | ---: |");
+    println!("| server | what it is | peak memory, MiB | lines that its logs lost |");
+    println!("| --- | --- | ---: | ---: |");
     for (contender, server) in servers {
         let (name, what) = (contender.name(), contender.what());
         let closes = server
@@ -238,9 +237,30 @@ fn print_servers(servers: &[(&Contender, Server)]) -> Result<(), Error> {
             ""
         };
         let peak = mebibytes(server.process.peak_resident()?);
-        println!("| {name} | {what}{note} | {peak:.1} |");
+        let lost = match server.metrics()? {
+            Some(metrics) => lost_lines(&metrics)?,
+            None => String::new(),
+        };
+        println!("| {name} | {what}{note} | {peak:.1} | {lost} |");
     }
     Ok(())
+}
+
+/// The lines of the decision log and the audit log that were dropped because too many waited, beside
+/// all that were to be written.
+fn lost_lines(metrics: &str) -> Result<String, Error> {
+    let counter = |name: &str| -> Result<f64, Error> {
+        let line = metrics.lines().find(|line| line.starts_with(name));
+        let value = line.and_then(|line| line.rsplit(' ').next());
+        Ok(value
+            .ok_or_else(|| format!("ours has no metric {name}"))?
+            .parse()?)
+    };
+    let written =
+        counter(r#"imagereview_reviews_total{endpoint="image_policy",outcome="allowed"}"#)?;
+    let lost = counter("imagereview_log_lines_dropped_total")?
+        + counter("imagereview_audit_records_dropped_total")?;
+    Ok(format!("{:.1} %", lost / written * 100.0))
 }
 
 fn print_scenario(scenario: Scenario, contenders: &[Contender], turns: &Turns) {

@@ -1,15 +1,14 @@
 //! The servers that are measured side by side.
 
 use std::{
-    ffi::OsString,
-    net::{SocketAddr, TcpListener},
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::Command,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
-
-use tokio::time::sleep;
 
 use super::{
     Error,
@@ -207,23 +206,49 @@ impl Contender {
     ///
     /// It is not built, it ends, or it doesn't answer rightly.
     pub async fn start(&self, setting: &Setting) -> Result<Server, Error> {
-        let failed = |error: Error| -> Error { format!("{}: {error}", self.name).into() };
-        let address = free_address()?;
-        let file_name = self.name.replace(['/', '.'], "-");
-        let log = setting.folder.join(format!("{file_name}.log"));
-        let mut process = ServerProcess::start(self.command(setting, address)?, &log)?;
-        let mut targets = Vec::new();
-        for protocol in [Protocol::H1, Protocol::H2] {
-            if self.speaks(protocol) {
-                let target = first_answer(&mut process, address, setting, protocol);
-                targets.push((protocol, Arc::new(target.await.map_err(failed)?)));
-            }
+        let spoken = [Protocol::H2, Protocol::H1];
+        let mut spoken = spoken.into_iter().filter(|&protocol| self.speaks(protocol));
+        let first = spoken.next().ok_or("it speaks no protocol")?;
+        let mut server = self.start_with(setting, first).await?;
+        for protocol in spoken {
+            server.ask_first(setting, protocol).await?;
         }
-        process.find_workers()?;
-        Ok(Server { process, targets })
+        server.process.find_workers()?;
+        Ok(server)
     }
 
-    fn command(&self, setting: &Setting, address: SocketAddr) -> Result<Command, Error> {
+    /// Starts it and waits for its first answer in one protocol, but for no more.
+    ///
+    /// # Errors
+    ///
+    /// It is not built, it ends, or it doesn't answer rightly.
+    pub async fn start_with(&self, setting: &Setting, protocol: Protocol) -> Result<Server, Error> {
+        let address = free_address()?;
+        let probes = match self.configuration {
+            Configuration::Ours(_) => Some(free_address()?),
+            _ => None,
+        };
+        let log = setting
+            .folder
+            .join(format!("{}.log", self.name.replace(['/', '.'], "-")));
+        let process = ServerProcess::start(self.command(setting, address, probes)?, &log)?;
+        let mut server = Server {
+            name: self.name.clone(),
+            process,
+            address,
+            probes,
+            targets: Vec::new(),
+        };
+        server.ask_first(setting, protocol).await?;
+        Ok(server)
+    }
+
+    fn command(
+        &self,
+        setting: &Setting,
+        address: SocketAddr,
+        probes: Option<SocketAddr>,
+    ) -> Result<Command, Error> {
         let program = self.path.as_ref().ok_or("it has not been built")?;
         let mut command = setting.cores.server_command(program);
         let Credentials {
@@ -236,7 +261,7 @@ impl Contender {
             Configuration::Ours(options) => {
                 command
                     .args(["--listen", &address.to_string()])
-                    .args(["--health-listen", &free_address()?.to_string()])
+                    .args(probes.map(|probes| format!("--health-listen={probes}")))
                     .arg("--tls-cert")
                     .arg(certificate)
                     .arg("--tls-key")
@@ -278,7 +303,7 @@ impl Contender {
         }
         // What users have set for their own servers is not for these.
         for name in ["GUNICORN_CMD_ARGS", "FLASK_DEBUG", "RUST_LOG"] {
-            command.env_remove(OsString::from(name));
+            command.env_remove(name);
         }
         Ok(command)
     }
@@ -288,8 +313,12 @@ impl Contender {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Server {
+    name: String,
     /// What it takes of the machine.
     pub process: ServerProcess,
+    address: SocketAddr,
+    /// Where ours has its metrics.
+    probes: Option<SocketAddr>,
     targets: Vec<(Protocol, Arc<Target>)>,
 }
 
@@ -302,25 +331,46 @@ impl Server {
             .find(|(spoken, _)| *spoken == protocol)
             .map(|(_, target)| target)
     }
-}
 
-/// Asks until there is an answer.
-async fn first_answer(
-    process: &mut ServerProcess,
-    address: SocketAddr,
-    setting: &Setting,
-    protocol: Protocol,
-) -> Result<Target, Error> {
-    let start = Instant::now();
-    loop {
-        process.check_running()?;
-        if let Some(target) = Target::ask_first(address, &setting.credentials, protocol).await? {
-            return Ok(target);
-        }
-        if start.elapsed() > START {
-            return Err(format!("it doesn't listen after {START:?}").into());
-        }
-        sleep(RETRY).await;
+    /// Asks until there is an answer.
+    async fn ask_first(&mut self, setting: &Setting, protocol: Protocol) -> Result<(), Error> {
+        let start = Instant::now();
+        let target = loop {
+            self.process
+                .check_running()
+                .map_err(|error| self.failed(&error))?;
+            let asked = Target::ask_first(self.address, &setting.credentials, protocol).await;
+            if let Some(target) = asked.map_err(|error| self.failed(&error))? {
+                break target;
+            }
+            if start.elapsed() > START {
+                return Err(format!("{} doesn't listen after {START:?}", self.name).into());
+            }
+            // Nothing else runs on this thread, and the runtime's own timer is coarser.
+            thread::sleep(RETRY);
+        };
+        self.targets.push((protocol, Arc::new(target)));
+        Ok(())
+    }
+
+    fn failed(&self, error: &Error) -> Error {
+        format!("{}: {error}", self.name).into()
+    }
+
+    /// The counters of ours, as it serves them in Prometheus' text format; `None` for others.
+    ///
+    /// # Errors
+    ///
+    /// They can't be read.
+    pub fn metrics(&self) -> Result<Option<String>, Error> {
+        let Some(probes) = self.probes else {
+            return Ok(None);
+        };
+        let mut stream = TcpStream::connect(probes)?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(Some(answer))
     }
 }
 

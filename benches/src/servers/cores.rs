@@ -57,7 +57,8 @@ impl Cores {
     }
 
     /// A command that runs on the server's core.
-    pub(super) fn server_command(self, program: &std::path::Path) -> Command {
+    #[must_use]
+    pub fn server_command(self, program: &std::path::Path) -> Command {
         let mut command = Command::new("taskset");
         command
             .args(["--cpu-list", &self.server.to_string()])

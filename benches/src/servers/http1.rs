@@ -83,3 +83,60 @@ fn head(received: &[u8]) -> Result<Option<Head>, Error> {
         is_last,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_of_answers() {
+        /// An answer, whether it is 200, its body's length, and whether it is the last.
+        type Row = (&'static str, bool, usize, bool);
+        let rows: &[Row] = &[
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+                true,
+                3,
+                false,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 3\r\nConnection: close\r\n\r\n",
+                true,
+                3,
+                true,
+            ),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+                true,
+                0,
+                true,
+            ),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n",
+                true,
+                0,
+                false,
+            ),
+            (
+                "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 9\r\n\r\n",
+                false,
+                9,
+                false,
+            ),
+        ];
+        for (text, is_ok, length, is_last) in rows {
+            let head = head(text.as_bytes()).unwrap().expect(text);
+            assert_eq!(
+                (head.is_ok, head.body, head.length, head.is_last),
+                (*is_ok, text.len(), *length, *is_last),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_length_is_an_error() {
+        assert!(head(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
+        assert!(head(b"HTTP/1.1 200 OK\r\nContent-").unwrap().is_none());
+    }
+}

@@ -17,7 +17,8 @@ use serde_json::Value;
 use tokio::{
     io::AsyncWriteExt as _,
     net::TcpStream,
-    task::{JoinHandle, JoinSet, yield_now},
+    runtime,
+    task::{JoinSet, yield_now},
     time::{sleep, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -30,8 +31,24 @@ use super::{
     question::Question,
 };
 
-/// How long the last answers may take once nothing more is asked.
+/// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many steps of its tasks the asking thread makes before it looks for what has come.
+const STEPS: u32 = 8;
+
+/// Runs what asks, on this thread alone.
+///
+/// # Errors
+///
+/// The system gives no runtime, or what the future gives.
+pub fn block_on(future: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(STEPS)
+        .build()?
+        .block_on(future)
+}
 
 /// How requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -158,7 +175,6 @@ impl Target {
 pub struct Load {
     askers: JoinSet<Result<Vec<Duration>, Error>>,
     progress: Arc<Progress>,
-    sleepless: JoinHandle<()>,
 }
 
 #[derive(Debug, Default)]
@@ -182,19 +198,8 @@ impl Load {
         for _ in 0..number {
             askers.spawn(ask(Arc::clone(target), reuse, Arc::clone(&progress)));
         }
-        // A server whose client sleeps pays for waking it, on a virtual machine as much as for half
-        // a request. The faster a server is, the less its client sleeps: so it never does here, or
-        // the ratios would grow with themselves.
-        let sleepless = tokio::spawn(async {
-            loop {
-                yield_now().await;
-            }
-        });
-        Self {
-            askers,
-            progress,
-            sleepless,
-        }
+        askers.spawn(stay_awake(Arc::clone(&progress)));
+        Self { askers, progress }
     }
 
     /// Counts from now on.
@@ -220,6 +225,27 @@ impl Load {
         }
     }
 
+    /// Asks on until so many have been answered since the start.
+    ///
+    /// # Errors
+    ///
+    /// An answer was wrong or didn't come.
+    pub async fn go_on_until(&mut self, answered: u64) -> Result<(), Error> {
+        let (mut before, mut since) = (0, Instant::now());
+        loop {
+            let now = self.progress.answered.load(Ordering::Relaxed);
+            if now >= answered {
+                return Ok(());
+            }
+            if now > before {
+                (before, since) = (now, Instant::now());
+            } else if since.elapsed() > PATIENCE {
+                return Err(format!("no answer within {PATIENCE:?}").into());
+            }
+            self.go_on(Duration::from_millis(1)).await?;
+        }
+    }
+
     /// Counts no more. Gives how long each request took that was answered in the meantime.
     ///
     /// # Errors
@@ -241,10 +267,12 @@ impl Load {
     }
 }
 
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.sleepless.abort();
+/// Keeps this thread from sleeping: a server would pay for waking it, and the more the slower it is.
+async fn stay_awake(progress: Arc<Progress>) -> Result<Vec<Duration>, Error> {
+    while progress.phase.load(Ordering::Relaxed) != phase::OVER {
+        yield_now().await;
     }
+    Ok(Vec::new())
 }
 
 /// Asks until it is over.

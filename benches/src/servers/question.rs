@@ -66,3 +66,129 @@ impl Question {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, sync::Arc};
+
+    use bytes::Bytes;
+    use http_body_util::{BodyExt as _, Full};
+    use hyper::{Request, Response, StatusCode, Version, body::Incoming, service::service_fn};
+    use hyper_util::{
+        rt::{TokioExecutor, TokioIo},
+        server::conn::auto,
+    };
+    use tokio::io::DuplexStream;
+
+    use super::*;
+    use crate::servers::{Error, http1::Http1, http2::Http2, load::Answer};
+
+    /// More than the windows of HTTP/2 hold at once, which are 64 KiB here, of requests or answers.
+    const MANY: usize = 400;
+
+    const APPROVAL: &str = "An answer that is long enough for 400 of it to need more than 64 KiB: \
+        the window that is open at first would be used up long before, and the server would wait for more of it.";
+
+    fn question() -> Question {
+        Question::new(([127, 0, 0, 1], 8443).into())
+    }
+
+    /// A connection to a server that gives this status, and an approval if the request is the one
+    /// that was to be sent.
+    fn connect(status: StatusCode) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(1 << 16);
+        let answer = move |request: Request<Incoming>| async move {
+            let text = match unlike(request).await {
+                None => APPROVAL.to_owned(),
+                Some(difference) => difference,
+            };
+            let mut response = Response::new(Full::new(Bytes::from(text)));
+            *response.status_mut() = status;
+            Ok::<_, Infallible>(response)
+        };
+        tokio::spawn(async move {
+            let mut builder = auto::Builder::new(TokioExecutor::new());
+            builder.http2().initial_connection_window_size(65_535);
+            let serving = builder.serve_connection(TokioIo::new(server), service_fn(answer));
+            serving.await
+        });
+        client
+    }
+
+    /// What is not as it was to be sent.
+    async fn unlike(request: Request<Incoming>) -> Option<String> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        let length = body.len().to_string();
+        let mut fields = vec![
+            ("content-type", "application/json"),
+            ("content-length", &length),
+            ("accept", "application/json, */*"),
+            ("user-agent", "kube-apiserver/v1.37.2 (linux/amd64)"),
+            ("accept-encoding", "gzip"),
+        ];
+        let path = if head.version == Version::HTTP_2 {
+            "https://127.0.0.1:8443/image_policy?timeout=30s"
+        } else {
+            fields.insert(0, ("host", "127.0.0.1:8443"));
+            "/image_policy?timeout=30s"
+        };
+        let sent = head.headers.iter();
+        let sent: Vec<_> = sent
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()))
+            .collect();
+        (head.method != "POST"
+            || head.uri != path
+            || sent != fields
+            || body != reviews::allowed_by_all())
+        .then(|| format!("{} {} {sent:?}", head.method, head.uri))
+    }
+
+    fn text(answer: Answer<'_>) -> (bool, &str) {
+        (answer.is_ok, std::str::from_utf8(answer.body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_server_reads_each_question_as_it_is_meant() -> Result<(), Error> {
+        let question = Arc::new(question());
+        let (mut stream, mut http1) = (connect(StatusCode::OK), Http1::default());
+        for _ in 0..MANY {
+            let answer = http1.ask(&mut stream, &question).await?;
+            assert_eq!(text(answer), (true, APPROVAL));
+        }
+        let (mut stream, mut http2) = (connect(StatusCode::OK), Http2::new());
+        for _ in 0..MANY {
+            let answer = http2.ask(&mut stream, &question).await?;
+            assert_eq!(text(answer), (true, APPROVAL));
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn another_status_is_no_approval() -> Result<(), Error> {
+        for status in [
+            StatusCode::NO_CONTENT,
+            StatusCode::BAD_REQUEST,
+            StatusCode::TOO_MANY_REQUESTS,
+        ] {
+            let (mut stream, mut http1) = (connect(status), Http1::default());
+            if let Ok(answer) = http1.ask(&mut stream, &question()).await {
+                assert!(!answer.is_ok, "{status}");
+            }
+            let (mut stream, mut http2) = (connect(status), Http2::new());
+            let answer = http2.ask(&mut stream, &question()).await?;
+            assert!(!answer.is_ok, "{status}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_early_is_an_error() {
+        let (mut stream, _) = tokio::io::duplex(1 << 16);
+        let mut http1 = Http1::default();
+        assert!(http1.ask(&mut stream, &question()).await.is_err());
+        let (mut stream, _) = tokio::io::duplex(1 << 16);
+        let mut http2 = Http2::new();
+        assert!(http2.ask(&mut stream, &question()).await.is_err());
+    }
+}
