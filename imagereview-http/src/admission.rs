@@ -17,7 +17,7 @@ use crate::{
     request::Caller,
     routes,
     state::State,
-    status::Refusal,
+    status::{MAX_UID, Refusal},
 };
 
 /// Reads the `AdmissionReview`, decides it and writes the answer: 200 whether the object is admitted
@@ -41,6 +41,11 @@ pub(crate) async fn answer(
     let served = state.policy.load_full();
     let mut question =
         AdmissionReview::from_slice_with(&body, served.kinds()).map_err(Refusal::Unreadable)?;
+    if question.uid().len() > MAX_UID {
+        return Err(Refusal::LongUid {
+            length: question.uid().len(),
+        });
+    }
     let mutated = match endpoint {
         Endpoint::Mutate => {
             // A question that is half changed is not decided.

@@ -9,8 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     audit, frames,
-    harness::{PROTOCOLS, Pki, Protocol, full, image_review, within},
+    harness::{Client, PROTOCOLS, Pki, Protocol, full, image_review, within},
     load::Load,
+    program::{Program, development_authority, unconfigured},
     webhook::{ALLOWED, Metrics, Webhook},
 };
 
@@ -192,5 +193,67 @@ async fn an_audit_log_that_stands_still_holds_few_long_lines() {
         assert!(more < QUEUED + BESIDE, "{more} bytes");
         drop(reader);
         drop(webhook);
+    }
+}
+
+#[tokio::test]
+async fn answers_and_log_lines_are_short_whatever_is_asked() {
+    const SHORT: usize = 4096;
+    let long = "x".repeat(1 << 16);
+    let image_review = |field: &str, value: &str| {
+        format!(
+            r#"{{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{{"{field}":{value}}}}}"#
+        )
+    };
+    let admission_review = |field: &str, value: &str, object: &str| {
+        format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u","operation":"CREATE",
+            "kind":{{"group":"","version":"v1","kind":"Pod"}},"object":{{"apiVersion":"v1","kind":"Pod",
+            "spec":{{"containers":[{{"image":"a:1"}}]}},"metadata":{{{object}}}}},"{field}":{value}}}}}"#
+        )
+        // A field that stands twice is refused.
+        .replace(if field == "uid" { r#""uid":"u","# } else { "\0" }, "")
+    };
+    let text = format!("\"{long}\"");
+    let rows = [
+        (
+            "/image_policy",
+            "a namespace",
+            image_review("namespace", &text),
+        ),
+        (
+            "/image_policy",
+            "an image",
+            image_review("containers", &format!(r#"[{{"image":{text}}}]"#)),
+        ),
+        (
+            "/image_policy",
+            "a key",
+            image_review("annotations", &format!("{{{text}:1}}")),
+        ),
+        ("/validate", "a uid", admission_review("uid", &text, "")),
+        ("/validate", "a name", admission_review("name", &text, "")),
+        (
+            "/validate",
+            "a user",
+            admission_review("userInfo", &format!(r#"{{"username":{text}}}"#), ""),
+        ),
+        (
+            "/validate",
+            "a label",
+            admission_review("name", "\"a\"", &format!(r#""labels":{{{text}:1}}"#)),
+        ),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::start(&mut unconfigured(folder.path()));
+    let address = program.listens().await;
+    let client = Client::new(&development_authority(folder.path()), None);
+    for (path, name, body) in rows {
+        let mut connection = client.connect(address, Protocol::Http2).await.unwrap();
+        let request = Request::post(path).body(full(body)).unwrap();
+        let answer = connection.send(request).await.unwrap();
+        assert!(answer.body.len() < SHORT, "{name}: {}", answer.body.len());
+        let line = program.logs("peer=").await;
+        assert!(line.len() < SHORT, "{name}: {}", line.len());
     }
 }
