@@ -18,6 +18,8 @@ use hyper::{
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
 };
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::{held::Held, state::State, status::Refusal, waiting::Waiting};
 
 /// How many times the limit of a body is read on where it is refused for its length.
@@ -30,10 +32,16 @@ pub(crate) struct BodyLimits {
     pub(crate) time: Duration,
 }
 
+/// The size in bytes from which on reviews are decided by turns: an image of few bytes takes a hundred
+/// times its size until it is decided.
+const LARGE: usize = 256 * 1024;
+
 /// A request's body. Its bytes count as held until it is dropped.
 pub(crate) struct ReadBody {
     bytes: Bytes,
     _held: Held,
+    /// Where it is large.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Deref for ReadBody {
@@ -77,15 +85,23 @@ pub(crate) async fn read_json(
     }
     let mut body = pin!(collect(body, limits.bytes, state));
     // Most bodies come along with their headers, and need neither a timer nor a place.
-    if let Some(read) = at_once(body.as_mut()).await {
-        return read;
+    let mut read = if let Some(read) = at_once(body.as_mut()).await {
+        read?
+    } else {
+        let place = slow.enter();
+        tokio::select! {
+            read = &mut body => read?,
+            () = tokio::time::sleep(limits.time) => {
+                return Err(Refusal::SlowBody { limit: limits.time });
+            }
+            () = place.evicted() => return Err(Refusal::GaveWay),
+        }
+    };
+    if read.len() > LARGE {
+        // It is never closed.
+        read.turn = Arc::clone(&state.large_reviews).acquire_owned().await.ok();
     }
-    let place = slow.enter();
-    tokio::select! {
-        read = &mut body => read,
-        () = tokio::time::sleep(limits.time) => Err(Refusal::SlowBody { limit: limits.time }),
-        () = place.evicted() => Err(Refusal::GaveWay),
-    }
+    Ok(read)
 }
 
 /// All of a body. Where it comes in pieces they are copied together, since each piece takes more than
@@ -118,7 +134,11 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
         }
     }
     let bytes = if all.is_empty() { first } else { all.freeze() };
-    Ok(ReadBody { bytes, _held: held })
+    Ok(ReadBody {
+        bytes,
+        _held: held,
+        turn: None,
+    })
 }
 
 /// Reads on in a body that is refused for its length, and keeps nothing. An HTTP/2 client that is
