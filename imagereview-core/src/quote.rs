@@ -28,9 +28,39 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// Displays a JSON path. All but the keys of annotations are names that the crate or the policy
+/// knows; those could hold anything, and are quoted.
+pub(crate) struct QuotedPath<'a>(pub(crate) &'a str);
+
+impl fmt::Display for QuotedPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = self.0.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_plain && self.0.len() <= MAX_CHARS {
+            f.write_str(self.0)
+        } else {
+            Quoted(self.0).fmt(f)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_with_a_key_of_any_text_cannot_forge_a_line_or_run_on() {
+        let long = format!("metadata.labels.{}", "x".repeat(1 << 20));
+        for (path, shown) in [
+            ("spec.containers[0].image", "spec.containers[0].image"),
+            (
+                "spec.annotations.a\nallowed",
+                r#""spec.annotations.a\nallowed""#,
+            ),
+        ] {
+            assert_eq!(QuotedPath(path).to_string(), shown, "{path:?}");
+        }
+        assert_eq!(QuotedPath(&long).to_string(), Quoted(&long).to_string());
+    }
 
     #[test]
     fn quoted_text_cannot_forge_a_line_or_run_on() {

@@ -12,7 +12,7 @@ use crate::{
     endpoint::Endpoint,
     routes,
     state::State,
-    status::Refusal,
+    status::{MAX_UID, Refusal},
 };
 
 /// Reads the `AdmissionReview`, decides it and writes the answer: 200 whether the object is admitted
@@ -28,6 +28,11 @@ pub(crate) fn answer(
     let served = state.policy.load();
     let mut question =
         AdmissionReview::from_slice_with(body, served.kinds()).map_err(Refusal::Unreadable)?;
+    if question.uid().len() > MAX_UID {
+        return Err(Refusal::LongUid {
+            length: question.uid().len(),
+        });
+    }
     let mutated = match asked.endpoint {
         Endpoint::Mutate => {
             // A question that is half changed is not decided.

@@ -196,7 +196,7 @@ pub(crate) struct Args {
     body_timeout: Duration,
 
     /// Longest wait for a client that does not take its answer
-    #[arg(long, env = "IMAGEREVIEW_ANSWER_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = time)]
+    #[arg(long, env = "IMAGEREVIEW_ANSWER_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]
     answer_timeout: Duration,
 
     /// How long an idle HTTP/2 connection is kept

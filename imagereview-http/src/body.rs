@@ -13,6 +13,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{held::Held, state::State, status::Refusal, waiting::Waiting};
 
@@ -26,10 +27,16 @@ pub(crate) struct BodyLimits {
     pub(crate) time: Duration,
 }
 
+/// The size in bytes from which on reviews are decided by turns: an image of few bytes takes a hundred
+/// times its size until it is decided.
+const LARGE: usize = 256 * 1024;
+
 /// A request's body. Its bytes count as held until it is dropped.
 pub(crate) struct ReadBody {
     bytes: Bytes,
     _held: Held,
+    /// Where it is large.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Deref for ReadBody {
@@ -63,18 +70,26 @@ pub(crate) async fn read(
     }
     let mut body = pin!(collect(body, limits.bytes, state));
     // Most bodies come along with their headers, and need neither a timer nor a place.
-    if let Some(read) = at_once(body.as_mut()).await {
-        return read;
+    let mut read = if let Some(read) = at_once(body.as_mut()).await {
+        read?
+    } else {
+        Box::pin(async {
+            let place = slow.enter();
+            tokio::select! {
+                read = &mut body => read,
+                () = tokio::time::sleep(limits.time) => {
+                    Err(Refusal::SlowBody { limit: limits.time })
+                }
+                () = place.evicted() => Err(Refusal::GaveWay),
+            }
+        })
+        .await?
+    };
+    if read.len() > LARGE {
+        // It is never closed.
+        read.turn = Arc::clone(&state.large_reviews).acquire_owned().await.ok();
     }
-    Box::pin(async {
-        let place = slow.enter();
-        tokio::select! {
-            read = &mut body => read,
-            () = tokio::time::sleep(limits.time) => Err(Refusal::SlowBody { limit: limits.time }),
-            () = place.evicted() => Err(Refusal::GaveWay),
-        }
-    })
-    .await
+    Ok(read)
 }
 
 /// All of a body. Where it comes in pieces they are copied together, since each piece takes more than
@@ -107,7 +122,11 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
         }
     }
     let bytes = if all.is_empty() { first } else { all.freeze() };
-    Ok(ReadBody { bytes, _held: held })
+    Ok(ReadBody {
+        bytes,
+        _held: held,
+        turn: None,
+    })
 }
 
 /// Reads on in a body that is refused for its length, and keeps nothing. An HTTP/2 client that is

@@ -117,7 +117,7 @@ pub struct Limits {
     pub requests: usize,
     /// Bytes of request bodies that are held at a time. Beyond that the one that has been waited for
     /// longest gives way (408), and if there is none the new one is answered 429. Never less than what
-    /// one `AdmissionReview` may have. Default 256 MiB.
+    /// one `AdmissionReview` may have. Default 64 MiB.
     pub body_memory: usize,
     /// Requests in flight on one HTTP/2 connection. Default 250, which is what Go's own server
     /// allows.
@@ -132,7 +132,7 @@ impl Default for Limits {
             connections: 4096,
             silent: 1024,
             requests: 1024,
-            body_memory: 256 * 1024 * 1024,
+            body_memory: 64 * 1024 * 1024,
             streams: 250,
             header_bytes: 16 * 1024,
         }
@@ -223,7 +223,8 @@ pub struct Timeouts {
     pub body: Duration,
     /// How long an answer waits for a client that takes nothing of it, before the connection is cut
     /// (on Linux) or, on HTTP/2, the request's stream is reset; and how long a client on HTTP/2 has to
-    /// confirm that it was told to go. Default 30 seconds.
+    /// confirm that it was told to go. Default 20 seconds, which makes 30 with the body's, as kube-apiserver
+    /// gives a whole call.
     pub answer: Duration,
     /// How long an HTTP/2 connection is kept on which nothing is asked. Default 5 minutes, so that
     /// it is kube-apiserver, after 90 seconds, that closes first.
@@ -242,7 +243,7 @@ impl Default for Timeouts {
             handshake: Duration::from_secs(10),
             header: Duration::from_secs(30),
             body: Duration::from_secs(10),
-            answer: Duration::from_secs(30),
+            answer: Duration::from_secs(20),
             idle: Duration::from_secs(5 * 60),
             shutdown_delay: Duration::ZERO,
             shutdown: Duration::from_secs(20),

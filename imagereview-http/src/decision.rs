@@ -42,7 +42,7 @@ static TOO_MANY_IMAGES: Message =
 /// How many images one line names.
 const MAX_LOGGED_IMAGES: usize = 32;
 
-/// How many characters of each it shows.
+/// How many characters of each it shows, and of a name; none of Kubernetes' own is as long.
 const MAX_LOGGED_CHARS: usize = 256;
 
 /// Who asks, where, and since when.
@@ -191,14 +191,14 @@ impl Decision<'_> {
             request = %self.request,
             trace_id,
             endpoint = self.asked.endpoint.as_str(),
-            uid = self.asked.uid,
+            uid = self.asked.uid.map(cut),
             peer = %self.asked.caller.peer,
-            client = self.asked.caller.name.as_deref(),
-            user = self.review.user().map(User::name),
+            client = self.asked.caller.name.as_deref().map(cut),
+            user = self.review.user().map(User::name).map(cut),
             operation = self.review.operation().map(Operation::as_str),
-            kind = self.review.kind().map(|kind| kind.name()),
-            namespace = self.review.namespace(),
-            name = self.review.name(),
+            kind = self.review.kind().map(|kind| cut(kind.name())),
+            namespace = self.review.namespace().map(cut),
+            name = self.review.name().map(cut),
             images = ?LoggedImages(self.review),
             allowed = self.verdict.is_allowed(),
             denied_by = annotations.get("denied-by"),
@@ -309,6 +309,14 @@ impl Serialize for Broken<'_> {
             broken.serialize_field("exemption", &exemption)?;
         }
         broken.end()
+    }
+}
+
+/// The beginning of a name, so that no line gets out of hand: many may wait to be written.
+fn cut(name: &str) -> &str {
+    match name.char_indices().nth(MAX_LOGGED_CHARS) {
+        Some((end, _)) => &name[..end],
+        None => name,
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::{self, JoinSet},
     time::{sleep, timeout},
 };
@@ -35,6 +35,9 @@ use crate::{
     tls::{Tls, TlsError},
     waiting::Waiting,
 };
+
+/// How many large reviews are decided at a time.
+const LARGE_REVIEWS: usize = 2;
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +142,7 @@ impl Server {
                 // An AdmissionReview holds its object twice.
                 config.limits.body_memory.max(2 * config.max_body_bytes),
             )),
+            large_reviews: Arc::new(Semaphore::new(LARGE_REVIEWS)),
             metrics,
             audit,
             ready: AtomicBool::new(false),

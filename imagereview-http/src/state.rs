@@ -7,6 +7,7 @@ use std::sync::{
 
 use arc_swap::ArcSwap;
 use imagereview_core::Language;
+use tokio::sync::Semaphore;
 
 use crate::{
     audit::Audit, body::BodyLimits, held::HeldBytes, metrics::Metrics, policy::ServedPolicy,
@@ -22,6 +23,8 @@ pub(crate) struct State {
     /// Requests whose bodies are waited for.
     pub(crate) slow_bodies: Arc<Waiting>,
     pub(crate) held_bodies: Arc<HeldBytes>,
+    /// Turns of reviews that are large.
+    pub(crate) large_reviews: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) audit: Option<Audit>,
     /// Whether new connections are welcome.

@@ -28,6 +28,9 @@ use serde::Serialize;
 /// The media type of every answer.
 pub(crate) const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// How long the `uid` of an `AdmissionReview` may be, which stands in the answer: a UUID has 36 bytes.
+pub(crate) const MAX_UID: usize = 256;
+
 /// Why a request was not reviewed. The text says what was wrong and what to send instead.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -53,6 +56,8 @@ pub(crate) enum Refusal {
     BrokenBody(String),
     #[error(transparent)]
     Unreadable(DecodeError),
+    #[error("request.uid has {length} bytes; send one of at most {MAX_UID}, as an API server's is")]
+    LongUid { length: usize },
 }
 
 impl Refusal {
@@ -84,7 +89,7 @@ impl Refusal {
             Self::SlowBody { .. } => "slow_body",
             Self::GaveWay => "gave_way",
             Self::BrokenBody(_) => "broken_body",
-            Self::Unreadable(_) => "unreadable",
+            Self::Unreadable(_) | Self::LongUid { .. } => "unreadable",
         }
     }
 
@@ -98,7 +103,9 @@ impl Refusal {
             Self::SlowHeader { .. } | Self::SlowBody { .. } | Self::GaveWay => {
                 StatusCode::REQUEST_TIMEOUT
             }
-            Self::BrokenBody(_) | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
+            Self::BrokenBody(_) | Self::Unreadable(_) | Self::LongUid { .. } => {
+                StatusCode::BAD_REQUEST
+            }
         }
     }
 
@@ -112,7 +119,7 @@ impl Refusal {
             Self::MediaType { .. } | Self::Encoding { .. } => "UnsupportedMediaType",
             Self::TooLarge { .. } => "RequestEntityTooLarge",
             Self::SlowHeader { .. } | Self::SlowBody { .. } | Self::GaveWay => "Timeout",
-            Self::BrokenBody(_) | Self::Unreadable(_) => "BadRequest",
+            Self::BrokenBody(_) | Self::Unreadable(_) | Self::LongUid { .. } => "BadRequest",
         }
     }
 

@@ -80,7 +80,7 @@ pub(super) fn require_type(
 fn path_prefix(path: &str) -> String {
     match path {
         "" | "." => String::new(),
-        path => format!("{path}: "),
+        path => format!("{}: ", crate::quote::QuotedPath(path)),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{Language, Message, quote::Quoted};
+use crate::{
+    Language, Message,
+    quote::{Quoted, QuotedPath},
+};
 
 /// The images of an object cannot be known: what stands where they should be is something else, or
 /// can be read in two ways.
@@ -81,7 +84,7 @@ impl ObjectError {
     pub fn message(&self) -> Message {
         let path = match &*self.path {
             "" => Cow::Borrowed("the object"),
-            path => Cow::Owned(Path(path).to_string()),
+            path => Cow::Owned(QuotedPath(path).to_string()),
         };
         let (english, chinese) = match &self.kind {
             ObjectErrorKind::WrongType { found, expected } => (
@@ -120,19 +123,5 @@ impl ObjectError {
 impl fmt::Display for ObjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message().text(Language::English))
-    }
-}
-
-/// A JSON path. All but the keys of annotations are names that the crate or the policy knows; those
-/// could hold anything.
-struct Path<'a>(&'a str);
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.bytes().all(|byte| byte.is_ascii_graphic()) {
-            f.write_str(self.0)
-        } else {
-            Quoted(self.0).fmt(f)
-        }
     }
 }

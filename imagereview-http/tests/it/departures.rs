@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::{io::AsyncWriteExt, task::JoinSet};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 use crate::{
     faults::{self, Leave},
@@ -138,4 +138,56 @@ async fn clients_that_are_gone_without_a_word_at_any_byte_are_let_go() {
     drop(gone);
     webhook.answers(&client).await;
     webhook.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_that_takes_all_descriptors_leaves_them_again() {
+    const LIMIT: usize = 60;
+    let pki = Pki::new();
+    let limited = format!("ulimit -n {LIMIT} && exec");
+    let webhook = Webhook::start_under(&limited, &pki, &["--audit-log=audit.jsonl"]).await;
+    let client = pki.client(None);
+    webhook.answers(&client).await;
+    let before = webhook.footprint().await;
+    // Connections that are there already.
+    let load = PROTOCOLS
+        .map(|protocol| Load::start(pki.client(None), webhook.address, protocol, 1, &[ALLOWED]));
+    for load in &load {
+        load.has_answered(1).await;
+    }
+    for _ in 0..3 {
+        let mut crowd = Vec::new();
+        for _ in 0..2 * LIMIT {
+            crowd.push(within(TcpStream::connect(webhook.address)).await.unwrap());
+        }
+        // None is left to accept one for the metrics, so it is looked at from outside.
+        within(async {
+            while webhook.descriptors() < LIMIT {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        for load in &load {
+            load.has_answered(50).await;
+        }
+        drop(crowd);
+        webhook.answers(&client).await;
+    }
+    for (load, protocol) in load.into_iter().zip(PROTOCOLS) {
+        let figures = load.stop().await;
+        println!(
+            "beside {} connections for {LIMIT} descriptors, {protocol:?}: {figures}",
+            2 * LIMIT
+        );
+        figures.assert_none_lost();
+    }
+    let after = webhook.lets_go(before).await;
+    println!("before: {before}; after: {after}");
+    let errors = webhook.stops_with_errors().await;
+    assert!(
+        errors
+            .iter()
+            .all(|line| line.contains("cannot accept connections")),
+        "{errors:#?}"
+    );
 }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod audit;
+mod clock;
 mod configuration;
 mod connections;
 mod departures;

@@ -68,16 +68,24 @@ impl Webhook {
         }
     }
 
+    fn process(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.program.child.id().unwrap()))
+    }
+
+    /// How many files and sockets the process has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(self.process("fd")).unwrap().count()
+    }
+
     /// What the process and its connections hold now.
     pub(crate) async fn footprint(&self) -> Footprint {
-        let process = PathBuf::from(format!("/proc/{}", self.program.child.id().unwrap()));
-        let status = fs::read_to_string(process.join("status")).unwrap();
+        let status = fs::read_to_string(self.process("status")).unwrap();
         let of_status = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             let value = line.unwrap().trim_start_matches(':').trim();
             value.trim_end_matches(" kB").parse::<usize>().unwrap()
         };
-        let descriptors = fs::read_dir(process.join("fd")).unwrap().count();
+        let descriptors = self.descriptors();
         let metrics = Metrics::of(self.health).await;
         Footprint {
             memory: of_status("VmRSS") * 1024,

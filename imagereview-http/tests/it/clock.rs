@@ -1,0 +1,133 @@
+//! A clock that jumps: what depends on it, and what must not.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, SystemTime},
+};
+
+use tokio::net::TcpStream;
+
+use crate::{
+    harness::{PROTOCOLS, Pki, image_review},
+    webhook::{Metrics, Webhook},
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The library that gives a process another clock, where it is installed.
+fn libfaketime() -> Option<String> {
+    let output = Command::new("faketime")
+        .args(["-f", "+0", "printenv", "LD_PRELOAD"])
+        .output()
+        .ok()?;
+    let library = String::from_utf8(output.stdout).unwrap();
+    Some(library.trim().to_owned())
+}
+
+/// A policy with an exemption that ends tomorrow.
+fn policy() -> String {
+    let end = humantime::format_rfc3339_seconds(SystemTime::now() + DAY);
+    format!(
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: tags}}\n\
+         rules:\n  - name: tags\n    tags: {{deny: [bad]}}\n\
+         exemptions:\n  - name: until-tomorrow\n    rules: [tags]\n    images: [\"exempt.example.com/app\"]\n    \
+         expires: {end}\n    reason: it is replaced by then\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_ends_what_has_an_end_and_nothing_else() {
+    let Some(library) = libfaketime() else {
+        println!("faketime is not on the PATH: the clock did not jump");
+        return;
+    };
+    let pki = Pki::new();
+    let folder = tempfile::tempdir().unwrap();
+    pki.write_server_files(folder.path());
+    fs::write(
+        folder.path().join("ca.crt"),
+        pki.authority.certificate_pem(),
+    )
+    .unwrap();
+    fs::write(folder.path().join("policy.yaml"), policy()).unwrap();
+    let clock = folder.path().join("clock");
+    let jump = |path: &Path, days: i32| {
+        // Read anew at each look at the clock, so it is replaced and never half there.
+        fs::write(path.with_extension("new"), format!("{days:+}d")).unwrap();
+        fs::rename(path.with_extension("new"), path).unwrap();
+    };
+    jump(&clock, 0);
+    let options = [
+        "--tls-cert=tls.crt",
+        "--tls-key=tls.key",
+        "--client-ca=ca.crt",
+        "--policy=policy.yaml",
+        "--audit-log=audit.jsonl",
+        "--handshake-timeout=1s",
+    ];
+    let variables = [
+        ("LD_PRELOAD", &*library),
+        ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        // As with a real clock, what measures durations goes on as before.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ("DONT_FAKE_MONOTONIC", "1"),
+    ];
+    let webhook = Webhook::start_in(folder, "exec", &options, &variables).await;
+    let client = pki.api_server();
+    let mut connections = Vec::new();
+    for protocol in PROTOCOLS {
+        connections.push(client.connect(webhook.address, protocol).await.unwrap());
+    }
+    // The day, whether the exemption holds, and whether the client's certificate is valid.
+    let rows = [
+        (0, true, true),
+        (2, false, true),
+        (-30, true, false),
+        (3650, false, false),
+        (0, true, true),
+    ];
+    for row @ (days, is_exempt, is_valid) in rows {
+        jump(&clock, days);
+        // A client that has been silent for years, by that clock.
+        for connection in &mut connections {
+            for (image, expected) in [
+                ("exempt.example.com/app:bad", is_exempt),
+                ("exempt.example.com/app:1", true),
+                ("other.example.com/app:bad", false),
+            ] {
+                let answer = connection.send(image_review(&[image])).await.unwrap();
+                assert_eq!(answer.verdict().0, expected, "{row:?}: {answer:?}");
+            }
+        }
+        for protocol in PROTOCOLS {
+            let fresh = pki.api_server().without_resumption();
+            let let_in = match fresh.connect(webhook.address, protocol).await {
+                Ok(mut connection) => connection.send(image_review(&["a:1"])).await.is_ok(),
+                Err(_) => false,
+            };
+            assert_eq!(let_in, is_valid, "{row:?}, {protocol:?}");
+        }
+        // The limit of time holds, in whatever year.
+        let metric = "imagereview_tls_handshake_failures_total{cause=\"timeout\"}";
+        let before = Metrics::of(webhook.health).await.value(metric);
+        let silent = TcpStream::connect(webhook.address).await.unwrap();
+        crate::harness::within(async {
+            while Metrics::of(webhook.health).await.value(metric) == before {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        drop(silent);
+    }
+    let audit = fs::read_to_string(webhook.folder.path().join("audit.jsonl")).unwrap();
+    let in_ten_years =
+        humantime::format_rfc3339_seconds(SystemTime::now() + 3650 * DAY).to_string();
+    assert!(
+        audit.contains(&in_ten_years[..5]),
+        "the log has the clock's time"
+    );
+    webhook.stops().await;
+}
