@@ -78,7 +78,7 @@ use json_patch::Patch;
 
 use crate::{
     AdmissionReview, Image, Mode, Policy, Review, Verdict, decide,
-    mutation::{Facts, Mutations},
+    mutation::{self, Facts, Mutations},
     policy::Exempted,
     workload::{self, Workload, WorkloadKinds},
 };
@@ -227,9 +227,11 @@ impl ImagePolicy {
         &self.kinds
     }
 
-    /// Changes the object of a question as the documents that are about it declare, one after the
-    /// other, and gives the patch that does the same to its JSON. The question is then to be
-    /// decided as it results.
+    /// Changes the object of a question as the documents that are about it declare, and gives the
+    /// patch that does the same to its JSON. The question is then to be decided as it results.
+    ///
+    /// What several documents declare is one list: of the mirrors of all of them the first that
+    /// matches applies, and what is at the target of any is left there.
     ///
     /// ```
     /// use imagereview_core::{AdmissionReview, ImagePolicy, PolicySource, decide, mutation::Facts};
@@ -257,14 +259,14 @@ impl ImagePolicy {
     /// ```
     #[must_use = "the API server changes nothing unless the answer has the patch"]
     pub fn mutate(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
-        let mut patch = Patch::default();
-        for document in &self.documents {
-            let is_about = document.scope.admits_review(&question.review()).is_ok();
-            if is_about && !document.mutations.is_empty() {
-                patch.0.extend(document.mutations.apply(question, facts).0);
-            }
+        // Nothing that is changed has to do with which documents are about the review.
+        let review = question.review();
+        let mutations = self.about(&review).map(|document| &document.mutations);
+        let mutations: Vec<&Mutations> = mutations.filter(|one| !one.is_empty()).collect();
+        if mutations.is_empty() {
+            return Patch::default();
         }
-        patch
+        mutation::All(&mutations).apply(question, facts)
     }
 
     /// Whether any document declares mutations.

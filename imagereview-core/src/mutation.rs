@@ -85,6 +85,8 @@ pub trait Rewrite: fmt::Debug + Send + Sync {
 /// What is changed in objects before they are stored. See the [module](self).
 #[derive(Debug, Default)]
 pub struct Mutations {
+    /// What comes before all rewrites, and is one list with those of others.
+    mirrors: Option<Mirrors>,
     rewrites: Vec<Box<dyn Rewrite>>,
     pull_policies: Vec<PullPolicyRule>,
     pull_secrets: Vec<PullSecretRule>,
@@ -133,6 +135,12 @@ impl Mutations {
         self
     }
 
+    /// Sets mirrors that come before all rewrites.
+    pub(crate) fn with_mirrors(mut self, mirrors: Mirrors) -> Self {
+        self.mirrors = Some(mirrors);
+        self
+    }
+
     /// Adds a rule for `imagePullPolicy`; the first one that matches the rewritten image applies.
     #[must_use]
     pub fn with_pull_policy(mut self, rule: PullPolicyRule) -> Self {
@@ -151,17 +159,16 @@ impl Mutations {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rewrites.is_empty() && self.pull_policies.is_empty() && self.pull_secrets.is_empty()
+        self.mirrors.is_none()
+            && self.rewrites.is_empty()
+            && self.pull_policies.is_empty()
+            && self.pull_secrets.is_empty()
     }
 
     /// Changes the object of a question, and gives the patch that does the same to its JSON.
     #[must_use = "the API server changes nothing unless the answer has the patch"]
     pub fn apply(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
-        let mutable = Mutable::of(question);
-        match mutable.zip(question.object_and_former_images()) {
-            None => Patch::default(),
-            Some((mutable, (object, former))) => self.mutate(object, &former, mutable, facts),
-        }
+        All(&[self]).apply(question, facts)
     }
 
     /// Changes an object that is not stored yet, and gives the patch that does the same to the
@@ -182,7 +189,22 @@ impl Mutations {
     /// ```
     #[must_use = "the document itself is not changed"]
     pub fn apply_to_object(&self, object: &mut Workload<'_>, facts: &Facts) -> Patch {
-        self.mutate(object, &BTreeSet::new(), Mutable::All, facts)
+        All(&[self]).mutate(object, &BTreeSet::new(), Mutable::All, facts)
+    }
+}
+
+/// Mutations that are made as if they were one list. One after the other, they could undo each
+/// other, or find more to do in a second pass.
+pub(crate) struct All<'m>(pub(crate) &'m [&'m Mutations]);
+
+impl All<'_> {
+    /// As [`Mutations::apply`].
+    pub(crate) fn apply(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
+        let mutable = Mutable::of(question);
+        match mutable.zip(question.object_and_former_images()) {
+            None => Patch::default(),
+            Some((mutable, (object, former))) => self.mutate(object, &former, mutable, facts),
+        }
     }
 
     fn mutate(
@@ -226,8 +248,13 @@ impl Mutations {
 
     /// The reference that a written one becomes, if it is valid and becomes another.
     fn rewritten(&self, written: &str, facts: &Facts) -> Option<String> {
-        let mut text = Cow::Borrowed(written);
-        for rewrite in &self.rewrites {
+        let mirrored = Mirrors::rewrite_by_first(
+            self.0.iter().filter_map(|one| one.mirrors.as_ref()),
+            &ImageRef::parse(written).ok()?,
+        );
+        let mirrored = mirrored.filter(|next| ImageRef::parse(next).is_ok());
+        let mut text = mirrored.map_or(Cow::Borrowed(written), Cow::Owned);
+        for rewrite in self.0.iter().flat_map(|one| &one.rewrites) {
             let next = rewrite.rewrite(&ImageRef::parse(&text).ok()?, facts);
             if let Some(next) = next.filter(|next| ImageRef::parse(next).is_ok()) {
                 text = Cow::Owned(next);
@@ -239,7 +266,7 @@ impl Mutations {
     fn set_pull_policy(&self, image: &mut WorkloadImage<'_>) -> Option<PatchOperation> {
         image.pod_spec?;
         let reference = ImageRef::parse(&image.text).ok()?;
-        let mut rules = self.pull_policies.iter();
+        let mut rules = self.0.iter().flat_map(|one| &one.pull_policies);
         let policy = rules.find(|rule| rule.matches(&reference))?.policy.as_str();
         if image.pull_policy.as_deref() == Some(policy) {
             return None;
@@ -267,7 +294,7 @@ impl Mutations {
         patch: &mut Vec<PatchOperation>,
     ) {
         let mut missing: Vec<&str> = Vec::new();
-        for rule in &self.pull_secrets {
+        for rule in self.0.iter().flat_map(|one| &one.pull_secrets) {
             let is_there = pod_spec
                 .pull_secrets
                 .iter()

@@ -10,6 +10,8 @@ mod repository;
 mod tag;
 mod version;
 
+use std::fmt;
+
 pub(crate) use self::{
     name::{NamePattern, NameSet},
     repository::{RegistryPattern, RepositoryPattern, RepositorySet},
@@ -70,15 +72,112 @@ fn stray_character(pattern: &str, in_name: impl Fn(char) -> bool) -> Option<Stri
 /// each compiles.
 const MAX_GLOB_LEN: usize = 2048;
 
-/// Reads a glob, with `*` staying below the next `/`.
-fn glob(text: &str, reading: Reading) -> Result<globset::Glob, PatternError> {
+/// A glob, and the regular expression over bytes that means the same.
+#[derive(Clone, Debug)]
+struct Glob {
+    text: Box<str>,
+    expression: Box<str>,
+}
+
+/// Reads a glob over what has parts: neither `*` nor `?` nor a class of characters stands for `/`.
+///
+/// The text is one in which [`stray_character`] finds none, so that no class has brackets in it.
+fn glob(text: &str, reading: Reading) -> Result<Glob, PatternError> {
     checked_len(text)?;
-    globset::GlobBuilder::new(text)
+    let mut rest = text;
+    while let Some((_, class)) = rest.split_once('[') {
+        let (class, after) = split_class(class);
+        rest = after;
+        let ranges = Class::read(text, class)?.ranges;
+        if let Some((first, last)) = ranges.iter().find(|(a, b)| (*a..=*b).contains(&'/')) {
+            return Err(PatternError(format!(
+                "{text:?} is no glob: \"/\" is between {first:?} and {last:?}, and a class of characters \
+                 stays within one part"
+            )));
+        }
+    }
+    // To globset, `/` is one of the characters that a class leaves out.
+    let classes = text.replace("[!", "[!/").replace("[^", "[^/");
+    let glob = globset::GlobBuilder::new(&classes)
         .literal_separator(true)
         .backslash_escape(false)
+        .empty_alternates(true)
         .case_insensitive(reading == Reading::Wide)
         .build()
-        .map_err(|error| glob_error(text, &error))
+        .map_err(|error| glob_error(text, &error))?;
+    Ok(Glob {
+        text: text.into(),
+        expression: glob.regex().into(),
+    })
+}
+
+/// Whether a glob has a class of the characters that it leaves out. Without regard to case that
+/// leaves out more, so a wide reading has to read it in both ways.
+fn has_negated_class(glob: &str) -> bool {
+    glob.contains("[!") || glob.contains("[^")
+}
+
+/// A class of characters in a glob: `[a-z]`, or those that it leaves out, `[!a-z]`.
+struct Class {
+    negated: bool,
+    ranges: Vec<(char, char)>,
+}
+
+/// The text of a class without its brackets, and what comes after it. A bracket that comes first
+/// stands for itself.
+fn split_class(class: &str) -> (&str, &str) {
+    let members = class.strip_prefix(['!', '^']).unwrap_or(class);
+    let first = members.chars().next().map_or(0, char::len_utf8);
+    let before = class.len() - members.len() + first;
+    match class[before..].find(']') {
+        Some(end) => (&class[..before + end], &class[before + end + 1..]),
+        None => (class, ""),
+    }
+}
+
+impl Class {
+    fn read(glob: &str, class: &str) -> Result<Self, PatternError> {
+        let members = class.strip_prefix(['!', '^']);
+        let negated = members.is_some();
+        let members: Vec<char> = members.unwrap_or(class).chars().collect();
+        let mut ranges = Vec::new();
+        let mut rest = &members[..];
+        loop {
+            rest = match rest {
+                [] => return Ok(Self { negated, ranges }),
+                [_, '-', _, '-', _, ..] => {
+                    return Err(PatternError(format!(
+                        "{glob:?} is no glob: readers differ on what [{class}] is; put the \"-\" that \
+                         stands for itself at the end"
+                    )));
+                }
+                [first, '-', last, rest @ ..] => {
+                    ranges.push((*first, *last));
+                    rest
+                }
+                [one, rest @ ..] => {
+                    ranges.push((*one, *one));
+                    rest
+                }
+            };
+        }
+    }
+}
+
+/// As a regular expression has it.
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.negated { "[^" } else { "[" })?;
+        for (first, last) in &self.ranges {
+            write!(
+                f,
+                "\\x{{{:x}}}-\\x{{{:x}}}",
+                u32::from(*first),
+                u32::from(*last)
+            )?;
+        }
+        f.write_str("]")
+    }
 }
 
 fn checked_len(glob: &str) -> Result<(), PatternError> {

@@ -30,11 +30,24 @@ impl CustomResource {
     }
 }
 
+/// How many custom resources a policy may declare: each is looked for in every object.
+const MAX_RESOURCES: usize = 1000;
+
 /// The built-in kinds and the declared ones.
 pub(super) fn kinds(
     resources: Vec<workload::CustomResource>,
     problems: &mut Problems,
 ) -> WorkloadKinds {
+    if resources.len() > MAX_RESOURCES {
+        let count = resources.len();
+        problems.add(
+            Position::START,
+            format!(
+                "there are {count} custom resources; a policy may declare at most {MAX_RESOURCES}"
+            ),
+        );
+        return WorkloadKinds::builtin().clone();
+    }
     recorded(WorkloadKinds::new(resources), Position::START, problems)
         .unwrap_or_else(|| WorkloadKinds::builtin().clone())
 }
@@ -52,7 +65,7 @@ pub(super) fn compile(declared: declaration::Mutations, problems: &mut Problems)
     if !mirrors.is_empty()
         && let Some(mirrors) = recorded(Mirrors::new(mirrors), position, problems)
     {
-        mutations = mutations.with_rewrite(mirrors);
+        mutations = mutations.with_mirrors(mirrors);
     }
     match (declared.full_names, declared.implied_tags) {
         (Some(true), Some(true)) => {

@@ -1,6 +1,9 @@
 //! What is wrong with a policy document, and where.
 
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 /// A place in a text: line and column, both from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,7 +70,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a policy: never empty, in the order of the files and lines.
+/// Everything that is wrong with a policy: never empty, in the order of the files and lines. Of very
+/// many problems the last says how many more there are.
 ///
 /// It displays one problem a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,12 +99,22 @@ impl fmt::Display for PolicyErrors {
 
 impl std::error::Error for PolicyErrors {}
 
+/// How many problems are told. Whoever has more has given another file than they meant, or will not
+/// mend them all before they look again.
+const MAX_PROBLEMS: usize = 100;
+
+/// How many characters of a message and of a field are told, since both may hold what the document
+/// holds.
+const MAX_CHARS: usize = 1000;
+
 /// Collects problems while documents are read, and knows which field is being read.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     source: Box<str>,
     path: String,
     all: Vec<Problem>,
+    /// How many there are beyond those.
+    more: usize,
 }
 
 impl Problems {
@@ -113,12 +127,25 @@ impl Problems {
         &self.source
     }
 
-    pub(super) fn add(&mut self, position: Position, message: impl Into<Box<str>>) {
+    pub(super) fn add(&mut self, position: Position, message: impl AsRef<str>) {
+        self.add_with(position, || message);
+    }
+
+    /// [`add`](Self::add), with a message that is made only if it is told.
+    pub(super) fn add_with<M: AsRef<str>>(
+        &mut self,
+        position: Position,
+        message: impl FnOnce() -> M,
+    ) {
+        if self.all.len() == MAX_PROBLEMS {
+            self.more += 1;
+            return;
+        }
         self.all.push(Problem {
             source: self.source.clone(),
             position,
-            field: self.path.as_str().into(),
-            message: message.into(),
+            field: cut(&self.path).into(),
+            message: cut(message().as_ref()).into(),
         });
     }
 
@@ -161,6 +188,21 @@ impl Problems {
             let source = sources.iter().position(|source| *source == problem.source);
             (source, problem.position)
         });
+        if let Some(last) = self.all.last().filter(|_| self.more > 0) {
+            self.all.push(Problem {
+                field: "".into(),
+                message: format!("and there are {} more problems", self.more).into(),
+                ..last.clone()
+            });
+        }
         Err(PolicyErrors(self.all))
+    }
+}
+
+/// The beginning of a text that is too long to be told.
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_CHARS) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
     }
 }

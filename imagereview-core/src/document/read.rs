@@ -6,6 +6,7 @@ use super::{
     node::{Node, Value},
     problem::{Position, Problems},
 };
+use crate::quote::Quoted;
 
 /// A value that can be read from a document.
 pub(super) trait Read: Sized {
@@ -146,7 +147,8 @@ pub(super) fn one_of<T: Copy>(
         }
         let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         Err(format!(
-            "{text:?} is none of {}{}",
+            "{} is none of {}{}",
+            Quoted(text),
             names.join(", "),
             suggestion(text, &names)
         ))
@@ -167,12 +169,12 @@ impl<'n> Fields<'n> {
         };
         for (name, position, _) in entries {
             if !known.contains(&name.as_str()) {
-                let near = suggestion(name, known);
-                let all = known.join(", ");
-                problems.add(
-                    *position,
-                    format!("there is no field {name:?} here{near}; the fields are {all}"),
-                );
+                problems.add_with(*position, || {
+                    let near = suggestion(name, known);
+                    let all = known.join(", ");
+                    let name = Quoted(name);
+                    format!("there is no field {name} here{near}; the fields are {all}")
+                });
             }
         }
         Some(Self {
@@ -195,8 +197,14 @@ impl<'n> Fields<'n> {
     }
 }
 
+/// How long a name may be that is compared with known ones, in bytes.
+const MAX_SUGGESTED_LEN: usize = 64;
+
 /// `; did you mean …?` where a name is near enough to be meant.
 fn suggestion(written: &str, known: &[&str]) -> String {
+    if written.len() > MAX_SUGGESTED_LEN {
+        return String::new();
+    }
     let near = known
         .iter()
         .map(|name| {

@@ -2,7 +2,7 @@
 
 use super::{
     Facts, Rewrite,
-    repositories::{Repositories, RepositoriesError},
+    repositories::{Repositories, RepositoriesError, RepositoriesIndex},
 };
 use crate::ImageRef;
 
@@ -112,27 +112,37 @@ impl Mirrors {
     /// [`UnreachableMirror`] where one could never apply.
     pub fn new(rules: impl IntoIterator<Item = MirrorRule>) -> Result<Self, UnreachableMirror> {
         let rules: Box<[MirrorRule]> = rules.into_iter().collect();
-        for (index, rule) in rules.iter().enumerate() {
-            let taken = rules[..index].iter().map(|earlier| &earlier.from);
-            let final_ones = rules.iter().map(|any| &any.to);
-            if let Some(by) = taken.chain(final_ones).find(|by| by.covers(&rule.from)) {
+        let targets: RepositoriesIndex<'_> = rules.iter().map(|rule| &rule.to).collect();
+        let mut taken = RepositoriesIndex::default();
+        for rule in &rules {
+            if let Some(by) = taken.covering(&rule.from).or(targets.covering(&rule.from)) {
                 return Err(UnreachableMirror {
                     from: rule.from.clone(),
                     by: by.clone(),
                 });
             }
+            taken.insert(&rule.from);
         }
         Ok(Self(rules))
+    }
+
+    /// [`rewrite`](Rewrite::rewrite) by several as if they were one list.
+    pub(super) fn rewrite_by_first<'m>(
+        all: impl Iterator<Item = &'m Self> + Clone,
+        image: &ImageRef<'_>,
+    ) -> Option<String> {
+        let mut rules = all.flat_map(|mirrors| &mirrors.0);
+        if rules.clone().any(|rule| rule.to.matches(image)) {
+            return None;
+        }
+        let name = rules.find_map(|rule| rule.name(image))?;
+        Some(super::with_tag_and_digest(name, image))
     }
 }
 
 impl Rewrite for Mirrors {
     fn rewrite(&self, image: &ImageRef<'_>, _: &Facts) -> Option<String> {
-        if self.0.iter().any(|rule| rule.to.matches(image)) {
-            return None;
-        }
-        let name = self.0.iter().find_map(|rule| rule.name(image))?;
-        Some(super::with_tag_and_digest(name, image))
+        Self::rewrite_by_first([self].into_iter(), image)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which repositories a mutation is about.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashMap, fmt, str::FromStr};
 
 use crate::{ImageRef, ReferenceError, quote::Quoted};
 
@@ -59,6 +59,15 @@ impl Repositories {
         rest_below(&self.path, self.is_below, &repository).map(str::to_owned)
     }
 
+    fn key<'p>(&self, path: &'p str, is_below: bool) -> Key<'p> {
+        let registry = self.registry.as_ref();
+        (
+            registry.map(|registry| registry.to_ascii_lowercase()),
+            path,
+            is_below,
+        )
+    }
+
     /// The repository with something in the place of `**`.
     pub(super) fn with_rest(&self, rest: &str) -> String {
         [
@@ -71,22 +80,45 @@ impl Repositories {
         .collect::<Vec<_>>()
         .join("/")
     }
+}
 
-    /// Whether everything that `other` matches, this matches too.
-    pub(super) fn covers(&self, other: &Self) -> bool {
-        let same_registry = match (&self.registry, &other.registry) {
-            (None, _) => return true,
-            (Some(_), None) => false,
-            (Some(own), Some(other)) => own.eq_ignore_ascii_case(other),
-        };
-        same_registry
-            && if other.is_below {
-                self.is_below
-                    && (self.path == other.path
-                        || rest_below(&self.path, true, &other.path).is_some())
-            } else {
-                rest_below(&self.path, self.is_below, &other.path).is_some()
-            }
+/// Many [`Repositories`], in which those that cover others are found without trying each.
+#[derive(Debug, Default)]
+pub(super) struct RepositoriesIndex<'r>(HashMap<Key<'r>, &'r Repositories>);
+
+/// The registry in lower case, the path, and whether it is what is below that.
+type Key<'r> = (Option<String>, &'r str, bool);
+
+impl<'r> RepositoriesIndex<'r> {
+    pub(super) fn insert(&mut self, repositories: &'r Repositories) {
+        self.0
+            .entry(repositories.key(&repositories.path, repositories.is_below))
+            .or_insert(repositories);
+    }
+
+    /// One that matches everything that `other` matches.
+    pub(super) fn covering(&self, other: &Repositories) -> Option<&'r Repositories> {
+        let folders = other
+            .path
+            .match_indices('/')
+            .map(|(slash, _)| &other.path[..slash]);
+        // Of every registry, of the whole registry, of a folder above, or just this.
+        let below = std::iter::once("")
+            .chain(folders)
+            .map(|path| other.key(path, true));
+        std::iter::once((None, "", true))
+            .chain(below)
+            .chain([other.key(&other.path, other.is_below)])
+            .find_map(|key| self.0.get(&key).copied())
+    }
+}
+
+impl<'r> FromIterator<&'r Repositories> for RepositoriesIndex<'r> {
+    fn from_iter<I: IntoIterator<Item = &'r Repositories>>(all: I) -> Self {
+        let mut index = Self::default();
+        all.into_iter()
+            .for_each(|repositories| index.insert(repositories));
+        index
     }
 }
 
@@ -237,11 +269,10 @@ mod tests {
             ("docker.io/**", "quay.example/**", false),
         ] {
             let parse = |text: &str| text.parse::<Repositories>().unwrap();
-            assert_eq!(
-                parse(wide).covers(&parse(narrow)),
-                covers,
-                "{wide} {narrow}"
-            );
+            let wide = parse(wide);
+            let index: RepositoriesIndex<'_> = [&wide].into_iter().collect();
+            let found = index.covering(&parse(narrow));
+            assert_eq!(found.is_some(), covers, "{wide} {narrow}");
         }
     }
 }

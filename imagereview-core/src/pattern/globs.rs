@@ -8,9 +8,9 @@
 use std::{collections::HashMap, sync::OnceLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use globset::{Glob, GlobMatcher};
+use regex::bytes::Regex;
 
-use super::{PatternError, Reading};
+use super::{Glob, PatternError, Reading, split_class};
 
 /// How many globs of a set stay compiled once they were tried. One takes some 15 kB, and names that
 /// make a set try all of its globs must not make it grow without end; the others are compiled each
@@ -32,7 +32,7 @@ pub(super) struct Globs {
 #[derive(Clone, Debug)]
 struct LazyGlob {
     glob: Glob,
-    matcher: OnceLock<GlobMatcher>,
+    matcher: OnceLock<Regex>,
     pattern: usize,
 }
 
@@ -55,7 +55,7 @@ impl Globs {
         }
         let required: Vec<Vec<&str>> = globs
             .iter()
-            .map(|glob| required_texts(glob.glob.glob()))
+            .map(|glob| required_texts(&glob.glob.text))
             .collect();
         let mut uses: HashMap<&str, usize> = HashMap::new();
         for text in required.iter().flatten() {
@@ -109,11 +109,18 @@ impl Globs {
     fn is_match(&self, index: usize, name: &str) -> bool {
         let LazyGlob { glob, matcher, .. } = &self.all[index];
         if index < KEPT {
-            let matcher = matcher.get_or_init(|| glob.compile_matcher());
-            return matcher.is_match(name);
+            let matcher = matcher.get_or_init(|| compile(glob));
+            return matcher.is_match(name.as_bytes());
         }
-        glob.compile_matcher().is_match(name)
+        compile(glob).is_match(name.as_bytes())
     }
+}
+
+fn compile(glob: &Glob) -> Regex {
+    regex::bytes::RegexBuilder::new(&glob.expression)
+        .dot_matches_new_line(true)
+        .build()
+        .expect("a glob of this length compiles")
 }
 
 /// The texts that whatever the glob matches contains: those between what stands for other text.
@@ -127,7 +134,7 @@ fn required_texts(glob: &str) -> Vec<&str> {
     while let Some(special) = rest.find(['*', '?', '[', '{']) {
         texts.push(&rest[..special]);
         rest = match rest.as_bytes()[special] {
-            b'[' => after_class(&rest[special + 1..]),
+            b'[' => split_class(&rest[special + 1..]).1,
             b'{' => after_alternatives(&rest[special + 1..]),
             _ => &rest[special + 1..],
         };
@@ -137,27 +144,25 @@ fn required_texts(glob: &str) -> Vec<&str> {
     texts
 }
 
-/// What comes after a class of characters, whose first may be a `]`.
-fn after_class(class: &str) -> &str {
-    let negated = class.strip_prefix(['!', '^']).unwrap_or(class);
-    let first = negated.chars().next().map_or(0, char::len_utf8);
-    match negated[first..].find(']') {
-        Some(end) => &negated[first + end + 1..],
-        None => "",
-    }
-}
-
-/// What comes after alternatives, which may hold others.
+/// What comes after alternatives, which may hold others, and classes with braces in them.
 fn after_alternatives(alternatives: &str) -> &str {
     let mut open = 1_u32;
-    for (position, c) in alternatives.char_indices() {
-        match c {
-            '{' => open += 1,
-            '}' => open -= 1,
-            _ => {}
-        }
+    let mut rest = alternatives;
+    while let Some(special) = rest.find(['{', '}', '[']) {
+        let after = &rest[special + 1..];
+        rest = match rest.as_bytes()[special] {
+            b'[' => split_class(after).1,
+            b'{' => {
+                open += 1;
+                after
+            }
+            _ => {
+                open -= 1;
+                after
+            }
+        };
         if open == 0 {
-            return &alternatives[position + 1..];
+            return rest;
         }
     }
     ""

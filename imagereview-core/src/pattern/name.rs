@@ -1,8 +1,9 @@
 //! Patterns over names without parts: namespaces, and the values of annotations.
 
-use globset::Glob;
-
-use super::{PatternError, Reading, checked_len, glob_error, globs::Globs, stray_character};
+use super::{
+    Class, Glob, PatternError, Reading, checked_len, glob_error, globs::Globs, split_class,
+    stray_character,
+};
 
 /// A glob over a whole name, in which `*` stands for any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,13 +31,50 @@ impl NamePattern {
 }
 
 /// A name has no parts, so `*` stands for `/` too: the value of an annotation may be a URL.
+///
+/// What globset makes of a glob is an expression over bytes, in which `?` and classes stand for a
+/// part of a character outside ASCII. So it says whether the text is a glob, and no more.
 fn glob(text: &str) -> Result<Glob, PatternError> {
     checked_len(text)?;
     globset::GlobBuilder::new(text)
-        .literal_separator(false)
         .backslash_escape(false)
         .build()
-        .map_err(|error| glob_error(text, &error))
+        .map_err(|error| glob_error(text, &error))?;
+    Ok(Glob {
+        text: text.into(),
+        expression: expression(text)?.into(),
+    })
+}
+
+/// The regular expression that a glob over characters means.
+fn expression(glob: &str) -> Result<String, PatternError> {
+    let mut expression = String::from("^");
+    let mut open = 0_u32;
+    let mut rest = glob;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '*' => expression.push_str(".*"),
+            '?' => expression.push('.'),
+            '[' => {
+                let (class, after) = split_class(rest);
+                rest = after;
+                expression.push_str(&Class::read(glob, class)?.to_string());
+            }
+            '{' => {
+                open += 1;
+                expression.push_str("(?:");
+            }
+            '}' => {
+                open -= 1;
+                expression.push(')');
+            }
+            ',' if open > 0 => expression.push('|'),
+            c => expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    expression.push('$');
+    Ok(expression)
 }
 
 /// Names, matched all at once.

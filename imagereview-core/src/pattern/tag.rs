@@ -7,7 +7,7 @@ use regex::RegexSet;
 use super::{
     PatternError, Reading, glob,
     globs::Globs,
-    is_glob, stray_character,
+    has_negated_class, is_glob, stray_character,
     version::{TagVersion, VersionRange},
 };
 
@@ -146,16 +146,24 @@ impl TagSet {
                 }
                 Kind::Glob => {
                     globs.push((glob(&pattern.text, reading)?, index));
+                    if reading == Reading::Wide && has_negated_class(&pattern.text) {
+                        globs.push((glob(&pattern.text, Reading::Strict)?, index));
+                    }
                 }
                 Kind::Regex(expression) => {
-                    regexes.push(of_whole_tag(expression));
+                    let expression = of_whole_tag(expression);
+                    if reading == Reading::Wide {
+                        // Without regard to case, `[^a]` leaves out more.
+                        regexes.push(format!("(?i){expression}"));
+                        regex_patterns.push(index);
+                    }
+                    regexes.push(expression);
                     regex_patterns.push(index);
                 }
                 Kind::Range(range) => ranges.push((range.clone(), index)),
             }
         }
         let regexes = regex::RegexSetBuilder::new(regexes)
-            .case_insensitive(reading == Reading::Wide)
             .size_limit(REGEX_SIZE_LIMIT)
             .build()
             .map_err(|error| {

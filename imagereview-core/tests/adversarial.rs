@@ -1,0 +1,231 @@
+//! Policies that are written against their reader: each is refused with an error that says why, or
+//! costs no more than its size and that of the review allow.
+
+use std::fmt::Write as _;
+
+use imagereview_core::{
+    AdmissionReview, ImagePolicy, PolicySource, Review, decide, mutation::Facts,
+};
+use serde_json::{Value, json};
+
+fn compile(texts: &[&str]) -> Result<ImagePolicy, String> {
+    let sources = texts.iter().map(|text| PolicySource::new("p.yaml", text));
+    ImagePolicy::compile(sources).map_err(|errors| errors.to_string())
+}
+
+/// A document of this name with these fields and a rule that all keep.
+fn document(name: &str, fields: &str) -> String {
+    format!(
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: {name}}}\n\
+         rules: [{{name: {name}, maxImages: 100}}]\n{fields}\n"
+    )
+}
+
+/// The images of a pod after each of two passes, and the operations of the second patch.
+fn mutate_twice(policy: &ImagePolicy, images: &[&str]) -> (Vec<String>, Vec<String>, usize) {
+    let containers = images.iter().map(|image| json!({"image": image}));
+    let mut object = json!({"apiVersion": "v1", "kind": "Pod", "spec": {
+        "containers": containers.collect::<Vec<Value>>()}});
+    let mut pass = || {
+        let request = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {"uid": "u", "operation": "CREATE", "object": object}});
+        let request = request.to_string();
+        let mut question =
+            AdmissionReview::from_slice_with(request.as_bytes(), policy.kinds()).unwrap();
+        let patch = policy.mutate(&mut question, &Facts::new());
+        json_patch::patch(&mut object, &patch).unwrap();
+        let workload = question.object().unwrap().unwrap();
+        let images = workload.images().map(|(image, _)| image.to_owned());
+        (images.collect(), patch.0.len())
+    };
+    let (first, _) = pass();
+    let (second, operations) = pass();
+    (first, second, operations)
+}
+
+#[test]
+fn mirrors_of_several_documents_do_not_chain() {
+    let mirrors = |name: &str, from: &str, to: &str| {
+        document(
+            name,
+            &format!("mutations: {{mirrors: [{{from: '{from}', to: '{to}'}}]}}"),
+        )
+    };
+    for (documents, image, mirrored) in [
+        // The later document is not about what the earlier one made, nor the earlier one about that.
+        (
+            [("a.io/**", "b.io/**"), ("b.io/**", "c.io/**")],
+            "a.io/x",
+            "b.io/x",
+        ),
+        (
+            [("b.io/**", "c.io/**"), ("a.io/**", "b.io/**")],
+            "a.io/x",
+            "b.io/x",
+        ),
+        (
+            [("b.io/**", "c.io/**"), ("a.io/**", "b.io/**")],
+            "b.io/x",
+            "b.io/x",
+        ),
+        (
+            [("a.io/**", "b.io/**"), ("b.io/**", "a.io/**")],
+            "a.io/x",
+            "a.io/x",
+        ),
+        (
+            [("a.io/**", "b.io/**"), ("**", "c.io/**")],
+            "a.io/x",
+            "b.io/x",
+        ),
+        (
+            [("a.io/**", "b.io/**"), ("a.io/**", "c.io/**")],
+            "a.io/x",
+            "b.io/x",
+        ),
+        (
+            [("a.io/x/**", "a.io/y/**"), ("a.io/y/z", "a.io/x/z")],
+            "a.io/x/w",
+            "a.io/y/w",
+        ),
+    ] {
+        let [(from, to), (other_from, other_to)] = documents;
+        let (one, two) = (
+            mirrors("one", from, to),
+            mirrors("two", other_from, other_to),
+        );
+        for texts in [&[&*one, &*two][..], &[&format!("{one}---\n{two}")]] {
+            let policy = compile(texts).unwrap();
+            let (first, second, operations) = mutate_twice(&policy, &[image]);
+            assert_eq!(first, [mirrored], "{documents:?}");
+            assert_eq!(second, first, "{documents:?}");
+            assert_eq!(operations, 0, "{documents:?}");
+        }
+    }
+}
+
+#[test]
+fn what_several_documents_change_is_changed_once() {
+    let one = document(
+        "one",
+        "mutations:\n  fullNames: true\n  pullPolicies: [{tags: [latest], policy: Always}]\n  \
+         pullSecrets: [{repositories: mirror.io/**, secret: one}]",
+    );
+    let two = document(
+        "two",
+        "mutations:\n  mirrors: [{from: docker.io/**, to: mirror.io/**}]\n  \
+         pullPolicies: [{tags: [latest, main], policy: IfNotPresent}]\n  \
+         pullSecrets: [{repositories: docker.io/**, secret: two}]",
+    );
+    for texts in [[&*one, &*two], [&*two, &*one]] {
+        let policy = compile(&texts).unwrap();
+        let images = ["nginx", "nginx:main", "quay.io/x", "Foo/x"];
+        let (first, second, operations) = mutate_twice(&policy, &images);
+        assert_eq!(first[0], "mirror.io/library/nginx");
+        assert_eq!((first, 0), (second, operations));
+    }
+}
+
+/// A glob has no way back: many stars cost their number times the name's length, and no more.
+#[test]
+fn globs_of_many_stars_are_decided() {
+    let stars = "*a".repeat(1000);
+    let tag = "a".repeat(127) + "b";
+    let braces = "{a,".repeat(60) + "b" + &"}".repeat(60);
+    let nested = format!("{{{}a{}", "{".repeat(50), "}".repeat(51));
+    for pattern in [
+        &stars,
+        &braces,
+        &nested,
+        &"?".repeat(128),
+        &"[ab]*".repeat(400),
+    ] {
+        for list in ["allow", "deny"] {
+            let text = document("d", "").replace(
+                "maxImages: 100",
+                &format!("tags: {{{list}: ['{pattern}']}}"),
+            );
+            let policy = compile(&[&text]).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+            let image = format!("nginx:{tag}");
+            let _ = decide(&policy, &[&*image].into_iter().collect());
+        }
+    }
+    let text = document("d", "").replace(
+        "maxImages: 100",
+        &format!("repositories: {{deny: ['{}x']}}", "**/".repeat(600)),
+    );
+    let policy = compile(&[&text]).unwrap();
+    let image = format!("example.com/{}y:1", "a/".repeat(100));
+    assert!(decide(&policy, &[&*image].into_iter().collect()).is_allowed());
+}
+
+/// Text that is long, and wrong in every place.
+#[test]
+fn a_document_that_is_wrong_everywhere_is_told_of_within_bounds() {
+    let many = |item: &dyn Fn(usize) -> String| {
+        let mut items = String::new();
+        let mut index = 0;
+        while items.len() < 1024 * 1024 {
+            write!(items, "{}, ", item(index)).unwrap();
+            index += 1;
+        }
+        items
+    };
+    let unknown_fields = document(
+        "d",
+        &format!("scope: {{{}}}", many(&|index| format!("f{index}: 1"))),
+    );
+    let long_field = document("d", &format!("{}: 1", "x".repeat(1000 * 1000)));
+    let long_word = document("d", &format!("mode: {}", "x".repeat(1000 * 1000)));
+    let bad_tags = document("d", "").replace(
+        "maxImages: 100",
+        &format!("tags: {{deny: [{}]}}", many(&|_| "' '".into())),
+    );
+    let bad_names = document(
+        "d",
+        &format!("customResources: [{}]", many(&|_| "1".into())),
+    );
+    for text in [unknown_fields, long_field, long_word, bad_tags, bad_names] {
+        let Err(errors) = ImagePolicy::compile([PolicySource::new("p.yaml", &text)]) else {
+            panic!("there is something wrong with {}…", &text[..200]);
+        };
+        let told = errors.problems().len();
+        assert!(told <= 101, "{told} problems");
+        let said = errors.to_string();
+        assert!(said.len() < 64 * 1024, "{} bytes are said", said.len());
+        if told > 1 {
+            assert!(
+                said.ends_with("more problems"),
+                "{}",
+                &said[said.len() - 200..]
+            );
+        }
+    }
+}
+
+/// As many of everything as a document has room for.
+#[test]
+fn a_document_of_very_many_parts_is_compiled_or_refused() {
+    let many = |item: &dyn Fn(usize) -> String| {
+        let items: Vec<String> = (0..10_000).map(item).collect();
+        items.join(", ")
+    };
+    let mirrors = many(&|n| format!("{{from: a.io/x{n}/**, to: b.io/x{n}/**}}"));
+    let exemptions = many(&|n| format!("{{name: e{n}, reason: r, images: [a.io/x{n}]}}"));
+    for fields in [
+        format!("mutations: {{mirrors: [{mirrors}]}}"),
+        format!("exemptions: [{exemptions}]"),
+    ] {
+        let policy = compile(&[&document("d", &fields)]);
+        let policy = policy.unwrap_or_else(|error| panic!("{}", &error[..500.min(error.len())]));
+        let review: Review<'_> = ["a.io/x7/y:1"].into_iter().collect();
+        assert!(decide(&policy, &review).is_allowed());
+    }
+    // Each of these is looked for in every object.
+    let resources = many(&|n| format!("{{apiVersion: e.io/v1, kind: K{n}, images: [spec.a{n}]}}"));
+    let error = compile(&[&document("d", &format!("customResources: [{resources}]"))]).unwrap_err();
+    assert_eq!(
+        error,
+        "p.yaml:1:1: there are 10000 custom resources; a policy may declare at most 1000"
+    );
+}
