@@ -27,7 +27,7 @@ pub(crate) use self::{
     json_stream::{ImageReviewStream, StreamError, without_position},
     lines::{Lines, around},
     locate::locate,
-    parts::{PART_LEN, Part, Parts, Start},
+    parts::{Part, Parts, Start},
     position::Position,
     substitution::fill_in,
     syntax::Syntax,

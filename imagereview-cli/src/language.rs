@@ -4,10 +4,10 @@ use imagereview_core::Language;
 
 use crate::project::Project;
 
-/// The language of reasons.
+/// The language of reasons and labels.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LanguageArgs {
-    /// The language of reasons: en (English, the default) or zh (Chinese)
+    /// The language of reasons and labels: en (English, the default) or zh (Chinese)
     #[arg(long, value_name = "LANGUAGE", env = "IMAGEREVIEW_LANGUAGE")]
     language: Option<Language>,
 }

@@ -17,8 +17,8 @@ use serde_json::value::RawValue;
 use crate::{
     fix::Fixer,
     input::{
-        ComposeFile, Input, Lines, PART_LEN, Part, Parts, Position, StreamError, Syntax,
-        dockerfile, fill_in, locate, without_position, yaml,
+        ComposeFile, Input, Lines, Part, Parts, Position, StreamError, Syntax, dockerfile, fill_in,
+        locate, without_position, yaml,
     },
     policy_file::LoadedPolicy,
     report::{Problem, ReviewedDocument, ReviewedFile, ReviewedImage},
@@ -26,6 +26,9 @@ use crate::{
 
 /// How many files, at most, are reviewed before what came of them is shown.
 const BATCH: usize = 256;
+
+/// How many bytes of a longer input are reviewed at a time.
+const PART_LEN: usize = 1 << 20;
 
 /// Reads inputs and reviews everything in them by one policy.
 pub(crate) struct Reviewer<'p> {
@@ -95,7 +98,7 @@ impl<'p> Reviewer<'p> {
     fn review(&self, work: Work<'_>) -> Vec<ReviewedFile> {
         match work {
             Work::Part(input, part) => vec![self.review_part(input, part)],
-            Work::Short(input) => Parts::of(&input.source)
+            Work::Short(input) => Parts::of(&input.source, PART_LEN)
                 .map(|part| self.review_part(input, part))
                 .collect(),
             Work::Whole(input) => Parts::whole(&input.source)
@@ -218,7 +221,7 @@ impl<'i> WorkList<'i> {
                     return Some((Work::Whole(input), len));
                 }
                 Some(Ok(len)) if len <= PART_LEN => return Some((Work::Short(input), len)),
-                _ => self.open = Some((input, Parts::of(&input.source))),
+                _ => self.open = Some((input, Parts::of(&input.source, PART_LEN))),
             }
         }
     }

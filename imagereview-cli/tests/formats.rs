@@ -56,11 +56,18 @@ fn reasons_and_labels_are_in_the_language_that_is_asked_for() {
         ("table", "table.zh.txt"),
         ("markdown", "markdown.zh.md"),
         ("junit", "junit.zh.xml"),
-        ("html", "html.zh.html"),
     ] {
         let arguments = ["--language=zh", "--format", format, "compose.yaml", "k8s"];
         assert_data_eq!(denied(&arguments), snapshot(file));
     }
+    let page = denied(&["--language=zh", "--format=html", "compose.yaml", "k8s"]);
+    let headings: Vec<&str> = page
+        .split("<h2>")
+        .skip(1)
+        .filter_map(|rest| rest.split("</h2>").next())
+        .collect();
+    assert_eq!(headings, ["各规则的发现", "各镜像仓库的镜像"]);
+    assert!(page.contains("<html lang=\"zh\">"), "{page}");
 }
 
 /// The schema that OASIS publishes for SARIF 2.1.0, as the crate ships it whose types are made from

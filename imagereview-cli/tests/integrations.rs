@@ -92,6 +92,49 @@ fn the_github_action_annotates_summarizes_and_writes_sarif() {
 }
 
 #[test]
+fn the_github_action_keeps_a_program_for_each_state_of_its_sources() {
+    let action = yaml("integrations/github/action.yml");
+    let step = |name: &str| {
+        let steps = action["runs"]["steps"].as_array().unwrap();
+        steps
+            .iter()
+            .find(|step| step["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    let here = "${{ github.action_path }}/../..";
+    for name in ["sources", "build"] {
+        assert_eq!(step(name)["working-directory"], here, "{name}");
+    }
+    let key = step("cache")["with"]["key"].to_string();
+    assert!(key.contains("steps.sources.outputs.hash"), "{key}");
+    let build = step("build")["run"].as_str().unwrap().to_owned();
+    assert!(build.ends_with("--path imagereview-cli"), "{build}");
+
+    let copy = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(copy.path().join(name), text).unwrap();
+    fs::create_dir_all(copy.path().join("imagereview-cli/src")).unwrap();
+    for name in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
+        write(name, name);
+    }
+    let hash = || {
+        let script = step("sources")["run"].as_str().unwrap().to_owned();
+        write("output", "");
+        let output = bash(&script, copy.path(), &[("GITHUB_OUTPUT", "output")]);
+        assert!(output.status.success(), "{output:?}");
+        fs::read_to_string(copy.path().join("output")).unwrap()
+    };
+    let mut hashes = Vec::new();
+    for text in ["fn main() {}", "fn main() { }"] {
+        write("imagereview-cli/src/main.rs", text);
+        assert_eq!(hash(), hash());
+        assert!(hash().len() > "hash=\n".len() + 39, "{}", hash());
+        hashes.push(hash());
+    }
+    assert_ne!(hashes[0], hashes[1]);
+}
+
+#[test]
 fn the_github_action_names_inputs_that_it_declares() {
     let action = yaml("integrations/github/action.yml");
     let text = fs::read_to_string(repository().join("integrations/github/action.yml")).unwrap();

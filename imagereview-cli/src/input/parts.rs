@@ -6,10 +6,6 @@ use serde::de::IgnoredAny;
 
 use super::{Position, Source, Syntax, yaml};
 
-/// How long a part is, in bytes, unless one document is longer. An input that is no longer is one
-/// part.
-pub(crate) const PART_LEN: usize = 1 << 20;
-
 /// Whole documents of an input, as they stand there one after another.
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -79,20 +75,25 @@ pub(crate) struct Parts<'s> {
     buffer: Vec<u8>,
     /// Where the buffer begins.
     start: Start,
+    /// How long a part is.
+    part_len: usize,
     /// How much is to be in the buffer before it is cut.
     wanted: usize,
     is_done: bool,
 }
 
 impl<'s> Parts<'s> {
-    pub(crate) fn of(source: &'s Source) -> Self {
+    /// In parts of so many bytes, or of a document where that is longer. An input that is no longer
+    /// is one part.
+    pub(crate) fn of(source: &'s Source, part_len: usize) -> Self {
         Self {
             source,
             reader: None,
             syntax: None,
             buffer: Vec::new(),
             start: Start::default(),
-            wanted: PART_LEN + 1,
+            part_len,
+            wanted: part_len.saturating_add(1),
             is_done: false,
         }
     }
@@ -141,7 +142,7 @@ impl<'s> Parts<'s> {
         let bytes = std::mem::replace(&mut self.buffer, rest);
         let start = self.start;
         self.start = start.after(&bytes);
-        self.wanted = PART_LEN + 1;
+        self.wanted = self.part_len.saturating_add(1);
         self.is_done = is_last;
         Part {
             bytes,
@@ -206,6 +207,8 @@ fn whole_characters(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
+    const PART_LEN: usize = 1 << 10;
+
     /// The parts of a file of this name: offset, position, length, and whether it is the last.
     fn parts(name: &str, text: &str) -> Vec<(usize, String, usize, bool)> {
         let folder = tempfile::tempdir().unwrap();
@@ -213,7 +216,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let source = Source::File(path);
         let mut all = String::new();
-        let parts = Parts::of(&source).map(|part| {
+        let parts = Parts::of(&source, PART_LEN).map(|part| {
             let part = part.unwrap();
             let (start, is_last) = (part.start, part.is_last);
             let text = part.text().unwrap();
@@ -232,7 +235,7 @@ mod tests {
 
     #[test]
     fn an_input_is_cut_between_its_documents() {
-        let small = format!("a: {}\n", "é".repeat(99));
+        let small = format!("a: {}\n", "é".repeat(9));
         let half = format!("a: {}\n", "é".repeat(PART_LEN / 4));
         let long = format!("a: {}\n", "é".repeat(PART_LEN));
         let half_json = format!("{{\"a\": \"{}\"}}", "é".repeat(PART_LEN / 4));
