@@ -190,7 +190,7 @@ fn run(command: &[String]) -> Result<Cost, Box<dyn Error>> {
     }
     Ok(Cost {
         passed,
-        worked: worked_of_children()? - before,
+        worked: worked_of_children()?.saturating_sub(before),
     })
 }
 
