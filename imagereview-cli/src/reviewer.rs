@@ -77,7 +77,7 @@ impl<'p> Reviewer<'p> {
         thread::scope(|scope| {
             let (reviewed, to_show) = mpsc::sync_channel(1);
             scope.spawn(move || {
-                let mut work = WorkList::new(inputs, self.fixer.is_some());
+                let mut work = WorkList::new(inputs, self.part_len());
                 loop {
                     let batch = work.batch();
                     let is_done = batch.is_empty();
@@ -95,13 +95,18 @@ impl<'p> Reviewer<'p> {
         })
     }
 
+    /// What is fixed is written whole, so it is read whole.
+    fn part_len(&self) -> usize {
+        match self.fixer {
+            Some(_) => usize::MAX,
+            None => PART_LEN,
+        }
+    }
+
     fn review(&self, work: Work<'_>) -> Vec<ReviewedFile> {
         match work {
             Work::Part(input, part) => vec![self.review_part(input, part)],
-            Work::Short(input) => Parts::of(&input.source, PART_LEN)
-                .map(|part| self.review_part(input, part))
-                .collect(),
-            Work::Whole(input) => Parts::whole(&input.source)
+            Work::Short(input) => Parts::of(&input.source, self.part_len())
                 .map(|part| self.review_part(input, part))
                 .collect(),
         }
@@ -165,8 +170,6 @@ impl<'p> Reviewer<'p> {
 enum Work<'i> {
     /// An input that is read where it is reviewed.
     Short(&'i Input),
-    /// An input that is read there too, and in one part however long it is.
-    Whole(&'i Input),
     Part(&'i Input, io::Result<Part>),
 }
 
@@ -175,15 +178,15 @@ struct WorkList<'i> {
     inputs: slice::Iter<'i, Input>,
     /// The input whose parts are being read.
     open: Option<(&'i Input, Parts<'i>)>,
-    in_one_part: bool,
+    part_len: usize,
 }
 
 impl<'i> WorkList<'i> {
-    fn new(inputs: &'i [Input], in_one_part: bool) -> Self {
+    fn new(inputs: &'i [Input], part_len: usize) -> Self {
         Self {
             inputs: inputs.iter(),
             open: None,
-            in_one_part,
+            part_len,
         }
     }
 
@@ -214,14 +217,9 @@ impl<'i> WorkList<'i> {
                 self.open = None;
             }
             let input = self.inputs.next()?;
-            let len = input.source.len().map(usize::try_from);
-            match len {
-                _ if self.in_one_part => {
-                    let len = len.and_then(Result::ok).unwrap_or(PART_LEN);
-                    return Some((Work::Whole(input), len));
-                }
-                Some(Ok(len)) if len <= PART_LEN => return Some((Work::Short(input), len)),
-                _ => self.open = Some((input, Parts::of(&input.source, PART_LEN))),
+            match input.source.len().map(usize::try_from) {
+                Some(Ok(len)) if len <= self.part_len => return Some((Work::Short(input), len)),
+                _ => self.open = Some((input, Parts::of(&input.source, self.part_len))),
             }
         }
     }

@@ -98,14 +98,6 @@ impl<'s> Parts<'s> {
         }
     }
 
-    /// One part, however long it is.
-    pub(crate) fn whole(source: &'s Source) -> Self {
-        Self {
-            wanted: usize::MAX,
-            ..Self::of(source)
-        }
-    }
-
     /// Reads as much as is wanted; false where less is there.
     fn fill(&mut self) -> io::Result<bool> {
         let reader = match &mut self.reader {
