@@ -12,6 +12,7 @@ use imagereview_benches::servers::{
     build::Program,
     contender::{Contender, Setting},
     load::{Load, Protocol, Reuse, block_on},
+    process::mebibytes,
 };
 
 /// How long a start may take.
@@ -188,9 +189,4 @@ fn stripped_size(program: &Path, setting: &Setting) -> Result<f64, Error> {
         return Err(format!("strip ended with {status}").into());
     }
     size(&stripped)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a tenth is printed")]
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

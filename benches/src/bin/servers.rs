@@ -15,6 +15,7 @@ use imagereview_benches::servers::{
     contender::{Contender, Server, Setting},
     cores::busy_time,
     load::{Load, Protocol, Reuse, block_on},
+    process::mebibytes,
 };
 
 /// How long a server is asked before it counts.
@@ -354,9 +355,4 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "there are some millions")]
 fn count(number: usize) -> f64 {
     number as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a tenth is printed")]
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -3,7 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{self, PathBuf},
     process::Command,
     sync::Arc,
     thread,
@@ -194,9 +194,11 @@ impl Contender {
     ///
     /// It can't be built.
     pub fn build(&mut self) -> Result<(), Error> {
-        if self.path.is_none() {
-            self.path = Some(self.program.build()?);
-        }
+        self.path = Some(match &self.path {
+            // It is not run in this folder.
+            Some(path) => path::absolute(path)?,
+            None => self.program.build()?,
+        });
         Ok(())
     }
 

@@ -174,3 +174,10 @@ impl Drop for ServerProcess {
         }
     }
 }
+
+/// So many bytes in MiB.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a tenth is printed")]
+pub fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
