@@ -36,7 +36,7 @@ pub(crate) struct ReadBody {
     bytes: Bytes,
     _held: Held,
     /// Where it is large.
-    turn: Option<OwnedSemaphorePermit>,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Deref for ReadBody {
@@ -70,26 +70,18 @@ pub(crate) async fn read(
     }
     let mut body = pin!(collect(body, limits.bytes, state));
     // Most bodies come along with their headers, and need neither a timer nor a place.
-    let mut read = if let Some(read) = at_once(body.as_mut()).await {
-        read?
-    } else {
-        Box::pin(async {
-            let place = slow.enter();
-            tokio::select! {
-                read = &mut body => read,
-                () = tokio::time::sleep(limits.time) => {
-                    Err(Refusal::SlowBody { limit: limits.time })
-                }
-                () = place.evicted() => Err(Refusal::GaveWay),
-            }
-        })
-        .await?
-    };
-    if read.len() > LARGE {
-        // It is never closed.
-        read.turn = Arc::clone(&state.large_reviews).acquire_owned().await.ok();
+    if let Some(read) = at_once(body.as_mut()).await {
+        return read;
     }
-    Ok(read)
+    Box::pin(async {
+        let place = slow.enter();
+        tokio::select! {
+            read = &mut body => read,
+            () = tokio::time::sleep(limits.time) => Err(Refusal::SlowBody { limit: limits.time }),
+            () = place.evicted() => Err(Refusal::GaveWay),
+        }
+    })
+    .await
 }
 
 /// All of a body. Where it comes in pieces they are copied together, since each piece takes more than
@@ -122,10 +114,16 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
         }
     }
     let bytes = if all.is_empty() { first } else { all.freeze() };
+    // It waits as a slow one does, and can give way.
+    let turn = if bytes.len() > LARGE {
+        Arc::clone(&state.large_reviews).acquire_owned().await.ok()
+    } else {
+        None
+    };
     Ok(ReadBody {
         bytes,
         _held: held,
-        turn: None,
+        _turn: turn,
     })
 }
 
