@@ -31,6 +31,10 @@ pub(crate) struct BodyLimits {
 /// times its size until it is decided.
 const LARGE: usize = 256 * 1024;
 
+/// The size in bytes up to which a body is read whatever the others hold. Most reviews are smaller,
+/// and as many as may be in flight are still little.
+const SMALL: usize = 16 * 1024;
+
 /// A request's body. Its bytes count as held until it is dropped.
 pub(crate) struct ReadBody {
     bytes: Bytes,
@@ -102,8 +106,9 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
         let Ok(piece) = frame.map_err(refusal)?.into_data() else {
             continue;
         };
-        // Whoever has been sending for longest goes first.
-        if !held.add(piece.len()) && !state.slow_bodies.evict_oldest() {
+        // Whoever has been sending for longest goes first. Those that were told to go may still be
+        // there, and that must not keep out who sends little.
+        if !held.add(piece.len()) && !state.slow_bodies.evict_oldest() && held.bytes() > SMALL {
             return Err(Refusal::Overloaded);
         }
         if first.is_empty() && all.is_empty() {

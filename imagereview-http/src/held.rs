@@ -36,6 +36,11 @@ impl Held {
         }
     }
 
+    /// How many bytes were counted.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Counts more bytes. `false` if all together are now more than the limit.
     #[must_use]
     pub(crate) fn add(&mut self, bytes: usize) -> bool {
