@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     harness::{PROTOCOLS, Pki, image_review},
-    webhook::{Metrics, Webhook},
+    webhook::{MUTUAL_TLS, Metrics, Webhook},
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -45,12 +45,7 @@ async fn a_clock_that_jumps_ends_what_has_an_end_and_nothing_else() {
     };
     let pki = Pki::new();
     let folder = tempfile::tempdir().unwrap();
-    pki.write_server_files(folder.path());
-    fs::write(
-        folder.path().join("ca.crt"),
-        pki.authority.certificate_pem(),
-    )
-    .unwrap();
+    pki.write_files(folder.path());
     fs::write(folder.path().join("policy.yaml"), policy()).unwrap();
     let clock = folder.path().join("clock");
     let jump = |path: &Path, days: i32| {
@@ -60,13 +55,14 @@ async fn a_clock_that_jumps_ends_what_has_an_end_and_nothing_else() {
     };
     jump(&clock, 0);
     let options = [
-        "--tls-cert=tls.crt",
-        "--tls-key=tls.key",
-        "--client-ca=ca.crt",
-        "--policy=policy.yaml",
-        "--audit-log=audit.jsonl",
-        "--handshake-timeout=1s",
-    ];
+        &MUTUAL_TLS[..],
+        &[
+            "--policy=policy.yaml",
+            "--audit-log=audit.jsonl",
+            "--handshake-timeout=1s",
+        ],
+    ]
+    .concat();
     let variables = [
         ("LD_PRELOAD", &*library),
         ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),

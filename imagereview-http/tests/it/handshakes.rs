@@ -1,6 +1,6 @@
 //! TLS handshakes that are broken, slow, old, refused, and many.
 
-use std::{fs, process::Stdio, sync::Arc};
+use std::{process::Stdio, sync::Arc};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +13,7 @@ use crate::{
     faults::review,
     harness::{Client, PROTOCOLS, Pki, Protocol, TestServer, image_review, metrics_say, within},
     load::Load,
-    webhook::{ALLOWED, Metrics, Webhook},
+    webhook::{ALLOWED, MUTUAL_TLS, Metrics, Webhook},
 };
 
 /// The first bytes that a client sends: its `ClientHello`.
@@ -62,18 +62,8 @@ async fn floods_of_handshakes_disturb_nobody() {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let pki = Arc::new(Pki::new());
     let folder = tempfile::tempdir().unwrap();
-    pki.write_server_files(folder.path());
-    fs::write(
-        folder.path().join("ca.crt"),
-        pki.authority.certificate_pem(),
-    )
-    .unwrap();
-    let options = [
-        "--tls-cert=tls.crt",
-        "--tls-key=tls.key",
-        "--client-ca=ca.crt",
-    ];
-    let webhook = Webhook::start_in(folder, "exec", &options, &[]).await;
+    pki.write_files(folder.path());
+    let webhook = Webhook::start_in(folder, "exec", &MUTUAL_TLS, &[]).await;
     webhook.answers(&pki.api_server()).await;
     let before = webhook.footprint().await;
     let load = PROTOCOLS

@@ -102,8 +102,9 @@ impl Pki {
         )
     }
 
-    /// Writes `tls.crt` and `tls.key`.
-    pub(crate) fn write_server_files(&self, folder: &Path) {
+    /// Writes `tls.crt` and `tls.key` of the server, and `ca.crt` of the authority.
+    pub(crate) fn write_files(&self, folder: &Path) {
+        fs::write(folder.join("ca.crt"), self.authority.certificate_pem()).unwrap();
         fs::write(folder.join("tls.crt"), self.server.certificate_pem()).unwrap();
         fs::write(folder.join("tls.key"), self.server.key_pem()).unwrap();
     }

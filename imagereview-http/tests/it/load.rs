@@ -215,39 +215,37 @@ async fn sigterm_under_load_loses_no_request() {
     }
 }
 
-/// Connections that are opened and then hold still, each in another way.
-async fn slow_connections(client: &Client, address: SocketAddr, count: usize) -> Vec<Slow> {
-    let mut slow = Vec::new();
+/// Connections that are opened and then hold still, each in another way. They are held open, and not
+/// read.
+async fn slow_connections(
+    client: &Client,
+    address: SocketAddr,
+    count: usize,
+) -> Vec<Box<dyn Send>> {
+    let mut slow: Vec<Box<dyn Send>> = Vec::new();
     for number in 0..count {
         let head = "POST /image_policy HTTP/1.1\r\nhost: localhost\r\n";
         slow.push(match number % 4 {
-            0 => Slow::Silent(within(TcpStream::connect(address)).await.unwrap()),
+            0 => Box::new(within(TcpStream::connect(address)).await.unwrap()),
             1 => {
                 let mut stream = within(TcpStream::connect(address)).await.unwrap();
                 stream.write_all(b"\x16\x03\x01").await.unwrap();
-                Slow::Silent(stream)
+                Box::new(stream)
             }
             2 => {
                 let mut stream = client.tls(address, Protocol::Http1).await.unwrap();
                 stream.write_all(head.as_bytes()).await.unwrap();
-                Slow::Tls(Box::new(stream))
+                Box::new(stream)
             }
             _ => {
                 let mut stream = client.tls(address, Protocol::Http1).await.unwrap();
                 let body = format!("{head}content-length: 1000\r\n\r\n{{");
                 stream.write_all(body.as_bytes()).await.unwrap();
-                Slow::Tls(Box::new(stream))
+                Box::new(stream)
             }
         });
     }
     slow
-}
-
-/// Held open, and not read.
-#[expect(dead_code, reason = "what counts is that it is not dropped")]
-enum Slow {
-    Silent(TcpStream),
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 //! many as `IMAGEREVIEW_SOAK` says.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fs,
     net::SocketAddr,
     path::PathBuf,
@@ -53,11 +53,7 @@ async fn soak() {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let pki = Arc::new(Pki::new());
     let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join("ca.crt"),
-        pki.authority.certificate_pem(),
-    )
-    .unwrap();
+    pki.write_files(folder.path());
     let secret = Mounted::new(&borrowed(&server_files(&pki)));
     let policies = Mounted::new(&[("policy.yaml", &document("latest"))]);
     let option = |name, path: PathBuf| format!("--{name}={}", path.display());
@@ -277,7 +273,7 @@ async fn throw(
     let abuses = Abuse::all();
     let mut numbers = Numbers(hand as u64 + 1);
     // Open and silent, until so many others have come.
-    let mut silent = std::collections::VecDeque::new();
+    let mut silent: VecDeque<Box<dyn Send>> = VecDeque::new();
     while !stop.load(Ordering::Relaxed) {
         let protocol = PROTOCOLS[numbers.below(2)];
         let name = match numbers.below(10) {
@@ -348,13 +344,13 @@ async fn throw(
             }
             7 => {
                 let plain = within(TcpStream::connect(address)).await.unwrap();
-                silent.push_back(Silent::Tcp(plain));
+                silent.push_back(Box::new(plain));
                 "silent before the handshake"
             }
             8 => {
                 let mut stream = client.tls(address, Protocol::Http2).await.unwrap();
                 stream.write_all(&faults::without_window()).await.unwrap();
-                silent.push_back(Silent::Tls(Box::new(stream)));
+                silent.push_back(Box::new(stream));
                 "answer that is not taken"
             }
             _ => {
@@ -362,7 +358,7 @@ async fn throw(
                 let mut stream = client.tls(address, protocol).await.unwrap();
                 let some = &whole[..numbers.below(whole.len())];
                 let _ = stream.write_all(some).await;
-                silent.push_back(Silent::Tls(Box::new(stream)));
+                silent.push_back(Box::new(stream));
                 "silent within a request"
             }
         };
@@ -372,13 +368,6 @@ async fn throw(
         }
         sleep(REST).await;
     }
-}
-
-/// Held open, and not read.
-#[expect(dead_code, reason = "what counts is that it is not dropped")]
-enum Silent {
-    Tcp(TcpStream),
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
 /// Numbers that look like chance and are the same each time (`SplitMix64`).

@@ -14,6 +14,13 @@ use crate::{
 pub(crate) const ALLOWED: &str = "registry.example.com/app:1.27";
 pub(crate) const DENIED: &str = "registry.example.com/app:latest";
 
+/// The options of a program with a client CA, in a folder with the [files](Pki::write_files).
+pub(crate) const MUTUAL_TLS: [&str; 3] = [
+    "--tls-cert=tls.crt",
+    "--tls-key=tls.key",
+    "--client-ca=ca.crt",
+];
+
 /// A running program with a certificate of the tests' authority.
 pub(crate) struct Webhook {
     pub(crate) program: Program,
@@ -32,8 +39,8 @@ impl Webhook {
     /// The same, run by a command of the shell that sets a limit first: `ulimit -n 40 && exec`.
     pub(crate) async fn start_under(shell: &str, pki: &Pki, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        pki.write_server_files(folder.path());
-        let options = [&["--tls-cert=tls.crt", "--tls-key=tls.key"], options].concat();
+        pki.write_files(folder.path());
+        let options = [&MUTUAL_TLS[..2], options].concat();
         Self::start_in(folder, shell, &options, &[]).await
     }
 
@@ -59,13 +66,28 @@ impl Webhook {
         let health = health.trim().parse().unwrap();
         let address = program.listens().await;
         let log = tokio::spawn(program.take_log().errors());
-        Self {
+        let webhook = Self {
             program,
             address,
             health,
             folder,
             log,
-        }
+        };
+        // It listens before it watches its files; what it holds for that is no leak.
+        within(async {
+            while !webhook.watches_files() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        webhook
+    }
+
+    fn watches_files(&self) -> bool {
+        let threads = fs::read_dir(self.process("task")).unwrap();
+        threads
+            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok())
+            .any(|name| name.starts_with("notify"))
     }
 
     fn process(&self, file: &str) -> PathBuf {
