@@ -140,7 +140,10 @@ impl Protocols {
         let evicted = place.evicted();
         let session = Arc::new(Session {
             state: Arc::clone(&self.state),
-            caller: Caller { peer, name },
+            caller: Caller {
+                peer: peer.to_string().into(),
+                name,
+            },
             place: Mutex::new(Some(place)),
             asked: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
@@ -178,7 +181,7 @@ impl Protocols {
 
     fn closed_to_make_room(&self, session: &Session) {
         self.state.metrics.connections_evicted.inc();
-        let peer = session.caller.peer;
+        let peer = &*session.caller.peer;
         tracing::debug!(%peer, "closed to make room: it had not asked anything");
     }
 
@@ -327,7 +330,7 @@ impl Protocols {
             leave = leave => match leave {
                 Leave::Gracefully => {}
                 Leave::Silent => {
-                    let (peer, limit) = (session.caller.peer, self.timeouts.header);
+                    let (peer, limit) = (&*session.caller.peer, self.timeouts.header);
                     tracing::debug!(%peer, "no request within {limit:?}");
                     return Ok(());
                 }

@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     fmt,
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -228,7 +227,7 @@ impl Decision<'_> {
             request: self.request.to_string(),
             endpoint: self.asked.endpoint.as_str(),
             uid: self.asked.uid,
-            peer: self.asked.caller.peer,
+            peer: &self.asked.caller.peer,
             client: self.asked.caller.name.as_deref(),
             user: self.review.user().map(User::name),
             operation: self.review.operation().map(Operation::as_str),
@@ -262,7 +261,7 @@ struct Record<'a> {
     endpoint: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     uid: Option<&'a str>,
-    peer: SocketAddr,
+    peer: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -314,6 +313,9 @@ impl Serialize for Broken<'_> {
 
 /// The beginning of a name, so that no line gets out of hand: many may wait to be written.
 fn cut(name: &str) -> &str {
+    if name.len() <= MAX_LOGGED_CHARS {
+        return name;
+    }
     match name.char_indices().nth(MAX_LOGGED_CHARS) {
         Some((end, _)) => &name[..end],
         None => name,
@@ -329,14 +331,31 @@ impl fmt::Debug for LoggedImages<'_> {
         let mut images = images(self.0);
         let mut list = f.debug_list();
         for image in images.by_ref().take(MAX_LOGGED_IMAGES) {
-            match image.char_indices().nth(MAX_LOGGED_CHARS) {
-                Some((end, _)) => list.entry(&format_args!("{:?}…", &image[..end])),
-                None => list.entry(&image),
+            match cut(image) {
+                start if start.len() < image.len() => list.entry(&format_args!("{start:?}…")),
+                _ => list.entry(&LoggedImage(image)),
             };
         }
         match images.next() {
             None => list.finish(),
             Some(_) => list.finish_non_exhaustive(),
+        }
+    }
+}
+
+/// An image for a log line, as its `Debug` writes it. Nothing in a reference needs escaping, and text
+/// is written much faster as a whole than by its characters.
+struct LoggedImage<'a>(&'a str);
+
+impl fmt::Debug for LoggedImage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:@".contains(&byte);
+        if self.0.bytes().all(is_plain) {
+            f.write_str("\"")?;
+            f.write_str(self.0)?;
+            f.write_str("\"")
+        } else {
+            self.0.fmt(f)
         }
     }
 }

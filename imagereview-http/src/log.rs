@@ -1,5 +1,7 @@
 //! The log on standard error.
 
+mod fields;
+
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
     thread,
@@ -10,6 +12,7 @@ use imagereview_http::DroppedLogLines;
 use tracing::Level;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
+use self::fields::Fields;
 use crate::args::LogFormat;
 
 /// How many lines may wait to be written.
@@ -44,7 +47,7 @@ impl Log {
             .with_writer(output)
             .with_ansi(io::stderr().is_terminal());
         match format {
-            LogFormat::Text => subscriber.init(),
+            LogFormat::Text => subscriber.fmt_fields(Fields).init(),
             LogFormat::Json => subscriber.json().flatten_event(true).init(),
         }
         // A panic is one line of the log, in the log's own form.

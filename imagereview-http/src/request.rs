@@ -3,7 +3,6 @@
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
-    net::SocketAddr,
     sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
@@ -87,7 +86,8 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
 /// The client at the other end of a connection.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    pub(crate) peer: SocketAddr,
+    /// Its address, in the form in which each line about it has it.
+    pub(crate) peer: Box<str>,
     /// The common name of the certificate that it showed.
     pub(crate) name: Option<Box<str>>,
 }

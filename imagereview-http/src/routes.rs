@@ -46,7 +46,7 @@ pub(crate) async fn answer(
     };
     answer.unwrap_or_else(|refusal| {
         state.metrics.refused(&refusal);
-        let (peer, client) = (caller.peer, caller.name.as_deref());
+        let (peer, client) = (&*caller.peer, caller.name.as_deref());
         if matches!(refusal, Refusal::Overloaded) {
             // The metric tells as much, and a line for each would be more of the load.
             tracing::debug!(%peer, client, "request refused: {refusal}");
