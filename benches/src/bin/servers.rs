@@ -116,6 +116,10 @@ async fn run(args: Args) -> Result<(), Error> {
     }
     let mut turns = Turns::new();
     for round in 0..args.rounds {
+        // The first answer may come before the last worker is there.
+        for (_, server) in &mut servers {
+            server.process.find_workers()?;
+        }
         for scenario in scenarios(&args) {
             eprintln!("round {} of {}: {scenario}", round + 1, args.rounds);
             // Another one goes first each time.

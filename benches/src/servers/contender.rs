@@ -215,7 +215,6 @@ impl Contender {
         for protocol in spoken {
             server.ask_first(setting, protocol).await?;
         }
-        server.process.find_workers()?;
         Ok(server)
     }
 
