@@ -25,7 +25,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::watch,
     task::JoinSet,
@@ -172,7 +172,11 @@ impl Protocols {
         let outcome = if stream.get_ref().1.alpn_protocol() == Some(tls::ALPN_H2) {
             self.serve_http2(stream, &session, ends).await
         } else {
-            self.serve_http1(stream, &session, ends).await
+            let (outcome, stream) = self.serve_http1(stream, &session, ends).await;
+            if let Some(stream) = stream {
+                linger(stream.into_inner().0).await;
+            }
+            outcome
         };
         if let Err(error) = outcome {
             tracing::debug!(%peer, "connection failed: {error}");
@@ -183,6 +187,38 @@ impl Protocols {
         self.state.metrics.connections_evicted.inc();
         let peer = &*session.caller.peer;
         tracing::debug!(%peer, "closed to make room: it had not asked anything");
+    }
+
+    /// Serves what comes after the handshake, on a connection that has none, until it ends: as
+    /// HTTP/2 if that were agreed on.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) async fn serve_plain<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        is_http2: bool,
+    ) {
+        let session = Arc::new(Session {
+            state: Arc::clone(&self.state),
+            caller: Caller {
+                peer: "127.0.0.1:1".into(),
+                name: None,
+            },
+            place: Mutex::new(None),
+            asked: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            ending: AtomicBool::new(false),
+        });
+        let ends = Ends {
+            evicted: Box::pin(std::future::pending()),
+            renewed: Box::pin(std::future::pending()),
+            drained: Box::pin(std::future::pending()),
+        };
+        // How a connection fails is told to nobody but the log.
+        let _outcome = if is_http2 {
+            self.serve_http2(stream, &session, ends).await
+        } else {
+            self.serve_http1(stream, &session, ends).await.0
+        };
     }
 
     async fn handshake(
@@ -226,12 +262,13 @@ impl Protocols {
         None
     }
 
-    async fn serve_http1(
+    /// Gives the stream back, whose writing side is shut, unless it was closed to make room.
+    async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        stream: TlsStream<TcpStream>,
+        stream: S,
         session: &Arc<Session>,
         ends: Ends,
-    ) -> hyper::Result<()> {
+    ) -> (hyper::Result<()>, Option<S>) {
         let mut connection = self
             .http1
             .serve_connection(TokioIo::new(stream), Arc::clone(session).service());
@@ -267,7 +304,7 @@ impl Protocols {
                 }
                 Leave::Evicted | Leave::Silent => {
                     self.closed_to_make_room(session);
-                    return Ok(());
+                    return (Ok(()), None);
                 }
             },
         };
@@ -288,13 +325,12 @@ impl Protocols {
             stream.shutdown().await
         })
         .await;
-        linger(stream.into_inner().0).await;
-        outcome
+        (outcome, Some(stream))
     }
 
-    async fn serve_http2(
+    async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        stream: TlsStream<TcpStream>,
+        stream: S,
         session: &Arc<Session>,
         ends: Ends,
     ) -> hyper::Result<()> {

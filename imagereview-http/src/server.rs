@@ -165,6 +165,17 @@ impl Server {
         })
     }
 
+    /// Serves one connection without TLS, whose client sends what the fuzzer makes up. For the
+    /// fuzzer alone: a server in use has no way in but through the handshake.
+    #[cfg(feature = "fuzzing")]
+    #[doc(hidden)]
+    pub async fn serve_plain<S>(&self, stream: S, is_http2: bool)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        self.protocols.serve_plain(stream, is_http2).await;
+    }
+
     /// The address that is listened on, with the port that the system chose where port 0 was asked
     /// for.
     #[must_use]
