@@ -31,7 +31,7 @@ const IMAGES: usize = 30_000;
 const REVIEWS: usize = 300_000;
 
 /// How often each contender runs.
-const TURNS: usize = 9;
+const TURNS: usize = 5;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
