@@ -138,8 +138,8 @@ fn undecided_by(served: &ServedPolicy, reason: Message) -> Verdict {
     }
 }
 
-/// Counts and logs a verdict, and gives the line of the audit log. `decided` is the verdict unless it stands for one that
-/// failed.
+/// Counts and logs a verdict, and gives the line of the audit log. `decided` is the verdict unless it
+/// stands for one that failed.
 fn conclude(
     state: &State,
     asked: Asked<'_>,

@@ -21,8 +21,8 @@ const QUEUE: usize = 16 * 1024;
 /// How many bytes are written at once at most.
 const BATCH: usize = 64 * 1024;
 
-/// How long the thread that writes rests after it has written all that waited. A line that comes meanwhile need not wake
-/// it, which would cost the answer about as much as forming the line.
+/// How long the thread that writes rests after it has written all that waited. A line that comes
+/// meanwhile need not wake it, and lines that come close together are written at once.
 const REST: Duration = Duration::from_millis(2);
 
 /// A log that is written by a thread of its own, so that a slow reader of standard error holds up no

@@ -65,8 +65,8 @@ pub(crate) async fn answer(
     })
 }
 
-/// Reads the review and decides it. Only reading waits, so that hardly anything has to be kept while it does: what is kept is
-/// moved about for each request.
+/// Reads the review and decides it. Only reading waits, so that hardly anything has to be kept
+/// meanwhile: what is kept is moved about for each request.
 async fn decided(
     state: &State,
     endpoint: Endpoint,
