@@ -298,13 +298,14 @@ impl Protocols {
         let outcome = tokio::select! {
             outcome = &mut connection => outcome,
             leave = leave => match leave {
-                Leave::Gracefully => {
-                    Pin::new(&mut connection).graceful_shutdown();
-                    (&mut connection).await
-                }
-                Leave::Evicted | Leave::Silent => {
+                Leave::Evicted | Leave::Silent if !session.has_asked() => {
                     self.closed_to_make_room(session);
                     return (Ok(()), None);
+                }
+                // What was asked in the meantime is answered.
+                _ => {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    (&mut connection).await
                 }
             },
         };
@@ -364,16 +365,16 @@ impl Protocols {
         tokio::select! {
             outcome = connection.as_mut() => return outcome,
             leave = leave => match leave {
-                Leave::Gracefully => {}
-                Leave::Silent => {
+                Leave::Silent if !session.has_asked() => {
                     let (peer, limit) = (&*session.caller.peer, self.timeouts.header);
                     tracing::debug!(%peer, "no request within {limit:?}");
                     return Ok(());
                 }
-                Leave::Evicted => {
+                Leave::Evicted if !session.has_asked() => {
                     self.closed_to_make_room(session);
                     return Ok(());
                 }
+                _ => {}
             },
         }
         // GOAWAY: what was read is answered, and the client knows what was not.
