@@ -159,6 +159,21 @@ fn globs_of_many_stars_are_decided() {
     assert!(decide(&policy, &[&*image].into_iter().collect()).is_allowed());
 }
 
+/// Each of these takes milliseconds to compile, and a megabyte when it is.
+#[test]
+fn very_many_large_regular_expressions_are_not_compiled_one_by_one() {
+    let regexes: Vec<String> = (0..2_000).map(|n| format!(r"'/\w{{60}}x{n}/'")).collect();
+    let text = document("d", "").replace(
+        "maxImages: 100",
+        &format!("tags: {{deny: [{}]}}", regexes.join(", ")),
+    );
+    let error = compile(&[&text]).unwrap_err();
+    assert!(
+        error.contains("the regular expressions are too many or too large"),
+        "{error}"
+    );
+}
+
 /// Text that is long, and wrong in every place.
 #[test]
 fn a_document_that_is_wrong_everywhere_is_told_of_within_bounds() {

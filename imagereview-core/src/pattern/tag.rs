@@ -70,13 +70,16 @@ impl TagPattern {
                 )));
             };
             // Sound alone, so that it cannot close the group that makes it one of the whole tag; and
-            // sound within that, where a comment in it would swallow the end.
-            [expression, &of_whole_tag(expression)]
+            // sound within that, where a comment in it would swallow the end. Not compiled yet: that
+            // can take milliseconds for each of very many, and is bounded for all of them together.
+            let unsound = [expression, &of_whole_tag(expression)]
                 .into_iter()
-                .try_for_each(|expression| regex::Regex::new(expression).map(drop))
-                .map_err(|error| {
-                    PatternError(format!("{text:?} is no regular expression: {error}"))
-                })?;
+                .find_map(|expression| regex_syntax::parse(expression).err());
+            if let Some(error) = unsound {
+                return Err(PatternError(format!(
+                    "{text:?} is no regular expression: {error}"
+                )));
+            }
             Kind::Regex(expression.into())
         } else if text.starts_with(['<', '>', '=', '~', '^']) {
             Kind::Range(VersionRange::parse(text)?)
@@ -166,11 +169,7 @@ impl TagSet {
         let regexes = regex::RegexSetBuilder::new(regexes)
             .size_limit(REGEX_SIZE_LIMIT)
             .build()
-            .map_err(|error| {
-                PatternError(format!(
-                    "the regular expressions are too many or too large: {error}"
-                ))
-            })?;
+            .map_err(|error| too_large(&patterns, &error))?;
         Ok(Self {
             reading,
             exact,
@@ -208,6 +207,28 @@ impl TagSet {
         let first = exact.chain(globs).chain(regexes).chain(ranges).min()?;
         Some(&self.patterns[first])
     }
+}
+
+/// How many expressions of a set that is too large are looked at for one that is so alone.
+const SUSPECTS: usize = 16;
+
+/// The error of a set of regular expressions that is too large: of the first that is so alone, if
+/// there is one.
+fn too_large(patterns: &[TagPattern], error: &regex::Error) -> PatternError {
+    let is_too_large = |pattern: &&TagPattern| match &pattern.kind {
+        Kind::Regex(expression) => regex::RegexBuilder::new(expression)
+            .size_limit(REGEX_SIZE_LIMIT)
+            .build()
+            .is_err(),
+        _ => false,
+    };
+    let regexes = patterns
+        .iter()
+        .filter(|pattern| matches!(pattern.kind, Kind::Regex(_)));
+    PatternError(match regexes.take(SUSPECTS).find(is_too_large) {
+        Some(pattern) => format!("{:?} is no regular expression: {error}", pattern.as_str()),
+        None => format!("the regular expressions are too many or too large: {error}"),
+    })
 }
 
 /// An expression is of the whole tag, whether or not it says so.
