@@ -138,17 +138,11 @@ impl Protocols {
             .and_then(<[_]>::first);
         let name = certificate.and_then(|certificate| Names::of(certificate).common_name);
         let evicted = place.evicted();
-        let session = Arc::new(Session {
-            state: Arc::clone(&self.state),
-            caller: Caller {
-                peer: peer.to_string().into(),
-                name,
-            },
-            place: Mutex::new(Some(place)),
-            asked: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
-            ending: AtomicBool::new(false),
-        });
+        let caller = Caller {
+            peer: peer.to_string().into(),
+            name,
+        };
+        let session = Session::new(&self.state, caller, Some(place));
         let max_age = self.max_age.map(jittered);
         let renewed = async move {
             let aged = async {
@@ -197,17 +191,11 @@ impl Protocols {
         stream: S,
         is_http2: bool,
     ) {
-        let session = Arc::new(Session {
-            state: Arc::clone(&self.state),
-            caller: Caller {
-                peer: "127.0.0.1:1".into(),
-                name: None,
-            },
-            place: Mutex::new(None),
-            asked: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
-            ending: AtomicBool::new(false),
-        });
+        let caller = Caller {
+            peer: "127.0.0.1:1".into(),
+            name: None,
+        };
+        let session = Session::new(&self.state, caller, None);
         let ends = Ends {
             evicted: Box::pin(std::future::pending()),
             renewed: Box::pin(std::future::pending()),
@@ -464,6 +452,17 @@ struct Session {
 }
 
 impl Session {
+    fn new(state: &Arc<State>, caller: Caller, place: Option<Place>) -> Arc<Self> {
+        Arc::new(Self {
+            state: Arc::clone(state),
+            caller,
+            place: Mutex::new(place),
+            asked: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            ending: AtomicBool::new(false),
+        })
+    }
+
     fn has_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed) > 0
     }
