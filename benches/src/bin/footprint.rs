@@ -43,13 +43,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match block_on(run(Args::parse())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    block_on(run(Args::parse()))
 }
 
 async fn run(args: Args) -> Result<(), Error> {

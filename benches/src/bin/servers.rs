@@ -94,13 +94,7 @@ struct Turn {
 type Turns = HashMap<(Scenario, String), Vec<Turn>>;
 
 fn main() -> ExitCode {
-    match block_on(run(Args::parse())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    block_on(run(Args::parse()))
 }
 
 async fn run(args: Args) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::SocketAddr,
+    process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicU8, AtomicU64, Ordering},
@@ -37,17 +38,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How many steps of its tasks the asking thread makes before it looks for what has come.
 const STEPS: u32 = 8;
 
-/// Runs what asks, on this thread alone.
-///
-/// # Errors
-///
-/// The system gives no runtime, or what the future gives.
-pub fn block_on(future: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    runtime::Builder::new_current_thread()
+/// Runs what asks, on this thread alone, and tells what goes wrong: the whole of a program.
+#[must_use]
+pub fn block_on(future: impl Future<Output = Result<(), Error>>) -> ExitCode {
+    let outcome = runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(STEPS)
-        .build()?
-        .block_on(future)
+        .build()
+        .map_err(Error::from)
+        .and_then(|runtime| runtime.block_on(future));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// How requests are sent.
