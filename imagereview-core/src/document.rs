@@ -79,6 +79,7 @@ use json_patch::Patch;
 use crate::{
     AdmissionReview, Image, Mode, Policy, Review, Verdict, decide,
     mutation::{self, Facts, Mutations},
+    pattern::RegexBudget,
     policy::Exempted,
     workload::{self, Workload, WorkloadKinds},
 };
@@ -168,7 +169,7 @@ impl ImagePolicy {
         sources: impl IntoIterator<Item = PolicySource<'a>>,
     ) -> Result<Self, PolicyErrors> {
         let mut problems = Problems::default();
-        let mut names = Names::default();
+        let mut taken = Taken::default();
         let mut documents = Vec::new();
         let mut hash = Sha256::new();
         let mut found = 0;
@@ -186,7 +187,7 @@ impl ImagePolicy {
                 };
                 documents.extend(CompiledDocument::compile(
                     document,
-                    &mut names,
+                    &mut taken,
                     &mut problems,
                 ));
             }
@@ -194,7 +195,7 @@ impl ImagePolicy {
         if found == 0 {
             problems.require_document();
         }
-        let mut identity = names
+        let mut identity = taken
             .documents
             .iter()
             .map(|name| &*name.0)
@@ -205,7 +206,7 @@ impl ImagePolicy {
             // Writing to a string cannot fail.
             let _ = write!(identity, "{byte:02x}");
         }
-        let kinds = mutations::kinds(names.resources, &mut problems);
+        let kinds = mutations::kinds(taken.resources, &mut problems);
         problems.finish(Self {
             documents,
             kinds,
@@ -370,18 +371,20 @@ impl Policy for ImagePolicy {
     }
 }
 
-/// The names that are taken, so that none stands for two things.
+/// What the documents have taken so far: names, so that none stands for two things, and memory for
+/// regular expressions.
 #[derive(Default)]
-struct Names {
+struct Taken {
     documents: BTreeSet<Name>,
     resources: Vec<workload::CustomResource>,
     rules: BTreeMap<Name, Arc<str>>,
     exemptions: BTreeMap<Name, Arc<str>>,
+    regexes: RegexBudget,
 }
 
 impl CompiledDocument {
-    fn compile(declared: Document, names: &mut Names, problems: &mut Problems) -> Option<Self> {
-        names.documents.insert(declared.metadata.name);
+    fn compile(declared: Document, taken: &mut Taken, problems: &mut Problems) -> Option<Self> {
+        taken.documents.insert(declared.metadata.name);
         let mode = declared.mode.unwrap_or_default();
         let scope = problems.within(format_args!(".scope"), |problems| {
             Scope::compile(declared.scope, problems)
@@ -389,7 +392,7 @@ impl CompiledDocument {
         for (index, resource) in declared.custom_resources.into_iter().flatten().enumerate() {
             let segment = format_args!(".customResources[{index}]");
             let resource = problems.within(segment, |problems| resource.compile(problems));
-            names.resources.extend(resource);
+            taken.resources.extend(resource);
         }
         let mutations = declared.mutations.map_or_else(Mutations::new, |mutations| {
             problems.within(format_args!(".mutations"), |problems| {
@@ -408,15 +411,15 @@ impl CompiledDocument {
                     let message = format!("the name {:?} is that of a built-in rule", rule.name.0);
                     problems.add(rule.position, message);
                 }
-                take_name(&mut names.rules, &rule.name, rule.position, problems);
-                rules.extend(Rule::compile(rule, mode, problems));
+                take_name(&mut taken.rules, &rule.name, rule.position, problems);
+                rules.extend(Rule::compile(rule, mode, &mut taken.regexes, problems));
             });
         }
         let mut exemptions = Vec::new();
         for (index, exemption) in declared.exemptions.into_iter().flatten().enumerate() {
             problems.within(format_args!(".exemptions[{index}]"), |problems| {
                 let position = exemption.position;
-                take_name(&mut names.exemptions, &exemption.name, position, problems);
+                take_name(&mut taken.exemptions, &exemption.name, position, problems);
                 let Some(exemption) = Exemption::compile(exemption, problems) else {
                     return;
                 };

@@ -6,6 +6,7 @@
 
 mod globs;
 mod name;
+mod regexes;
 mod repository;
 mod tag;
 mod version;
@@ -14,6 +15,7 @@ use std::fmt;
 
 pub(crate) use self::{
     name::{NamePattern, NameSet},
+    regexes::{RegexBudget, RegexError},
     repository::{RegistryPattern, RepositoryPattern, RepositorySet},
     tag::{TagPattern, TagSet},
 };

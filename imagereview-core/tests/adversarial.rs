@@ -174,6 +174,32 @@ fn very_many_large_regular_expressions_are_not_compiled_one_by_one() {
     );
 }
 
+/// The same where each is in a rule of its own.
+#[test]
+fn large_regular_expressions_are_bounded_for_all_rules_together() {
+    let compile_rules = |count: usize, check: &dyn Fn(usize) -> String| {
+        let rules: Vec<String> = (0..count)
+            .map(|n| format!("{{name: r{n}, {}}}", check(n)))
+            .collect();
+        let text = document("d", "");
+        let (head, _) = text.split_once("rules:").unwrap();
+        compile(&[&format!("{head}rules: [{}]", rules.join(", "))])
+    };
+    let tags = |n| format!(r"tags: {{deny: ['/\w{{40}}x{n}/']}}");
+    let expressions = |n| format!(r#"expression: 'image.tag.matches("^[\\\\w]{{20}}x{n}")'"#);
+    for check in [&tags as &dyn Fn(usize) -> String, &expressions] {
+        let few = compile_rules(3, check);
+        assert!(few.is_ok(), "{few:?}");
+        let error = compile_rules(5_000, check).unwrap_err();
+        assert!(
+            error.contains("the regular expressions of the policy are too many or too large"),
+            "{error}"
+        );
+    }
+    let ordinary = |n| format!("tags: {{allow: ['/v[0-9]+[.][0-9]+-{n}/']}}");
+    assert!(compile_rules(900, &ordinary).is_ok());
+}
+
 /// Text that is long, and wrong in every place.
 #[test]
 fn a_document_that_is_wrong_everywhere_is_told_of_within_bounds() {

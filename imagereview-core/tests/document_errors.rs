@@ -411,6 +411,18 @@ fn expressions_that_cannot_be_bounded_are_refused() {
             "image.tag.matches(image.registry)",
             "matches takes a regular expression that is written out, in quotes",
         ),
+        (
+            "nosuch(image.tag) == 1",
+            r#"there is no function "nosuch" that is called like this"#,
+        ),
+        (
+            "image.tag.lowerAscii() == 'x'",
+            r#"there is no function "lowerAscii" that is called like this"#,
+        ),
+        (
+            "review.images.all(i)",
+            r#"there is no function "all" that is called like this"#,
+        ),
         ("image.tag.matches('[')", r#""[" is no regular expression"#),
         (
             "image.tag.matches('(a{1000}){1000}')",

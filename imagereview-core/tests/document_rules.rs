@@ -459,6 +459,22 @@ fn expressions_allow_and_deny() {
         ("image.nosuchfield == 'x'", &[], &["x"]),
         ("image.tag", &[], &["x"]),
         ("1 / 0 == 1", &[], &["x"]),
+        // A map is gone through in the order of its keys.
+        (
+            "image.map(k, k) == ['digest', 'path', 'registry', 'repository', 'tag', 'written']",
+            &["x"],
+            &[],
+        ),
+        (
+            "{'b': 1, 'a': 2, 3: 1}.map(k, k) == [3, 'a', 'b']",
+            &["x"],
+            &[],
+        ),
+        (
+            "{2u: 'x', true: 'x'}.filter(k, k != true)[0] == 2u",
+            &["x"],
+            &[],
+        ),
     ] {
         let policy = document(&format!(
             "rules:\n  - name: rule\n    expression: >-\n      {expression}"
@@ -468,6 +484,79 @@ fn expressions_allow_and_deny() {
         }
         for image in denied {
             assert!(!allows(&policy, image), "{expression} should deny {image}");
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "cel")]
+fn an_expression_that_fails_says_why_in_the_same_short_words_each_time() {
+    let long = "k".repeat(10_000);
+    let annotations: Annotations<'_> = [("long", long.as_str())].into_iter().collect();
+    for (expression, reason) in [
+        (
+            "image.container == 'web'",
+            r#"there is no field "container""#.to_owned(),
+        ),
+        (
+            "image - 1 == 1",
+            r#""sub" is not for a map and an int"#.into(),
+        ),
+        (
+            "image.registry.team == 'x'",
+            "found no matching overload for '_._' applied to '(string, string)'".into(),
+        ),
+        (
+            "image.matches('x')",
+            "a function is called on a map, which it is not for".into(),
+        ),
+        (
+            "image.tag.endsWith(image)",
+            "found no matching overload for 'endsWith' applied to 'string.(map)'".into(),
+        ),
+        (
+            "image < image",
+            "found no matching overload for '_<_' applied to '(map, map)'".into(),
+        ),
+        (
+            "{image: 1} == {}",
+            "a map cannot be the key of a map".into(),
+        ),
+        (
+            "[1][1] == 1",
+            "an index is beyond the end of its list".into(),
+        ),
+        ("{1: 1, 1: 2} == {}", "a map has a key twice".into()),
+        ("9223372036854775807 + 1 == 0", r#""add" overflows"#.into()),
+        ("1 / 0 == 1 || 1 % 0 == 1", "it divides by zero".into()),
+        (
+            "1.exists(x, x == 1)",
+            "a value that has to be iterable is not".into(),
+        ),
+        (
+            "int(review.annotations['long']) == 1",
+            r#"int fails: "string parse error: invalid digit found in string""#.into(),
+        ),
+        (
+            "image[review.annotations['long']] == 1",
+            format!("there is no field \"{}…\"", "k".repeat(160)),
+        ),
+        (
+            "review.images.all(i, j.tag == '1')",
+            r#"there is nothing named "j""#.into(),
+        ),
+        ("image", "it gives a map, neither true nor false".into()),
+        ("null", "it gives null, neither true nor false".into()),
+    ] {
+        let text = format!("rules: [{{name: r, expression: {expression:?}}}]");
+        let review: Review<'_> = ["nginx"].into_iter().collect();
+        let review = review.with_annotations(&annotations);
+        // The map's fields stand in another order in each review.
+        for _ in 0..8 {
+            let verdict = decide(&document(&text), &review);
+            let said = verdict.violations()[0].reason().text(Language::English);
+            let expected = format!("the expression could not be decided: {reason}");
+            assert_eq!(said, expected, "{expression}");
         }
     }
 }

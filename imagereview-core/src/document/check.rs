@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     DigestAlgorithm, Image, ImageRef, Message, Review,
-    pattern::{Reading, RepositoryPattern, RepositorySet, TagPattern, TagSet},
+    pattern::{Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet},
     reference::DEFAULT_TAG,
 };
 
@@ -123,7 +123,11 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    pub(super) fn compile(declared: declaration::Tags, problems: &mut Problems) -> Option<Check> {
+    pub(super) fn compile(
+        declared: declaration::Tags,
+        regexes: &mut RegexBudget,
+        problems: &mut Problems,
+    ) -> Option<Check> {
         let position = declared.position;
         if declared.allow.is_none() && declared.deny.is_none() && declared.missing.is_none() {
             problems.add(
@@ -132,8 +136,9 @@ impl Tags {
             );
             return None;
         }
-        let set =
-            |list: Option<Vec<TagPattern>>, reading| list.map(|list| TagSet::new(list, reading));
+        let mut set = |list: Option<Vec<TagPattern>>, reading| {
+            list.map(|list| TagSet::new(list, reading, regexes))
+        };
         let allow = compiled(set(declared.allow, Reading::Strict), position, problems);
         let deny = compiled(set(declared.deny, Reading::Wide), position, problems);
         Some(Check::Tags(Self {

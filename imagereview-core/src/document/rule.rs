@@ -11,7 +11,7 @@ use super::{
     problem::Problems,
     scope::{OutOfScope, Scope},
 };
-use crate::{Image, Message, Mode, Review, Violation};
+use crate::{Image, Message, Mode, Review, Violation, pattern::RegexBudget};
 
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -50,6 +50,7 @@ impl Rule {
     pub(super) fn compile(
         declared: declaration::Rule,
         document_mode: Mode,
+        regexes: &mut RegexBudget,
         problems: &mut Problems,
     ) -> Option<Self> {
         let position = declared.position;
@@ -64,7 +65,7 @@ impl Rule {
         };
         if let Some(tags) = declared.tags {
             add(problems.within(format_args!(".tags"), |problems| {
-                Tags::compile(tags, problems)
+                Tags::compile(tags, regexes, problems)
             }));
         }
         if let Some(digest) = declared.digest {
@@ -97,7 +98,7 @@ impl Rule {
         }
         if let Some(declaration::Expression(text)) = declared.expression {
             #[cfg(feature = "cel")]
-            let expression = Expression::compile(&text).map(Check::Expression);
+            let expression = Expression::compile(&text, regexes).map(Check::Expression);
             #[cfg(not(feature = "cel"))]
             let expression: Result<Check, String> = Err(format!(
                 "this build cannot read expressions (the feature \"cel\" is off): {text:?}"

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use regex::RegexSet;
 
 use super::{
-    PatternError, Reading, glob,
+    PatternError, Reading, RegexBudget, RegexError, glob,
     globs::Globs,
     has_negated_class, is_glob, stray_character,
     version::{TagVersion, VersionRange},
@@ -132,7 +132,11 @@ pub(crate) struct TagSet {
 }
 
 impl TagSet {
-    pub(crate) fn new(patterns: Vec<TagPattern>, reading: Reading) -> Result<Self, PatternError> {
+    pub(crate) fn new(
+        patterns: Vec<TagPattern>,
+        reading: Reading,
+        budget: &mut RegexBudget,
+    ) -> Result<Self, PatternError> {
         let mut exact = HashMap::new();
         let mut globs = Vec::new();
         let (mut regexes, mut regex_patterns) = (Vec::new(), Vec::new());
@@ -166,10 +170,14 @@ impl TagSet {
                 Kind::Range(range) => ranges.push((range.clone(), index)),
             }
         }
-        let regexes = regex::RegexSetBuilder::new(regexes)
-            .size_limit(REGEX_SIZE_LIMIT)
-            .build()
-            .map_err(|error| too_large(&patterns, &error))?;
+        let regexes = if regexes.is_empty() {
+            RegexSet::empty()
+        } else {
+            let mut set = regex::RegexSetBuilder::new(regexes);
+            budget
+                .compile(REGEX_SIZE_LIMIT, |size| set.size_limit(size).build())
+                .map_err(|error| too_large(&patterns, &error))?
+        };
         Ok(Self {
             reading,
             exact,
@@ -214,7 +222,11 @@ const SUSPECTS: usize = 16;
 
 /// The error of a set of regular expressions that is too large: of the first that is so alone, if
 /// there is one.
-fn too_large(patterns: &[TagPattern], error: &regex::Error) -> PatternError {
+fn too_large(patterns: &[TagPattern], error: &RegexError) -> PatternError {
+    if let RegexError::Spent = error {
+        return PatternError(error.to_string());
+    }
+
     let is_too_large = |pattern: &&TagPattern| match &pattern.kind {
         Kind::Regex(expression) => regex::RegexBuilder::new(expression)
             .size_limit(REGEX_SIZE_LIMIT)
