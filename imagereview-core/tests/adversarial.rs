@@ -282,6 +282,48 @@ fn expressions_about_reviews_that_are_too_large_deny() {
     }
 }
 
+/// The text that a glob asks for stands in these names a hundred thousand times. The glob is held
+/// against each of them once all the same.
+#[test]
+fn a_name_that_repeats_what_a_glob_asks_for_costs_no_more_than_its_length() {
+    let namespace = format!("{}x", "-a".repeat(100_000));
+    let text = document("d", "scope: {namespaces: {exclude: ['*-a*-a?a*-b']}}").replace("100", "0");
+    let policy = compile(&[&text]).unwrap();
+    let review: Review<'_> = ["nginx"].into_iter().collect();
+    assert!(!decide(&policy, &review.with_namespace(&namespace)).is_allowed());
+}
+
+/// A value of an annotation that is too long to be held against a pattern for every image and rule is
+/// no way past a rule, and not out of its scope.
+#[test]
+fn a_very_long_value_of_an_annotation_exempts_nothing() {
+    let key = "x.image-policy.k8s.io/ticket";
+    let exemption = format!(
+        "exemptions: [{{name: e, reason: r, namespaces: [shop], annotation: {{key: {key}, value: 'INC*'}}}}]"
+    );
+    let scope = format!("scope: {{annotations: {{{key}: 'INC-?'}}}}");
+    for (fields, value, allowed) in [
+        (&exemption, "INC-1".to_owned(), true),
+        (&exemption, format!("INC{}", "1".repeat(4093)), true),
+        (&exemption, format!("INC{}", "1".repeat(4094)), false),
+        (&scope, "INC-1".into(), false),
+        (&scope, "INC-12".into(), true),
+        (&scope, "1".repeat(4097), false),
+    ] {
+        let policy = compile(&[&document("d", fields).replace("100", "0")]).unwrap();
+        let annotations: Annotations<'_> = [(key, value.as_str())].into_iter().collect();
+        let review: Review<'_> = ["nginx"].into_iter().collect();
+        let review = review.with_namespace("shop").with_annotations(&annotations);
+        let verdict = decide(&policy, &review);
+        assert_eq!(
+            verdict.is_allowed(),
+            allowed,
+            "{fields}, {} bytes",
+            value.len()
+        );
+    }
+}
+
 /// Text that is long, and wrong in every place.
 #[test]
 fn a_document_that_is_wrong_everywhere_is_told_of_within_bounds() {

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     ContainerKind, Image, Message, Operation, Review, User,
-    pattern::{NamePattern, NameSet, PatternError, Reading, RepositoryPattern, RepositorySet},
+    pattern::{
+        MAX_VALUE_LEN, NamePattern, NameSet, PatternError, Reading, RepositoryPattern,
+        RepositorySet,
+    },
 };
 
 /// The namespaces of Kubernetes itself.
@@ -150,10 +153,11 @@ impl Scope {
                 return Err(OutOfScope::Namespace);
             }
         }
+        // A value that is too long to be held against the pattern leaves nothing out.
         let has = |(key, value): &(Box<str>, NameSet)| {
             review
                 .annotation(key)
-                .is_some_and(|found| value.matches(found))
+                .is_some_and(|found| found.len() > MAX_VALUE_LEN || value.matches(found))
         };
         if review.tells_annotations() && !self.annotations.iter().all(has) {
             return Err(OutOfScope::Annotation);

@@ -5,6 +5,10 @@ use super::{
     stray_character,
 };
 
+/// The longest value of an annotation that is held against a pattern, in bytes. It would be held against
+/// it for every image and rule.
+pub(crate) const MAX_VALUE_LEN: usize = 4096;
+
 /// A glob over a whole name, in which `*` stands for any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamePattern(Box<str>);
