@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use imagereview_core::{
-    AdmissionReview, ImagePolicy, PolicySource, Review, decide, mutation::Facts,
+    AdmissionReview, Annotations, ImagePolicy, Language, PolicySource, Review, decide,
+    mutation::Facts,
 };
 use serde_json::{Value, json};
 
@@ -198,6 +199,72 @@ fn large_regular_expressions_are_bounded_for_all_rules_together() {
     }
     let ordinary = |n| format!("tags: {{allow: ['/v[0-9]+[.][0-9]+-{n}/']}}");
     assert!(compile_rules(900, &ordinary).is_ok());
+}
+
+/// Each of these fills the stack, or memory, where nothing bounds it.
+#[test]
+#[cfg(feature = "cel")]
+fn expressions_that_are_deep_or_grow_are_refused_or_decided() {
+    let within = |open: &str, count: usize, close: &str| {
+        format!("{}1{} == 1", open.repeat(count), close.repeat(count))
+    };
+    for expression in [
+        within("(", 1000, ")"),
+        within("[", 1000, "]"),
+        within("{1:", 450, "}"),
+        within("size(", 300, ")"),
+        within("-", 2000, ""),
+        within("!", 2000, ""),
+        within("(", 8, ")"),
+        format!("{}true", "true ? true : ".repeat(140)),
+        format!("image{} == 1", ".a".repeat(1000)),
+        format!("image{} == 1", "[0]".repeat(600)),
+        format!("1{} == 1", " + 1".repeat(500)),
+        format!("1{} == 1", " + 1".repeat(22)),
+        format!("true{}", " && true".repeat(250)),
+        format!("[1]{} == []", ".map(x, x)".repeat(200)),
+        format!("[1]{} == []", ".map(x, [x, x])".repeat(25)),
+        format!("['x']{} == []", ".map(x, x + x)".repeat(18)),
+        format!("['x'].map(x, x{}) == []", " + x".repeat(60)),
+    ] {
+        let text = json!({"apiVersion": "imagereview/v1alpha1", "kind": "ImagePolicy",
+            "metadata": {"name": "p"}, "rules": [{"name": "r", "expression": expression}]});
+        if let Ok(policy) = compile(&[&text.to_string()]) {
+            let _ = decide(&policy, &["nginx"].into_iter().collect());
+        }
+    }
+}
+
+/// A review that holds more than an expression is bounded for is not decided, so it is denied.
+#[test]
+#[cfg(feature = "cel")]
+fn expressions_about_reviews_that_are_too_large_deny() {
+    let policy = |expression: &str| {
+        let text = json!({"apiVersion": "imagereview/v1alpha1", "kind": "ImagePolicy",
+            "metadata": {"name": "p"}, "rules": [{"name": "r", "expression": expression}]});
+        compile(&[&text.to_string()]).unwrap()
+    };
+    let long = "x".repeat(2 << 20);
+    let keys: Vec<String> = (0..300).map(|n| format!("key{n}")).collect();
+    for (annotations, expression, reason) in [
+        (
+            vec![("long", &*long)],
+            "'long' in review.annotations",
+            "expressions are for at most 1048576",
+        ),
+        (
+            keys.iter().map(|key| (&**key, "")).collect(),
+            "review.annotations.all(k, k != '')",
+            "a loop fails: \"it is over 300 items, and may be over 256\"",
+        ),
+    ] {
+        let annotations: Annotations<'_> = annotations.into_iter().collect();
+        let review: Review<'_> = ["nginx"].into_iter().collect();
+        let verdict = decide(&policy(expression), &review.with_annotations(&annotations));
+        assert!(!verdict.is_allowed(), "{expression}");
+        let said = verdict.violations()[0].reason().text(Language::English);
+        assert!(said.contains(reason), "{said}");
+    }
 }
 
 /// Text that is long, and wrong in every place.

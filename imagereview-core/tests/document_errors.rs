@@ -397,11 +397,18 @@ fn yaml_bombs_and_deep_nesting_are_refused() {
 #[cfg(feature = "cel")]
 fn expressions_that_cannot_be_bounded_are_refused() {
     let long = format!("'{}' == ''", "x".repeat(3000));
+    let brackets = format!("{}true{}", "(".repeat(9), ")".repeat(9));
+    let chain = format!("image{} == 1", ".tag".repeat(24));
+    let doubled = format!("['x']{} == []", ".map(x, x + x + x + x)".repeat(11));
     for (expression, expected) in [
         ("image.registry ==", "this is no CEL expression"),
         (
             "img.registry == 'x'",
             r#"there is no variable "img"; there are image, review"#,
+        ),
+        (
+            "review.images.all(i, j.tag == '1')",
+            r#"there is no variable "j"; there are image, review"#,
         ),
         (
             "review.images.all(a, review.images.all(b, a == b))",
@@ -427,6 +434,23 @@ fn expressions_that_cannot_be_bounded_are_refused() {
         (
             "image.tag.matches('(a{1000}){1000}')",
             "is no regular expression",
+        ),
+        (
+            &brackets,
+            "its brackets lie more than 8 deep within each other",
+        ),
+        (&chain, "its parts lie more than 24 deep within each other"),
+        (
+            &doubled,
+            "it could make more than 16777216 bytes of a large review",
+        ),
+        (
+            "review.images.map(i, review) == []",
+            "it could make more than 16777216 bytes of a large review",
+        ),
+        (
+            "review.images.all(image, image.tag != '')",
+            r#""image" has a meaning already"#,
         ),
         (&long, "the expression is longer than 2048 bytes"),
     ] {

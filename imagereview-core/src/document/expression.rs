@@ -4,20 +4,17 @@
 //! bounded before it ever runs: its length, no loop within a loop, regular expressions that are
 //! literals, compiled once, and the number of images.
 
-use std::{collections::HashMap, mem::take, sync::Arc};
+mod bounds;
+
+use std::{collections::HashMap, sync::Arc};
 
 use cel::{
-    Context, Env, ExecutionError, Value,
-    common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue},
-    extractors::This,
+    Context, Env, ExecutionError, Value, common::ast::IdedExpr, extractors::This, objects::Key,
 };
 use regex::Regex;
 
-use crate::{
-    ContainerKind, Image, Operation, Review, User,
-    pattern::{RegexBudget, RegexError},
-    quote::Quoted,
-};
+use self::bounds::Bounds;
+use crate::{ContainerKind, Image, Operation, Review, User, pattern::RegexBudget, quote::Quoted};
 
 /// The longest expression, in bytes.
 const MAX_LEN: usize = 2048;
@@ -37,8 +34,19 @@ const MATCHES: &str = "matches";
 /// grammar lets nobody else call it.
 const IN_ORDER: &str = "@in_order";
 
-/// The most memory that one regular expression may take when compiled, in bytes.
-const REGEX_SIZE_LIMIT: usize = 1024 * 1024;
+/// The size of a number, a truth value or the place of a value in a list, in bytes.
+const WORD: usize = 32;
+
+/// The most that one image and one review may hold for an expression, in bytes.
+const MAX_IMAGE_BYTES: usize = 4 * 1024;
+const MAX_REVIEW_BYTES: usize = 1024 * 1024;
+
+/// The most that a loop goes through.
+const MAX_ITEMS: usize = 256;
+
+/// How deep brackets may lie within each other. The parser takes up to 150 KB of the stack for each in a
+/// build that is not optimised.
+const MAX_BRACKETS: u16 = 8;
 
 /// An expression over an image and its review; compiled.
 ///
@@ -69,24 +77,24 @@ impl Expression {
             return Err(format!("the expression is longer than {MAX_LEN} bytes"));
         }
         let env = Arc::new(Env::stdlib());
-        let program = env.compile(text).map_err(|errors| {
-            format!(
-                "this is no CEL expression: {}",
-                first_line(&errors.to_string())
-            )
+        let parser = env.parser().max_recursion_depth(MAX_BRACKETS);
+        let mut root = parser.parse(text).map_err(|errors| {
+            let errors = errors.to_string();
+            // There is no other sign of it.
+            if errors.contains("Recursion limit") {
+                return format!(
+                    "its brackets lie more than {MAX_BRACKETS} deep within each other; make several \
+                     rules of it"
+                );
+            }
+            format!("this is no CEL expression: {}", first_line(&errors))
         })?;
-        let mut root = program.expression().clone();
-        let mut bounds = Bounds {
-            env: Arc::clone(&env),
-            budget,
-            regexes: HashMap::new(),
-        };
-        bounds.visit(&mut root, 0)?;
+        let regexes = Bounds::new(&env, budget).keep(&mut root)?;
         Ok(Self {
             text: text.to_owned(),
             root,
             env,
-            regexes: Arc::new(bounds.regexes),
+            regexes: Arc::new(regexes),
         })
     }
 
@@ -111,8 +119,18 @@ impl Expression {
             .add_function(MATCHES, matches)
             .and_then(|()| context.add_function(IN_ORDER, in_order))
             .map_err(|error| error.to_string())?;
-        context.add_variable_from_value("image", describe(image));
-        context.add_variable_from_value("review", describe_review(review));
+        for (name, value, most) in [
+            ("image", describe(image), MAX_IMAGE_BYTES),
+            ("review", describe_review(review), MAX_REVIEW_BYTES),
+        ] {
+            let bytes = size_of(&value);
+            if bytes > most {
+                return Err(format!(
+                    "{name} holds {bytes} bytes, and expressions are for at most {most}"
+                ));
+            }
+            context.add_variable_from_value(name, value);
+        }
         match Value::resolve(&self.root, &context) {
             Ok(Value::Bool(kept)) => Ok(kept),
             Ok(value) => Err(format!(
@@ -124,12 +142,43 @@ impl Expression {
     }
 }
 
-/// The keys of a map in their order; of any other value, the value.
-fn in_order(value: Value) -> Value {
-    let Value::Map(map) = value else { return value };
-    let mut keys: Vec<_> = map.map.keys().cloned().collect();
-    keys.sort_unstable();
-    keys.into_iter().map(Value::from).collect::<Vec<_>>().into()
+/// What a loop goes through: the keys of a map in their order; of any other value, the value.
+fn in_order(value: Value) -> Result<Value, ExecutionError> {
+    let in_order = match value {
+        Value::Map(map) => {
+            let mut keys: Vec<_> = map.map.keys().cloned().collect();
+            keys.sort_unstable();
+            keys.into_iter().map(Value::from).collect::<Vec<_>>().into()
+        }
+        value => value,
+    };
+    match &in_order {
+        Value::List(list) if list.len() > MAX_ITEMS => Err(ExecutionError::function_error(
+            "a loop",
+            format!(
+                "it is over {} items, and may be over {MAX_ITEMS}",
+                list.len()
+            ),
+        )),
+        _ => Ok(in_order),
+    }
+}
+
+/// How much a value holds, in bytes, as the bounds count it.
+fn size_of(value: &Value) -> usize {
+    let held: usize = match value {
+        Value::String(text) => text.len(),
+        Value::List(list) => list.iter().map(size_of).sum(),
+        Value::Map(map) => {
+            let key = |key: &Key| match key {
+                Key::String(text) => WORD + text.len(),
+                _ => WORD,
+            };
+            map.map.iter().map(|(k, v)| key(k) + size_of(v)).sum()
+        }
+        _ => 0,
+    };
+    WORD + held
 }
 
 /// Why an evaluation failed, by the kinds of the values in question: the values themselves can be
@@ -238,126 +287,4 @@ fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)));
     known.collect::<HashMap<&str, Value>>().into()
-}
-
-/// Whether the name of a function is that of an operator, such as `_&&_`, which nobody else can write.
-fn is_operator(function: &str) -> bool {
-    !function
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-fn call_in_order(range: IdedExpr) -> IdedExpr {
-    IdedExpr {
-        id: range.id,
-        expr: Expr::Call(CallExpr {
-            func_name: IN_ORDER.into(),
-            target: None,
-            args: vec![range],
-        }),
-    }
-}
-
-/// What an expression may cost, checked before it ever runs.
-struct Bounds<'b> {
-    env: Arc<Env>,
-    budget: &'b mut RegexBudget,
-    regexes: HashMap<String, Regex>,
-}
-
-impl Bounds<'_> {
-    /// Whether the language has a function of this name: a context takes no other beside it.
-    fn declares(&self, function: &str) -> bool {
-        let mut context = Context::with_env(Arc::clone(&self.env));
-        context.add_function(function, || true).is_err()
-    }
-
-    /// Also has each loop go through what it loops over in order.
-    fn visit(&mut self, expression: &mut IdedExpr, loops: usize) -> Result<(), String> {
-        match &mut expression.expr {
-            Expr::Unspecified | Expr::Literal(_) => Ok(()),
-            Expr::Ident(name) => {
-                // Names that macros bind begin with "@" or are the loop's own.
-                if loops > 0 || name.starts_with('@') || VARIABLES.contains(&name.as_str()) {
-                    return Ok(());
-                }
-                Err(format!(
-                    "there is no variable {name:?}; there are {}",
-                    VARIABLES.join(", ")
-                ))
-            }
-            Expr::Call(call) => {
-                if call.func_name == MATCHES {
-                    self.add_regex(call.args.last())?;
-                } else if !is_operator(&call.func_name) && !self.declares(&call.func_name) {
-                    return Err(format!(
-                        "there is no function {:?} that is called like this",
-                        call.func_name
-                    ));
-                }
-                let target = call.target.as_deref_mut();
-                target
-                    .into_iter()
-                    .chain(&mut call.args)
-                    .try_for_each(|part| self.visit(part, loops))
-            }
-            Expr::Comprehension(comprehension) => {
-                if loops > 0 {
-                    return Err(
-                        "a loop within a loop could cost too much; it is not allowed".into(),
-                    );
-                }
-                self.visit(&mut comprehension.iter_range, loops)?;
-                comprehension.iter_range = call_in_order(take(&mut comprehension.iter_range));
-                [
-                    &mut comprehension.accu_init,
-                    &mut comprehension.loop_cond,
-                    &mut comprehension.loop_step,
-                    &mut comprehension.result,
-                ]
-                .into_iter()
-                .try_for_each(|part| self.visit(part, loops + 1))
-            }
-            Expr::List(list) => list
-                .elements
-                .iter_mut()
-                .try_for_each(|part| self.visit(part, loops)),
-            Expr::Map(map) => map
-                .entries
-                .iter_mut()
-                .try_for_each(|entry| match &mut entry.expr {
-                    EntryExpr::MapEntry(entry) => {
-                        self.visit(&mut entry.key, loops)?;
-                        self.visit(&mut entry.value, loops)
-                    }
-                    EntryExpr::StructField(field) => self.visit(&mut field.value, loops),
-                }),
-            Expr::Select(select) => self.visit(&mut select.operand, loops),
-            Expr::Struct(_) => Err("an expression may not make messages".into()),
-        }
-    }
-
-    fn add_regex(&mut self, argument: Option<&IdedExpr>) -> Result<(), String> {
-        let Some(Expr::Literal(LiteralValue::String(pattern))) =
-            argument.map(|argument| &argument.expr)
-        else {
-            return Err("matches takes a regular expression that is written out, in quotes".into());
-        };
-        let pattern = pattern.inner();
-        if self.regexes.contains_key(pattern) {
-            return Ok(());
-        }
-        let mut regex = regex::RegexBuilder::new(pattern);
-        let regex = self
-            .budget
-            .compile(REGEX_SIZE_LIMIT, |size| regex.size_limit(size).build())
-            .map_err(|error| match error {
-                RegexError::Spent => error.to_string(),
-                error @ RegexError::Unsound(_) => {
-                    format!("{pattern:?} is no regular expression: {error}")
-                }
-            })?;
-        self.regexes.insert(pattern.to_owned(), regex);
-        Ok(())
-    }
 }
