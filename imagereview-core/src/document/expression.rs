@@ -6,7 +6,10 @@
 
 mod bounds;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use cel::{
     Context, Env, ExecutionError, Value, common::ast::IdedExpr, extractors::This, objects::Key,
@@ -22,6 +25,9 @@ const MAX_LEN: usize = 2048;
 /// The most images of a review that an expression is evaluated for. Each evaluation may look at all
 /// of them, so their number counts twice.
 const MAX_IMAGES: usize = 200;
+
+/// The functions of the language, made once.
+static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// The variables that an expression may use.
 const VARIABLES: [&str; 2] = ["image", "review"];
@@ -61,7 +67,6 @@ const MAX_BRACKETS: u16 = 8;
 pub(super) struct Expression {
     text: String,
     root: IdedExpr,
-    env: Arc<Env>,
     regexes: Arc<HashMap<String, Regex>>,
 }
 
@@ -76,8 +81,7 @@ impl Expression {
         if text.len() > MAX_LEN {
             return Err(format!("the expression is longer than {MAX_LEN} bytes"));
         }
-        let env = Arc::new(Env::stdlib());
-        let parser = env.parser().max_recursion_depth(MAX_BRACKETS);
+        let parser = ENV.parser().max_recursion_depth(MAX_BRACKETS);
         let mut root = parser.parse(text).map_err(|errors| {
             let errors = errors.to_string();
             // There is no other sign of it.
@@ -89,11 +93,10 @@ impl Expression {
             }
             format!("this is no CEL expression: {}", first_line(&errors))
         })?;
-        let regexes = Bounds::new(&env, budget).keep(&mut root)?;
+        let regexes = Bounds::new(budget).keep(&mut root)?;
         Ok(Self {
             text: text.to_owned(),
             root,
-            env,
             regexes: Arc::new(regexes),
         })
     }
@@ -107,7 +110,7 @@ impl Expression {
                 "the review has {images} images, and expressions are for at most {MAX_IMAGES}"
             ));
         }
-        let mut context = Context::with_env(Arc::clone(&self.env));
+        let mut context = Context::with_env(Arc::clone(&ENV));
         let regexes = Arc::clone(&self.regexes);
         let matches = move |This(text): This<Value>, pattern: Arc<String>| match text {
             Value::String(text) => Ok(regexes

@@ -3,14 +3,16 @@
 use std::{collections::HashMap, mem::take, sync::Arc};
 
 use cel::{
-    Context, Env,
+    Context,
     common::ast::{
         CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators,
     },
 };
 use regex::Regex;
 
-use super::{IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES, VARIABLES, WORD};
+use super::{
+    ENV, IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES, VARIABLES, WORD,
+};
 use crate::pattern::{RegexBudget, RegexError};
 
 /// How many steps it may be from an expression to a part of it. Evaluating takes up to 40 KB of the stack
@@ -80,15 +82,13 @@ struct Loop<'e> {
 }
 
 pub(super) struct Bounds<'b> {
-    env: &'b Arc<Env>,
     budget: &'b mut RegexBudget,
     regexes: HashMap<String, Regex>,
 }
 
 impl<'b> Bounds<'b> {
-    pub(super) fn new(env: &'b Arc<Env>, budget: &'b mut RegexBudget) -> Self {
+    pub(super) fn new(budget: &'b mut RegexBudget) -> Self {
         Self {
-            env,
             budget,
             regexes: HashMap::new(),
         }
@@ -179,7 +179,7 @@ impl<'b> Bounds<'b> {
         let name = call.func_name.as_str();
         if name == MATCHES {
             self.add_regex(call.args.last())?;
-        } else if !is_operator(name) && !self.declares(name) {
+        } else if !is_operator(name) && !declares(name) {
             return Err(format!(
                 "there is no function {name:?} that is called like this"
             ));
@@ -222,12 +222,6 @@ impl<'b> Bounds<'b> {
         Ok(Size::of(of_items.saturating_add(of_rest)))
     }
 
-    /// Whether the language has a function of this name: a context takes no other beside it.
-    fn declares(&self, function: &str) -> bool {
-        let mut context = Context::with_env(Arc::clone(self.env));
-        context.add_function(function, || true).is_err()
-    }
-
     fn add_regex(&mut self, argument: Option<&IdedExpr>) -> Result<(), String> {
         let Some(Expr::Literal(LiteralValue::String(pattern))) =
             argument.map(|argument| &argument.expr)
@@ -265,6 +259,12 @@ fn variable(name: &str, within: Option<Loop<'_>>) -> Result<Size, String> {
             VARIABLES.join(", ")
         )),
     }
+}
+
+/// Whether the language has a function of this name: a context takes no other beside it.
+fn declares(function: &str) -> bool {
+    let mut context = Context::with_env(Arc::clone(&ENV));
+    context.add_function(function, || true).is_err()
 }
 
 /// Whether the name of a function is that of an operator, such as `_&&_`, which nobody else can write.
