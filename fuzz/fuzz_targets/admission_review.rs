@@ -8,7 +8,9 @@ use imagereview_core::{
     mutation::{Facts, Patch},
     review::admission_review::WARNING_LIMIT,
 };
-use imagereview_fuzz::{POLICY, check_admission_answer, field, images_of_object, text};
+use imagereview_fuzz::{
+    POLICY, check_admission_answer, field, images_of_object, text, verdict::check_own_reasons,
+};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -76,6 +78,7 @@ fn check_images(question: &AdmissionReview, request: &Value) {
 /// What goes out is what the API server takes, and no longer than what came in allows.
 fn check_answers(question: &AdmissionReview, patch: &Patch, uid: &str, len: usize) {
     let verdict = decide(&*POLICY, &question.review());
+    check_own_reasons(&verdict);
     for language in [Language::English, Language::Chinese] {
         let answer = AdmissionAnswer::new(question, &verdict, language).with_patch(patch);
         let answer = serde_json::to_vec(&answer).expect("it is written to memory");
