@@ -41,13 +41,6 @@ impl<'a> Arbitrary<'a> for Case {
             "a", "b", "A", "1", "-", r"\.", ".", "[a-b]", "[^a-b]", "[^A]", "*", "+", "?", "|",
             "(", ")", "^", "$", r"\w", r"\W", r"\d", "(?i)",
         ];
-        const RANGE: [&str; 19] = [
-            ">", "<", ">=", "<=", "=", "~", "^", "0", "1", "2", "10", "09", ".", ".", ", ", "-rc1",
-            "-rc", "*", "x",
-        ];
-        const VERSION: [&str; 12] = [
-            "0", "1", "2", "10", "09", ".", ".", "-rc1", "-alpine", "-", "_", "rc1",
-        ];
         const PATH: [&str; 9] = ["a", "b", "c", "1", "-", ".", "_", "/", "/a"];
         const HOST: [&str; 14] = [
             "a",
@@ -73,37 +66,78 @@ impl<'a> Arbitrary<'a> for Case {
             "}", ",", "**", "}", "镜", "^",
         ];
         let kind = u.int_in_range(0..=5)?;
-        let mut patterns = |prefix: &str, pieces: &[&str], suffix: &str| {
-            let count = u.int_in_range(1..=3)?;
-            let pattern = |_| Ok(format!("{prefix}{}{suffix}", of(pieces, 8, u)?));
-            (0..count)
-                .map(pattern)
-                .collect::<arbitrary::Result<Vec<String>>>()
+        let count = u.int_in_range(1..=3)?;
+        let pattern = |_| {
+            Ok(match kind {
+                0 => of(&GLOB, 8, u)?,
+                1 => format!("/{}/", of(&REGEX, 8, u)?),
+                2 => range(u)?,
+                3 => format!("example.com/{}", of(&GLOB, 8, u)?),
+                4 => of(&HOST, 8, u)?,
+                _ => of(&NAME_GLOB, 8, u)?,
+            })
         };
-        let patterns = match kind {
-            0 => patterns("", &GLOB, "")?,
-            1 => patterns("/", &REGEX, "/")?,
-            2 => patterns("", &RANGE, "")?,
-            3 => patterns("example.com/", &GLOB, "")?,
-            4 => patterns("", &HOST, "")?,
-            _ => patterns("", &NAME_GLOB, "")?,
-        };
+        let patterns: Vec<String> = (0..count).map(pattern).collect::<arbitrary::Result<_>>()?;
         // Compiling takes the time, so that several are asked about.
-        let mut texts = |pieces: &[&str]| {
-            let count = u.int_in_range(1..=4)?;
-            (0..count)
-                .map(|_| of(pieces, 8, u))
-                .collect::<arbitrary::Result<Vec<String>>>()
+        let count = u.int_in_range(1..=4)?;
+        let text = |_| {
+            if kind != 2 && u.arbitrary()? {
+                let pattern = u.choose(&patterns)?;
+                return near(pattern.trim_start_matches("example.com/"), u);
+            }
+            match kind {
+                0 | 1 => of(&TAG, 8, u),
+                2 => version(4, u),
+                3 => of(&PATH, 8, u),
+                4 => of(&HOST, 4, u),
+                _ => of(&NAME, 8, u),
+            }
         };
+        let texts = (0..count).map(text).collect::<arbitrary::Result<_>>()?;
         Ok(match kind {
-            0 => Self::Tags(patterns, texts(&TAG)?),
-            1 => Self::Regexes(patterns, texts(&TAG)?),
-            2 => Self::Versions(patterns, texts(&VERSION)?),
-            3 => Self::Repositories(patterns, texts(&PATH)?),
-            4 => Self::Registries(patterns, texts(&HOST)?),
-            _ => Self::Users(patterns, texts(&NAME)?),
+            0 => Self::Tags(patterns, texts),
+            1 => Self::Regexes(patterns, texts),
+            2 => Self::Versions(patterns, texts),
+            3 => Self::Repositories(patterns, texts),
+            4 => Self::Registries(patterns, texts),
+            _ => Self::Users(patterns, texts),
         })
     }
+}
+
+/// A text that a pattern may match: its own letters, mostly, and something for what stands for others.
+fn near(pattern: &str, u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
+    let one = |c| {
+        Ok(match c {
+            '*' => (*u.choose(&["", "a", "ab", "-1", "/b", "é"])?).to_owned(),
+            '?' => (*u.choose(&["b", "1", "", "镜"])?).to_owned(),
+            '[' | ']' | '{' | '}' | ',' | '!' | '^' | '(' | ')' | '|' | '\\' => String::new(),
+            _ if u.arbitrary::<u8>()? >= 192 => String::new(),
+            c => c.to_string(),
+        })
+    };
+    pattern.chars().map(one).collect()
+}
+
+/// A version with so many numbers at most.
+fn version(most: usize, u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
+    const NUMBERS: [&str; 6] = ["0", "1", "2", "10", "09", "*"];
+    const SUFFIXES: [&str; 12] = [
+        "", "", "", "", "-rc1", "-rc.2", "-rc", "-alpine", "rc1", "-0", "_1", "+b",
+    ];
+    let count = u.int_in_range(1..=most)?;
+    let numbers = (0..count).map(|_| u.choose(&NUMBERS).copied());
+    let numbers: Vec<&str> = numbers.collect::<arbitrary::Result<_>>()?;
+    Ok(numbers.join(".") + u.choose(&SUFFIXES)?)
+}
+
+/// A range of versions.
+fn range(u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
+    const OPERATORS: [&str; 7] = [">", "<", ">=", "<=", "=", "~", "^"];
+    let count = u.int_in_range(1..=2)?;
+    let one = |_| Ok(format!("{}{}", u.choose(&OPERATORS)?, version(3, u)?));
+    let all = (0..count).map(one);
+    Ok(all.collect::<arbitrary::Result<Vec<String>>>()?.join(", "))
 }
 
 fuzz_target!(|case: Case| match &case {
@@ -137,10 +171,6 @@ fuzz_target!(|case: Case| match &case {
         });
     }
     Case::Versions(patterns, tags) => {
-        let is_range = |pattern: &String| pattern.starts_with(['>', '<', '=', '~', '^']);
-        if !patterns.iter().all(is_range) {
-            return;
-        }
         // Zeros that lead are read by us alone.
         let is_plain = !patterns.iter().any(|pattern| pattern.contains("09"));
         let parse = |range: &String| semver::VersionReq::parse(range).ok();

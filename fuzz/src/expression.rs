@@ -106,6 +106,8 @@ enum List {
     Images,
     /// A field of each image. It is a loop, so it stands in none.
     OfImages(usize),
+    /// The keys of a map, in a list of their own. It is a loop too.
+    Keys,
 }
 
 const TEXTS: [&str; 18] = [
@@ -472,9 +474,10 @@ impl List {
     }
 
     fn of_texts(u: &mut Unstructured<'_>, element: Element) -> Made<Self> {
-        Ok(match u.int_in_range(0..=2)? {
+        Ok(match u.int_in_range(0..=3)? {
             0 => Self::Groups,
-            1 if element == Element::None => Self::OfImages(u.choose_index(IMAGE_FIELDS.len())?),
+            1 if element == Element::None => Self::Keys,
+            2 if element == Element::None => Self::OfImages(u.choose_index(IMAGE_FIELDS.len())?),
             _ => {
                 let len = u.int_in_range(0..=3)?;
                 let texts = (0..len).map(|_| u.choose(&TEXTS).copied());
@@ -488,7 +491,7 @@ impl List {
         Some(match self {
             Self::Literal(texts) => texts.iter().map(|text| Item::Text(text)).collect(),
             Self::Groups => known.groups?.iter().map(|text| Item::Text(text)).collect(),
-            Self::Annotations => {
+            Self::Annotations | Self::Keys => {
                 let keys = known.annotations.iter().map(|(key, _)| key);
                 keys.map(|key| Item::Text(key)).collect()
             }
@@ -513,6 +516,7 @@ impl fmt::Display for List {
             Self::Groups => write!(f, "review.groups"),
             Self::Annotations => write!(f, "review.annotations"),
             Self::Images => write!(f, "review.images"),
+            Self::Keys => write!(f, "review.annotations.map(k, k)"),
             Self::OfImages(field) => write!(f, "review.images.map(i, i.{})", IMAGE_FIELDS[*field]),
         }
     }
