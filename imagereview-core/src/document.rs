@@ -260,10 +260,7 @@ impl ImagePolicy {
     /// ```
     #[must_use = "the API server changes nothing unless the answer has the patch"]
     pub fn mutate(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
-        // Nothing that is changed has to do with which documents are about the review.
-        let review = question.review();
-        let mutations = self.about(&review).map(|document| &document.mutations);
-        let mutations: Vec<&Mutations> = mutations.filter(|one| !one.is_empty()).collect();
+        let mutations = self.mutations_for(&question.review());
         if mutations.is_empty() {
             return Patch::default();
         }
@@ -306,14 +303,15 @@ impl ImagePolicy {
     /// ```
     #[must_use = "the document itself is not changed"]
     pub fn mutate_object(&self, object: &mut Workload<'_>, facts: &Facts) -> Patch {
-        let mut patch = Patch::default();
-        for document in &self.documents {
-            if document.scope.admits_review(&object.review()).is_ok() {
-                let changes = document.mutations.apply_to_object(object, facts);
-                patch.0.extend(changes.0);
-            }
-        }
-        patch
+        let mutations = self.mutations_for(&object.review());
+        mutation::All(&mutations).apply_to_object(object, facts)
+    }
+
+    /// The mutations of the documents that are about a review. Nothing that they change has to do with
+    /// which documents those are.
+    fn mutations_for(&self, review: &Review<'_>) -> Vec<&Mutations> {
+        let mutations = self.about(review).map(|document| &document.mutations);
+        mutations.filter(|one| !one.is_empty()).collect()
     }
 
     /// The documents that are about a review.
@@ -456,7 +454,10 @@ impl CompiledDocument {
                 if self.scope.admits_image(image).is_err() {
                     continue;
                 }
-                for violation in rule.violations(review, image) {
+                for mut violation in rule.violations(review, image) {
+                    if image.is_unchanged() {
+                        violation = violation.in_mode(self.unchanged);
+                    }
                     match self.exemption(rule, review, image) {
                         None => verdict.extend([violation]),
                         Some(exemption) => verdict.exempt(Exempted::new(

@@ -48,7 +48,7 @@ mod pull_policy;
 mod pull_secret;
 mod repositories;
 
-use std::{borrow::Cow, collections::BTreeSet, fmt};
+use std::{borrow::Cow, fmt};
 
 /// A JSON Patch (RFC 6902), of the crate `json-patch`.
 pub use json_patch::Patch;
@@ -69,6 +69,7 @@ pub use self::{
 };
 use crate::{
     AdmissionReview, ContainerKind, ImageRef, Operation,
+    review::FormerImages,
     workload::{PodSpec, Workload, WorkloadImage},
 };
 
@@ -189,7 +190,7 @@ impl Mutations {
     /// ```
     #[must_use = "the document itself is not changed"]
     pub fn apply_to_object(&self, object: &mut Workload<'_>, facts: &Facts) -> Patch {
-        All(&[self]).mutate(object, &BTreeSet::new(), Mutable::All, facts)
+        All(&[self]).apply_to_object(object, facts)
     }
 }
 
@@ -207,18 +208,24 @@ impl All<'_> {
         }
     }
 
+    /// As [`Mutations::apply_to_object`].
+    pub(crate) fn apply_to_object(&self, object: &mut Workload<'_>, facts: &Facts) -> Patch {
+        self.mutate(object, &FormerImages::new([]), Mutable::All, facts)
+    }
+
     fn mutate(
         &self,
         object: &mut Workload<'_>,
-        former: &BTreeSet<&str>,
+        former: &FormerImages<'_>,
         mutable: Mutable,
         facts: &Facts,
     ) -> Patch {
         let mut patch = Vec::new();
-        let mut pulled: Vec<(usize, ImageRef<'_>)> = Vec::new();
+        // The new images of each pod spec.
+        let mut pulled: Vec<Vec<ImageRef<'_>>> = vec![Vec::new(); object.pod_specs.len()];
         for image in &mut object.images {
             let is_ephemeral = image.place.kind() == ContainerKind::Ephemeral;
-            if former.contains(&*image.text)
+            if former.contains(&image.text, &image.place)
                 || (mutable == Mutable::EphemeralContainers && !is_ephemeral)
             {
                 continue;
@@ -233,14 +240,12 @@ impl All<'_> {
             let image: &WorkloadImage<'_> = image;
             if let (Some(pod_spec), Ok(reference)) = (image.pod_spec, ImageRef::parse(&image.text))
             {
-                pulled.push((pod_spec, reference));
+                pulled[pod_spec].push(reference);
             }
         }
         if mutable == Mutable::All {
-            for (index, pod_spec) in object.pod_specs.iter_mut().enumerate() {
-                let images = pulled.iter().filter(|(in_spec, _)| *in_spec == index);
-                let images: Vec<&ImageRef<'_>> = images.map(|(_, image)| image).collect();
-                self.add_pull_secrets(pod_spec, &images, &mut patch);
+            for (pod_spec, images) in object.pod_specs.iter_mut().zip(&pulled) {
+                self.add_pull_secrets(pod_spec, images, &mut patch);
             }
         }
         Patch(patch)
@@ -290,7 +295,7 @@ impl All<'_> {
     fn add_pull_secrets(
         &self,
         pod_spec: &mut PodSpec<'_>,
-        images: &[&ImageRef<'_>],
+        images: &[ImageRef<'_>],
         patch: &mut Vec<PatchOperation>,
     ) {
         let mut missing: Vec<&str> = Vec::new();

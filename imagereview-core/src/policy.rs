@@ -15,7 +15,7 @@ pub use self::{
 };
 use std::collections::BTreeSet;
 
-use crate::{Image, Review, review::UnreadableImage};
+use crate::{Image, Review};
 
 /// Turns a review into a verdict.
 ///
@@ -151,43 +151,47 @@ pub trait Policy {
 /// assert_eq!(verdict.violations()[0].rule(), "unreadable-reference");
 /// ```
 pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
-    let mut verdict = policy.evaluate(review);
-    let mode = policy.unreadable_mode(review);
+    let mut verdict = evaluate(policy, review);
+    let unreadable = policy.unreadable_mode(review);
+    let mode = |is_unchanged| {
+        if is_unchanged {
+            unreadable.min(policy.unchanged_mode(review))
+        } else {
+            unreadable
+        }
+    };
     verdict.extend(
         review
             .unreadable_images()
             .iter()
-            .map(|image| Violation::unreadable(image).in_mode(mode)),
+            .map(|image| Violation::unreadable(image).in_mode(mode(image.is_unchanged()))),
     );
     let object = review.unreadable_object();
-    verdict.extend(object.map(|error| Violation::unreadable_object(error).in_mode(mode)));
-    let is_unchanged = if verdict.violations().is_empty() {
-        BTreeSet::new()
-    } else {
-        unchanged_positions(review)
-    };
-    if !is_unchanged.is_empty() {
-        let mode = policy.unchanged_mode(review);
-        verdict = verdict.map(|violation| {
-            if is_unchanged.contains(&violation.position()) {
-                violation.in_mode(mode)
-            } else {
-                violation
-            }
-        });
-    }
+    verdict.extend(object.map(|error| {
+        Violation::unreadable_object(error).in_mode(mode(review.is_unchanged_object()))
+    }));
     verdict.sort();
     verdict
 }
 
-/// The positions of the images that stood in the object before.
-fn unchanged_positions(review: &Review<'_>) -> BTreeSet<usize> {
-    let readable = review.images().iter();
-    let readable = readable.filter(|image| image.is_unchanged());
-    let unreadable = review.unreadable_images().iter();
-    let unreadable = unreadable.filter(|image| image.is_unchanged());
-    readable
-        .map(Image::position)
-        .chain(unreadable.map(UnreadableImage::position))
-        .collect()
+/// What a policy says of the images that can be read. What it says of unchanged ones counts for no more
+/// than this policy, and none that it is composed with, says that it does.
+fn evaluate<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
+    let verdict = policy.evaluate(review);
+    if verdict.violations().is_empty() {
+        return verdict;
+    }
+    let unchanged = review.images().iter().filter(|image| image.is_unchanged());
+    let unchanged: BTreeSet<usize> = unchanged.map(Image::position).collect();
+    if unchanged.is_empty() {
+        return verdict;
+    }
+    let mode = policy.unchanged_mode(review);
+    verdict.map(|violation| {
+        if unchanged.contains(&violation.position()) {
+            violation.in_mode(mode)
+        } else {
+            violation
+        }
+    })
 }

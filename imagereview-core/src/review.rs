@@ -6,13 +6,16 @@ pub(crate) mod decode;
 pub mod image_review;
 mod place;
 
-use self::admission_review::{Operation, User};
+use self::{
+    admission_review::{Operation, User},
+    place::Standing,
+};
 pub use self::{
     annotations::Annotations,
     decode::DecodeError,
     place::{ContainerKind, Place},
 };
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use crate::{
     ImageRef, ReferenceError,
@@ -56,6 +59,7 @@ pub struct Review<'a> {
     user: Option<&'a User<'a>>,
     is_dry_run: bool,
     unreadable_object: Option<&'a ObjectError>,
+    is_unchanged_object: bool,
 }
 
 impl<'a> Review<'a> {
@@ -101,29 +105,39 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// Says that these images stood in the object before the update that is reviewed, at any place:
-    /// those of them that were added so far are [unchanged](Image::is_unchanged).
+    /// Says which images stood where in the object before the update that is reviewed. Of those that
+    /// were added so far, the ones that are still there are [unchanged](Image::is_unchanged): the same
+    /// text for the same kind of container, of the same name, in the same list, wherever in it.
+    ///
+    /// Another place makes it another image. What was let in to be mounted is not what was let in to
+    /// run, and a container that is added is new, whatever its image.
     ///
     /// ```
-    /// use imagereview_core::{NoLatestTag, Review, decide};
+    /// use imagereview_core::{NoLatestTag, Place, Review, decide};
     ///
-    /// let review: Review<'_> = ["nginx", "redis"].into_iter().collect();
-    /// let verdict = decide(&NoLatestTag, &review.with_former_images(["nginx"]));
-    /// let denied: Vec<&str> = verdict.denials().map(|denial| denial.image()).collect();
-    /// assert_eq!(denied, ["redis"]);
+    /// let web = Place::new("spec.containers", 0, "image").with_container("web");
+    /// let log = Place::new("spec.containers", 1, "image").with_container("log");
+    /// let review = Review::new()
+    ///     .with_image("nginx", web.clone())
+    ///     .with_image("nginx", log)
+    ///     .with_former_images([("nginx", &web)]);
+    /// let denied: Vec<String> = decide(&NoLatestTag, &review)
+    ///     .denials()
+    ///     .map(|denial| denial.place().path().to_string())
+    ///     .collect();
+    /// assert_eq!(denied, ["spec.containers[1].image"]);
     /// ```
     #[must_use]
-    pub fn with_former_images<'i>(mut self, images: impl IntoIterator<Item = &'i str>) -> Self {
-        // Sorted once, so that finding each stays cheap in an object of very many.
-        let former: std::collections::BTreeSet<&str> = images.into_iter().collect();
-        if former.is_empty() {
-            return self;
-        }
+    pub fn with_former_images<'i>(
+        mut self,
+        images: impl IntoIterator<Item = (&'i str, &'i Place<'i>)>,
+    ) -> Self {
+        let former = FormerImages::new(images);
         for image in &mut self.images {
-            image.is_unchanged = former.contains(image.reference.as_written());
+            image.is_unchanged = former.contains(image.reference.as_written(), &image.place);
         }
         for image in &mut self.unreadable {
-            image.is_unchanged = former.contains(image.text);
+            image.is_unchanged = former.contains(image.text, &image.place);
         }
         self
     }
@@ -181,6 +195,12 @@ impl<'a> Review<'a> {
     #[must_use]
     pub fn with_unreadable_object(mut self, error: &'a ObjectError) -> Self {
         self.unreadable_object = Some(error);
+        self
+    }
+
+    /// Says that all that images have to do with was in the object before, as it is now.
+    pub(crate) fn with_unchanged_object(mut self) -> Self {
+        self.is_unchanged_object = true;
         self
     }
 
@@ -255,6 +275,16 @@ impl<'a> Review<'a> {
         self.unreadable_object
     }
 
+    /// Whether an object whose images cannot be known was the same before this update.
+    pub(crate) fn is_unchanged_object(&self) -> bool {
+        self.is_unchanged_object
+    }
+
+    /// Whether annotations came with the request; there may be none among them.
+    pub(crate) fn tells_annotations(&self) -> bool {
+        self.annotations.is_some()
+    }
+
     /// The value of a label of the pod; an `ImageReview` has none.
     #[must_use]
     pub fn label(&self, key: &str) -> Option<&'a str> {
@@ -300,6 +330,20 @@ impl<'a> FromIterator<&'a str> for Review<'a> {
     }
 }
 
+/// The images that stood in an object before an update, and where.
+pub(crate) struct FormerImages<'i>(BTreeSet<(&'i str, Standing<'i>)>);
+
+impl<'i> FormerImages<'i> {
+    pub(crate) fn new(images: impl IntoIterator<Item = (&'i str, &'i Place<'i>)>) -> Self {
+        let standing = |(image, place): (&'i str, &'i Place<'i>)| (image, place.standing());
+        Self(images.into_iter().map(standing).collect())
+    }
+
+    pub(crate) fn contains(&self, image: &str, place: &Place<'_>) -> bool {
+        !self.0.is_empty() && self.0.contains(&(image, place.standing()))
+    }
+}
+
 /// One image of a review whose reference is valid.
 #[derive(Clone, Debug)]
 pub struct Image<'a> {
@@ -328,7 +372,8 @@ impl<'a> Image<'a> {
         self.position
     }
 
-    /// Whether the same image stood in the object before this update. What was let in is not thrown
+    /// Whether the same image stood at the [same place](Review::with_former_images) in the object
+    /// before this update. What was let in is not thrown
     /// out by an update that has nothing to do with it:
     /// [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
     #[must_use]
@@ -372,7 +417,8 @@ impl<'a> UnreadableImage<'a> {
         self.position
     }
 
-    /// Whether the same image stood in the object before this update. What was let in is not thrown
+    /// Whether the same image stood at the [same place](Review::with_former_images) in the object
+    /// before this update. What was let in is not thrown
     /// out by an update that has nothing to do with it:
     /// [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
     #[must_use]

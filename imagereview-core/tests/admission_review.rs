@@ -1,8 +1,8 @@
 //! `AdmissionReview` in and out: what the API server sends, and what someone else could.
 
 use imagereview_core::{
-    AdmissionAnswer, AdmissionReview, AllowAll, DecodeError, Language, Mode, NoLatestTag,
-    Operation, Policy, Review, Verdict, Violation, decide,
+    AdmissionAnswer, AdmissionReview, AllowAll, DecodeError, ImagePolicy, Language, Mode,
+    NoLatestTag, Operation, Policy, PolicySource, Review, Verdict, Violation, decide,
     mutation::{Facts, MirrorRule, Mirrors, Mutations},
     review::admission_review::{WARNING_LIMIT, WARNINGS_LIMIT},
     workload::{CustomResource, WorkloadKinds},
@@ -326,13 +326,27 @@ impl Policy for Strict {
     }
 }
 
+/// Finds nothing, and would deny what it found.
+struct NothingFound;
+
+impl Policy for NothingFound {
+    fn evaluate(&self, _: &Review<'_>) -> Verdict {
+        Verdict::allowed()
+    }
+
+    fn unchanged_mode(&self, _: &Review<'_>) -> Mode {
+        Mode::Enforce
+    }
+}
+
 #[test]
 fn a_policy_may_ask_that_unchanged_images_be_denied_or_only_recorded() {
     let json = sample!("pod-update-finalizer");
     let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
     let mode = |policy: &dyn Policy| {
         let verdict = decide(policy, &question.review());
-        verdict.violations()[0].mode()
+        let modes = verdict.violations().iter().map(Violation::mode);
+        modes.max().unwrap()
     };
     for strict in [Mode::Enforce, Mode::Warn, Mode::Audit] {
         assert_eq!(mode(&Strict(strict)), strict);
@@ -343,7 +357,18 @@ fn a_policy_may_ask_that_unchanged_images_be_denied_or_only_recorded() {
         assert_eq!(mode(&Strict(strict).in_mode(Mode::Audit)), Mode::Audit);
     }
     assert_eq!(mode(&Strict(Mode::Enforce).and(NoLatestTag)), Mode::Enforce);
-    assert_eq!(mode(&NoLatestTag.or(Strict(Mode::Enforce))), Mode::Enforce);
+    assert_eq!(mode(&Strict(Mode::Enforce).or(NoLatestTag)), Mode::Warn);
+    // What one policy asks for what it finds itself hardens nothing that another finds.
+    for lenient in [
+        &AllowAll.and(Strict(Mode::Audit)) as &dyn Policy,
+        &NoLatestTag.in_mode(Mode::Audit).and(NothingFound),
+        &vec![
+            Box::new(NothingFound) as Box<dyn Policy>,
+            Box::new(Strict(Mode::Audit)),
+        ],
+    ] {
+        assert_eq!(mode(lenient), Mode::Audit);
+    }
     assert_eq!(mode(&NoLatestTag), Mode::Warn);
 }
 
@@ -369,7 +394,7 @@ fn what_is_new_is_told_from_the_old_object_of_an_update_alone() {
     let moved = r#"{"apiVersion":"v1","kind":"Pod","spec":{"initContainers":[{"image":"nginx"}]}}"#;
     for (operation, object, old, unchanged) in [
         ("UPDATE", pod("nginx"), pod("nginx"), true),
-        ("UPDATE", pod("nginx"), moved.to_owned(), true),
+        ("UPDATE", pod("nginx"), moved.to_owned(), false),
         // The same to the node, but not as written: whoever writes it can write it right.
         ("UPDATE", pod("nginx:latest"), pod("nginx"), false),
         ("UPDATE", pod("nginx"), pod("redis"), false),
@@ -389,6 +414,143 @@ fn what_is_new_is_told_from_the_old_object_of_an_update_alone() {
         let allowed = &answer(&NoLatestTag, &json)["response"]["allowed"];
         assert_eq!(*allowed, unchanged, "{json}");
     }
+}
+
+/// What was let in at one place is not let in at another.
+#[test]
+fn an_image_that_stood_elsewhere_in_the_object_is_new() {
+    let app = r#""containers":[{"name":"app","image":"nginx"}]"#;
+    let volume = r#""volumes":[{"name":"v","image":{"reference":"redis"}}]"#;
+    for (what, old, new, allowed) in [
+        ("nothing changes", app.to_owned(), app.to_owned(), true),
+        (
+            "containers change places",
+            r#""containers":[{"name":"a","image":"nginx"},{"name":"b","image":"redis"}]"#.into(),
+            r#""containers":[{"name":"b","image":"redis"},{"name":"a","image":"nginx"}]"#.into(),
+            true,
+        ),
+        (
+            "an ephemeral container has the image of the pod",
+            app.into(),
+            format!(r#"{app},"ephemeralContainers":[{{"name":"debug","image":"nginx"}}]"#),
+            false,
+        ),
+        (
+            "an ephemeral container is named like the one whose image it has",
+            app.into(),
+            format!(r#"{app},"ephemeralContainers":[{{"name":"app","image":"nginx"}}]"#),
+            false,
+        ),
+        (
+            "a container has the image of a volume",
+            format!(r#""containers":[{{"name":"app","image":"a:1"}}],{volume}"#),
+            format!(r#""containers":[{{"name":"app","image":"redis"}}],{volume}"#),
+            false,
+        ),
+        (
+            "a container is added",
+            app.into(),
+            r#""containers":[{"name":"app","image":"nginx"},{"name":"b","image":"nginx"}]"#.into(),
+            false,
+        ),
+        (
+            "a container has the image of another",
+            r#""containers":[{"name":"a","image":"a:1"},{"name":"b","image":"nginx"}]"#.into(),
+            r#""containers":[{"name":"a","image":"nginx"},{"name":"b","image":"nginx"}]"#.into(),
+            false,
+        ),
+    ] {
+        let pod = |spec| format!(r#"{{"apiVersion":"v1","kind":"Pod","spec":{{{spec}}}}}"#);
+        let json = pod_request("UPDATE", &pod(new), &pod(old));
+        let answer = &answer(&NoLatestTag, &json)["response"];
+        assert_eq!(answer["allowed"], allowed, "{what}");
+    }
+}
+
+/// A terminating object loses its finalizers by an update, however it got in.
+#[test]
+fn an_object_that_was_as_unreadable_before_is_not_denied_for_it() {
+    let pod = |spec: &str, finalizers: &str| {
+        format!(
+            r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"finalizers":{finalizers}}},"spec":{spec}}}"#
+        )
+    };
+    let (broken, other) = (
+        r#"{"containers":{"image":7}}"#,
+        r#"{"containers":{"image":7},"initContainers":[{"image":"nginx"}]}"#,
+    );
+    for (operation, old, new, allowed) in [
+        ("UPDATE", broken, broken, true),
+        // The error is the same, and what is behind it is not.
+        ("UPDATE", broken, other, false),
+        ("UPDATE", r#"{"containers":[]}"#, broken, false),
+        ("CREATE", broken, broken, false),
+    ] {
+        let json = pod_request(
+            operation,
+            &pod(new, "[]"),
+            &pod(old, r#"["example.com/f"]"#),
+        );
+        let answer = &answer(&NoLatestTag, &json)["response"];
+        assert_eq!(answer["allowed"], allowed, "{operation} {old} {new}");
+    }
+}
+
+/// What a request leaves out puts it into no scope, and out of none.
+#[test]
+fn what_a_request_does_not_tell_counts_as_a_match() {
+    let scoped = |scope: &str| {
+        let text = format!(
+            r#"{{"apiVersion": "imagereview/v1alpha1", "kind": "ImagePolicy", "metadata": {{"name": "p"}},
+            "scope": {scope}, "rules": [{{"name": "r", "tags": {{"deny": ["latest"]}}}}]}}"#
+        );
+        ImagePolicy::compile([PolicySource::new("p.json", &text)]).unwrap()
+    };
+    let untyped = r#"{"spec":{"containers":[{"image":"nginx"}]}}"#;
+    for (what, scope, json) in [
+        (
+            "annotations of an object that cannot be read",
+            r#"{"annotations": {"t.image-policy.k8s.io/tier": "gold"}}"#,
+            pod_request(
+                "CREATE",
+                r#"{"apiVersion":"v1","kind":"Pod","spec":7}"#,
+                "null",
+            ),
+        ),
+        (
+            "its kind",
+            r#"{"kinds": {"include": ["Pod"]}}"#,
+            request(&format!(
+                r#"{{"uid":"u","operation":"CREATE","object":{untyped}}}"#
+            )),
+        ),
+        (
+            "its user",
+            r#"{"users": {"include": ["ana"]}}"#,
+            pod_request("CREATE", &pod("nginx"), "null"),
+        ),
+        (
+            "its groups",
+            r#"{"groups": {"include": ["developers"]}}"#,
+            pod_request("CREATE", &pod("nginx"), "null"),
+        ),
+        ("its object", "{}", pod_request("CREATE", "null", "null")),
+        (
+            "its object",
+            "{}",
+            pod_request("UPDATE", "null", &pod("a:1")),
+        ),
+        ("everything", "{}", request(r#"{"uid":"u"}"#)),
+    ] {
+        let policy = scoped(scope);
+        let answer = &answer(&policy, &json)["response"];
+        assert_eq!(answer["allowed"], false, "{what}");
+    }
+    // Of a kind without images nothing is asked.
+    let config_map = r#"{"uid":"u","operation":"CREATE","object":null,
+        "kind":{"group":"","version":"v1","kind":"ConfigMap"}}"#;
+    let answer = &answer(&scoped("{}"), &request(config_map))["response"];
+    assert_eq!(answer["allowed"], true);
 }
 
 #[test]

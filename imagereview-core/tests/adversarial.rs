@@ -7,6 +7,7 @@ use imagereview_core::{
     AdmissionReview, Annotations, ImagePolicy, Language, PolicySource, Review, decide,
     mutation::Facts,
 };
+use serde::de::DeserializeSeed as _;
 use serde_json::{Value, json};
 
 fn compile(texts: &[&str]) -> Result<ImagePolicy, String> {
@@ -22,11 +23,15 @@ fn document(name: &str, fields: &str) -> String {
     )
 }
 
+fn pod(images: &[&str]) -> Value {
+    let containers = images.iter().map(|image| json!({"image": image}));
+    let containers: Vec<Value> = containers.collect();
+    json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}})
+}
+
 /// The images of a pod after each of two passes, and the operations of the second patch.
 fn mutate_twice(policy: &ImagePolicy, images: &[&str]) -> (Vec<String>, Vec<String>, usize) {
-    let containers = images.iter().map(|image| json!({"image": image}));
-    let mut object = json!({"apiVersion": "v1", "kind": "Pod", "spec": {
-        "containers": containers.collect::<Vec<Value>>()}});
+    let mut object = pod(images);
     let mut pass = || {
         let request = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
             "request": {"uid": "u", "operation": "CREATE", "object": object}});
@@ -101,6 +106,14 @@ fn mirrors_of_several_documents_do_not_chain() {
             assert_eq!(first, [mirrored], "{documents:?}");
             assert_eq!(second, first, "{documents:?}");
             assert_eq!(operations, 0, "{documents:?}");
+            // A manifest gets what the API server would be answered.
+            let text = pod(&[image]).to_string();
+            let mut reader = serde_json::Deserializer::from_str(&text);
+            let manifest = policy.kinds().deserialize(&mut reader).unwrap();
+            let mut object = manifest.into_iter().next().unwrap().unwrap();
+            let _ = policy.mutate_object(&mut object, &Facts::new());
+            let images: Vec<&str> = object.images().map(|(image, _)| image).collect();
+            assert_eq!(images, [mirrored], "{documents:?}");
         }
     }
 }

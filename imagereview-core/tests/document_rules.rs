@@ -606,7 +606,7 @@ fn scopes_leave_out_only_what_is_known() {
         ("images: {exclude: [nginx]}", None, false),
         ("images: {exclude: ['quay.io/**']}", None, true),
         ("containers: [init]", None, true),
-        ("annotations: {a.image-policy.k8s.io/b: '*'}", None, false),
+        ("annotations: {a.image-policy.k8s.io/b: '*'}", None, true),
     ] {
         let checks = "tags: {deny: [latest]}";
         let by_rule = rule(&format!("{checks}, scope: {{{scope}}}"));

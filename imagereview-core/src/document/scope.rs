@@ -155,7 +155,7 @@ impl Scope {
                 .annotation(key)
                 .is_some_and(|found| value.matches(found))
         };
-        if !self.annotations.iter().all(has) {
+        if review.tells_annotations() && !self.annotations.iter().all(has) {
             return Err(OutOfScope::Annotation);
         }
         if let Some(kind) = review.kind()

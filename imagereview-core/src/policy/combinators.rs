@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Mode, Policy, Verdict};
+use super::{Mode, Policy, Verdict, evaluate};
 use crate::Review;
 
 /// Allows every image whose reference can be read.
@@ -25,7 +25,7 @@ pub struct And<A, B>(pub(super) A, pub(super) B);
 
 impl<A: Policy, B: Policy> Policy for And<A, B> {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-        self.0.evaluate(review).merge(self.1.evaluate(review))
+        evaluate(&self.0, review).merge(evaluate(&self.1, review))
     }
 
     fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
@@ -47,11 +47,11 @@ pub struct Or<A, B>(pub(super) A, pub(super) B);
 
 impl<A: Policy, B: Policy> Policy for Or<A, B> {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-        let first = self.0.evaluate(review);
+        let first = evaluate(&self.0, review);
         if first.is_allowed() {
             return first;
         }
-        let second = self.1.evaluate(review);
+        let second = evaluate(&self.1, review);
         if second.is_allowed() {
             return second;
         }
@@ -124,7 +124,7 @@ impl<P: Policy> Policy for InMode<P> {
 impl<P: Policy> Policy for [P] {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
         self.iter()
-            .map(|policy| policy.evaluate(review))
+            .map(|policy| evaluate(policy, review))
             .fold(Verdict::allowed(), Verdict::merge)
     }
 

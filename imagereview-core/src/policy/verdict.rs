@@ -130,19 +130,26 @@ impl Verdict {
         self.exempted.push(exempted);
     }
 
-    /// This verdict and another: the violations of both. The headline stays only where both have
-    /// the same or one has none.
+    /// This verdict and another: the violations of both. A headline stays where it is about all
+    /// denials: where only one of the two denies, its own.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        self.headline = match (self.is_allowed(), other.is_allowed()) {
+            (false, true) => self.headline,
+            (true, false) => other.headline.clone(),
+            (true, true) => match (self.headline, &other.headline) {
+                (Some(mine), Some(theirs)) if mine != *theirs => None,
+                (mine, theirs) => mine.or(theirs.clone()),
+            },
+            (false, false) => self
+                .headline
+                .filter(|mine| other.headline.as_ref() == Some(mine)),
+        };
         self.violations.extend(other.violations);
         self.exempted.extend(other.exempted);
         self.undecided = self.undecided.or(other.undecided);
         self.policy = match (self.policy, other.policy) {
             (Some(mine), Some(theirs)) if mine != theirs => Some(format!("{mine} {theirs}").into()),
-            (mine, theirs) => mine.or(theirs),
-        };
-        self.headline = match (self.headline, other.headline) {
-            (Some(mine), Some(theirs)) if mine != theirs => Some(FAILED.clone()),
             (mine, theirs) => mine.or(theirs),
         };
         self

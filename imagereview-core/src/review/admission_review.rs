@@ -10,7 +10,7 @@
 //! - `CREATE` and `UPDATE`: every image of the object. An operation that is not known is treated as
 //!   `CREATE`.
 //! - `DELETE` and `CONNECT` make no image run: the review has no images.
-//! - On `UPDATE`, an image that stood in `oldObject`, at any place, is
+//! - On `UPDATE`, an image that stood [at the same place](Review::with_former_images) in `oldObject` is
 //!   [unchanged](crate::Image::is_unchanged). For the `ephemeralcontainers` subresource, whose object
 //!   is the whole Pod, the new ephemeral containers alone are thus judged in full.
 //! - An object of a kind that is neither built in nor declared has no images.
@@ -31,7 +31,7 @@ mod answer;
 mod operation;
 mod user;
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::borrow::Cow;
 
 use serde::{
     Deserialize, Deserializer,
@@ -44,11 +44,11 @@ pub use self::{
     user::User,
 };
 use super::{
-    DecodeError, Review,
+    DecodeError, FormerImages, Place, Review,
     decode::{self, Fields, Object, Text},
 };
 use crate::workload::{
-    ObjectError, ObjectKind, Workload, WorkloadKinds,
+    ObjectError, ObjectErrorKind, ObjectKind, Workload, WorkloadKinds,
     node::{Node, NodeSeed},
 };
 
@@ -103,6 +103,8 @@ pub struct AdmissionReview<'a> {
     is_dry_run: bool,
     object: Option<Result<Workload<'a>, ObjectError>>,
     old_object: Option<Result<Workload<'a>, ObjectError>>,
+    /// Whether the two are the same in all that is read of them.
+    is_unchanged_object: bool,
 }
 
 impl<'a> AdmissionReview<'a> {
@@ -198,13 +200,23 @@ impl<'a> AdmissionReview<'a> {
                 .with_former_images(former_images(self.operation, self.old_object.as_ref())),
             Some(Ok(object)) => object.review_without_images(),
             Some(Err(error)) if self.can_run_images() => {
-                Review::new().with_unreadable_object(error)
+                let review = Review::new().with_unreadable_object(error);
+                if self.is_unchanged_object {
+                    review.with_unchanged_object()
+                } else {
+                    review
+                }
             }
             _ => Review::new(),
         }
-        .with_kind(self.kind())
-        .with_user(&self.user)
         .with_dry_run(self.is_dry_run);
+        // What is empty was not told.
+        if !self.kind().name().is_empty() {
+            review = review.with_kind(self.kind());
+        }
+        if !self.user.name().is_empty() {
+            review = review.with_user(&self.user);
+        }
         if let Some(operation) = self.operation {
             review = review.with_operation(operation);
         }
@@ -221,8 +233,8 @@ impl<'a> AdmissionReview<'a> {
     /// The object, and the images that stood in it before.
     pub(crate) fn object_and_former_images(
         &mut self,
-    ) -> Option<(&mut Workload<'a>, BTreeSet<&str>)> {
-        let former = former_images(self.operation, self.old_object.as_ref()).collect();
+    ) -> Option<(&mut Workload<'a>, FormerImages<'_>)> {
+        let former = FormerImages::new(former_images(self.operation, self.old_object.as_ref()));
         let object = self.object.as_mut()?.as_mut().ok()?;
         Some((object, former))
     }
@@ -232,17 +244,15 @@ impl<'a> AdmissionReview<'a> {
     }
 }
 
-/// The images that stood in the object before this update; none for other operations, and none
-/// that can be told where the old object cannot be read.
+/// The images that stood in the object before this update, and where; none for other operations, and
+/// none that can be told where the old object cannot be read.
 fn former_images<'o>(
     operation: Option<Operation>,
-    old_object: Option<&'o Result<Workload<'_>, ObjectError>>,
-) -> impl Iterator<Item = &'o str> {
+    old_object: Option<&'o Result<Workload<'o>, ObjectError>>,
+) -> impl Iterator<Item = (&'o str, &'o Place<'o>)> {
     let old = old_object.filter(|_| operation == Some(Operation::Update));
     let old = old.and_then(|old| old.as_ref().ok());
-    old.into_iter()
-        .flat_map(Workload::images)
-        .map(|(image, _)| image)
+    old.into_iter().flat_map(Workload::images)
 }
 
 /// Reads any document and then asks that it be an `AdmissionReview`; with the built-in kinds of
@@ -329,14 +339,27 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The error that an object is not there, where one has to be.
+    fn missing_object(&self) -> Option<ObjectError> {
+        let kind = self.kind.as_kind();
+        let has_images = kind.name().is_empty()
+            || self
+                .kinds
+                .has_images(&kind.api_version().to_string(), kind.name());
+        let is_needed = self.operation.is_none_or(Operation::can_run_images) && has_images;
+        is_needed.then(|| ObjectError::new("", ObjectErrorKind::Missing))
+    }
+
     fn into_review(self) -> AdmissionReview<'a> {
         let object = |node: &Node<'a>| {
             let expected = self.kind.as_kind();
             (!node.is_null()).then(|| Workload::requested(self.kinds, node, expected))
         };
+        let is_update = self.operation == Some(Operation::Update);
         AdmissionReview {
-            object: object(&self.object),
+            object: object(&self.object).or_else(|| self.missing_object().map(Err)),
             old_object: object(&self.old_object),
+            is_unchanged_object: is_update && self.object == self.old_object,
             uid: self.uid,
             kind: self.kind,
             sub_resource: self.sub_resource,

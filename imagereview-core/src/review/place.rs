@@ -30,7 +30,7 @@ pub struct Place<'a> {
 }
 
 /// What kind of container an image is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ContainerKind {
     /// The request does not tell; an `ImageReview` never does.
@@ -124,6 +124,16 @@ impl<'a> Place<'a> {
         Path(self)
     }
 
+    /// What stays the same of a place when elements are added to its list or taken from it.
+    pub(crate) fn standing(&self) -> Standing<'_> {
+        Standing {
+            kind: self.kind,
+            container: self.container(),
+            list: without_indices(&self.list),
+            field: self.field,
+        }
+    }
+
     /// The same place, borrowed from this one.
     #[must_use]
     pub(crate) fn as_borrowed(&self) -> Place<'_> {
@@ -154,6 +164,29 @@ impl fmt::Display for Place<'_> {
         }
         self.path().fmt(f)
     }
+}
+
+/// A place but for where in its list it is: what kind of container, of which name, in which list.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Standing<'p> {
+    kind: ContainerKind,
+    container: Option<&'p str>,
+    list: Cow<'p, str>,
+    field: &'static str,
+}
+
+/// A JSON path without the numbers of elements, as in `spec.steps[].image`.
+fn without_indices(path: &str) -> Cow<'_, str> {
+    if !path.contains('[') {
+        return Cow::Borrowed(path);
+    }
+    let mut parts = path.split('[');
+    let mut shared = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shared.push('[');
+        shared.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
+    Cow::Owned(shared)
 }
 
 struct Path<'p>(&'p Place<'p>);

@@ -18,7 +18,7 @@ use crate::{Annotations, review::decode::same_but_for_case};
 ///
 /// Reading fails only where the text is no JSON or YAML. What is of the wrong type or has two
 /// readings is kept as such: it is an error only if the object's kind has something to do with it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Node<'a> {
     /// `null`, which is the same as absent, as in Go.
     Null,
