@@ -4,6 +4,7 @@
 #![no_main]
 
 use imagereview_core::{ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide};
+use imagereview_fuzz::verdict::check_own_reasons;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -32,6 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
     let verdict = decide(&NoLatestTag, &question.review());
     let denied = images.iter().any(|image| !is_pinned(image));
     assert_eq!(verdict.is_allowed(), !denied, "{images:?}");
+    check_own_reasons(&verdict);
     for language in [Language::English, Language::Chinese] {
         let answer = ImageReviewAnswer::new(&verdict, language).to_json();
         let answer: Value = serde_json::from_slice(&answer).expect("the answer is JSON");

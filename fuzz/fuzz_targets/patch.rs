@@ -5,16 +5,22 @@
 
 use arbitrary::Arbitrary;
 use imagereview_core::{
-    AdmissionReview, ImagePolicy, ImageRef, PolicySource,
+    AdmissionReview, ImagePolicy, ImageRef, PolicySource, Verdict, decide,
     mutation::{Facts, Patch},
 };
-use imagereview_fuzz::images_of_object;
+use imagereview_fuzz::{images_of_object, verdict::check_own_reasons};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
     documents: Vec<Document>,
+    // Compiling takes the time, so that several are asked about.
+    objects: Vec<Object>,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Object {
     kind: Kind,
     spec: Spec,
     old: Option<Spec>,
@@ -231,7 +237,7 @@ impl Document {
             } else {
                 json!([{"apiVersion": format!("x{index}/v1"), "kind": "X", "images": ["spec"]}])
             },
-            "rules": [{"name": format!("r{index}"), "maxImages": 9}]})
+            "rules": [{"name": format!("r{index}"), "maxImages": 2}]})
         .to_string()
     }
 }
@@ -246,25 +252,28 @@ fuzz_target!(|case: Case| {
         return;
     };
 
+    for object in case.objects.iter().take(4) {
+        check(&policy, object);
+    }
+});
+
+fn check(policy: &ImagePolicy, case: &Object) {
     let object = case.spec.object(&case.kind);
-    let old = case
-        .old
-        .as_ref()
-        .map_or(Value::Null, |old| old.object(&case.kind));
-    let (patch, decided) = mutate(&policy, &case, &object, &old);
+    let old = case.old.as_ref();
+    let old = old.map_or(Value::Null, |old| old.object(&case.kind));
+    let first = mutate(policy, &case.kind, &object, &old);
     let mut result = object.clone();
-    apply(&mut result, &patch);
-    assert_eq!(
-        images_of_object(&result, &Value::Null),
-        decided,
-        "what results is decided"
-    );
-    let (again, _) = mutate(&policy, &case, &result, &old);
-    assert!(again.0.is_empty(), "{patch} and then {again}");
+    apply(&mut result, &first.patch);
+    let images = images_of_object(&result, &Value::Null);
+    assert_eq!(images, first.images, "what results is decided");
+    let again = mutate(policy, &case.kind, &result, &old);
+    let (patch, next) = (&first.patch, &again.patch);
+    assert!(next.0.is_empty(), "{patch} and then {next}");
+    assert_eq!(first.verdict, again.verdict, "as what results is");
 
     assert_eq!(without_images(&object), without_images(&result));
     let before = images_of_object(&object, &Value::Null);
-    for (before, after) in before.into_iter().zip(&decided) {
+    for (before, after) in before.into_iter().zip(&first.images) {
         match (ImageRef::parse(before), ImageRef::parse(after)) {
             (Ok(before), Ok(after)) => {
                 assert_eq!(before.pulled_tag(), after.pulled_tag());
@@ -273,11 +282,17 @@ fuzz_target!(|case: Case| {
             _ => assert_eq!(before, after, "what cannot be read is left alone"),
         }
     }
-});
+}
 
-/// The patch, and the images that are then decided.
-fn mutate(policy: &ImagePolicy, case: &Case, object: &Value, old: &Value) -> (Patch, Vec<String>) {
-    let sub_resource = match case.kind {
+/// What was changed, and what was decided of what resulted.
+struct Mutated {
+    patch: Patch,
+    images: Vec<String>,
+    verdict: Verdict,
+}
+
+fn mutate(policy: &ImagePolicy, kind: &Kind, object: &Value, old: &Value) -> Mutated {
+    let sub_resource = match kind {
         Kind::Ephemeral => "ephemeralcontainers",
         _ => "",
     };
@@ -288,14 +303,15 @@ fn mutate(policy: &ImagePolicy, case: &Case, object: &Value, old: &Value) -> (Pa
     let mut question = AdmissionReview::from_slice_with(request.as_bytes(), policy.kinds())
         .expect("it is a question");
     let patch = policy.mutate(&mut question, &Facts::new());
-    let object = question
-        .object()
-        .expect("there is one")
-        .expect("it can be read");
-    (
+    let verdict = decide(policy, &question.review());
+    check_own_reasons(&verdict);
+    let object = question.object().expect("there is one");
+    let object = object.expect("it can be read");
+    Mutated {
         patch,
-        object.images().map(|(image, _)| image.to_owned()).collect(),
-    )
+        images: object.images().map(|(image, _)| image.to_owned()).collect(),
+        verdict,
+    }
 }
 
 /// Applies a patch as RFC 6902 has it, as far as `add` and `replace`; each path but the last part

@@ -3,21 +3,25 @@
 
 #![no_main]
 
+use std::collections::BTreeSet;
+
 use arbitrary::{Arbitrary, Unstructured};
-use imagereview_core::{ImagePolicy, PolicySource, Review, decide};
-use imagereview_fuzz::glob;
+use imagereview_core::{
+    ImagePolicy, PolicySource, Review, User, decide, policy::UNREADABLE_REFERENCE,
+};
+use imagereview_fuzz::{glob, verdict::check_own_reasons};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-/// Texts of which every second one is a pattern, and what they are matched with.
+/// Patterns, and texts that they are matched with.
 #[derive(Debug)]
 enum Case {
-    Tags(Vec<String>, String),
-    Regexes(Vec<String>, String),
-    Versions(Vec<String>, String),
-    Repositories(Vec<String>, String),
-    Registries(Vec<String>, String),
-    Users(Vec<String>, String),
+    Tags(Vec<String>, Vec<String>),
+    Regexes(Vec<String>, Vec<String>),
+    Versions(Vec<String>, Vec<String>),
+    Repositories(Vec<String>, Vec<String>),
+    Registries(Vec<String>, Vec<String>),
+    Users(Vec<String>, Vec<String>),
 }
 
 /// Text of these pieces.
@@ -36,13 +40,6 @@ impl<'a> Arbitrary<'a> for Case {
         const REGEX: [&str; 22] = [
             "a", "b", "A", "1", "-", r"\.", ".", "[a-b]", "[^a-b]", "[^A]", "*", "+", "?", "|",
             "(", ")", "^", "$", r"\w", r"\W", r"\d", "(?i)",
-        ];
-        const RANGE: [&str; 19] = [
-            ">", "<", ">=", "<=", "=", "~", "^", "0", "1", "2", "10", "09", ".", ".", ", ", "-rc1",
-            "-rc", "*", "x",
-        ];
-        const VERSION: [&str; 12] = [
-            "0", "1", "2", "10", "09", ".", ".", "-rc1", "-alpine", "-", "_", "rc1",
         ];
         const PATH: [&str; 9] = ["a", "b", "c", "1", "-", ".", "_", "/", "/a"];
         const HOST: [&str; 14] = [
@@ -70,83 +67,192 @@ impl<'a> Arbitrary<'a> for Case {
         ];
         let kind = u.int_in_range(0..=5)?;
         let count = u.int_in_range(1..=3)?;
-        let mut patterns = |prefix: &str, pieces: &[&str], suffix: &str| {
-            let pattern = |_| Ok(format!("{prefix}{}{suffix}", of(pieces, 8, u)?));
-            (0..count)
-                .map(pattern)
-                .collect::<arbitrary::Result<Vec<String>>>()
+        let pattern = |_| {
+            Ok(match kind {
+                0 => of(&GLOB, 8, u)?,
+                1 => format!("/{}/", of(&REGEX, 8, u)?),
+                2 => range(u)?,
+                3 => format!("example.com/{}", of(&GLOB, 8, u)?),
+                4 => of(&HOST, 8, u)?,
+                _ => of(&NAME_GLOB, 8, u)?,
+            })
         };
+        let patterns: Vec<String> = (0..count).map(pattern).collect::<arbitrary::Result<_>>()?;
+        // Compiling takes the time, so that several are asked about.
+        let count = u.int_in_range(1..=4)?;
+        let text = |_| {
+            if kind != 2 && u.arbitrary()? {
+                let pattern = u.choose(&patterns)?;
+                return near(pattern.trim_start_matches("example.com/"), u);
+            }
+            match kind {
+                0 | 1 => of(&TAG, 8, u),
+                2 => version(4, u),
+                3 => of(&PATH, 8, u),
+                4 => of(&HOST, 4, u),
+                _ => of(&NAME, 8, u),
+            }
+        };
+        let texts = (0..count).map(text).collect::<arbitrary::Result<_>>()?;
         Ok(match kind {
-            0 => Self::Tags(patterns("", &GLOB, "")?, of(&TAG, 6, u)?),
-            1 => Self::Regexes(patterns("/", &REGEX, "/")?, of(&TAG, 6, u)?),
-            2 => Self::Versions(patterns("", &RANGE, "")?, of(&VERSION, 7, u)?),
-            3 => Self::Repositories(patterns("example.com/", &GLOB, "")?, of(&PATH, 8, u)?),
-            4 => Self::Registries(patterns("", &HOST, "")?, of(&HOST, 4, u)?),
-            _ => Self::Users(patterns("", &NAME_GLOB, "")?, of(&NAME, 6, u)?),
+            0 => Self::Tags(patterns, texts),
+            1 => Self::Regexes(patterns, texts),
+            2 => Self::Versions(patterns, texts),
+            3 => Self::Repositories(patterns, texts),
+            4 => Self::Registries(patterns, texts),
+            _ => Self::Users(patterns, texts),
         })
     }
 }
 
+/// A text that a pattern may match: its own letters, mostly, and something for what stands for others.
+fn near(pattern: &str, u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
+    let one = |c| {
+        Ok(match c {
+            '*' => (*u.choose(&["", "a", "ab", "-1", "/b", "é"])?).to_owned(),
+            '?' => (*u.choose(&["b", "1", "", "镜"])?).to_owned(),
+            '[' | ']' | '{' | '}' | ',' | '!' | '^' | '(' | ')' | '|' | '\\' => String::new(),
+            _ if u.arbitrary::<u8>()? >= 192 => String::new(),
+            c => c.to_string(),
+        })
+    };
+    pattern.chars().map(one).collect()
+}
+
+/// A version with so many numbers at most.
+fn version(most: usize, u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
+    const NUMBERS: [&str; 6] = ["0", "1", "2", "10", "09", "*"];
+    const SUFFIXES: [&str; 12] = [
+        "", "", "", "", "-rc1", "-rc.2", "-rc", "-alpine", "rc1", "-0", "_1", "+b",
+    ];
+    let count = u.int_in_range(1..=most)?;
+    let numbers = (0..count).map(|_| u.choose(&NUMBERS).copied());
+    let numbers: Vec<&str> = numbers.collect::<arbitrary::Result<_>>()?;
+    Ok(numbers.join(".") + u.choose(&SUFFIXES)?)
+}
+
+/// A range of versions.
+fn range(u: &mut Unstructured<'_>) -> arbitrary::Result<String> {
+    const OPERATORS: [&str; 7] = [">", "<", ">=", "<=", "=", "~", "^"];
+    let count = u.int_in_range(1..=2)?;
+    let one = |_| Ok(format!("{}{}", u.choose(&OPERATORS)?, version(3, u)?));
+    let all = (0..count).map(one);
+    Ok(all.collect::<arbitrary::Result<Vec<String>>>()?.join(", "))
+}
+
 fuzz_target!(|case: Case| match &case {
-    Case::Tags(patterns, tag) => {
-        let images = [format!("x:{tag}"), format!("x:{}", swapped(tag))];
-        let matches = |pattern: &String| glob(pattern, tag, '/');
-        check("tags", patterns, &images, || {
-            Some(patterns.iter().any(matches))
-        });
+    // Between slashes it would be a regular expression.
+    Case::Tags(patterns, _) if patterns.iter().any(|pattern| pattern.starts_with('/')) => {}
+    Case::Tags(patterns, tags) => {
+        let matches = |tag: &str| patterns.iter().any(|pattern| glob(pattern, tag, '/'));
+        check(
+            "tags",
+            patterns,
+            &in_other_letters("x:", "", tags),
+            |index| Some(matches(&tags[index])),
+        );
     }
-    Case::Regexes(patterns, tag) => {
-        let matches = |pattern: &String| {
+    Case::Regexes(patterns, tags) => {
+        let whole = |pattern: &String| {
             let pattern = pattern.trim_matches('/');
-            regex::Regex::new(&format!(r"\A(?:{pattern})\z")).is_ok_and(|regex| regex.is_match(tag))
+            regex::Regex::new(&format!(r"\A(?:{pattern})\z"))
         };
-        let images = [format!("x:{tag}")];
-        check("tags", patterns, &images, || {
+        let regexes: Vec<_> = patterns
+            .iter()
+            .filter_map(|pattern| whole(pattern).ok())
+            .collect();
+        // A class may hold one case of a letter only, so nothing is said of the other.
+        let images: Vec<_> = tags
+            .iter()
+            .map(|tag| [format!("x:{tag}"), String::new()])
+            .collect();
+        check("tags", patterns, &images, |index| {
+            Some(regexes.iter().any(|regex| regex.is_match(&tags[index])))
+        });
+    }
+    Case::Versions(patterns, tags) => {
+        // Zeros that lead are read by us alone.
+        let is_plain = !patterns.iter().any(|pattern| pattern.contains("09"));
+        let parse = |range: &String| semver::VersionReq::parse(range).ok();
+        let ranges: Vec<_> = patterns.iter().filter_map(parse).collect();
+        let images: Vec<_> = tags
+            .iter()
+            .map(|tag| [format!("x:{tag}"), String::new()])
+            .collect();
+        check("tags", patterns, &images, |index| {
+            let version = plain_version(&tags[index]).filter(|_| is_plain)?;
+            Some(ranges.iter().any(|range| range.matches(&version)))
+        });
+    }
+    Case::Repositories(patterns, paths) => {
+        let images = |path: &String| {
+            [
+                format!("example.com/{path}:1"),
+                format!("Example.COM:5000/{path}:1"),
+            ]
+        };
+        let images: Vec<_> = paths.iter().map(images).collect();
+        check("repositories", patterns, &images, |index| {
+            let matches =
+                |pattern: &String| glob(&pattern["example.com/".len()..], &paths[index], '/');
             Some(patterns.iter().any(matches))
         });
     }
-    Case::Versions(patterns, tag) => {
-        let is_range = |pattern: &String| pattern.starts_with(['>', '<', '=', '~', '^']);
-        if patterns.iter().all(is_range) {
-            let expected = plain_version(tag).map(|version| {
-                let matches = |range: &String| {
-                    semver::VersionReq::parse(range).is_ok_and(|range| range.matches(&version))
-                };
-                patterns.iter().any(matches)
-            });
-            let has_leading_zero = |pattern: &String| pattern.contains("09");
-            let expected = expected.filter(|_| !patterns.iter().any(has_leading_zero));
-            check("tags", patterns, &[format!("x:{tag}")], || expected);
-        }
-    }
-    Case::Repositories(patterns, path) => {
-        let matches = |pattern: &String| glob(&pattern["example.com/".len()..], path, '/');
-        let images = [
-            format!("example.com/{path}:1"),
-            format!("Example.COM:5000/{path}:1"),
-        ];
-        check("repositories", patterns, &images, || {
-            Some(patterns.iter().any(matches))
+    Case::Registries(patterns, hosts) => {
+        let images = in_other_letters("", "/x/y:1", hosts);
+        check("registries", patterns, &images, |index| {
+            registry_matches(patterns, &hosts[index])
         });
     }
-    Case::Registries(patterns, host) => {
-        let images = [format!("{host}/x:1"), format!("{}/x:1", swapped(host))];
-        check("registries", patterns, &images, || None);
-    }
-    Case::Users(patterns, name) => {
+    Case::Users(patterns, names) => {
         let scope = json!({"users": {"include": patterns}});
         let rules = json!([{"name": "r", "maxImages": 0, "scope": scope}]);
         let Ok(policy) = compile(&rules) else { return };
-        let request = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-            "uid": "u", "userInfo": {"username": name}, "operation": "CREATE",
-            "object": {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "x"}]}}}});
-        let request = request.to_string();
-        let question = imagereview_core::AdmissionReview::from_slice(request.as_bytes());
-        let denied = !decide(&policy, &question.expect("it is a question").review()).is_allowed();
-        let expected = patterns.iter().any(|pattern| glob(pattern, name, '\0'));
-        assert_eq!(denied, expected, "{case:?}");
+        for name in names {
+            let user = User::new(name.as_str());
+            let review = ["x"].into_iter().collect::<Review<'_>>().with_user(&user);
+            let denied = !decide(&policy, &review).is_allowed();
+            let expected = patterns.iter().any(|pattern| glob(pattern, name, '\0'));
+            assert_eq!(denied, expected, "{name:?} of {case:?}");
+        }
     }
 });
+
+/// An image for each text, and another for the same in other letters.
+fn in_other_letters(before: &str, after: &str, texts: &[String]) -> Vec<[String; 2]> {
+    let image = |text: &str| format!("{before}{text}{after}");
+    texts
+        .iter()
+        .map(|text| [image(text), image(&swapped(text))])
+        .collect()
+}
+
+/// Whether a registry is allowed, where it is written in full and in lower case, and so are the
+/// patterns.
+fn registry_matches(patterns: &[String], registry: &str) -> Option<bool> {
+    let is_plain = |text: &str| !text.contains(|c: char| c.is_ascii_uppercase());
+    let is_full = registry.contains(['.', ':']) && is_plain(registry);
+    if !is_full || !patterns.iter().all(|pattern| is_plain(pattern)) {
+        return None;
+    }
+    let parts = |text: &str| match text.split_once(':') {
+        Some((host, port)) => (host.to_owned(), Some(port.to_owned())),
+        None => (text.to_owned(), None),
+    };
+    let (host, port) = parts(registry);
+    let matches = |pattern: &String| {
+        let (pattern, its_port) = parts(pattern);
+        let is_host = match pattern.strip_prefix('*') {
+            Some("") => true,
+            Some(below) => host.ends_with(below),
+            None => host == pattern,
+        };
+        // A lone star is every registry.
+        let is_any = its_port.as_deref() == Some("*") || pattern == "*" && its_port.is_none();
+        is_host && (is_any || port == its_port)
+    };
+    Some(patterns.iter().any(matches))
+}
 
 fn swapped(text: &str) -> String {
     let swap = |c: char| {
@@ -171,40 +277,52 @@ fn plain_version(tag: &str) -> Option<semver::Version> {
     (version.pre.is_empty() && version.build.is_empty()).then_some(version)
 }
 
-/// The first image is allowed as expected; and each of them that is allowed by what is denied would
-/// be denied.
+/// The first of each two images is allowed as expected; whatever is allowed is denied by the same
+/// patterns, the second too if the first is allowed; and none of them has to do with the others.
 fn check(
     field: &str,
     patterns: &[String],
-    images: &[String],
-    expected: impl FnOnce() -> Option<bool>,
+    images: &[[String; 2]],
+    expected: impl Fn(usize) -> Option<bool>,
 ) {
-    let rule = |list: &str| compile(&json!([{"name": "r", field: {list: patterns}}]));
-    let (Ok(allow), Ok(deny)) = (rule("allow"), rule("deny")) else {
+    let rule = |list: &str| json!({"name": list, field: {list: patterns}});
+    let Ok(policy) = compile(&json!([rule("allow"), rule("deny")])) else {
         return;
     };
-    let expected = expected();
-    for (index, image) in images.iter().enumerate() {
-        let review: Review<'_> = [&**image].into_iter().collect();
-        if review.images().is_empty() {
-            continue;
-        }
-        let allowed = decide(&allow, &review).is_allowed();
-        let denied = !decide(&deny, &review).is_allowed();
-        assert!(
-            !allowed || denied,
-            "{patterns:?} allow {image} and don't deny it"
-        );
-        if let (0, Some(expected)) = (index, expected) {
-            assert_eq!(allowed, expected, "{patterns:?} and {image}");
-            assert!(denied || !expected);
-        }
-        if let (1, Some(true)) = (index, expected) {
-            let is_plain = |pattern: &String| !pattern.contains("[!");
-            let is_denied = denied || !patterns.iter().all(is_plain);
+    let broken = |review: Review<'_>| {
+        let verdict = decide(&policy, &review);
+        check_own_reasons(&verdict);
+        let violations = verdict.violations().iter();
+        violations
+            .map(|violation| (violation.image().to_owned(), violation.rule().to_owned()))
+            .collect::<BTreeSet<_>>()
+    };
+    let texts = || images.iter().flatten().map(String::as_str);
+    let all = broken(texts().collect());
+    assert_eq!(all, broken(texts().rev().collect()), "whatever their order");
+
+    let is_broken = |image: &str, rule: &str| all.contains(&(image.to_owned(), rule.to_owned()));
+    let is_readable = |image: &str| !is_broken(image, UNREADABLE_REFERENCE);
+    for (index, [image, other]) in images.iter().enumerate() {
+        for image in [image, other] {
             assert!(
-                is_denied,
-                "{patterns:?} don't deny {image} in other letters"
+                is_broken(image, "allow") || is_broken(image, "deny") || !is_readable(image),
+                "{patterns:?} allow {image} and don't deny it"
+            );
+        }
+        let Some(expected) = expected(index).filter(|_| is_readable(image)) else {
+            continue;
+        };
+        assert_eq!(
+            !is_broken(image, "allow"),
+            expected,
+            "{patterns:?} and {image}"
+        );
+        let is_plain = |pattern: &String| !pattern.contains("[!");
+        if expected && is_readable(other) && patterns.iter().all(is_plain) {
+            assert!(
+                is_broken(other, "deny"),
+                "{patterns:?} don't deny {other} in other letters"
             );
         }
     }

@@ -1,16 +1,23 @@
 //! Any text as a policy: problems that stand in the text, or a policy that decides and explains
-//! alike whatever it is asked, and changes nothing twice.
+//! alike whatever it is asked, and changes nothing twice. Behind a byte that no text begins with,
+//! documents that the JSON Schema allows: they are not refused for their shape.
 
 #![no_main]
 
 use std::collections::BTreeSet;
 
+use arbitrary::Unstructured;
 use imagereview_core::{
-    AdmissionReview, Annotations, ImagePolicy, Outcome, PolicySource, Review, decide,
-    mutation::Facts,
+    AdmissionReview, Annotations, ImagePolicy, Mode, PolicyErrors, PolicySource, Review, User,
+    Verdict, mutation::Facts,
 };
+use imagereview_fuzz::{document::arbitrary_document, verdict::check_decision};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+
+/// How many problems are told, and how many characters of each; one more says how many there are.
+const MAX_PROBLEMS: usize = 100;
+const MAX_CHARS: usize = 1000;
 
 /// Of every kind that rules tell apart.
 const IMAGES: [&str; 8] = [
@@ -24,51 +31,74 @@ const IMAGES: [&str; 8] = [
     "Foo/bar:1",
 ];
 
-fuzz_target!(|text: &str| {
-    let compile = || ImagePolicy::compile([PolicySource::new("p.yaml", text)]);
-    let policy = match compile() {
-        Ok(policy) => policy,
-        Err(errors) => {
-            assert_eq!(
-                Err(&errors),
-                compile().as_ref().map(|_| ()),
-                "the same each time"
-            );
-            assert!(!errors.problems().is_empty());
-            for problem in errors.problems() {
-                assert!(
-                    stands_in(text, problem.line(), problem.column()),
-                    "{problem}"
-                );
-                assert!(!problem.message().is_empty());
-            }
+fuzz_target!(|bytes: &[u8]| {
+    let (text, documents) = match bytes.split_first() {
+        Some((0xff, rest)) => {
+            let mut u = Unstructured::new(rest);
+            let Ok(documents) = documents(&mut u) else {
+                return;
+            };
+            let texts = documents
+                .iter()
+                .map(|document| format!("---\n{document}\n"));
+            (texts.collect(), documents)
+        }
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) => (text.to_owned(), Vec::new()),
+            Err(_) => return,
+        },
+    };
+    let compile = || ImagePolicy::compile([PolicySource::new("p.yaml", &text)]);
+    let (policy, other) = match (compile(), compile()) {
+        (Ok(policy), Ok(other)) => (policy, other),
+        (Err(errors), other) => {
+            assert_eq!(other.err(), Some(errors.clone()), "the same each time");
+            check_problems(&text, &errors, !documents.is_empty());
             return;
         }
+        (Ok(_), Err(errors)) => panic!("compiled before: {errors}"),
     };
-    assert_eq!(
-        policy.identity(),
-        compile().expect("it did before").identity()
-    );
-    let hash = policy
+    assert_eq!(policy.identity(), other.identity());
+    let (_, hash) = policy
         .identity()
-        .rsplit("@sha256:")
-        .next()
+        .rsplit_once("@sha256:")
         .expect("there is a hash");
     assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
 
-    let bare: Review<'_> = IMAGES.into_iter().collect();
-    let annotations: Annotations<'_> = [("x.image-policy.k8s.io/break-glass", "yes")]
-        .into_iter()
-        .collect();
-    let told = bare
-        .clone()
-        .with_namespace("prod")
-        .with_annotations(&annotations);
-    check(&policy, &bare);
-    check(&policy, &told);
+    let is_about_others = |document: &Value| {
+        let rules = document["rules"].as_array().into_iter().flatten();
+        let mut looks = rules.map(|rule| rule.get("maxImages").or(rule.get("expression")));
+        looks.any(|looks| looks.is_some())
+    };
+    let is_independent = !documents.is_empty() && !documents.iter().any(is_about_others);
+    let annotations: Annotations<'_> = [
+        ("x.image-policy.k8s.io/a", "y"),
+        ("x.image-policy.k8s.io/break-glass", "yes"),
+        ("example.image-policy.k8s.io/break-glass", "prod"),
+    ]
+    .into_iter()
+    .collect();
+    let user = User::new("system:serviceaccount:ci:deployer").with_group("developers");
+    let user = user.with_group("system:authenticated");
+    let bare = |review: Review<'_>| check_decision([&policy, &other], &review);
+    let told = |review: Review<'_>| {
+        let review = review.with_namespace("prod").with_user(&user);
+        check_decision([&policy, &other], &review.with_annotations(&annotations))
+    };
+    let verdicts = [
+        bare(IMAGES.into_iter().collect()),
+        told(IMAGES.into_iter().collect()),
+    ];
+    if is_independent {
+        let backwards = || IMAGES.into_iter().rev().collect();
+        let [bare, told] = [bare(backwards()), told(backwards())];
+        assert_eq!(broken(&verdicts[0]), broken(&bare), "whatever their order");
+        assert_eq!(broken(&verdicts[1]), broken(&told), "whatever their order");
+    }
     for request in [CREATE, UPDATE] {
         let question = AdmissionReview::from_slice_with(request.as_bytes(), policy.kinds());
-        check(&policy, &question.expect("it is a question").review());
+        let question = question.expect("it is a question");
+        check_decision([&policy, &other], &question.review());
         check_mutation(&policy, request);
     }
 });
@@ -84,44 +114,42 @@ fn stands_in(text: &str, line: u64, column: u64) -> bool {
     (1..=lines as u64).contains(&line) && (1..=longest.unwrap_or(0) as u64 + 1).contains(&column)
 }
 
-/// The explanation comes to the verdict: the same rules, broken by the same images.
-fn check(policy: &ImagePolicy, review: &Review<'_>) {
-    let explanation = policy.explain(review);
-    let verdict = decide(policy, review);
-    assert_eq!(*explanation.verdict(), verdict);
-    assert_eq!(verdict, decide(policy, review), "the same each time");
-    let explained = |outcome| {
-        let of_image = |image: &imagereview_core::ImageExplanation| {
-            let steps = image
-                .steps()
-                .iter()
-                .filter(|step| step.outcome() == outcome);
-            let place = image.place().to_string();
-            steps
-                .map(move |step| (step.rule().to_owned(), place.clone()))
-                .collect::<Vec<_>>()
-        };
-        explanation
-            .images()
-            .iter()
-            .flat_map(of_image)
-            .collect::<BTreeSet<_>>()
-    };
-    let named = |violation: &imagereview_core::Violation| {
-        (violation.rule().to_owned(), violation.place().to_string())
-    };
-    let is_built_in = |name: &str| name.starts_with("unreadable-");
-    let violated: BTreeSet<_> = verdict.violations().iter().map(named).collect();
-    let violated: BTreeSet<_> = violated
-        .into_iter()
-        .filter(|(rule, _)| !is_built_in(rule))
-        .collect();
-    assert_eq!(explained(Outcome::Violated), violated);
-    let exempted = verdict
-        .exempted()
-        .iter()
-        .map(|exempted| named(exempted.violation()));
-    assert_eq!(explained(Outcome::Exempted), exempted.collect());
+/// The problems stand in the text and are told in few words; of a document that the schema allows,
+/// none is that it has another shape.
+fn check_problems(text: &str, errors: &PolicyErrors, has_shape: bool) {
+    let problems = errors.problems();
+    assert!((1..=MAX_PROBLEMS + 1).contains(&problems.len()));
+    for problem in problems {
+        assert!(
+            stands_in(text, problem.line(), problem.column()),
+            "{problem}"
+        );
+        let message = problem.message();
+        assert!(
+            (1..=MAX_CHARS + 1).contains(&message.chars().count()),
+            "{problem}"
+        );
+        let is_shape = ["there is no field", "expected ", "the field "];
+        let is_shape = is_shape.iter().any(|start| message.starts_with(start));
+        assert!(!(has_shape && is_shape), "the schema allows it: {problem}");
+    }
+}
+
+/// One or two documents that the schema allows.
+fn documents(u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<Value>> {
+    let mut documents = vec![arbitrary_document("a", u)?];
+    if !u.is_empty() {
+        documents.push(arbitrary_document("b", u)?);
+    }
+    Ok(documents)
+}
+
+/// The rules that are broken, by which images.
+fn broken(verdict: &Verdict) -> BTreeSet<(&str, &str, Mode)> {
+    let violations = verdict.violations().iter();
+    violations
+        .map(|violation| (violation.image(), violation.rule(), violation.mode()))
+        .collect()
 }
 
 /// The patch applies, and what results is left alone.

@@ -98,9 +98,7 @@ fn glob(text: &str, reading: Reading) -> Result<Glob, PatternError> {
             )));
         }
     }
-    // To globset, `/` is one of the characters that a class leaves out.
-    let classes = text.replace("[!", "[!/").replace("[^", "[^/");
-    let glob = globset::GlobBuilder::new(&classes)
+    let glob = globset::GlobBuilder::new(text)
         .literal_separator(true)
         .backslash_escape(false)
         .empty_alternates(true)
@@ -109,7 +107,8 @@ fn glob(text: &str, reading: Reading) -> Result<Glob, PatternError> {
         .map_err(|error| glob_error(text, &error))?;
     Ok(Glob {
         text: text.into(),
-        expression: glob.regex().into(),
+        // To globset, `/` is one of the characters that a class leaves out.
+        expression: glob.regex().replace("[^", "[^/").into(),
     })
 }
 

@@ -540,6 +540,11 @@ fn what_a_request_does_not_tell_counts_as_a_match() {
             "{}",
             pod_request("UPDATE", "null", &pod("a:1")),
         ),
+        (
+            "neither its object nor the one before",
+            "{}",
+            pod_request("UPDATE", "null", "null"),
+        ),
         ("everything", "{}", request(r#"{"uid":"u"}"#)),
     ] {
         let policy = scoped(scope);

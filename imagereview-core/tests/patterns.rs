@@ -152,6 +152,34 @@ fn braces_in_a_class_end_no_alternatives() {
 }
 
 #[test]
+fn a_class_reads_alike_whatever_it_begins_with() {
+    for (field, pattern, image, expected) in [
+        ("tags", "v[!-a]y", "x:v5y", true),
+        ("tags", "v[!-a]y", "x:v-y", false),
+        ("tags", "v[^-a]y", "x:vay", false),
+        (
+            "repositories",
+            "example.com/x[!-a]y",
+            "example.com/x5y",
+            true,
+        ),
+        (
+            "repositories",
+            "example.com/x[!-a]y",
+            "example.com/x/y",
+            false,
+        ),
+    ] {
+        let found = allows_and_denies(field, pattern, image);
+        assert_eq!(found, (expected, expected), "{pattern} {image}");
+    }
+    for unclosed in ["[!]aa", "[^]", "x[]"] {
+        let error = compile(&json!({"name": "r", "tags": {"deny": [unclosed]}})).unwrap_err();
+        assert!(error.contains("unclosed character class"), "{error}");
+    }
+}
+
+#[test]
 fn a_class_that_readers_differ_on_is_refused() {
     for (field, pattern) in [("tags", "[a-c-e]"), ("repositories", "x/[a-c-e]")] {
         let error = compile(&json!({"name": "r", field: {"deny": [pattern]}})).unwrap_err();

@@ -359,7 +359,10 @@ impl<'a> Request<'a> {
         AdmissionReview {
             object: object(&self.object).or_else(|| self.missing_object().map(Err)),
             old_object: object(&self.old_object),
-            is_unchanged_object: is_update && self.object == self.old_object,
+            // Of two that are not told nobody knows whether they are the same.
+            is_unchanged_object: is_update
+                && !self.object.is_null()
+                && self.object == self.old_object,
             uid: self.uid,
             kind: self.kind,
             sub_resource: self.sub_resource,

@@ -117,7 +117,11 @@ static BUILTIN_KINDS: LazyLock<WorkloadKinds> = LazyLock::new(|| {
             });
         }
     }
-    let shape = shape(&kinds);
+    let mut shape = Shape::default();
+    look_at(general_paths(), &mut shape);
+    for kind in &kinds {
+        look_at(kind.paths(), &mut shape);
+    }
     WorkloadKinds { kinds, shape }
 });
 
@@ -138,7 +142,10 @@ impl WorkloadKinds {
     pub fn new(
         resources: impl IntoIterator<Item = CustomResource>,
     ) -> Result<Self, CustomResourceError> {
-        let mut kinds = BUILTIN_KINDS.kinds.clone();
+        let WorkloadKinds {
+            mut kinds,
+            mut shape,
+        } = BUILTIN_KINDS.clone();
         for CustomResource(resource) in resources {
             let WorkloadKind { group, kind, .. } = &resource;
             if resource.images.is_empty() && resource.pod_specs.is_empty() {
@@ -149,14 +156,16 @@ impl WorkloadKinds {
                     && (known.is_builtin || known.version == resource.version)
             });
             match earlier {
-                None => kinds.push(resource),
+                None => {
+                    look_at(resource.paths(), &mut shape);
+                    kinds.push(resource);
+                }
                 Some(known) if known.is_builtin => {
                     return Err(CustomResourceError::BuiltIn(kind.clone()));
                 }
                 Some(_) => return Err(CustomResourceError::DeclaredTwice(kind.clone())),
             }
         }
-        let shape = shape(&kinds);
         Ok(Self { kinds, shape })
     }
 
@@ -189,13 +198,17 @@ pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
     api_version.split_once('/').unwrap_or(("", api_version))
 }
 
-/// What is looked at for all of these kinds, alone and as the items of a list.
-fn shape(kinds: &[WorkloadKind]) -> Shape {
-    let metadata: Vec<FieldPath> = [
-        FieldPath::builtin("labels").any_field(),
-        FieldPath::builtin("annotations").any_field(),
-    ]
-    .into();
+/// Adds what is looked at, in an object alone and in the items of a list.
+fn look_at(paths: Vec<FieldPath>, shape: &mut Shape) {
+    let items = FieldPath::builtin("items[*]");
+    for path in paths {
+        shape.insert(&path);
+        shape.insert(&items.join(&path));
+    }
+}
+
+/// What is looked at whatever the kind.
+fn general_paths() -> Vec<FieldPath> {
     let object = [
         "apiVersion",
         "kind",
@@ -205,28 +218,25 @@ fn shape(kinds: &[WorkloadKind]) -> Shape {
         "items[*]",
     ];
     let mut paths: Vec<FieldPath> = object.map(FieldPath::builtin).into();
-    let below = |start: &FieldPath| -> Vec<FieldPath> {
-        metadata.iter().map(|path| start.join(path)).collect()
-    };
-    paths.extend(below(&FieldPath::builtin("metadata")));
-    for WorkloadKind {
-        images, pod_specs, ..
-    } in kinds
-    {
-        paths.extend_from_slice(images);
-        for pod_spec in pod_specs {
+    paths.extend(metadata_below(&FieldPath::builtin("metadata")));
+    paths
+}
+
+fn metadata_below(metadata: &FieldPath) -> [FieldPath; 2] {
+    ["labels", "annotations"].map(|map| metadata.join(&FieldPath::builtin(map).any_field()))
+}
+
+impl WorkloadKind {
+    /// What is looked at for this kind.
+    fn paths(&self) -> Vec<FieldPath> {
+        let mut paths = self.images.clone();
+        for pod_spec in &self.pod_specs {
             let of_pod = POD_SPEC.iter().map(|path| FieldPath::builtin(path));
             paths.extend(of_pod.map(|path| pod_spec.path.join(&path)));
-            paths.extend(pod_spec.metadata.iter().flat_map(below));
+            paths.extend(pod_spec.metadata.iter().flat_map(metadata_below));
         }
+        paths
     }
-    let items = FieldPath::builtin("items[*]");
-    let mut shape = Shape::default();
-    for path in &paths {
-        shape.insert(path);
-        shape.insert(&items.join(path));
-    }
-    shape
 }
 
 impl PodSpecPath {
