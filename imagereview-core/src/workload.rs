@@ -38,6 +38,8 @@
 //!   if the object's kind has something to do with that field.
 //! - An object of a kind that is neither built in nor declared has no images
 //!   ([`Workload::is_known`]).
+//! - An object that has more entries than [`ENTRIES_LIMIT`](crate::review::ENTRIES_LIMIT) in its
+//!   lists and maps together is an error too. A `List` may have any number of items.
 //! - A built-in kind without a pod spec is an error: nothing can be said of it.
 
 mod error;
@@ -60,7 +62,7 @@ pub use self::{
 use self::{
     field_path::Step,
     kinds::{IMAGE_LISTS, PodSpecPath},
-    node::{Node, NodeSeed},
+    node::{Node, NodeSeed, Room},
 };
 use crate::{Annotations, ContainerKind, Place, Review};
 
@@ -142,7 +144,8 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for &'a WorkloadKinds {
     type Value = Manifest<'a>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Manifest<'a>, D::Error> {
-        let document = NodeSeed(self.shape()).deserialize(deserializer)?;
+        let room = Room::new();
+        let document = NodeSeed::document(self.shape(), &room).deserialize(deserializer)?;
         Ok(Manifest::new(self, &document))
     }
 }

@@ -5,6 +5,7 @@ use imagereview_core::{
     ContainerKind::{self, Ephemeral, Init, Regular, Unknown, Volume},
     Language, decide,
     mutation::{Facts, FullName, Mutations},
+    review::ENTRIES_LIMIT,
     workload::{CustomResource, FieldPath, Manifest, ObjectKind, Workload, WorkloadKinds},
 };
 use proptest::prelude::*;
@@ -658,16 +659,16 @@ spec:
 
 #[test]
 fn a_large_object_is_read_and_what_is_passed_over_is_never_recursed_into() {
-    let container = json!({"name": "x", "image": "nginx:1.27", "args": ["x".repeat(100)]});
-    let spec = json!({"containers": vec![container; 20_000]});
+    let container = json!({"name": "x", "image": "nginx:1.27", "args": ["x".repeat(250)]});
+    let spec = json!({"containers": vec![container; ENTRIES_LIMIT]});
     let mut json = object("v1", "Pod", "spec", &spec).to_string();
     assert!(json.len() > 2 << 20);
-    assert_eq!(read(&json).unwrap().images().len(), 20_000);
+    assert_eq!(read(&json).unwrap().images().len(), ENTRIES_LIMIT);
 
     let deep = format!(r#","x":{}{}}}"#, "[".repeat(50_000), "]".repeat(50_000));
     json.truncate(json.len() - 1);
     json.push_str(&deep);
-    assert_eq!(read(&json).unwrap().images().len(), 20_000);
+    assert_eq!(read(&json).unwrap().images().len(), ENTRIES_LIMIT);
 }
 
 /// Any JSON, with the names that are looked at among its keys.

@@ -27,19 +27,15 @@ pub(crate) struct BodyLimits {
     pub(crate) time: Duration,
 }
 
-/// The size in bytes from which on reviews are decided by turns: an image of few bytes takes a hundred
-/// times its size until it is decided.
-const LARGE: usize = 256 * 1024;
-
-/// The size in bytes up to which a body is read whatever the others hold. Most reviews are smaller,
-/// and as many as may be in flight are still little.
+/// The size in bytes up to which a body is read whatever the others hold, and decided at once. Most
+/// reviews are smaller, and as many as may be in flight are still little.
 const SMALL: usize = 16 * 1024;
 
 /// A request's body. Its bytes count as held until it is dropped.
 pub(crate) struct ReadBody {
     bytes: Bytes,
     _held: Held,
-    /// Where it is large.
+    /// Where it is not small.
     _turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -120,8 +116,8 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
     }
     let bytes = if all.is_empty() { first } else { all.freeze() };
     // It waits as a slow one does, and can give way.
-    let turn = if bytes.len() > LARGE {
-        Arc::clone(&state.large_reviews).acquire_owned().await.ok()
+    let turn = if bytes.len() > SMALL {
+        Arc::clone(&state.turns).acquire_owned().await.ok()
     } else {
         None
     };

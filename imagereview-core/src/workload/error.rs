@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt};
 use crate::{
     Language, Message,
     quote::{Quoted, QuotedPath},
+    review::ENTRIES_LIMIT,
 };
 
 /// The images of an object cannot be known: what stands where they should be is something else, or
@@ -57,6 +58,9 @@ pub enum ObjectErrorKind {
     },
     /// A list of objects stands within another.
     NestedList,
+    /// With the entries of this list or map there are more than
+    /// [`ENTRIES_LIMIT`](crate::review::ENTRIES_LIMIT).
+    TooManyEntries,
 }
 
 impl ObjectError {
@@ -65,6 +69,10 @@ impl ObjectError {
             path: path.into(),
             kind,
         }
+    }
+
+    pub(crate) fn too_many(path: &str) -> Self {
+        Self::new(path, ObjectErrorKind::TooManyEntries)
     }
 
     /// The JSON path of the field; empty for the object itself.
@@ -110,6 +118,10 @@ impl ObjectError {
                     Quoted(expected)
                 ),
                 format!("{path}是{},而请求写的是{}", Quoted(found), Quoted(expected)),
+            ),
+            ObjectErrorKind::TooManyEntries => (
+                format!("{path} has too many entries; at most {ENTRIES_LIMIT} are read"),
+                format!("{path}的条目过多,最多读取{ENTRIES_LIMIT}个"),
             ),
             ObjectErrorKind::NestedList => (
                 format!("{path} is a list within a list; list its items one by one"),

@@ -1,6 +1,6 @@
 //! What stands in the fields that are looked at.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cell::Cell, fmt};
 
 use serde::{
     Deserializer,
@@ -11,7 +11,13 @@ use super::{
     error::{ObjectError, ObjectErrorKind},
     shape::Shape,
 };
-use crate::{Annotations, review::decode::same_but_for_case};
+use crate::{
+    Annotations,
+    review::{
+        ENTRIES_LIMIT,
+        decode::{same_but_for_case, skip_elements, skip_entries},
+    },
+};
 
 /// What stands in a field. Strings are borrowed from the text where they have no escapes, names
 /// from the [`Shape`].
@@ -129,10 +135,79 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Reads what a shape looks at.
-pub(crate) struct NodeSeed<'a>(pub(crate) &'a Shape);
+/// How many more entries of lists and maps one object may have.
+pub(crate) struct Room(Cell<usize>);
 
-impl<'de: 'a, 'a> DeserializeSeed<'de> for NodeSeed<'a> {
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self(Cell::new(ENTRIES_LIMIT))
+    }
+
+    /// Takes the room of one entry; `false` where there is none.
+    fn take(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    /// Gives back what was taken for an entry that is not there.
+    fn give_back(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+/// What a node is of its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// The document, which may be a list of objects.
+    Document,
+    /// The `items` of such a list: each is an object of its own, and has room of its own.
+    Items,
+    /// An object, or what is in one.
+    Object,
+}
+
+/// Reads what a shape looks at.
+pub(crate) struct NodeSeed<'a, 'r> {
+    shape: &'a Shape,
+    room: &'r Room,
+    level: Level,
+}
+
+impl<'a, 'r> NodeSeed<'a, 'r> {
+    /// Reads one object.
+    pub(crate) fn object(shape: &'a Shape, room: &'r Room) -> Self {
+        Self {
+            shape,
+            room,
+            level: Level::Object,
+        }
+    }
+
+    /// Reads one object, or a list of them.
+    pub(crate) fn document(shape: &'a Shape, room: &'r Room) -> Self {
+        Self {
+            shape,
+            room,
+            level: Level::Document,
+        }
+    }
+
+    /// Reads the field of this name.
+    fn field(&self, name: &str, shape: &'a Shape) -> Self {
+        let level = match self.level {
+            Level::Document if name == "items" => Level::Items,
+            _ => Level::Object,
+        };
+        Self {
+            shape,
+            room: self.room,
+            level,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for NodeSeed<'a, '_> {
     type Value = Node<'a>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'a>, D::Error> {
@@ -140,7 +215,7 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for NodeSeed<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a> {
+impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
     type Value = Node<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,40 +271,65 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'a>, A::Error> {
-        let Some(shape) = &self.0.elements else {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
+        let Some(shape) = &self.shape.elements else {
+            skip_elements(&mut seq)?;
             return Ok(Node::Other("a list"));
         };
         // Most lists that are looked at have a few elements.
         let mut elements = Vec::with_capacity(4);
-        while let Some(element) = seq.next_element_seed(NodeSeed(shape))? {
+        if self.level == Level::Items {
+            while let Some(element) =
+                seq.next_element_seed(NodeSeed::object(shape, &Room::new()))?
+            {
+                elements.push(element);
+            }
+            return Ok(Node::List(elements));
+        }
+        while self.room.take() {
+            let Some(element) = seq.next_element_seed(NodeSeed::object(shape, self.room))? else {
+                self.room.give_back();
+                return Ok(Node::List(elements));
+            };
             elements.push(element);
         }
-        Ok(Node::List(elements))
+        Ok(if skip_elements(&mut seq)? {
+            Node::Unclear(ObjectErrorKind::TooManyEntries)
+        } else {
+            Node::List(elements)
+        })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'a>, A::Error> {
-        if let Some(shape) = &self.0.any_field {
+        if let Some(shape) = &self.shape.any_field {
             let mut pairs = Vec::new();
-            while let Some(key) = map.next_key_seed(Key)? {
-                pairs.push((key, map.next_value_seed(NodeSeed(shape))?));
+            while self.room.take() {
+                let Some(key) = map.next_key_seed(Key)? else {
+                    self.room.give_back();
+                    return Ok(Node::Map(pairs));
+                };
+                let value = map.next_value_seed(NodeSeed::object(shape, self.room))?;
+                pairs.push((key, value));
             }
-            return Ok(Node::Map(pairs));
+            return Ok(if skip_entries(&mut map)? {
+                Node::Unclear(ObjectErrorKind::TooManyEntries)
+            } else {
+                Node::Map(pairs)
+            });
         }
-        if self.0.fields.is_empty() {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        if self.shape.fields.is_empty() {
+            skip_entries(&mut map)?;
             return Ok(Node::Other("an object"));
         }
         let mut fields: Vec<(&'a str, Node<'a>)> = Vec::new();
-        while let Some(name) = map.next_key_seed(FieldName(self.0))? {
+        while let Some(name) = map.next_key_seed(FieldName(self.shape))? {
             let (index, node) = match name {
                 Name::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
                 Name::Known(index) => {
-                    let shape = &self.0.fields[index].1;
-                    (index, map.next_value_seed(NodeSeed(shape))?)
+                    let (name, shape) = &self.shape.fields[index];
+                    (index, map.next_value_seed(self.field(name, shape))?)
                 }
                 Name::CaseVariant(index, found) => {
                     map.next_value::<IgnoredAny>()?;
@@ -237,7 +337,7 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a> {
                     (index, Node::Unclear(kind))
                 }
             };
-            let name = &*self.0.fields[index].0;
+            let name = &*self.shape.fields[index].0;
             match fields.iter_mut().find(|(known, _)| *known == name) {
                 None => fields.push((name, node)),
                 // Of a variant the error says more than that there are two.
