@@ -300,6 +300,48 @@ async fn a_review_of_a_million_entries_is_denied_and_takes_little_more_than_its_
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_a_million_deep_take_little_more_than_their_bytes() {
+    let pki = Pki::new();
+    let client = pki.client(None);
+    let deep = "[".repeat(BODY / 2 - 100);
+    let closed = deep.clone() + &"]".repeat(deep.len());
+    let review = |field: &str, value: &str| {
+        format!(
+            r#"{{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{{"{field}":{value}}}}}"#
+        )
+    };
+    for (name, body, status) in [
+        ("passed over", review("more", &closed), StatusCode::OK),
+        (
+            "passed over, without an end",
+            review("more", &deep),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "in place of containers",
+            review("containers", &closed),
+            StatusCode::BAD_REQUEST,
+        ),
+    ] {
+        let webhook = Webhook::start(&pki, &[]).await;
+        webhook.answers(&client).await;
+        let before = webhook.footprint().await;
+        let bytes = body.len();
+        for protocol in PROTOCOLS {
+            let mut connection = client.connect(webhook.address, protocol).await.unwrap();
+            let request = post("/image_policy", body.clone());
+            let answer = connection.send(request).await.unwrap();
+            assert_eq!(answer.status, status, "{name}: {answer:?}");
+        }
+        let after = webhook.lets_go(before).await;
+        let more = after.peak - before.memory;
+        println!("{name}: {bytes} bytes: {} KiB more", more >> 10);
+        assert!(more < 5 * bytes, "{name}: {more} bytes");
+        webhook.stops().await;
+    }
+}
+
 /// A review of as many containers as are read.
 fn largest_review(container: &str) -> [(&'static str, String); 3] {
     let list = vec![container; ENTRIES_LIMIT].join(",");
