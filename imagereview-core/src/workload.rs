@@ -48,6 +48,7 @@ mod kinds;
 pub(crate) mod node;
 mod object_kind;
 mod shape;
+mod value_type;
 
 use std::{borrow::Cow, fmt};
 
@@ -58,6 +59,7 @@ pub use self::{
     field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
     kinds::{CustomResource, CustomResourceError, WorkloadKinds},
     object_kind::ObjectKind,
+    value_type::ValueType,
 };
 use self::{
     field_path::Step,

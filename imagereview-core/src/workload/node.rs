@@ -10,6 +10,7 @@ use serde::{
 use super::{
     error::{ObjectError, ObjectErrorKind},
     shape::Shape,
+    value_type::ValueType,
 };
 use crate::{
     Annotations,
@@ -34,8 +35,8 @@ pub(crate) enum Node<'a> {
     Fields(Vec<(&'a str, Node<'a>)>),
     /// An object whose names are data.
     Map(Vec<(Cow<'a, str>, Node<'a>)>),
-    /// Anything else; the word says what.
-    Other(&'static str),
+    /// Anything else; only its type is kept.
+    Other(ValueType),
     /// A field that two readers could read differently.
     Unclear(ObjectErrorKind),
 }
@@ -47,27 +48,20 @@ impl<'a> Node<'a> {
         matches!(self, Self::Null)
     }
 
-    fn describe(&self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Text(_) => "a string",
-            Self::List(_) => "a list",
-            Self::Fields(_) | Self::Map(_) => "an object",
-            Self::Other(what) => what,
-            Self::Unclear(_) => "a field with two readings",
-        }
-    }
-
     /// The error that what stands at `path` is not what was expected.
-    fn not(&self, expected: &'static str, path: impl fmt::Display) -> ObjectError {
-        let kind = match self {
-            Self::Unclear(kind) => kind.clone(),
-            _ => ObjectErrorKind::WrongType {
-                found: self.describe(),
-                expected,
-            },
+    fn not(&self, expected: ValueType, path: impl fmt::Display) -> ObjectError {
+        let found = match self {
+            Self::Unclear(kind) => return ObjectError::new(path.to_string(), kind.clone()),
+            Self::Null => ValueType::Null,
+            Self::Text(_) => ValueType::String,
+            Self::List(_) => ValueType::List,
+            Self::Fields(_) | Self::Map(_) => ValueType::Object,
+            Self::Other(found) => *found,
         };
-        ObjectError::new(path.to_string(), kind)
+        ObjectError::new(
+            path.to_string(),
+            ObjectErrorKind::WrongType { found, expected },
+        )
     }
 
     /// The field `name` of an object; `null` where it is absent. Here and below, `path` is where
@@ -83,7 +77,7 @@ impl<'a> Node<'a> {
                 let field = fields.iter().find(|(known, _)| *known == name);
                 Ok(field.map_or(&NULL, |(_, node)| node))
             }
-            _ => Err(self.not("an object", path)),
+            _ => Err(self.not(ValueType::Object, path)),
         }
     }
 
@@ -92,7 +86,7 @@ impl<'a> Node<'a> {
         match self {
             Self::Null => Ok(&[]),
             Self::List(elements) => Ok(elements),
-            _ => Err(self.not("a list", path)),
+            _ => Err(self.not(ValueType::List, path)),
         }
     }
 
@@ -104,7 +98,7 @@ impl<'a> Node<'a> {
         match self {
             Self::Null => Ok(None),
             Self::Text(text) => Ok(Some(text.clone())),
-            _ => Err(self.not("a string", path)),
+            _ => Err(self.not(ValueType::String, path)),
         }
     }
 
@@ -116,7 +110,7 @@ impl<'a> Node<'a> {
         let map = match self {
             Self::Null => return Ok(Annotations::default()),
             Self::Map(map) => map,
-            _ => return Err(self.not("an object", path)),
+            _ => return Err(self.not(ValueType::Object, path)),
         };
         let mut pairs = Vec::with_capacity(map.len());
         for (key, value) in map {
@@ -243,37 +237,37 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a boolean"))
+        Ok(Node::Other(ValueType::Boolean))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_i128<E>(self, _: i128) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_u128<E>(self, _: u128) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_bytes<E>(self, _: &[u8]) -> Result<Node<'a>, E> {
-        Ok(Node::Other("bytes"))
+        Ok(Node::Other(ValueType::Bytes))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'a>, A::Error> {
         let Some(shape) = &self.shape.elements else {
             skip_elements(&mut seq)?;
-            return Ok(Node::Other("a list"));
+            return Ok(Node::Other(ValueType::List));
         };
         // Most lists that are looked at have a few elements.
         let mut elements = Vec::with_capacity(4);
@@ -318,7 +312,7 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
         }
         if self.shape.fields.is_empty() {
             skip_entries(&mut map)?;
-            return Ok(Node::Other("an object"));
+            return Ok(Node::Other(ValueType::Object));
         }
         let mut fields: Vec<(&'a str, Node<'a>)> = Vec::new();
         while let Some(name) = map.next_key_seed(FieldName(self.shape))? {
