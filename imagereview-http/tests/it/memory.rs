@@ -5,14 +5,15 @@ use std::{convert::Infallible, fmt::Write as _, net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 use http_body_util::{BodyExt, channel::Channel};
 use hyper::{Request, StatusCode};
-use imagereview_core::review::ENTRIES_LIMIT;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     task::{JoinSet, yield_now},
 };
 
 use crate::{
-    audit, faults, frames,
+    audit,
+    entries::{BODY, Entries, largest_reviews},
+    faults, frames,
     harness::{
         Answer, Client, PROTOCOLS, Pki, Protocol, RequestBody, full, image_review,
         image_review_json, metrics_say, within,
@@ -74,7 +75,6 @@ async fn a_body_in_crumbs_takes_no_more_than_one_in_a_piece() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_stall_hold_no_more_than_their_share() {
     const CLIENTS: usize = 40;
-    const BODY: usize = 3 << 20;
     const SHARE: usize = 12 << 20;
     // What comes on top: buffers of connections, and a body while it is copied to a larger place.
     const BESIDE: usize = 48 << 20;
@@ -141,113 +141,6 @@ async fn bodies_that_stall_hold_no_more_than_their_share() {
     }
 }
 
-/// A review in which an entry of a list or a map comes many times.
-#[derive(Clone, Copy)]
-struct Entries {
-    path: &'static str,
-    /// What comes before them and after them.
-    around: [&'static str; 2],
-    /// `#` in it is its number.
-    entry: &'static str,
-}
-
-impl Entries {
-    fn of_image_review(field: [&'static str; 2], entry: &'static str) -> Self {
-        Self {
-            path: "/image_policy",
-            around: field,
-            entry,
-        }
-    }
-
-    fn of_object(path: &'static str, fields: [&'static str; 2], entry: &'static str) -> Self {
-        Self {
-            path,
-            around: fields,
-            entry,
-        }
-    }
-
-    /// Each kind of entry that is kept, as short as it may be.
-    fn all() -> [Self; 9] {
-        [
-            Self::of_image_review([r#""containers":["#, "{}]"], "{},"),
-            Self::of_image_review([r#""annotations":{"#, r#""x":""}"#], r##""#":"","##),
-            Self::of_object("/validate", [r#""spec":{"containers":["#, "{}]}}"], "{},"),
-            Self::of_object(
-                "/mutate",
-                [r#""spec":{"volumes":["#, "{}]}}"],
-                r#"{"image":{}},"#,
-            ),
-            Self::of_object(
-                "/mutate",
-                [r#""spec":{"imagePullSecrets":["#, "{}]}}"],
-                "{},",
-            ),
-            Self::of_object(
-                "/validate",
-                [r#""items":["#, r#"{}],"spec":{"containers":[{}]}}"#],
-                "{},",
-            ),
-            Self::of_object(
-                "/validate",
-                [r#""spec":{},"metadata":{"labels":{"#, r#""x":""}}}"#],
-                r##""#":"","##,
-            ),
-            Self::of_object(
-                "/validate",
-                [r#""spec":{}},"userInfo":{"groups":["#, r#"""]}"#],
-                r#""","#,
-            ),
-            Self::of_object(
-                "/validate",
-                [
-                    r#""spec":{"containers":[{}]}},"oldObject":{"kind":"Pod","spec":{"containers":["#,
-                    "{}]}}",
-                ],
-                "{},",
-            ),
-        ]
-    }
-
-    /// So many of them.
-    fn body(&self, many: usize) -> String {
-        let entries: String = if self.entry.contains('#') {
-            (0..many)
-                .map(|key| self.entry.replace('#', &key.to_string()))
-                .collect()
-        } else {
-            self.entry.repeat(many)
-        };
-        let [before, after] = self.around;
-        if self.path == "/image_policy" {
-            format!(
-                r#"{{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{{{before}{entries}{after}}}}}"#
-            )
-        } else {
-            format!(
-                r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u","operation":"UPDATE","object":{{"apiVersion":"v1","kind":"Pod",{before}{entries}{after}}}}}"#
-            )
-        }
-    }
-
-    /// As many as a body may hold.
-    fn longest_body(&self) -> String {
-        // An AdmissionReview may be twice as long.
-        let limit = if self.path == "/image_policy" {
-            BODY
-        } else {
-            2 * BODY
-        };
-        // With room for the numbers.
-        let digits = 6 * self.entry.matches('#').count();
-        self.body((limit - 400) / (self.entry.len() + digits))
-    }
-}
-
-/// What `--max-body-bytes` is unless told otherwise.
-const BODY: usize = 3 << 20;
-
 /// Whether a review was allowed, and why not.
 fn decision(answer: &Answer) -> (bool, String) {
     let json = answer.json();
@@ -265,147 +158,89 @@ fn decision(answer: &Answer) -> (bool, String) {
     )
 }
 
-fn post(path: &str, body: String) -> Request<RequestBody> {
+fn post(path: &str, body: impl Into<Bytes>) -> Request<RequestBody> {
     Request::post(path).body(full(body)).unwrap()
+}
+
+/// What a program answers to a body over each of these protocols, and how much more memory it has held
+/// for that.
+async fn cost(path: &str, body: &str, protocols: &[Protocol]) -> (Vec<Answer>, usize) {
+    let pki = Pki::new();
+    let client = pki.client(None);
+    let webhook = Webhook::start(&pki, &["--audit-log=audit.jsonl"]).await;
+    webhook.answers(&client).await;
+    let before = webhook.footprint().await;
+    let mut answers = Vec::new();
+    for protocol in protocols {
+        let mut connection = client.connect(webhook.address, *protocol).await.unwrap();
+        answers.push(connection.send(post(path, body.to_owned())).await.unwrap());
+    }
+    let after = webhook.lets_go(before).await;
+    webhook.stops().await;
+    (answers, after.peak - before.memory)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_review_of_a_million_entries_is_denied_and_takes_little_more_than_its_bytes() {
-    let pki = Pki::new();
-    let client = pki.client(None);
     for entries in Entries::all() {
-        let webhook = Webhook::start(&pki, &["--audit-log=audit.jsonl"]).await;
-        webhook.answers(&client).await;
-        let before = webhook.footprint().await;
         let body = entries.longest_body();
-        let bytes = body.len();
-        for protocol in PROTOCOLS {
-            let mut connection = client.connect(webhook.address, protocol).await.unwrap();
-            let request = post(entries.path, body.clone());
-            let (allowed, reason) = decision(&connection.send(request).await.unwrap());
-            assert!(!allowed, "{:?}: {reason}", entries.around);
-        }
-        let after = webhook.lets_go(before).await;
-        let more = after.peak - before.memory;
+        let (answers, more) = cost(entries.path, &body, &PROTOCOLS).await;
+        let (bytes, around) = (body.len(), entries.around);
         println!(
-            "{} bytes, {} of {:?}: {} KiB more",
-            bytes,
+            "{bytes} bytes of {:?} in {around:?}: {} KiB more",
             entries.entry,
-            entries.around,
             more >> 10
         );
+        for answer in answers {
+            let (allowed, reason) = decision(&answer);
+            assert!(!allowed, "{around:?}: {reason}");
+        }
         // The body itself is copied while it comes.
-        assert!(more < 4 * bytes, "{:?}: {more} bytes", entries.around);
-        webhook.stops().await;
+        assert!(more < 4 * bytes, "{around:?}: {more} bytes");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_a_million_deep_take_little_more_than_their_bytes() {
-    let pki = Pki::new();
-    let client = pki.client(None);
-    let deep = "[".repeat(BODY / 2 - 100);
-    let closed = deep.clone() + &"]".repeat(deep.len());
-    let review = |field: &str, value: &str| {
-        format!(
-            r#"{{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{{"{field}":{value}}}}}"#
-        )
-    };
-    for (name, body, status) in [
-        ("passed over", review("more", &closed), StatusCode::OK),
-        (
-            "passed over, without an end",
-            review("more", &deep),
-            StatusCode::BAD_REQUEST,
-        ),
-        (
-            "in place of containers",
-            review("containers", &closed),
-            StatusCode::BAD_REQUEST,
-        ),
+    let open = "[".repeat(BODY / 2 - 100);
+    let closed = open.clone() + &"]".repeat(open.len());
+    for (field, value, status) in [
+        ("unknown", &closed, StatusCode::OK),
+        ("unknown", &open, StatusCode::BAD_REQUEST),
+        ("containers", &closed, StatusCode::BAD_REQUEST),
     ] {
-        let webhook = Webhook::start(&pki, &[]).await;
-        webhook.answers(&client).await;
-        let before = webhook.footprint().await;
+        let body = format!(
+            r#"{{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{{"{field}":{value}}}}}"#
+        );
+        let (answers, more) = cost("/image_policy", &body, &PROTOCOLS).await;
         let bytes = body.len();
-        for protocol in PROTOCOLS {
-            let mut connection = client.connect(webhook.address, protocol).await.unwrap();
-            let request = post("/image_policy", body.clone());
-            let answer = connection.send(request).await.unwrap();
-            assert_eq!(answer.status, status, "{name}: {answer:?}");
+        println!("{bytes} bytes, {field}, {status}: {} KiB more", more >> 10);
+        for answer in answers {
+            assert_eq!(answer.status, status, "{field}: {answer:?}");
         }
-        let after = webhook.lets_go(before).await;
-        let more = after.peak - before.memory;
-        println!("{name}: {bytes} bytes: {} KiB more", more >> 10);
-        assert!(more < 5 * bytes, "{name}: {more} bytes");
-        webhook.stops().await;
+        assert!(more < 5 * bytes, "{field}, {status}: {more} bytes");
     }
-}
-
-/// A review of as many containers as are read.
-fn largest_review(container: &str) -> [(&'static str, String); 3] {
-    let list = vec![container; ENTRIES_LIMIT].join(",");
-    let pod = format!(r#"{{"apiVersion":"v1","kind":"Pod","spec":{{"containers":[{list}]}}}}"#);
-    let [image_review, admission_review] = [
-        r#"{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":"#,
-        r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"UPDATE","object":"#,
-    ];
-    [
-        (
-            "/image_policy",
-            format!(r#"{image_review}{{"containers":[{list}]}}}}"#),
-        ),
-        ("/validate", format!("{admission_review}{pod}}}}}")),
-        (
-            "/validate",
-            format!(r#"{admission_review}{pod},"oldObject":{pod}}}}}"#),
-        ),
-    ]
-}
-
-/// Containers of which each breaks a rule: as short as may be, and as long as a body has room for.
-fn containers() -> [String; 3] {
-    let image = |image: &str| format!(r#"{{"image":"{image}"}}"#);
-    [
-        "{}".to_owned(),
-        image(&"A".repeat(280)),
-        image(&format!("{}:latest", "a".repeat(270))),
-    ]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_largest_review_takes_what_is_documented() {
-    let pki = Pki::new();
-    let client = pki.client(None);
-    for container in containers() {
-        for (path, body) in largest_review(&container) {
-            let webhook = Webhook::start(&pki, &["--audit-log=audit.jsonl"]).await;
-            webhook.answers(&client).await;
-            let before = webhook.footprint().await;
-            let bytes = body.len();
-            let mut connection = client
-                .connect(webhook.address, Protocol::Http2)
-                .await
-                .unwrap();
-            let answer = connection.send(post(path, body)).await.unwrap();
-            drop(connection);
-            // An unchanged image is let pass.
-            let is_all_unchanged = decision(&answer).0;
-            let after = webhook.lets_go(before).await;
-            let more = after.peak - before.memory;
-            println!(
-                "{path}: {} KiB, allowed: {is_all_unchanged}: {} KiB more",
-                bytes >> 10,
-                more >> 10
-            );
-            assert!(more < DECIDING, "{path}: {bytes} bytes: {more} more");
-            webhook.stops().await;
+async fn the_largest_reviews_take_what_is_documented() {
+    const MOST: usize = 40 << 20;
+    // One of no more bytes than are decided without a turn.
+    let small = ("/validate", Entries::all()[2].body(5_350), false);
+    for (path, body, is_allowed) in largest_reviews().into_iter().chain([small]) {
+        let (answers, more) = cost(path, &body, &[Protocol::Http2]).await;
+        println!(
+            "{path}: {} KiB, allowed: {is_allowed}: {} KiB more",
+            body.len() >> 10,
+            more >> 10
+        );
+        for answer in answers {
+            let (allowed, reason) = decision(&answer);
+            assert_eq!(allowed, is_allowed, "{path}: {reason}");
         }
+        assert!(more < MOST, "{path}: {} bytes: {more} more", body.len());
     }
 }
-
-/// What a decision takes at most, body and record included.
-const DECIDING: usize = 40 << 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_audit_log_that_stands_still_holds_few_long_lines() {
@@ -614,31 +449,26 @@ async fn answers_that_wait_for_the_audit_log_wait_without_a_record() {
 /// decisions at a time, a full queue of the audit log, and answers that are not taken.
 const HARD_LIMIT: usize = 320 << 20;
 
-/// Asks until there is an answer of 200, as an API server does after 429 and 408.
+/// Asks until there is an answer of 200, as an API server does after 429 and 408; tells how often
+/// again.
 async fn persist(
     client: &Client,
     address: SocketAddr,
     protocol: Protocol,
-    path: &'static str,
+    path: &str,
     body: Bytes,
-) -> (bool, String, usize) {
+) -> (Answer, usize) {
     let mut again = 0;
     loop {
         let mut connection = client.connect(address, protocol).await.unwrap();
-        let request = Request::post(path).body(full(body.clone())).unwrap();
-        // A connection that is closed over a body which gives way may take the answer with it.
-        match connection.send(request).await {
-            Ok(answer) if answer.status == StatusCode::OK => {
-                let (allowed, reason) = decision(&answer);
-                return (allowed, reason, again);
-            }
+        match connection.send(post(path, body.clone())).await {
+            Ok(answer) if answer.status == StatusCode::OK => return (answer, again),
             Ok(answer) => assert!(
-                matches!(
-                    answer.status,
-                    StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
-                ),
+                [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT]
+                    .contains(&answer.status),
                 "{answer:?}"
             ),
+            // The answer to a body that is not read to its end may be lost to a reset.
             Err(error) => eprintln!("{protocol:?}: {error:?}"),
         }
         again += 1;
@@ -651,13 +481,15 @@ async fn all_of_it_at_once_under_a_hard_limit_of_memory_loses_nothing() {
     const STALLED: usize = 40;
     const UNTAKEN: u32 = 200;
     const CONNECTIONS: usize = 10;
-    const TIMES: usize = 1;
     let pki = Arc::new(Pki::new());
     let folder = tempfile::tempdir().unwrap();
     let (pipe, reader) = audit::pipe(folder.path());
     let log = format!("--audit-log={}", pipe.display());
-    // An allocation beyond it ends the process.
-    let limited = format!("ulimit -d {} && exec", HARD_LIMIT >> 10);
+    // An allocation beyond it ends the process. Each thread has a stack and a heap of its own.
+    let limited = format!(
+        "export TOKIO_WORKER_THREADS=2 && ulimit -d {} && exec",
+        HARD_LIMIT >> 10
+    );
     let options = [&*log];
     let webhook = Webhook::start_under(&limited, &pki, &options).await;
     let client = Arc::new(pki.client(None));
@@ -705,31 +537,28 @@ async fn all_of_it_at_once_under_a_hard_limit_of_memory_loses_nothing() {
         held.push(Box::new(stream));
     }
     // Reviews of very many entries, and the largest that are decided, each on a connection of its own.
-    let mut reviews: Vec<(&str, Bytes)> = Vec::new();
-    for entries in Entries::all() {
-        reviews.push((entries.path, entries.longest_body().into()));
-    }
-    for container in containers() {
-        for (path, body) in largest_review(&container).into_iter().take(2) {
-            reviews.push((path, body.into()));
-        }
-    }
+    let denied = |entries: Entries| (entries.path, entries.longest_body(), false);
+    let reviews = Entries::all()
+        .map(denied)
+        .into_iter()
+        .chain(largest_reviews());
     let mut asking = JoinSet::new();
-    for _ in 0..TIMES {
-        for (path, body) in &reviews {
-            for protocol in PROTOCOLS {
-                let (client, address, path, body) =
-                    (Arc::clone(&client), webhook.address, *path, body.clone());
-                asking.spawn(async move { persist(&client, address, protocol, path, body).await });
-            }
+    for (path, body, is_allowed) in reviews {
+        let body = Bytes::from(body);
+        for protocol in PROTOCOLS {
+            let (client, address, body) = (Arc::clone(&client), webhook.address, body.clone());
+            asking.spawn(async move {
+                let (answer, again) = persist(&client, address, protocol, path, body).await;
+                let (allowed, reason) = decision(&answer);
+                assert_eq!(allowed, is_allowed, "{path}: {reason}");
+                again
+            });
         }
     }
     let sent = asking.len();
     let mut again = 0;
-    while let Some(answer) = within(asking.join_next()).await {
-        let (allowed, reason, times) = answer.unwrap();
-        assert!(!allowed, "{reason}");
-        again += times;
+    while let Some(times) = within(asking.join_next()).await {
+        again += times.unwrap();
     }
     let during = webhook.footprint().await;
     println!("{sent} reviews, {again} of them asked again: {before} -> {during}");
