@@ -139,6 +139,7 @@ impl Server {
             },
             max_requests: config.limits.requests,
             slow_bodies: Arc::default(),
+            large_bodies: Arc::default(),
             held_bodies: Arc::new(HeldBytes::new(
                 // An AdmissionReview holds its object twice.
                 config.limits.body_memory.max(2 * config.max_body_bytes),

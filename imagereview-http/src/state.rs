@@ -22,6 +22,8 @@ pub(crate) struct State {
     pub(crate) max_requests: usize,
     /// Requests whose bodies are waited for.
     pub(crate) slow_bodies: Arc<Waiting>,
+    /// Bodies that are not small and not yet decided.
+    pub(crate) large_bodies: Arc<Waiting>,
     pub(crate) held_bodies: Arc<HeldBytes>,
     /// Turns of reviews that are not small.
     pub(crate) turns: Arc<Semaphore>,

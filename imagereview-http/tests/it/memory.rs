@@ -15,12 +15,12 @@ use crate::{
     entries::{BODY, Entries, largest_reviews},
     faults, frames,
     harness::{
-        Answer, Client, PROTOCOLS, Pki, Protocol, RequestBody, full, image_review,
-        image_review_json, metrics_say, within,
+        Answer, Client, PROTOCOLS, Pki, Protocol, RequestBody, full, image_review, metrics_say,
+        within,
     },
     load::Load,
     program::{Program, development_authority, unconfigured},
-    webhook::{ALLOWED, Metrics, Webhook},
+    webhook::{ALLOWED, Metrics, Webhook, turned_away},
 };
 
 /// A body in as many pieces as it has bytes.
@@ -106,22 +106,7 @@ async fn bodies_that_stall_hold_no_more_than_their_share() {
         }
         webhook.answers(&client).await;
         // The last bytes may still be on their way.
-        let gave_way = within(async {
-            loop {
-                let metrics = Metrics::of(webhook.health).await;
-                // Who comes while those that were told to go are still there is turned away.
-                let gave_way: usize = ["gave_way", "overloaded"]
-                    .map(|cause| {
-                        metrics.value(&format!("imagereview_refusals_total{{cause=\"{cause}\"}}"))
-                    })
-                    .into_iter()
-                    .sum();
-                if gave_way >= CLIENTS - SHARE / (BODY - 1) {
-                    return gave_way;
-                }
-            }
-        })
-        .await;
+        let gave_way = turned_away(webhook.health, CLIENTS - SHARE / (BODY - 1)).await;
         let during = webhook.footprint().await;
         println!(
             "{protocol:?}: {CLIENTS} bodies of {} MiB, a share of {} MiB: {before} -> {during}; {gave_way} gave way",
@@ -355,23 +340,13 @@ async fn answers_that_nobody_takes_hold_little() {
     let client = pki.client(None);
     webhook.answers(&client).await;
     let before = webhook.footprint().await;
-    let body = image_review_json(&[ALLOWED]);
     let mut held = Vec::new();
     for _ in 0..CONNECTIONS {
         let mut stream = client.tls(webhook.address, Protocol::Http2).await.unwrap();
-        stream.write_all(&faults::without_window()).await.unwrap();
-        for number in 1..STREAMS {
-            let request = [
-                frames::open(2 * number + 1),
-                frames::frame(
-                    frames::DATA,
-                    frames::END_STREAM,
-                    2 * number + 1,
-                    body.as_bytes(),
-                ),
-            ];
-            stream.write_all(&request.concat()).await.unwrap();
-        }
+        stream
+            .write_all(&faults::without_window(STREAMS))
+            .await
+            .unwrap();
         stream.flush().await.unwrap();
         held.push(stream);
     }
@@ -519,20 +494,10 @@ async fn all_of_it_at_once_under_a_hard_limit_of_memory_loses_nothing() {
     // Answers that nobody takes.
     for _ in 0..CONNECTIONS {
         let mut stream = client.tls(webhook.address, Protocol::Http2).await.unwrap();
-        stream.write_all(&faults::without_window()).await.unwrap();
-        let body = image_review_json(&[ALLOWED]);
-        for number in 1..UNTAKEN {
-            let request = [
-                frames::open(2 * number + 1),
-                frames::frame(
-                    frames::DATA,
-                    frames::END_STREAM,
-                    2 * number + 1,
-                    body.as_bytes(),
-                ),
-            ];
-            stream.write_all(&request.concat()).await.unwrap();
-        }
+        stream
+            .write_all(&faults::without_window(UNTAKEN))
+            .await
+            .unwrap();
         stream.flush().await.unwrap();
         held.push(Box::new(stream));
     }
