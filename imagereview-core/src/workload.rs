@@ -66,7 +66,7 @@ use self::{
     kinds::{IMAGE_LISTS, PodSpecPath},
     node::{Node, NodeSeed, Room},
 };
-use crate::{Annotations, ContainerKind, Place, Review};
+use crate::{Annotations, ContainerKind, Place, Review, review::ENTRIES_LIMIT};
 
 /// The objects of one document: the object that it is, or the items of a `List`.
 ///
@@ -358,6 +358,10 @@ impl<'a> Workload<'a> {
         // Of an object that has nothing to do with images, nothing is asked.
         if workload.is_known {
             read?;
+            // The `items` of what is no list were read as objects of their own.
+            if workload.images.len() > ENTRIES_LIMIT {
+                return Err(ObjectError::too_many(prefix));
+            }
         }
         Ok(workload)
     }
