@@ -37,8 +37,9 @@ use crate::{
 };
 
 /// How many reviews that are not small are decided at a time, so that their memory does not grow with
-/// the processors: one of as many images as are read takes 30 MiB.
-const TURNS: usize = 4;
+/// the processors: one of as many images as are read takes 30 MiB, and more for each rule that they
+/// break.
+const TURNS: usize = 2;
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]

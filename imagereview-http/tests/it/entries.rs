@@ -142,3 +142,12 @@ pub(crate) fn largest_reviews() -> Vec<(&'static str, String, bool)> {
     }
     reviews
 }
+
+/// The creation of a Pod of as many of these containers as are read, to be mutated.
+pub(crate) fn largest_creation(container: &str) -> (&'static str, String) {
+    let list = vec![container; ENTRIES_LIMIT].join(",");
+    let body = format!(
+        r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u","operation":"CREATE","object":{{"apiVersion":"v1","kind":"Pod","spec":{{"containers":[{list}]}}}}}}}}"#
+    );
+    ("/mutate", body)
+}
