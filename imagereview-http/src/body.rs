@@ -126,7 +126,7 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
     }
     let bytes = if all.is_empty() { first } else { all.freeze() };
     let turn = if bytes.len() > SMALL {
-        let turn = Arc::clone(&state.turns).acquire_owned();
+        let turn = Box::pin(Arc::clone(&state.turns).acquire_owned());
         unless_evicted(place.as_ref(), turn).await?.ok()
     } else {
         None
@@ -142,10 +142,16 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
 async fn unless_evicted<F: Future>(place: Option<&Place>, future: F) -> Result<F::Output, Refusal> {
     match place {
         None => Ok(future.await),
-        Some(place) => tokio::select! {
-            output = future => Ok(output),
-            () = place.evicted() => Err(Refusal::GaveWay),
-        },
+        // Large bodies are few, and what is kept of one is moved about with every body.
+        Some(place) => {
+            Box::pin(async {
+                tokio::select! {
+                    output = future => Ok(output),
+                    () = place.evicted() => Err(Refusal::GaveWay),
+                }
+            })
+            .await
+        }
     }
 }
 
