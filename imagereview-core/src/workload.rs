@@ -38,6 +38,8 @@
 //!   if the object's kind has something to do with that field.
 //! - An object of a kind that is neither built in nor declared has no images
 //!   ([`Workload::is_known`]).
+//! - An object that has more entries than [`ENTRIES_LIMIT`](crate::review::ENTRIES_LIMIT) in its
+//!   lists and maps together is an error too. A `List` may have any number of items.
 //! - A built-in kind without a pod spec is an error: nothing can be said of it.
 
 mod error;
@@ -46,6 +48,7 @@ mod kinds;
 pub(crate) mod node;
 mod object_kind;
 mod shape;
+mod value_type;
 
 use std::{borrow::Cow, fmt};
 
@@ -56,13 +59,14 @@ pub use self::{
     field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
     kinds::{CustomResource, CustomResourceError, WorkloadKinds},
     object_kind::ObjectKind,
+    value_type::ValueType,
 };
 use self::{
     field_path::Step,
     kinds::{IMAGE_LISTS, PodSpecPath},
-    node::{Node, NodeSeed},
+    node::{Node, NodeSeed, Room},
 };
-use crate::{Annotations, ContainerKind, Place, Review};
+use crate::{Annotations, ContainerKind, Place, Review, review::ENTRIES_LIMIT};
 
 /// The objects of one document: the object that it is, or the items of a `List`.
 ///
@@ -142,7 +146,8 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for &'a WorkloadKinds {
     type Value = Manifest<'a>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Manifest<'a>, D::Error> {
-        let document = NodeSeed(self.shape()).deserialize(deserializer)?;
+        let room = Room::new();
+        let document = NodeSeed::document(self.shape(), &room).deserialize(deserializer)?;
         Ok(Manifest::new(self, &document))
     }
 }
@@ -353,6 +358,10 @@ impl<'a> Workload<'a> {
         // Of an object that has nothing to do with images, nothing is asked.
         if workload.is_known {
             read?;
+            // The `items` of what is no list were read as objects of their own.
+            if workload.images.len() > ENTRIES_LIMIT {
+                return Err(ObjectError::too_many(prefix));
+            }
         }
         Ok(workload)
     }

@@ -951,7 +951,7 @@ fn messages_are_filled_in_and_translated() {
     );
     assert_eq!(
         verdict.reason(Language::Chinese),
-        "检查镜像失败!镜像\"nginx:1\"(container \"web\", spec.containers[0].image)违反规则\"pinned\":镜像library/nginx\
+        "检查镜像失败!镜像\"nginx:1\"(容器\"web\",spec.containers[0].image)违反规则\"pinned\":镜像library/nginx\
          没有摘要; ask the platform team"
     );
     assert_eq!(
