@@ -378,10 +378,14 @@ impl<'a> Workload<'a> {
         self.namespace = text_field(metadata, "namespace", &path)?.unwrap_or_default();
 
         let type_meta = self.type_meta.clone();
-        let mut template = None;
-        let mut pod_spec_paths = 0;
+        // A version and every version of a group may declare the same paths.
+        let mut images: Vec<&FieldPath> = Vec::new();
+        let mut pod_specs: Vec<&PodSpecPath> = Vec::new();
         for kind in kinds.of(&type_meta.api_version, &type_meta.kind) {
             for at in &kind.pod_specs {
+                if pod_specs.iter().any(|known| known.path == at.path) {
+                    continue;
+                }
                 let mut path = prefix.to_owned();
                 let before = self.pod_specs.len();
                 walk(object, at.path.steps(), &mut path, &mut |node, path| {
@@ -391,10 +395,13 @@ impl<'a> Workload<'a> {
                     let path = join(prefix, &at.path.to_string());
                     return Err(ObjectError::new(path, ObjectErrorKind::Missing));
                 }
-                pod_spec_paths += 1;
-                template = at.metadata.as_ref();
+                pod_specs.push(at);
             }
             for at in &kind.images {
+                if images.contains(&at) {
+                    continue;
+                }
+                images.push(at);
                 let mut path = prefix.to_owned();
                 walk(object, at.steps(), &mut path, &mut |node, path| {
                     if let Some(text) = node.text(path)? {
@@ -409,14 +416,18 @@ impl<'a> Workload<'a> {
                 })?;
             }
         }
+        let template = match pod_specs[..] {
+            [only] => only.metadata.as_ref(),
+            _ => None,
+        };
         match template {
-            Some(template) if pod_spec_paths == 1 => {
+            Some(template) => {
                 let mut path = prefix.to_owned();
                 walk(object, template.steps(), &mut path, &mut |node, path| {
                     self.read_labels(node, path)
                 })
             }
-            _ => self.read_labels(metadata, &path),
+            None => self.read_labels(metadata, &path),
         }
     }
 

@@ -224,6 +224,20 @@ fn an_exemption_ends_on_a_day_or_at_an_instant_and_nothing_between() {
 #[test]
 fn patterns_that_could_match_nothing_are_refused() {
     for (checks, expected) in [
+        ("digest: {required: false}", "digest asks for nothing"),
+        ("tags: {missing: allow}", "a missing tag is allowed unless"),
+        (
+            "maxImages: 1, scope: {kinds: {include: [pods]}}",
+            r#"no kind is named "pods""#,
+        ),
+        (
+            "maxImages: 1, scope: {kinds: {exclude: ['v1/Pod']}}",
+            r#"no kind is named "v1/Pod""#,
+        ),
+        (
+            "maxImages: 1, scope: {serviceAccounts: {include: [bootstrap]}}",
+            r#"no service account is named "bootstrap": write namespace/name"#,
+        ),
         ("tags: {deny: ['*:latest']}", "':' never stands in one"),
         ("tags: {deny: ['nginx:*']}", "':' never stands in one"),
         (

@@ -682,6 +682,41 @@ fn a_custom_resource_that_cannot_be_as_declared_is_refused() {
         error.to_string().contains("neither images nor pod specs"),
         "{error}"
     );
+    for in_labels in [
+        "metadata.annotations.image",
+        "metadata.labels",
+        "metadata.labels.a.b",
+    ] {
+        let thing = CustomResource::new("example.com/v1", "Thing").unwrap();
+        let error = WorkloadKinds::new([thing.with_image(path(in_labels))]).unwrap_err();
+        assert!(
+            error.to_string().contains("is in labels or annotations"),
+            "{error}"
+        );
+    }
+}
+
+/// Else its images would be reviewed twice, and the annotations would be those of the resource and not
+/// those of its pods.
+#[test]
+fn what_a_version_and_every_version_declare_is_looked_at_once() {
+    let rollout = |api_version| {
+        CustomResource::new(api_version, "Rollout")
+            .unwrap()
+            .with_pod_spec(path("spec.template.spec"))
+            .with_image(path("spec.image"))
+    };
+    let kinds = WorkloadKinds::new([rollout("example.com/v1"), rollout("example.com/*")]).unwrap();
+    let json = r#"{"apiVersion": "example.com/v1", "kind": "Rollout",
+        "metadata": {"name": "a", "annotations": {"from": "resource"}},
+        "spec": {"image": "a:1", "template": {"metadata": {"annotations": {"from": "template"}},
+            "spec": {"containers": [{"image": "b:1"}]}}}}"#;
+    let manifest = kinds
+        .deserialize(&mut serde_json::Deserializer::from_str(json))
+        .unwrap();
+    let workload = only(manifest).unwrap();
+    assert_eq!(workload.images().len(), 2);
+    assert_eq!(workload.annotations().get("from"), Some("template"));
 }
 
 #[test]

@@ -155,10 +155,17 @@ impl Tags {
         problems: &mut Problems,
     ) -> Option<Check> {
         let position = declared.position;
-        if declared.allow.is_none() && declared.deny.is_none() && declared.missing.is_none() {
+        let missing = declared.missing.as_ref();
+        if declared.allow.is_none()
+            && declared.deny.is_none()
+            && missing.is_none_or(|missing| *missing == declaration::Verdict::Allow)
+        {
             problems.add(
                 position,
-                "tags asks for nothing; give \"allow\", \"deny\" or \"missing\"",
+                match missing {
+                    None => "tags asks for nothing; give \"allow\", \"deny\" or \"missing\"",
+                    Some(_) => "a missing tag is allowed unless \"allow\" or \"deny\" says otherwise; give one",
+                },
             );
             return None;
         }
@@ -212,11 +219,19 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    pub(super) fn compile(declared: declaration::Digest) -> Check {
-        Check::Digest(Self {
-            required: declared.required.unwrap_or(true),
+    pub(super) fn compile(declared: declaration::Digest, problems: &mut Problems) -> Option<Check> {
+        let required = declared.required.unwrap_or(true);
+        if !required && declared.algorithms.is_none() {
+            problems.add(
+                declared.position,
+                "digest asks for nothing; require it, or give the \"algorithms\" that one may have",
+            );
+            return None;
+        }
+        Some(Check::Digest(Self {
+            required,
             algorithms: declared.algorithms,
-        })
+        }))
     }
 
     fn judge(&self, reference: &ImageRef<'_>) -> Finding<'_> {

@@ -69,7 +69,9 @@ impl Rule {
             }));
         }
         if let Some(digest) = declared.digest {
-            add(Some(Digest::compile(digest)));
+            add(problems.within(format_args!(".digest"), |problems| {
+                Digest::compile(digest, problems)
+            }));
         }
         if let Some(declaration::Registries {
             position,

@@ -121,6 +121,27 @@ impl Scope {
             let set = compiled(Some(NameSet::new(&[pattern])), position, problems).ok()??;
             annotations.push((key.0, set));
         }
+        for kind in all_names(declared.kinds.as_ref()) {
+            let is_kind = |c: char| c.is_ascii_alphanumeric() || "*?[]{},".contains(c);
+            if kind.starts_with(|c: char| c.is_ascii_lowercase()) || !kind.chars().all(is_kind) {
+                problems.add(
+                    position,
+                    format!(
+                        "no kind is named {kind:?}: kinds are written as in Pod and StatefulSet"
+                    ),
+                );
+                return None;
+            }
+        }
+        for account in all_names(declared.service_accounts.as_ref()) {
+            if !account.contains(['/', '*']) {
+                problems.add(
+                    position,
+                    format!("no service account is named {account:?}: write namespace/name"),
+                );
+                return None;
+            }
+        }
         let mut names = |declared: Option<declaration::Names>| {
             let (include, exclude) = match declared {
                 None => (None, None),
@@ -207,6 +228,14 @@ impl Scope {
         }
         Ok(())
     }
+}
+
+/// The patterns of both lists, as they are written.
+fn all_names(names: Option<&declaration::Names>) -> impl Iterator<Item = &str> {
+    let lists = names
+        .into_iter()
+        .flat_map(|names| [&names.include, &names.exclude]);
+    lists.flatten().flatten().map(NamePattern::as_str)
 }
 
 /// A problem was found and recorded.

@@ -22,6 +22,10 @@ impl NamePattern {
         Ok(Self(text.into()))
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// A Kubernetes namespace: lower-case letters, digits and dashes, and what a glob adds.
     pub(crate) fn parse_namespace(text: &str) -> Result<Self, PatternError> {
         let in_namespace = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
