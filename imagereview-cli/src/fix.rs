@@ -235,6 +235,11 @@ impl Fix {
         }));
     }
 
+    /// Where the text came from, for people.
+    fn name(&self) -> String {
+        OneLine(&self.source.to_string()).to_string()
+    }
+
     /// Tells on standard error what was changed.
     fn report_made(&self) {
         let lines = Lines::new(&self.after, Position::START);
@@ -244,7 +249,7 @@ impl Fix {
             if last.replace(at) == Some(at) {
                 continue;
             }
-            let (source, position) = (&self.source, lines.position(*at));
+            let (source, position) = (self.name(), lines.position(*at));
             let (field, value) = (change.field(), change.value());
             if let Some(before) = before {
                 let before = OneLine(before);
@@ -270,7 +275,7 @@ impl Fix {
         let lines = Lines::new(text, Position::START);
         for left in &self.left {
             let at = if is_written { left.after } else { left.before };
-            let (source, position) = (&self.source, lines.position(at));
+            let (source, position) = (self.name(), lines.position(at));
             let (field, value) = (left.change.field(), left.change.value());
             report(format_args!(
                 "{source}:{position}: {field} is to be {value}, but {}; change it by hand",

@@ -36,8 +36,14 @@ pub(crate) fn stdout() -> Stdout {
 
 /// Tells what went wrong, on standard error.
 pub(crate) fn report(error: impl Display) {
+    // It may name files, and quote what is in them.
+    let message = error.to_string();
+    let lines: Vec<String> = message
+        .split('\n')
+        .map(|line| OneLine(line).to_string())
+        .collect();
     // Where standard error is closed, the exit status still tells.
-    let _ = writeln!(io::stderr(), "imagereview: {error}");
+    let _ = writeln!(io::stderr(), "imagereview: {}", lines.join("\n"));
 }
 
 /// How many inputs are so few that nobody waits for them.

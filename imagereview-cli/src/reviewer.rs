@@ -10,15 +10,19 @@ use imagereview_core::{
     review::{admission_review, image_review},
     workload::{Manifest, ObjectError, ObjectErrorKind, Workload},
 };
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::{
+    ThreadPoolBuilder,
+    iter::{IntoParallelIterator, ParallelIterator},
+};
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::value::RawValue;
 
 use crate::{
     fix::Fixer,
     input::{
-        ComposeFile, Input, Lines, Part, Parts, Position, StreamError, Syntax, dockerfile, fill_in,
-        locate, without_position, yaml,
+        ComposeFile, Input, Lines, Part, Parts, Position, StreamError, Syntax,
+        dockerfile::{self, DockerfileErrorKind},
+        fill_in, locate, without_position, yaml,
     },
     policy_file::LoadedPolicy,
     report::{Problem, ReviewedDocument, ReviewedFile, ReviewedImage},
@@ -29,6 +33,10 @@ const BATCH: usize = 256;
 
 /// How many bytes of a longer input are reviewed at a time.
 const PART_LEN: usize = 1 << 20;
+
+/// How much stack a thread has, in bytes. The reader of YAML calls itself for each level and stops
+/// at 256 levels, each of which takes up to 25 kB where the program is not optimized.
+const STACK_LEN: usize = 16 << 20;
 
 /// Reads inputs and reviews everything in them by one policy.
 pub(crate) struct Reviewer<'p> {
@@ -74,6 +82,10 @@ impl<'p> Reviewer<'p> {
         inputs: &[Input],
         visit: impl FnMut(ReviewedFile) -> Result<(), E>,
     ) -> Result<(), E> {
+        // Only the first reviewer of a process makes them.
+        let _ = ThreadPoolBuilder::new()
+            .stack_size(STACK_LEN)
+            .build_global();
         thread::scope(|scope| {
             let (reviewed, to_show) = mpsc::sync_channel(1);
             scope.spawn(move || {
@@ -81,10 +93,11 @@ impl<'p> Reviewer<'p> {
                 loop {
                     let batch = work.batch();
                     let is_done = batch.is_empty();
-                    let files: Vec<Vec<ReviewedFile>> = batch
-                        .into_par_iter()
-                        .map(|work| self.review(work))
-                        .collect();
+                    // In the threads that have the stack, even if it is a single one.
+                    let files: Vec<Vec<ReviewedFile>> = rayon::scope(|_| {
+                        let batch = batch.into_par_iter();
+                        batch.map(|work| self.review(work)).collect()
+                    });
                     // Whoever looks at them may have gone away.
                     if is_done || reviewed.send(files).is_err() {
                         return;
@@ -501,6 +514,11 @@ impl Reading<'_> {
                     let place = Place::new(image.instruction, image.index, "");
                     review.add_image(&image.reference, place);
                     spans.push(image.span.clone());
+                }
+                // What a folder holds may only be named so.
+                Err(error) if error.kind == DockerfileErrorKind::NoStage && !self.is_named => {
+                    self.file.passed_over += 1;
+                    return;
                 }
                 Err(error) => {
                     let position = self.position(error.span.start);

@@ -257,6 +257,103 @@ fn a_container_without_an_image_is_shown_where_it_begins() {
 }
 
 #[test]
+fn deep_nesting_is_read_or_refused_and_never_ends_the_program() {
+    for (depth, status) in [(200, 1), (5000, 2)] {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        let text = format!("{POD}status: {open}{close}\n");
+        for format in ["human", "json"] {
+            let (found, _, stderr) = run_with_stdin(&["review", "--format", format], &text);
+            assert_eq!(found, Some(status), "{depth}: {stderr}");
+        }
+        let policy = "{apiVersion: imagereview/v1alpha1, kind: ImagePolicy, metadata: {name: p}, \
+                      mutations: {fullNames: true}, rules: [{name: r, tags: {deny: [latest]}}]}";
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("policy"), policy).unwrap();
+        fs::write(folder.path().join("pod.yaml"), &text).unwrap();
+        let diff = ["review", "--diff", "--policy=policy", "pod.yaml"];
+        let (found, _, stderr) = run_in(folder.path(), &diff);
+        assert_eq!(found, Some(status), "{depth}: {stderr}");
+    }
+}
+
+/// A pipe has a name too where a shell makes it: `imagereview review <(helm template .)`.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_can_be_read_only_once_is_read_once() {
+    let (status, stdout, stderr) =
+        run_with_stdin(&["review", "--format=github", "/dev/stdin"], POD);
+    assert_eq!((status, &*stderr), (Some(1), ""), "{stdout}");
+    let folder = tempfile::tempdir().unwrap();
+    let policy = |tag: &str| {
+        let path = folder.path().join(tag);
+        let text = format!(
+            "{{apiVersion: imagereview/v1alpha1, kind: ImagePolicy, metadata: {{name: p}}, \
+             rules: [{{name: r, tags: {{deny: [{tag}]}}}}]}}"
+        );
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (old, new) = (policy("edge"), policy("latest"));
+    for input in ["-", "/dev/stdin"] {
+        let (status, stdout, stderr) = run_with_stdin(&["policy", "diff", &old, &new, input], POD);
+        assert_eq!((status, &*stderr), (Some(1), ""), "{input}: {stdout}");
+        assert!(
+            stdout.ends_with("1 image: 1 newly denied, 0 newly allowed\n"),
+            "{input}: {stdout}"
+        );
+    }
+}
+
+#[test]
+fn a_dockerfile_needs_no_name() {
+    let text = "# syntax=docker/dockerfile:1\nARG T\nFROM nginx:${T:-latest}\n";
+    let (status, stdout, stderr) = run_with_stdin(&["review", "--format=github"], text);
+    assert_eq!((status, &*stderr), (Some(1), ""));
+    assert!(
+        stdout.starts_with("::error file=<stdin>,line=3,col=6,"),
+        "{stdout}"
+    );
+    // One that is named must build something; what a folder holds may only be named so.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("Dockerfile"), "RUN x\n").unwrap();
+    let (status, _, stderr) = run_in(folder.path(), &["review", "Dockerfile"]);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(
+        stderr.contains("Dockerfile:1:1: it has no FROM"),
+        "{stderr}"
+    );
+    let (status, stdout, _) = run_in(folder.path(), &["review", "."]);
+    assert_eq!(status, Some(0), "{stdout}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_of_a_file_cannot_control_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("\u{1b}[31m\u{202e}\n.yaml", POD);
+    write("\u{1b}broken.yaml", "apiVersion: [");
+    write("\u{1b}_test.yaml", "policy: [");
+    for arguments in [
+        &["review", "."][..],
+        &["review", "--format=table", "."],
+        &["review", "--format=markdown", "."],
+        &["review", "--format=junit", "."],
+        &["inventory", "."],
+        &["policy", "test"],
+    ] {
+        let (status, stdout, stderr) = run_in(folder.path(), arguments);
+        assert_eq!(status, Some(2), "{arguments:?}: {stderr}");
+        for text in [stdout, stderr] {
+            assert!(
+                !text.contains(['\u{1b}', '\u{202e}']),
+                "{arguments:?}: {text:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_baseline_accepts_what_it_lists_and_nothing_new() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -42,6 +42,8 @@ pub(crate) enum DockerfileErrorKind {
     Substitution(#[from] SubstitutionError),
     #[error("FROM names no image")]
     NoImage,
+    #[error("it has no FROM, so it builds nothing")]
+    NoStage,
 }
 
 /// The instructions that may take files from another image.
@@ -68,6 +70,7 @@ pub(crate) fn is_dockerfile(name: &str) -> bool {
     ["Dockerfile", "Containerfile"].into_iter().any(|word| {
         let lower = word.to_ascii_lowercase();
         name == word
+            || name == lower
             || name
                 .strip_prefix(word)
                 .is_some_and(|rest| rest.starts_with('.'))
@@ -78,6 +81,27 @@ pub(crate) fn is_dockerfile(name: &str) -> bool {
                 .strip_suffix(word)
                 .is_some_and(|rest| rest.ends_with('.'))
     })
+}
+
+/// Whether a text whose name does not tell begins as a Dockerfile does: with `FROM`, or with an
+/// `ARG` for it.
+pub(crate) fn begins_dockerfile(start: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(start);
+    let Some(first) = Instructions::new(&text).next() else {
+        return false;
+    };
+    let words = first.words().map(|word| word.text);
+    let words: Vec<&str> = words.skip_while(|word| word.starts_with("--")).collect();
+    match (&*first.keyword(), &*words) {
+        ("FROM", [_]) => true,
+        ("FROM", [_, by, _]) => by.eq_ignore_ascii_case("AS"),
+        ("ARG", [argument, ..]) => {
+            let name = argument.split_once('=').map_or(*argument, |(name, _)| name);
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        }
+        _ => false,
+    }
 }
 
 /// The images that a Dockerfile names, in its order. Values that are given go before the defaults.
@@ -102,6 +126,9 @@ pub(crate) fn base_images(
     };
     let mut stage_count = 0;
     for instruction in Instructions::new(text) {
+        // The trigger pulls in the builds that build on this one.
+        let trigger = instruction.trigger();
+        let instruction = trigger.as_ref().unwrap_or(&instruction);
         let keyword = instruction.keyword();
         if keyword == "ARG" && stage_count == 0 {
             for word in instruction.words() {
@@ -179,6 +206,12 @@ pub(crate) fn base_images(
             }
         }
     }
+    if stage_count == 0 {
+        images.push(Err(DockerfileError {
+            kind: DockerfileErrorKind::NoStage,
+            span: 0..0,
+        }));
+    }
     images
 }
 
@@ -201,6 +234,24 @@ impl Instruction {
     fn keyword(&self) -> String {
         let word = self.text.split_ascii_whitespace().next();
         word.unwrap_or_default().to_ascii_uppercase()
+    }
+
+    /// The instruction that an `ONBUILD` keeps for later.
+    fn trigger(&self) -> Option<Self> {
+        let (keyword, rest) = self.text.split_once(|c: char| c.is_ascii_whitespace())?;
+        if !keyword.eq_ignore_ascii_case("ONBUILD") {
+            return None;
+        }
+        let text = rest.trim_start().to_owned();
+        let start = self.text.len() - text.len();
+        let pieces = self.pieces.iter();
+        let after = pieces.filter(|(at, _)| *at > start);
+        let after = after.map(|(at, in_file)| (at - start, *in_file));
+        let pieces = std::iter::once((0, self.offset(start))).chain(after);
+        Some(Self {
+            pieces: pieces.collect(),
+            text,
+        })
     }
 
     /// The words after the keyword.
@@ -257,16 +308,19 @@ struct Instructions<'t> {
 
 impl<'t> Instructions<'t> {
     fn new(text: &'t str) -> Self {
-        // Parser directives are comments before everything else.
-        let escape = text
+        let content = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // Parser directives are comments before everything else, other comments too.
+        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let escape = content
             .lines()
-            .map_while(|line| line.trim().strip_prefix('#'))
-            .filter_map(|comment| comment.split_once('='))
-            .find(|(name, _)| name.trim().eq_ignore_ascii_case("escape"))
-            .and_then(|(_, value)| value.trim().chars().next());
+            .map_while(|line| line.trim().strip_prefix('#')?.split_once('='))
+            .map(|(name, value)| (name.trim(), value.trim()))
+            .take_while(|(name, _)| is_name(name))
+            .find(|(name, _)| name.eq_ignore_ascii_case("escape"))
+            .and_then(|(_, value)| value.chars().next());
         Self {
             text,
-            at: 0,
+            at: text.len() - content.len(),
             escape: escape.unwrap_or('\\'),
         }
     }
@@ -365,11 +419,35 @@ mod tests {
             ("web.Dockerfile", true),
             ("web.dockerfile", true),
             ("Containerfile", true),
+            ("dockerfile", true),
+            ("containerfile", true),
             ("Dockerfiles", false),
             ("dockerfile.md", false),
             ("myDockerfile", false),
         ] {
             assert_eq!(is_dockerfile(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_dockerfile_is_known_by_how_it_begins() {
+        for (text, expected) in [
+            ("FROM nginx\nRUN x\n", true),
+            (
+                "\u{feff}# syntax=x\n\n# why\nfrom --platform=$P a:1 \\\n as b",
+                true,
+            ),
+            ("ARG BASE=a:1\nFROM $BASE\n", true),
+            ("ARG BASE\n", true),
+            ("From here on it is prose.\n", false),
+            ("FROM:\n- a\n", false),
+            ("ARG: 1\n", false),
+            ("kind: Pod\n", false),
+            ("RUN x\nFROM a\n", false),
+            ("", false),
+            ("FROM", false),
+        ] {
+            assert_eq!(begins_dockerfile(text.as_bytes()), expected, "{text}");
         }
     }
 
@@ -395,8 +473,11 @@ mod tests {
     #[test]
     fn each_image_is_found_where_it_stands() {
         for (text, expected) in [
-            ("", &[][..]),
+            ("", &[": it has no FROM, so it builds nothing"][..]),
+            ("RUN x\n", &[": it has no FROM, so it builds nothing"]),
             ("FROM nginx:1", &["nginx:1 FROM[0]: nginx:1"]),
+            // What editors put before a text is no part of the first instruction.
+            ("\u{feff}FROM nginx:1", &["nginx:1 FROM[0]: nginx:1"]),
             (
                 "from --platform=linux/amd64 nginx AS web\n",
                 &["nginx FROM[0]: nginx"],
@@ -470,6 +551,16 @@ mod tests {
             (
                 "# escape=`\nFROM `\n  win:1\nRUN dir C:\\\nFROM b:1\n",
                 &["win:1 FROM[0]: win:1", "b:1 FROM[1]: b:1"],
+            ),
+            // After another comment there are no directives.
+            (
+                "# why\n# escape=`\nFROM a:1 \\\n  AS x\nFROM x\n",
+                &["a:1 FROM[0]: a:1"],
+            ),
+            // What a build on this one pulls.
+            (
+                "FROM a:1 AS s\nONBUILD COPY \\\n  --from=b:2 / /\nonbuild RUN --mount=from=s,target=/x true\nONBUILD USER x\nONBUILD\n",
+                &["a:1 FROM[0]: a:1", "b:2 COPY[0]: b:2"],
             ),
             ("FROM ngi\\\nnx:1", &["ngi\\\nnx:1 FROM[0]: nginx:1"]),
             // The text of a here-document holds no instructions.

@@ -24,6 +24,7 @@ impl Syntax {
         match extension.to_str() {
             Some("json" | "jsonl" | "ndjson") => Self::Json,
             Some("yaml" | "yml") => Self::Yaml,
+            _ if dockerfile::begins_dockerfile(start) => Self::Dockerfile,
             // An object of YAML could begin with a brace too, but is hardly ever written so.
             _ => match start.trim_ascii_start().strip_prefix(b"{") {
                 Some(rest) if rest.trim_ascii_start().starts_with(b"\"") => Self::Json,

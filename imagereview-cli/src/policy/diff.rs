@@ -10,10 +10,10 @@ use crate::{
     input_args::InputArgs,
     language::LanguageArgs,
     outcome::Outcome,
-    output::OneLine,
+    output::{OneLine, report},
     policy_file::{self, LoadedPolicy},
     project::Project,
-    report::{ReviewedFile, ReviewedImage, Summary},
+    report::{Count, ReviewedFile, ReviewedImage, Summary},
     reviewer::Reviewer,
 };
 
@@ -55,13 +55,24 @@ pub(crate) fn run(
     project: &Project,
     out: &mut dyn Write,
 ) -> Result<Outcome, CliError> {
-    let (inputs, unread) = args.inputs.collect(project);
+    let (inputs, mut unread) = args.inputs.collect(project);
+    let mut lasting = Vec::new();
+    for Input { source, is_named } in inputs {
+        let name = source.to_string();
+        match source.held() {
+            Ok(source) => lasting.push(Input { source, is_named }),
+            Err(error) => {
+                report(format_args!("{name}: {error}"));
+                unread = Outcome::Error;
+            }
+        }
+    }
     let judge = |policy: &PathBuf, visit: fn(&ReviewedFile)| -> Result<_, CliError> {
         let policy = LoadedPolicy::Documents(policy_file::compile(std::slice::from_ref(policy))?);
         let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);
         Ok(judge(
             &reviewer,
-            &inputs,
+            &lasting,
             args.language.language(project),
             visit,
         ))
@@ -94,8 +105,8 @@ pub(crate) fn run(
     }
     writeln!(
         out,
-        "{} images: {newly_denied} newly denied, {newly_allowed} newly allowed",
-        new.len()
+        "{}: {newly_denied} newly denied, {newly_allowed} newly allowed",
+        Count(new.len(), "image")
     )?;
     let outcome = if summary.errors > 0 {
         Outcome::Error
