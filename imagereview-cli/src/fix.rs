@@ -32,11 +32,10 @@ use self::{
     refusal::{Reason, Refusal},
 };
 use crate::{
-    input::{Lines, Position, Source, Syntax, layout::Layout, yaml},
+    input::{Lines, Position, Source, Syntax, from_yaml, layout::Layout, yaml},
     outcome::Outcome,
     output::{OneLine, report},
     policy_file::LoadedPolicy,
-    reviewer::from_yaml,
 };
 
 /// Makes the changes that a policy declares.

@@ -32,6 +32,7 @@ pub(crate) use self::{
     position::Position,
     substitution::fill_in,
     syntax::Syntax,
+    yaml::{from_yaml, yaml_error},
 };
 
 /// A file, or standard input, which is written `-`.

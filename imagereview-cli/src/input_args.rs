@@ -1,6 +1,10 @@
 //! The inputs of a command.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io::{self, IsTerminal},
+};
 
 use crate::{
     input::{Input, inputs},
@@ -8,6 +12,13 @@ use crate::{
     output::report,
     project::Project,
 };
+
+/// Nothing is named, and nobody writes to standard input.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no input is named; name files or folders, such as . for this one, or - for standard input"
+)]
+pub(crate) struct NoInput;
 
 /// What to read.
 #[derive(Debug, clap::Args)]
@@ -38,7 +49,10 @@ fn variable(text: &str) -> Result<(String, String), String> {
 impl InputArgs {
     /// Everything that is named, in order. What names nothing is told on standard error, and makes
     /// the outcome an error.
-    pub(crate) fn collect(&self, project: &Project) -> (Vec<Input>, Outcome) {
+    pub(crate) fn collect(&self, project: &Project) -> Result<(Vec<Input>, Outcome), NoInput> {
+        if self.inputs.is_empty() && io::stdin().is_terminal() {
+            return Err(NoInput);
+        }
         let stdin = [OsString::from("-")];
         let arguments = if self.inputs.is_empty() {
             &stdin[..]
@@ -65,7 +79,7 @@ impl InputArgs {
                 }
             }
         }
-        (all, outcome)
+        Ok((all, outcome))
     }
 
     /// The values of build arguments and variables: the project's, and those that are given.

@@ -65,7 +65,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<Outcome, CliError> {
     let policy = args.policy.load(project)?;
-    let (inputs, unread) = args.inputs.collect(project);
+    let (inputs, unread) = args.inputs.collect(project)?;
     let mut summary = Summary::default();
     let mut uses = Vec::new();
     let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);

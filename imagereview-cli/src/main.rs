@@ -18,6 +18,7 @@ mod inventory;
 mod junit;
 mod language;
 mod man;
+mod one_or_many;
 mod outcome;
 mod output;
 mod policy;

@@ -16,7 +16,7 @@ use crate::{
     input_args::InputArgs,
     language::LanguageArgs,
     outcome::Outcome,
-    output::{Format, FormatArg, Reports, progress, report},
+    output::{Format, FormatArg, FormatArgParser, Reports, progress, report},
     policy_file::PolicyArgs,
     project::Project,
     report::{Count, ReviewedFile, Summary},
@@ -40,10 +40,9 @@ pub(crate) struct ReviewArgs {
 
     /// What to print, and where: FORMAT or FORMAT=FILE; may be repeated
     ///
-    /// FORMAT is one of human, json, ndjson, sarif, junit, github, table, markdown, html and
-    /// answers. The default is human; but where standard output is no terminal and the first input
-    /// is an ImageReview, it is answers: what the webhook would answer, one a line.
-    #[arg(long = "format", short, value_name = "FORMAT")]
+    /// The default is human; but where standard output is no terminal and the first input is an
+    /// ImageReview, it is answers.
+    #[arg(long = "format", short, value_name = "FORMAT", value_parser = FormatArgParser)]
     formats: Vec<FormatArg>,
 
     /// Write to this file what would go to standard output
@@ -93,7 +92,7 @@ pub(crate) fn run(
 ) -> Result<Outcome, CliError> {
     let language = args.language.language(project);
     let policy = args.policy.load(project)?;
-    let (all, unread) = args.inputs.collect(project);
+    let (all, unread) = args.inputs.collect(project)?;
     let fixer = (args.fix || args.diff).then(|| Fixer::new(&policy));
     if fixer.is_some_and(Fixer::is_idle) {
         report("the policy declares no mutations, so there is nothing to change");
@@ -136,7 +135,8 @@ pub(crate) fn run(
     }
     let mut baseline = match baseline_file {
         Some(path) if !args.update_baseline => Baseline::read(path)?,
-        _ => Baseline::default(),
+        Some(path) => Baseline::new(path),
+        None => Baseline::default(),
     };
     // A program that waits for the fixed text is to get nothing else.
     let is_filter = args.fix && all.iter().any(|input| input.source == Source::Stdin);
@@ -179,7 +179,7 @@ pub(crate) fn run(
         Some(path) if baseline.gone() > 0 => {
             let (count, path) = (Count(baseline.gone(), "finding"), path.display());
             report(format_args!(
-                "{count} in {path} no longer found; --update-baseline writes it anew"
+                "no longer found: {count} of {path}; --update-baseline writes it anew"
             ));
         }
         _ => {}

@@ -22,7 +22,7 @@ use crate::{
     input::{
         ComposeFile, Input, Lines, Part, Parts, Position, StreamError, Syntax,
         dockerfile::{self, DockerfileErrorKind},
-        fill_in, locate, without_position, yaml,
+        fill_in, from_yaml, locate, without_position, yaml, yaml_error,
     },
     policy_file::LoadedPolicy,
     report::{Problem, ReviewedDocument, ReviewedFile, ReviewedImage},
@@ -557,30 +557,4 @@ fn is_other_document(error: &ObjectError) -> bool {
         ObjectErrorKind::WrongType { .. } => matches!(error.path(), "" | "apiVersion"),
         _ => false,
     }
-}
-
-/// Reads a document of YAML.
-pub(crate) fn from_yaml<'t, T>(
-    text: &'t str,
-    read: impl for<'e> FnOnce(serde_saphyr::Deserializer<'t, 'e>) -> Result<T, serde_saphyr::Error>,
-) -> Result<T, serde_saphyr::Error> {
-    // The limits on aliases stay; how long a file may be is for its author to say.
-    let options = serde_saphyr::options! { with_snippet: false, budget: None };
-    serde_saphyr::with_deserializer_from_str_with_options(text, options, read)
-}
-
-/// Where a document that begins at `start` is wrong, and what the reader of YAML says of it.
-fn yaml_error(error: &serde_saphyr::Error, start: Position) -> (Position, String) {
-    let error = error.without_snippet();
-    let mut message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-    let Some(location) = error.location() else {
-        return (start, message);
-    };
-    // Its lines count from the start of the document, ours from that of the file.
-    let (line, column) = (location.line(), location.column());
-    if let Some(at) = message.find(&format!(" at line {line}, column {column}")) {
-        message.truncate(at);
-    }
-    let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    (start.within(number(line), number(column)), message)
 }

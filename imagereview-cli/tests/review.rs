@@ -387,7 +387,7 @@ fn a_baseline_accepts_what_it_lists_and_nothing_new() {
     let (status, stdout, stderr) = run_in(folder, &with_baseline);
     assert_eq!(status, Some(1), "{stdout}");
     assert!(
-        stderr.contains("1 finding in base.json no longer found"),
+        stderr.contains("no longer found: 1 finding of base.json;"),
         "{stderr}"
     );
 
@@ -401,6 +401,57 @@ fn a_baseline_accepts_what_it_lists_and_nothing_new() {
     let (status, _, stderr) = run_in(folder, &["review", "--update-baseline", "pod.yaml"]);
     assert_eq!(status, Some(2));
     assert!(stderr.contains("name its file with --baseline"), "{stderr}");
+}
+
+#[test]
+fn a_baseline_knows_a_file_however_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("k8s")).unwrap();
+    for name in ["k8s/a.yaml", "k8s/b.yaml"] {
+        fs::write(folder.join(name), POD).unwrap();
+    }
+    let update = ["review", "--baseline=base.json", "--update-baseline", "k8s"];
+    assert_eq!(run_in(folder, &update).0, Some(0));
+    let absolute = folder.join("k8s");
+    for (below, baseline, input) in [
+        ("", "base.json", "./k8s"),
+        ("", "base.json", "k8s/*.yaml"),
+        ("", "base.json", absolute.to_str().unwrap()),
+        ("k8s", "../base.json", "."),
+        // What else it accepts is not of these.
+        ("", "./base.json", "k8s/../k8s/a.yaml"),
+        ("k8s", "../base.json", "a.yaml"),
+    ] {
+        let review = ["review", "--baseline", baseline, input];
+        let (status, stdout, stderr) = run_in(&folder.join(below), &review);
+        assert_eq!((status, &*stderr), (Some(0), ""), "{input}: {stdout}");
+    }
+    fs::remove_file(folder.join("k8s/b.yaml")).unwrap();
+    let (status, _, stderr) = run_in(folder, &["review", "--baseline=base.json", "k8s/a.yaml"]);
+    assert_eq!(status, Some(0));
+    assert!(stderr.contains("no longer found: 1 finding"), "{stderr}");
+}
+
+#[test]
+fn two_formats_do_not_write_to_one_place() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pod.yaml"), POD).unwrap();
+    for (arguments, place) in [
+        (&["--format=json", "--format=sarif"][..], "standard output"),
+        (&["--format=json=-", "--format=sarif"], "standard output"),
+        (&["--format=json", "--format=sarif", "-o=x"], "x"),
+        (&["--format=json=x", "--format=sarif=x"], "x"),
+    ] {
+        let arguments = [&["review", "pod.yaml"], arguments].concat();
+        let (status, stdout, stderr) = run_in(folder.path(), &arguments);
+        assert_eq!((status, &*stdout), (Some(2), ""), "{arguments:?}");
+        let says = format!("json and sarif would both go to {place}; write --format sarif=FILE");
+        assert!(stderr.contains(&says), "{stderr}");
+        assert!(!folder.path().join("x").exists(), "{arguments:?}");
+    }
+    let (_, stdout, _) = run_in(folder.path(), &["review", "-f=ndjson", "-o=-", "pod.yaml"]);
+    assert!(stdout.starts_with("{\"file\":\"pod.yaml\""), "{stdout}");
 }
 
 #[test]
@@ -431,7 +482,7 @@ fn a_project_file_holds_below_its_folder_and_options_go_first() {
     let (status, _, stderr) = run_in(&below, &["check", "nginx:1"]);
     assert_eq!(status, Some(2));
     assert!(
-        stderr.contains("../../.imagereview.yaml: ") && stderr.contains("polcy"),
+        stderr.contains("../../.imagereview.yaml:1:1: unknown field `polcy`"),
         "{stderr}"
     );
 }

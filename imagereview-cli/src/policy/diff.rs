@@ -55,7 +55,7 @@ pub(crate) fn run(
     project: &Project,
     out: &mut dyn Write,
 ) -> Result<Outcome, CliError> {
-    let (inputs, mut unread) = args.inputs.collect(project);
+    let (inputs, mut unread) = args.inputs.collect(project)?;
     let mut lasting = Vec::new();
     for Input { source, is_named } in inputs {
         let name = source.to_string();
