@@ -27,6 +27,7 @@ mod project;
 mod report;
 mod review;
 mod reviewer;
+mod undeclared;
 
 use std::{io::Write, process::ExitCode, time::SystemTime};
 

@@ -26,6 +26,7 @@ use crate::{
     },
     policy_file::LoadedPolicy,
     report::{Problem, ReviewedDocument, ReviewedFile, ReviewedImage},
+    undeclared::{is_custom, undeclared},
 };
 
 /// How many files, at most, are reviewed before what came of them is shown.
@@ -347,14 +348,8 @@ impl Reading<'_> {
                 Err(error) => self.not_decoded(error, range.start),
             },
             Some(admission_review::KIND) => {
-                match AdmissionReview::from_slice_with(bytes, self.reviewer.policy.kinds()) {
-                    Ok(question) => {
-                        let title =
-                            format!("{} of {}", admission_review::KIND, question.kind().name());
-                        let document = self.decide(title, question.review());
-                        self.add(vec![document], range, "request.object.");
-                    }
-                    Err(error) => self.not_decoded(error, range.start),
+                if let Err(error) = self.admission_review(bytes, range.clone()) {
+                    self.not_decoded(error, range.start);
                 }
             }
             _ => {
@@ -362,6 +357,7 @@ impl Reading<'_> {
                 let mut json = serde_json::Deserializer::from_str(document);
                 match kinds.deserialize(&mut json) {
                     Ok(manifest) => self.manifest(manifest, range),
+                    Err(_) if !self.may_be_kubernetes() => self.file.passed_over += 1,
                     Err(error) => {
                         let start = self.position(range.start);
                         let position = start.within(error.line(), error.column());
@@ -370,6 +366,15 @@ impl Reading<'_> {
                 }
             }
         }
+    }
+
+    /// Reviews one that stands at these bytes of the text, there perhaps not in JSON.
+    fn admission_review(&mut self, json: &[u8], range: Range<usize>) -> Result<(), DecodeError> {
+        let question = AdmissionReview::from_slice_with(json, self.reviewer.policy.kinds())?;
+        let title = format!("{} of {}", admission_review::KIND, question.kind().name());
+        let document = self.decide(title, question.review());
+        self.add(vec![document], range, "request.object.");
+        Ok(())
     }
 
     fn not_decoded(&mut self, error: DecodeError, start: usize) {
@@ -424,19 +429,22 @@ impl Reading<'_> {
     fn manifest(&mut self, manifest: Manifest<'_>, range: Range<usize>) {
         let mut documents = Vec::new();
         let mut is_kubernetes = true;
+        let mut has_custom = false;
         for object in manifest {
             match object {
                 Ok(object) if object.kind().name() == image_review::KIND => {
                     self.image_review_in_yaml(&range);
                 }
                 Ok(object) if object.kind().name() == admission_review::KIND => {
-                    let position = self.position(range.start);
-                    self.problem(position, "an AdmissionReview is read from JSON only");
+                    self.admission_review_in_yaml(&range);
                 }
                 Ok(object) if object.is_known() => {
                     documents.push(self.decide(title(&object), object.review()));
                 }
-                Ok(_) => self.file.passed_over += 1,
+                Ok(object) => {
+                    self.file.passed_over += 1;
+                    has_custom |= is_custom(&object.kind());
+                }
                 Err(error) if is_other_document(&error) => is_kubernetes = false,
                 // A patch, that some tool is still to put together with the object.
                 Err(error) if is_missing(&error) && error.path().ends_with("spec") => {
@@ -452,10 +460,41 @@ impl Reading<'_> {
                 }
             }
         }
+        if has_custom {
+            self.undeclared(&range);
+        }
         if is_kubernetes {
             self.add(documents, range, "");
         } else {
             self.compose(range);
+        }
+    }
+
+    /// Tells of images in objects that were passed over. It is no error: they may be no containers.
+    fn undeclared(&mut self, range: &Range<usize>) {
+        let kinds = self.reviewer.policy.kinds();
+        for object in undeclared(&self.text[range.clone()], kinds) {
+            let position = self.position(range.start + object.at);
+            self.file.problems.push(Problem {
+                position: Some(position),
+                message: object.to_string(),
+                is_error: false,
+            });
+            self.file.passed_over = self.file.passed_over.saturating_sub(1);
+        }
+    }
+
+    /// The API server writes them in JSON, so that is what is read.
+    fn admission_review_in_yaml(&mut self, range: &Range<usize>) {
+        let text = &self.text[range.clone()];
+        let json = match from_yaml(text, |yaml| serde_json::Value::deserialize(yaml)) {
+            Ok(review) => review.to_string(),
+            Err(error) => return self.not_yaml(&error, range),
+        };
+        if let Err(error) = self.admission_review(json.as_bytes(), range.clone()) {
+            // Its line and column are those of the JSON.
+            let start = self.position(range.start);
+            self.problem(start, StreamError::new(start, error).message());
         }
     }
 

@@ -174,6 +174,9 @@ fn each_kind_of_input_is_reviewed_where_it_stands() {
 "request": {"uid": "1", "operation": "CREATE", "object": {"apiVersion": "v1", "kind": "Pod",
 "spec": {"containers": [
 {"image": "nginx"}]}}}}"#;
+    let admission_yaml = "apiVersion: admission.k8s.io/v1\nkind: AdmissionReview\nrequest:\n  \
+                          uid: '1'\n  operation: CREATE\n  object: {spec: {containers: [{image: nginx}]}, \
+                          apiVersion: v1, kind: Pod}\n";
     let image_review = "# read as YAML\napiVersion: imagepolicy.k8s.io/v1alpha1\nkind: ImageReview\n\
                         spec: {containers: [{image: nginx}]}\n";
     let task = "apiVersion: tekton.dev/v1\nkind: Task\nspec:\n  steps:\n  - image: nginx\n";
@@ -182,6 +185,12 @@ fn each_kind_of_input_is_reviewed_where_it_stands() {
             "a.json",
             admission,
             "line=4,col=12",
+            "spec.containers[0].image",
+        ),
+        (
+            "a.yaml",
+            admission_yaml,
+            "line=6,col=40",
             "spec.containers[0].image",
         ),
         (
