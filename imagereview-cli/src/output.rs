@@ -20,6 +20,7 @@ use std::{
     str::FromStr,
 };
 
+use anstream::{AutoStream, ColorChoice};
 use clap::{
     ValueEnum,
     builder::{PossibleValue, StringValueParser, TypedValueParser},
@@ -107,15 +108,15 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// In colour on a terminal, unless `NO_COLOR` says otherwise (<https://no-color.org>).
+    /// In colour on a terminal that has it, unless `NO_COLOR` (<https://no-color.org>), `CLICOLOR`
+    /// or `CLICOLOR_FORCE` (<https://bixense.com/clicolors/>) say otherwise.
     pub(crate) fn of_stdout(language: Language) -> Self {
-        let is_terminal = io::stdout().is_terminal();
-        let forbids = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let width = terminal_size::terminal_size()
+        let stdout = io::stdout();
+        let width = terminal_size::terminal_size_of(&stdout)
             .map(|(terminal_size::Width(columns), _)| usize::from(columns));
         Self {
             language,
-            has_color: is_terminal && !forbids,
+            has_color: AutoStream::choice(&stdout) != ColorChoice::Never,
             width,
         }
     }

@@ -266,6 +266,36 @@ fn a_container_without_an_image_is_shown_where_it_begins() {
 }
 
 #[test]
+fn colour_is_asked_for_and_forbidden_by_the_environment() {
+    for (variables, has_color) in [
+        (&[][..], false),
+        (&[("CLICOLOR_FORCE", "1")], true),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+    ] {
+        let mut command = imagereview(&["review", "-"]);
+        command.env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
+        command.envs(variables.iter().copied());
+        let mut command = assert_cmd::Command::from_std(command);
+        let output = command.write_stdin(POD).output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            stdout.contains('\u{1b}'),
+            has_color,
+            "{variables:?}: {stdout}"
+        );
+    }
+}
+
+#[test]
+fn a_spreadsheet_finds_no_formula_in_an_inventory() {
+    let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: '@a', image: '=1+1'}]}\n";
+    let (status, stdout, _) = run_with_stdin(&["inventory", "--format=csv"], pod);
+    assert_eq!(status, Some(0), "{stdout}");
+    let expected = ",,,,'=1+1,<stdin>,3,42,Pod,'@a,spec.containers[0].image";
+    assert_eq!(stdout.lines().last(), Some(expected));
+}
+
+#[test]
 fn deep_nesting_is_read_or_refused_and_never_ends_the_program() {
     for (depth, status) in [(200, 1), (5000, 2)] {
         let (open, close) = ("[".repeat(depth), "]".repeat(depth));
