@@ -287,6 +287,18 @@ fn colour_is_asked_for_and_forbidden_by_the_environment() {
 }
 
 #[test]
+fn a_page_without_images_says_so_and_filters_nothing() {
+    let text = "apiVersion: v1\nkind: ConfigMap\n";
+    let (status, stdout, _) = run_with_stdin(&["review", "--format=html"], text);
+    assert_eq!(status, Some(0));
+    assert!(stdout.contains("<h1>No images were found</h1>"), "{stdout}");
+    assert!(
+        !stdout.contains("<form") && !stdout.contains("<script"),
+        "{stdout}"
+    );
+}
+
+#[test]
 fn a_spreadsheet_finds_no_formula_in_an_inventory() {
     let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: '@a', image: '=1+1'}]}\n";
     let (status, stdout, _) = run_with_stdin(&["inventory", "--format=csv"], pod);
