@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
-use imagereview_core::{Language, Violation};
+use imagereview_core::{Language, Message, Violation};
 
 use crate::{
     error::CliError,
@@ -50,11 +50,16 @@ struct Judged {
     denials: Vec<String>,
 }
 
+// As wide as each other in each language.
+static NEWLY_ALLOWED: Message = Message::new("newly allowed", "新允许");
+static NEWLY_DENIED: Message = Message::new("newly denied ", "新拒绝");
+
 pub(crate) fn run(
     args: &DiffArgs,
     project: &Project,
     out: &mut dyn Write,
 ) -> Result<Outcome, CliError> {
+    let language = args.language.language(project);
     let (inputs, mut unread) = args.inputs.collect(project)?;
     let mut lasting = Vec::new();
     for Input { source, is_named } in inputs {
@@ -70,12 +75,7 @@ pub(crate) fn run(
     let judge = |policy: &PathBuf, visit: fn(&ReviewedFile)| -> Result<_, CliError> {
         let policy = LoadedPolicy::Documents(policy_file::compile(std::slice::from_ref(policy))?);
         let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);
-        Ok(judge(
-            &reviewer,
-            &lasting,
-            args.language.language(project),
-            visit,
-        ))
+        Ok(judge(&reviewer, &lasting, language, visit))
     };
     let (old, _) = judge(&args.old, |_| {})?;
     // What can't be read is the same for both, and told once.
@@ -91,23 +91,28 @@ pub(crate) fn run(
         }
         let (word, reasons) = if after.is_allowed {
             newly_allowed += 1;
-            ("newly allowed", &old[key].denials)
+            (&NEWLY_ALLOWED, &old[key].denials)
         } else {
             newly_denied += 1;
-            ("newly denied ", &after.denials)
+            (&NEWLY_DENIED, &after.denials)
         };
         let (_, object, _) = key;
         let (image, object) = (OneLine(&after.image), OneLine(object));
+        let word = word.text(language);
         writeln!(out, "{word}  {image}  {object} in {}", after.place)?;
         for reason in reasons {
             writeln!(out, "    {reason}")?;
         }
     }
-    writeln!(
-        out,
+    let images = new.len();
+    let sum = Message::from(format!(
         "{}: {newly_denied} newly denied, {newly_allowed} newly allowed",
-        Count(new.len(), "image")
-    )?;
+        Count(images, "image")
+    ))
+    .in_chinese(format!(
+        "{images} 个镜像:新拒绝 {newly_denied} 个,新允许 {newly_allowed} 个"
+    ));
+    writeln!(out, "{}", sum.text(language))?;
     let outcome = if summary.errors > 0 {
         Outcome::Error
     } else if newly_denied > 0 {
