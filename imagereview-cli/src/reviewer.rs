@@ -439,6 +439,15 @@ impl Reading<'_> {
                     self.admission_review_in_yaml(&range);
                 }
                 Ok(object) if object.is_known() => {
+                    let mut images = object.images();
+                    if let Some((_, place)) = images.find(|(image, _)| image.contains("{{")) {
+                        let path = place.path().to_string();
+                        let found = locate(&self.text[range.clone()], [&*path]);
+                        let start = found.get(&*path).map_or(0, |span| span.start);
+                        self.template(self.position(range.start + start));
+                        continue;
+                    }
+                    drop(images);
                     documents.push(self.decide(title(&object), object.review()));
                 }
                 Ok(object) => {

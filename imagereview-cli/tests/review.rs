@@ -188,6 +188,12 @@ fn each_kind_of_input_is_reviewed_where_it_stands() {
             "spec.containers[0].image",
         ),
         (
+            "bom.json",
+            &format!("\u{feff}{POD_JSON}"),
+            "line=1,col=66",
+            "spec.containers[0].image",
+        ),
+        (
             "a.yaml",
             admission_yaml,
             "line=6,col=40",
