@@ -29,7 +29,7 @@ mod review;
 mod reviewer;
 mod undeclared;
 
-use std::{io::Write, process::ExitCode, time::SystemTime};
+use std::{env, io::Write, process::ExitCode, time::SystemTime};
 
 use clap::{Parser, Subcommand};
 
@@ -56,8 +56,23 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap speaks of the option alone.
+            let empty = error
+                .use_stderr()
+                .then(empty_variables)
+                .into_iter()
+                .flatten();
+            for name in empty {
+                output::report(format_args!("{name} is empty; unset it or give it a value"));
+            }
+            error.exit()
+        }
+    };
     let mut out = output::stdout();
-    let result = run(&Cli::parse().command, &mut out);
+    let result = run(&cli.command, &mut out);
     let flushed = |outcome| Ok(out.flush().map(|()| outcome)?);
     let outcome = match result.and_then(flushed) {
         Ok(outcome) => outcome,
@@ -68,6 +83,13 @@ fn main() -> ExitCode {
         }
     };
     outcome.into()
+}
+
+/// The variables of the environment that stand for an option and hold nothing.
+fn empty_variables() -> impl Iterator<Item = &'static str> {
+    let variables = [policy_file::VARIABLE, language::VARIABLE];
+    let is_empty = |name: &&str| env::var_os(name).is_some_and(|value| value.is_empty());
+    variables.into_iter().filter(is_empty)
 }
 
 fn run(command: &Command, out: &mut dyn Write) -> Result<Outcome, CliError> {

@@ -135,8 +135,14 @@ impl<'p> Reviewer<'p> {
         };
         let (syntax, start) = (part.syntax, part.start);
         let is_all = part.is_first() && part.is_last;
+        let is_utf16 = part.is_first() && part.is_utf16();
         let text = match part.text() {
             Ok(text) => text,
+            // Kubernetes' own reader takes it.
+            Err(_) if is_utf16 => {
+                let message = "it is UTF-16, which is not read; save it as UTF-8";
+                return ReviewedFile::unreadable(name, message.to_owned());
+            }
             // What a folder holds may be anything.
             Err(_) if !input.is_named => return ReviewedFile::passed_over(name),
             Err(at) => {

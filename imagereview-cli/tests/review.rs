@@ -135,6 +135,36 @@ fn the_language_comes_from_the_environment_and_the_flag_goes_first() {
 }
 
 #[test]
+fn an_empty_variable_is_named() {
+    for name in ["IMAGEREVIEW_POLICY", "IMAGEREVIEW_LANGUAGE"] {
+        let output = imagereview(&["check", "nginx:1"]).env(name, "").output();
+        let output = output.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.contains(&format!("{name} is empty; unset it")),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_manifest_in_utf_16_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let units = format!("\u{feff}{POD}").encode_utf16().collect::<Vec<_>>();
+    let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    fs::write(folder.path().join("pod.yaml"), bytes).unwrap();
+    for input in ["pod.yaml", "."] {
+        let (status, _, stderr) = run_in(folder.path(), &["review", input]);
+        assert_eq!(status, Some(2), "{input}: {stderr}");
+        assert!(
+            stderr.contains("pod.yaml: it is UTF-16"),
+            "{input}: {stderr}"
+        );
+    }
+}
+
+#[test]
 fn standard_input_without_a_review_is_an_error() {
     for stdin in ["", " \n\n"] {
         let (status, stdout, stderr) = run_with_stdin(&["review", "-"], stdin);
