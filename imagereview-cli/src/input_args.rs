@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    input::{Input, inputs},
+    input::{Input, inputs, inputs_as_in_folder},
     outcome::Outcome,
     output::report,
     project::Project,
@@ -33,6 +33,13 @@ pub(crate) struct InputArgs {
     /// A pattern of files in folders that are left out, as in a .gitignore; may be repeated
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
+
+    /// Take files that are named as if a folder held them
+    ///
+    /// For hooks, which name each file that changes: what is not meant for Kubernetes is passed over,
+    /// a template is no error, and --exclude leaves files out.
+    #[arg(long)]
+    as_in_folder: bool,
 
     /// The value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
     ///
@@ -67,10 +74,14 @@ impl InputArgs {
             .collect();
         let mut all = Vec::new();
         let mut outcome = Outcome::default();
-        for input in arguments
-            .iter()
-            .flat_map(|argument| inputs(argument, &exclude))
-        {
+        let found = arguments.iter().flat_map(|argument| {
+            if self.as_in_folder {
+                inputs_as_in_folder(argument, &exclude)
+            } else {
+                inputs(argument, &exclude)
+            }
+        });
+        for input in found {
             match input {
                 Ok(input) => all.push(input),
                 Err(error) => {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use globset::{GlobBuilder, GlobMatcher};
-use ignore::{WalkBuilder, overrides::OverrideBuilder};
+use ignore::{WalkBuilder, gitignore::GitignoreBuilder, overrides::OverrideBuilder};
 
 use super::{Source, dockerfile::is_dockerfile};
 
@@ -36,6 +36,18 @@ pub(crate) enum FilesError {
     NoMatch(String),
     #[error("{0}: there are no manifests, Compose files or Dockerfiles in this folder")]
     EmptyFolder(String),
+}
+
+impl FilesError {
+    fn exclude(pattern: &str, error: ignore::Error) -> Self {
+        Self::Exclude {
+            pattern: pattern.to_owned(),
+            cause: match error {
+                ignore::Error::Glob { err, .. } => err,
+                error => error.to_string(),
+            },
+        }
+    }
 }
 
 /// The endings of files in a folder that may hold manifests.
@@ -70,6 +82,40 @@ pub(crate) fn inputs(argument: &OsStr, exclude: &[&str]) -> Vec<Result<Input, Fi
         }
         _ => named(Source::File(without_here(path))),
     }
+}
+
+/// Everything that an argument names; a file that it names is taken as if the working folder held
+/// it.
+pub(crate) fn inputs_as_in_folder(
+    argument: &OsStr,
+    exclude: &[&str],
+) -> Vec<Result<Input, FilesError>> {
+    let mut ignore = GitignoreBuilder::new("");
+    for pattern in exclude {
+        if let Err(error) = ignore.add_line(None, pattern) {
+            return vec![Err(FilesError::exclude(pattern, error))];
+        }
+    }
+    let ignore = match ignore.build() {
+        Ok(ignore) => ignore,
+        Err(error) => return vec![Err(FilesError::Walk(error))],
+    };
+    let is_excluded = |input: &Input| match &input.source {
+        Source::File(path) if input.is_named && !path.has_root() => {
+            let found = ignore.matched_path_or_any_parents(path, false);
+            found.is_ignore()
+        }
+        _ => false,
+    };
+    let found = inputs(argument, exclude).into_iter();
+    let kept = found.filter(|input| !input.as_ref().is_ok_and(is_excluded));
+    kept.map(|input| {
+        input.map(|input| Input {
+            is_named: input.source == Source::Stdin,
+            ..input
+        })
+    })
+    .collect()
 }
 
 /// A path without the `./` before it, which other programs do not take for the same.
@@ -129,13 +175,7 @@ fn walk(
     for pattern in exclude {
         // An override is the opposite of a .gitignore: with the mark, it leaves out.
         if let Err(error) = overrides.add(&format!("!{pattern}")) {
-            return vec![Err(FilesError::Exclude {
-                pattern: (*pattern).to_owned(),
-                cause: match error {
-                    ignore::Error::Glob { err, .. } => err,
-                    error => error.to_string(),
-                },
-            })];
+            return vec![Err(FilesError::exclude(pattern, error))];
         }
     }
     let overrides = match overrides.build() {
