@@ -1,21 +1,28 @@
 //! Reviews what inputs hold.
 
 use std::{
-    borrow::Cow, cell::OnceCell, collections::BTreeMap, io, ops::Range, slice, sync::mpsc, thread,
+    borrow::Cow,
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+    io,
+    ops::Range,
+    slice,
+    sync::mpsc,
+    thread,
     time::SystemTime,
 };
 
 use imagereview_core::{
     AdmissionReview, DecodeError, ImageReview, Place, Review,
     review::{admission_review, image_review},
-    workload::{Manifest, ObjectError, ObjectErrorKind, Workload},
+    workload::{Manifest, ObjectError, ObjectErrorKind},
 };
 use rayon::{
     ThreadPoolBuilder,
     iter::{IntoParallelIterator, ParallelIterator},
 };
 use serde::{Deserialize, de::DeserializeSeed};
-use serde_json::value::RawValue;
+use serde_json::{Value as Json, value::RawValue};
 
 use crate::{
     fix::Fixer,
@@ -423,38 +430,25 @@ impl Reading<'_> {
         });
     }
 
-    /// Where a value of the document at these bytes stands, if it is an action of a template:
-    /// `{{ … }}` is a mapping to YAML.
-    fn template_action(&self, path: &str, range: &Range<usize>) -> Option<Position> {
-        let found = locate(&self.text[range.clone()], [path]);
-        let start = range.start + found.get(path)?.start;
-        let is_action = self.text[start..].starts_with("{{");
-        is_action.then(|| self.position(start))
-    }
-
     fn manifest(&mut self, manifest: Manifest<'_>, range: Range<usize>) {
-        let mut documents = Vec::new();
+        let mut objects = Vec::new();
         let mut is_kubernetes = true;
-        let mut has_custom = false;
+        let (mut is_image_review, mut is_admission_review, mut has_custom) = (false, false, false);
         for object in manifest {
             match object {
-                Ok(object) if object.kind().name() == image_review::KIND => {
-                    self.image_review_in_yaml(&range);
-                }
+                Ok(object) if object.kind().name() == image_review::KIND => is_image_review = true,
                 Ok(object) if object.kind().name() == admission_review::KIND => {
-                    self.admission_review_in_yaml(&range);
+                    is_admission_review = true;
                 }
                 Ok(object) if object.is_known() => {
-                    let mut images = object.images();
-                    if let Some((_, place)) = images.find(|(image, _)| image.contains("{{")) {
-                        let path = place.path().to_string();
-                        let found = locate(&self.text[range.clone()], [&*path]);
-                        let start = found.get(&*path).map_or(0, |span| span.start);
-                        self.template(self.position(range.start + start));
-                        continue;
-                    }
-                    drop(images);
-                    documents.push(self.decide(title(&object), object.review()));
+                    let action = object.images().find(|(image, _)| image.contains("{{"));
+                    objects.push(if let Some((_, place)) = action {
+                        Object::Template(place.path().to_string())
+                    } else {
+                        let kind = object.kind();
+                        let title = title(kind.name(), object.namespace(), object.name());
+                        Object::Reviewed(self.decide(title, object.review()))
+                    });
                 }
                 Ok(object) => {
                     self.file.passed_over += 1;
@@ -465,24 +459,68 @@ impl Reading<'_> {
                 Err(error) if is_missing(&error) && error.path().ends_with("spec") => {
                     self.file.passed_over += 1;
                 }
-                Err(error) => {
-                    if let Some(position) = self.template_action(error.path(), &range) {
-                        self.template(position);
-                        continue;
-                    }
-                    let review = Review::new().with_unreadable_object(&error);
-                    documents.push(self.decide("an object", review));
-                }
+                Err(error) => objects.push(Object::Unreadable(error)),
             }
+        }
+        if is_image_review {
+            self.image_review_in_yaml(&range);
+        }
+        if is_admission_review {
+            self.admission_review_in_yaml(&range);
         }
         if has_custom {
             self.undeclared(&range);
         }
         if is_kubernetes {
+            let documents = self.without_templates(objects, &range);
             self.add(documents, range, "");
         } else {
             self.compose(range);
         }
+    }
+
+    /// What came of the objects of the document at these bytes; of those that are templates, that is
+    /// told. The document is looked through once, however many objects are not well.
+    fn without_templates(
+        &mut self,
+        objects: Vec<Object>,
+        range: &Range<usize>,
+    ) -> Vec<ReviewedDocument> {
+        let paths = objects.iter().filter_map(|object| match object {
+            Object::Reviewed(_) => None,
+            Object::Template(path) => Some(&**path),
+            Object::Unreadable(error) => Some(error.path()),
+        });
+        let paths: BTreeSet<String> = paths.map(str::to_owned).collect();
+        let text = self.text;
+        let found = if paths.is_empty() {
+            BTreeMap::new()
+        } else {
+            locate(&text[range.clone()], paths.iter().map(String::as_str))
+        };
+        let start_of = |path: &str| range.start + found.get(path).map_or(0, |span| span.start);
+        let json = OnceCell::new();
+        let mut documents = Vec::new();
+        for object in objects {
+            match object {
+                Object::Reviewed(document) => documents.push(document),
+                Object::Template(path) => self.template(self.position(start_of(&path))),
+                // To YAML, an action is a mapping.
+                Object::Unreadable(error) if text[start_of(error.path())..].starts_with("{{") => {
+                    self.template(self.position(start_of(error.path())));
+                }
+                Object::Unreadable(error) => {
+                    let json = json.get_or_init(|| {
+                        let json = from_yaml(&text[range.clone()], |yaml| Json::deserialize(yaml));
+                        json.unwrap_or_default()
+                    });
+                    let title = title_of_unreadable(json, error.path());
+                    let review = Review::new().with_unreadable_object(&error);
+                    documents.push(self.decide(title, review));
+                }
+            }
+        }
+        documents
     }
 
     /// Tells of images in objects that were passed over. It is no error: they may be no containers.
@@ -502,7 +540,7 @@ impl Reading<'_> {
     /// The API server writes them in JSON, so that is what is read.
     fn admission_review_in_yaml(&mut self, range: &Range<usize>) {
         let text = &self.text[range.clone()];
-        let json = match from_yaml(text, |yaml| serde_json::Value::deserialize(yaml)) {
+        let json = match from_yaml(text, |yaml| Json::deserialize(yaml)) {
             Ok(review) => review.to_string(),
             Err(error) => return self.not_yaml(&error, range),
         };
@@ -588,10 +626,31 @@ impl Reading<'_> {
     }
 }
 
+/// What is known of an object that is to be reviewed.
+enum Object {
+    Reviewed(ReviewedDocument),
+    /// An image of it, at this path, has an action of a template in it.
+    Template(String),
+    Unreadable(ObjectError),
+}
+
+/// What an object is that could not be read for this path in a document.
+fn title_of_unreadable(document: &Json, path: &str) -> String {
+    let item = path.strip_prefix("items[").and_then(|rest| {
+        let (index, _) = rest.split_once(']')?;
+        document["items"].get(index.parse::<usize>().ok()?)
+    });
+    let object = item.unwrap_or(document);
+    let metadata = |field: &str| object["metadata"][field].as_str();
+    match object["kind"].as_str() {
+        Some(kind) => title(kind, metadata("namespace"), metadata("name")),
+        None => "an object".to_owned(),
+    }
+}
+
 /// The kind, namespace and name of an object.
-fn title(object: &Workload<'_>) -> String {
-    let kind = object.kind().name();
-    match (object.namespace(), object.name()) {
+fn title(kind: &str, namespace: Option<&str>, name: Option<&str>) -> String {
+    match (namespace, name) {
         (Some(namespace), Some(name)) => format!("{kind} {namespace}/{name}"),
         (None, Some(name)) => format!("{kind} {name}"),
         (Some(namespace), None) => format!("{kind} in {namespace}"),

@@ -440,6 +440,29 @@ fn a_name_of_a_file_cannot_control_the_terminal() {
     }
 }
 
+/// Each is told, by its own name, and the list is not read anew for each of them.
+#[test]
+fn many_objects_that_are_not_well_take_no_longer() {
+    let pod = |n: usize, image: &str| {
+        format!(
+            "- {{apiVersion: v1, kind: Pod, metadata: {{name: p{n}}}, spec: {{containers: [{{image: {image}}}]}}}}\n"
+        )
+    };
+    let half = 4_000;
+    let items: String = (0..half)
+        .map(|n| pod(n, "[5]") + &pod(n, "'{{ .Values.image }}'"))
+        .collect();
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n{items}");
+    let (status, stdout, stderr) = run_with_stdin(&["review", "--format=github"], &list);
+    assert_eq!(status, Some(2));
+    assert_eq!(stdout.matches("title=unreadable-object").count(), half);
+    assert_eq!(stderr.matches("it is a template").count(), half);
+    let (_, stdout, _) = run_with_stdin(&["review", "--format=table"], &list);
+    for name in ["Pod p0 ", "Pod p3999 "] {
+        assert_eq!(stdout.matches(name).count(), 1, "{name}");
+    }
+}
+
 #[test]
 fn a_baseline_accepts_what_it_lists_and_nothing_new() {
     let folder = tempfile::tempdir().unwrap();
