@@ -304,6 +304,9 @@ impl<'o> Reports<'o> {
         language: Language,
         stdout: &'o mut dyn Write,
     ) -> Result<Self, WriteError> {
+        if formats.iter().any(FormatArg::is_answers) {
+            return Err(WriteError::AnswersAmongOthers);
+        }
         for (index, format) in formats.iter().enumerate() {
             if let Some(first) = formats[..index].iter().find(|f| f.file == format.file) {
                 let place = match &format.file {

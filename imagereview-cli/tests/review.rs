@@ -544,6 +544,29 @@ fn a_baseline_knows_a_file_however_it_is_named() {
 }
 
 #[test]
+fn only_a_stream_of_reviews_is_answered_as_the_webhook_does() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("k8s")).unwrap();
+    fs::write(folder.path().join("k8s/a.json"), question("nginx")).unwrap();
+    fs::write(folder.path().join("k8s/b.yaml"), POD).unwrap();
+    for (inputs, is_answered) in [
+        (&["k8s/a.json"][..], true),
+        (&["k8s/a.json", "k8s/a.json"], true),
+        (&["k8s/a.json", "k8s/b.yaml"], false),
+        (&["k8s"], false),
+    ] {
+        let arguments = [&["review"], inputs].concat();
+        let (status, stdout, stderr) = run_in(folder.path(), &arguments);
+        assert_eq!((status, &*stderr), (Some(1), ""), "{inputs:?}");
+        assert_eq!(stdout.starts_with('{'), is_answered, "{inputs:?}: {stdout}");
+    }
+    let arguments = ["review", "-f=answers", "-f=json", "k8s/a.json"];
+    let (status, _, stderr) = run_in(folder.path(), &arguments);
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("can't stand among others"), "{stderr}");
+}
+
+#[test]
 fn two_formats_do_not_write_to_one_place() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("pod.yaml"), POD).unwrap();
