@@ -18,6 +18,9 @@ use crate::{
 /// The name of the file, which is looked for in the working folder and those above it.
 const NAME: &str = ".imagereview.yaml";
 
+/// What people may call it too. It is not read, and that is not to go unnoticed.
+const OTHER_NAME: &str = ".imagereview.yml";
+
 /// What holds for a project. Paths begin in the working folder.
 #[derive(Debug, Default)]
 pub(crate) struct Project {
@@ -53,6 +56,8 @@ struct ProjectFile {
 /// A project file is there and cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProjectError {
+    #[error("{} is not read; name it {NAME}", _0.display())]
+    Name(PathBuf),
     #[error("can't read {}: {cause}", path.display())]
     Read { path: PathBuf, cause: io::Error },
     #[error("{}{message}", path.display())]
@@ -75,7 +80,13 @@ impl Project {
                     return Self::parse(&folder, &text)
                         .map_err(|message| ProjectError::Invalid { path, message });
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => folder.push(".."),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let other = folder.join(OTHER_NAME);
+                    if other.exists() {
+                        return Err(ProjectError::Name(other));
+                    }
+                    folder.push("..");
+                }
                 Err(cause) => return Err(ProjectError::Read { path, cause }),
             }
         }

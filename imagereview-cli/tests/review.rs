@@ -618,6 +618,16 @@ fn a_project_file_holds_below_its_folder_and_options_go_first() {
         stderr.contains("../../.imagereview.yaml:1:1: unknown field `polcy`"),
         "{stderr}"
     );
+
+    let [name, other] =
+        [".imagereview.yaml", ".imagereview.yml"].map(|name| folder.path().join(name));
+    fs::rename(name, other).unwrap();
+    let (status, _, stderr) = run_in(&below, &["check", "nginx:1"]);
+    assert_eq!(status, Some(2));
+    assert!(
+        stderr.contains("../../.imagereview.yml is not read; name it"),
+        "{stderr}"
+    );
 }
 
 #[test]
