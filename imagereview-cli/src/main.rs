@@ -110,10 +110,59 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<Outcome, CliError> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    /// Each `imagereview …` of the blocks of a document, up to where a shell does something else.
+    fn commands(document: &str) -> Vec<Vec<String>> {
+        let blocks = document.split("```").skip(1).step_by(2);
+        let text: String = blocks.map(|block| block.replace("\\\n", " ")).collect();
+        let lines = text.lines().flat_map(|line| line.split(" | "));
+        let commands = lines.map(|line| line.trim_start_matches("$ "));
+        commands
+            .filter(|command| command.starts_with("imagereview "))
+            .map(|command| {
+                let words = command.split_whitespace();
+                let words = words.take_while(|word| !word.starts_with(['>', '<', '#']));
+                words.map(|word| word.replace('"', "")).collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_commands_of_the_documents_are_understood() {
+        let mut count = 0;
+        for document in [
+            include_str!("../../README.md"),
+            include_str!("../../docs/ci.md"),
+            include_str!("../../docs/deploy.md"),
+            include_str!("../../docs/policy.md"),
+        ] {
+            for command in commands(document) {
+                count += 1;
+                if let Err(error) = Cli::try_parse_from(&command) {
+                    panic!("{}: {error}", command.join(" "));
+                }
+            }
+        }
+        assert!(count > 10, "{count}");
+    }
+
+    #[test]
+    fn shells_complete_the_names_of_formats() {
+        let mut script = Vec::new();
+        let shell = clap_complete::Shell::Bash;
+        clap_complete::generate(shell, &mut Cli::command(), "imagereview", &mut script);
+        let script = String::from_utf8(script).unwrap();
+        assert!(
+            script.contains("\"human json ndjson sarif junit"),
+            "{script}"
+        );
     }
 }
