@@ -22,6 +22,9 @@ const FINDINGS: usize = 1000;
 /// How many uses of one image are listed. All are counted.
 const USES: usize = 100;
 
+/// How many images are so many that a browser is slow to lay them out at once.
+const MANY: usize = 1000;
+
 /// How many bytes before and behind an image are shown of its line.
 const CONTEXT: usize = 160;
 
