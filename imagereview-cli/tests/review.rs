@@ -448,7 +448,7 @@ fn many_objects_that_are_not_well_take_no_longer() {
             "- {{apiVersion: v1, kind: Pod, metadata: {{name: p{n}}}, spec: {{containers: [{{image: {image}}}]}}}}\n"
         )
     };
-    let half = 4_000;
+    let half = 1_500;
     let items: String = (0..half)
         .map(|n| pod(n, "[5]") + &pod(n, "'{{ .Values.image }}'"))
         .collect();
@@ -460,7 +460,7 @@ fn many_objects_that_are_not_well_take_no_longer() {
     let (_, stdout, _) = run_with_stdin(&["review", "--format=html"], &list);
     assert!(stdout.contains("<main class=\"many\">"));
     let (_, stdout, _) = run_with_stdin(&["review", "--format=table"], &list);
-    for name in ["Pod p0 ", "Pod p3999 "] {
+    for name in ["Pod p0 ", "Pod p1499 "] {
         assert_eq!(stdout.matches(name).count(), 1, "{name}");
     }
 }
