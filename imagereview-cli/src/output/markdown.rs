@@ -70,7 +70,8 @@ fn cell(text: &str) -> String {
             c => cell.push(c),
         }
     }
-    cell
+    // GitHub makes links of these without any markup.
+    cell.replace("://", r"\://").replace("www.", r"www\.")
 }
 
 impl Report for Markdown {
@@ -143,6 +144,10 @@ mod tests {
         assert_eq!(
             cell("[x](y) <img> @team `c`"),
             r"\[x\](y) \<img\> \@team \`c\`"
+        );
+        assert_eq!(
+            cell("https://a.example www.b.example a:1"),
+            r"https\://a.example www\.b.example a:1"
         );
         assert_eq!(cell("a\n\u{202e}b"), r"a\\n\\u{202e}b");
     }
