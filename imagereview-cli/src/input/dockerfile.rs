@@ -411,6 +411,18 @@ mod tests {
                 "FROM a:1\nRUN cat <<E-F 3<<'G H'\nFROM x:1\nE-F\nFROM y:1\nG H \nG H\nFROM b:1\n",
                 &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1"],
             ),
+            (
+                "FROM a:1\nRUN cat <<E ${x^^}\nFROM b:1\nE\nRUN cat <<E ${x:-y}\nFROM x:1\nE\n",
+                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1"],
+            ),
+            (
+                "FROM -- a:1\nRUN -- --mount=from=x:1\n",
+                &["a:1 FROM[0]: a:1"],
+            ),
+            (
+                "# escape=`\nFROM a:1\nCOPY --fro`m=b:1 / /\nRUN --mount=\u{2003}x,from=c:1 y\n",
+                &["a:1 FROM[0]: a:1", "b:1 COPY[0]: b:1", "c:1 RUN[0]: c:1"],
+            ),
             ("FROM\u{b}a:1\n", &["a:1 FROM[0]: a:1"]),
             (
                 "ARG X=\"a I=b:1 \" J=c:1\nFROM ${I:-d:1}\nFROM $J\n",
@@ -430,7 +442,7 @@ mod tests {
                 &["a:1 FROM[0]: a:1"],
             ),
             (
-                " # escape=`\nFROM a:1 \\\n AS x\nFROM x\n",
+                "# x=y\n# escape=`\nFROM a:1 \\\n AS x\nFROM x\n",
                 &["a:1 FROM[0]: a:1"],
             ),
             (

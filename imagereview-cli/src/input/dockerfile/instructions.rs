@@ -11,6 +11,12 @@ const BLANKS: [char; 5] = [' ', '\t', '\u{b}', '\u{c}', '\r'];
 /// The instructions that may begin here-documents.
 const WITH_HERE_DOCUMENTS: [&str; 3] = ["COPY", "ADD", "RUN"];
 
+/// The directives that there are. Any other ends them as another comment does.
+const DIRECTIVES: [&str; 3] = ["syntax", ESCAPE, "check"];
+
+/// The directive that sets the character that takes the meaning from others.
+const ESCAPE: &str = "escape";
+
 /// One instruction: its lines joined, and where each stands in the file.
 pub(super) struct Instruction {
     text: String,
@@ -29,6 +35,14 @@ pub(super) struct Word {
     range: Range<usize>,
     /// Where it stands in the file.
     pub(super) span: Range<usize>,
+}
+
+/// What words are told apart for. The builder has a reader for each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Flags,
+    Words,
+    HereDocuments,
 }
 
 impl Instruction {
@@ -63,12 +77,18 @@ impl Instruction {
     /// The options, which come before all else and begin with two dashes, and where they end.
     fn flags(&self) -> (Vec<Word>, usize) {
         let start = self.arguments();
-        let (words, _) = self.split(start, '\\', true);
-        let flags = words.into_iter();
-        let flags: Vec<Word> = flags
-            .take_while(|word| word.raw.starts_with("--") && word.value != "--")
-            .collect();
-        let end = flags.last().map_or(start, |word| word.range.end);
+        let (words, _) = self.split(start, self.escape, Reader::Flags);
+        let (mut flags, mut end) = (Vec::new(), start);
+        for word in words {
+            if !word.raw.starts_with("--") {
+                break;
+            }
+            end = word.range.end;
+            if word.value == "--" {
+                break;
+            }
+            flags.push(word);
+        }
         (flags, end)
     }
 
@@ -78,9 +98,11 @@ impl Instruction {
 
     /// The words after the options, between blanks.
     pub(super) fn words_after_options(&self) -> Vec<Word> {
-        let (_, mut at) = self.flags();
+        let (_, at) = self.flags();
+        let rest = self.text[at..].trim_start();
+        let mut at = self.text.len() - rest.len();
         let mut words = Vec::new();
-        for part in self.text[at..].split(BLANKS) {
+        for part in rest.split(BLANKS) {
             if !part.is_empty() {
                 words.push(self.word(part.to_owned(), at..at + part.len()));
             }
@@ -92,7 +114,7 @@ impl Instruction {
 
     /// The words after the keyword, as a shell tells them apart.
     pub(super) fn shell_words(&self) -> Vec<Word> {
-        self.split(self.arguments(), self.escape, false).0
+        self.split(self.arguments(), self.escape, Reader::Words).0
     }
 
     fn word(&self, value: String, range: Range<usize>) -> Word {
@@ -106,15 +128,30 @@ impl Instruction {
 
     /// The words from an offset on, in which blanks between quotation marks are no ends; and whether
     /// each mark has its other one.
-    fn split(&self, from: usize, escape: char, escapes_always: bool) -> (Vec<Word>, bool) {
+    fn split(&self, from: usize, escape: char, reader: Reader) -> (Vec<Word>, bool) {
+        // Flags are read byte by byte, and two bytes that stand within characters are blanks then.
+        let ends_flag = |c: char| {
+            let mut bytes = [0; 4];
+            let bytes = c.encode_utf8(&mut bytes).bytes();
+            BLANKS.contains(&c)
+                || c == '\n'
+                || bytes.into_iter().any(|byte| [0x85, 0xa0].contains(&byte))
+        };
+        let is_blank = |c: char| {
+            if reader == Reader::Flags {
+                ends_flag(c)
+            } else {
+                c.is_whitespace()
+            }
+        };
         let mut words = Vec::new();
         let mut start = None;
         let mut value = String::new();
         let mut quote = None;
-        let mut characters = self.text[from..].char_indices();
+        let mut characters = self.text[from..].char_indices().peekable();
         while let Some((at, c)) = characters.next() {
             let at = from + at;
-            if quote.is_none() && c.is_whitespace() {
+            if quote.is_none() && is_blank(c) {
                 if let Some(start) = start.take() {
                     words.push(self.word(std::mem::take(&mut value), start..at));
                 }
@@ -125,10 +162,23 @@ impl Instruction {
                 quote = None;
             } else if quote.is_none() && ['"', '\''].contains(&c) {
                 quote = Some(c);
-            } else if c == escape && (quote != Some('\'') || escapes_always) {
+            } else if c == escape && (quote != Some('\'') || reader == Reader::Flags) {
                 value.extend(characters.next().map(|(_, c)| c));
             } else {
                 value.push(c);
+                let is_next = |(_, next): &(usize, char)| *next == '<';
+                if c == '<'
+                    && quote.is_none()
+                    && reader == Reader::HereDocuments
+                    && characters.next_if(is_next).is_some()
+                {
+                    value.push('<');
+                    // The name may stand behind blanks.
+                    while characters
+                        .next_if(|(_, c)| [' ', '\t', '\r'].contains(c))
+                        .is_some()
+                    {}
+                }
             }
         }
         if let Some(start) = start {
@@ -139,10 +189,9 @@ impl Instruction {
 
     /// The names that end its here-documents, and whether tabs before those do not count.
     fn here_documents(&self) -> Vec<(String, bool)> {
-        let (words, is_closed) = self.split(0, '\\', false);
-        // What a shell can't read has none.
-        let is_closed =
-            is_closed && self.text.matches("${").count() <= self.text.matches('}').count();
+        let (words, is_closed) = self.split(0, '\\', Reader::HereDocuments);
+        // What the builder's shell can't read has none.
+        let is_closed = is_closed && self.text.split("${").skip(1).all(is_substitution);
         if !is_closed || !WITH_HERE_DOCUMENTS.contains(&&*self.keyword()) {
             return Vec::new();
         }
@@ -150,7 +199,7 @@ impl Instruction {
             let number = word.raw.trim_start_matches(|c: char| c.is_ascii_digit());
             let name = number.strip_prefix("<<")?;
             let strips_tabs = name.starts_with('-');
-            let name = name.strip_prefix('-').unwrap_or(name);
+            let name = name.strip_prefix('-').unwrap_or(name).trim_start();
             if name.is_empty() || name.contains('<') {
                 return None;
             }
@@ -176,6 +225,18 @@ impl Instruction {
     }
 }
 
+/// Whether a text after `${` goes on as a variable that the builder's shell knows.
+fn is_substitution(text: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let modifier = text.trim_start_matches(is_name);
+    modifier.len() < text.len()
+        && modifier.contains('}')
+        && match modifier.strip_prefix(':') {
+            Some(modifier) => modifier.starts_with(['-', '+', '?']),
+            None => modifier.starts_with(['}', '-', '+', '?', '#', '%', '/']),
+        }
+}
+
 /// The instructions of a Dockerfile, without comments and the text of here-documents.
 pub(super) struct Instructions<'t> {
     text: &'t str,
@@ -187,16 +248,17 @@ impl<'t> Instructions<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let content = text.strip_prefix('\u{feff}').unwrap_or(text);
         // Parser directives are comments before everything else, other comments too.
-        let is_name = |name: &str| {
-            name.starts_with(|c: char| c.is_ascii_alphabetic())
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        let is_directive = |name: &str| {
+            DIRECTIVES
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
         };
         let escape = content
-            .lines()
-            .map_while(|line| line.strip_prefix('#')?.split_once('='))
+            .split('\n')
+            .map_while(|line| line.trim().strip_prefix('#')?.split_once('='))
             .map(|(name, value)| (name.trim(), value.trim()))
-            .take_while(|(name, value)| is_name(name) && !value.is_empty())
-            .find(|(name, _)| name.eq_ignore_ascii_case("escape"))
+            .take_while(|(name, value)| is_directive(name) && !value.is_empty())
+            .find(|(name, _)| name.eq_ignore_ascii_case(ESCAPE))
             .and_then(|(_, value)| value.chars().next());
         Self {
             text,
