@@ -2,26 +2,35 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
-    path::{Path, PathBuf},
+    env, fs, io,
+    path::{Component, Path, PathBuf},
 };
 
 use imagereview_core::Violation;
 use serde::{Deserialize, Serialize};
 
-use crate::report::{ReviewedFile, ReviewedImage};
+use crate::{
+    input::Source,
+    report::{ReviewedFile, ReviewedImage},
+};
 
 /// Findings that are accepted.
 #[derive(Debug, Default)]
 pub(crate) struct Baseline {
+    /// The folder of its file, from which the paths of files begin.
+    folder: PathBuf,
     accepted: BTreeSet<Finding>,
     /// Those of them that were found again.
     found: BTreeSet<Finding>,
+    /// The files that were reviewed, all of each.
+    reviewed: BTreeSet<String>,
 }
 
 /// One rule that one image of one object breaks, wherever in the file it moves to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Finding {
+    /// The path from the folder of the baseline, so that it is the same wherever the review is run
+    /// and however the file is named.
     file: String,
     object: String,
     image: String,
@@ -65,29 +74,64 @@ pub(crate) enum BaselineError {
 }
 
 impl Baseline {
+    /// One that accepts nothing yet, for a file at this path.
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            folder: normalized(path.parent().unwrap_or(Path::new(""))),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn read(path: &Path) -> Result<Self, BaselineError> {
-        let path = path.to_owned();
-        let text = match fs::read(&path) {
+        let text = match fs::read(path) {
             Ok(text) => text,
-            Err(cause) => return Err(BaselineError::Read { path, cause }),
+            Err(cause) => {
+                let path = path.to_owned();
+                return Err(BaselineError::Read { path, cause });
+            }
         };
         match serde_json::from_slice::<BaselineFile>(&text) {
             Ok(BaselineFile { accepted }) => Ok(Self {
                 accepted,
-                found: BTreeSet::new(),
+                ..Self::new(path)
             }),
-            Err(cause) => Err(BaselineError::Json { path, cause }),
+            Err(cause) => Err(BaselineError::Json {
+                path: path.to_owned(),
+                cause,
+            }),
         }
+    }
+
+    /// The path of a file from the folder of the baseline.
+    fn path_of(&self, file: &str) -> String {
+        if file == Source::Stdin.to_string() {
+            return file.to_owned();
+        }
+        let path = normalized(Path::new(file));
+        let mut folder = self.folder.components().peekable();
+        let mut steps = path.components().peekable();
+        while folder.peek().is_some() && folder.peek() == steps.peek() {
+            folder.next();
+            steps.next();
+        }
+        let up = folder.map(|_| "..".to_owned());
+        let down = steps.map(|step| step.as_os_str().to_string_lossy().into_owned());
+        up.chain(down).collect::<Vec<_>>().join("/")
     }
 
     /// Takes out of a file's violations those that are accepted, and says how many.
     pub(crate) fn accept(&mut self, file: &mut ReviewedFile) -> usize {
         let mut count = 0;
+        let path = self.path_of(&file.name);
+        if file.problems.iter().any(|problem| problem.is_error) {
+            self.reviewed.remove(&path);
+        } else if !file.continues() {
+            self.reviewed.insert(path.clone());
+        }
         for document in &mut file.documents {
             for image in &mut document.images {
                 image.violations.retain(|violation| {
-                    let finding =
-                        Finding::new(&file.name, &document.title, &image.image, violation);
+                    let finding = Finding::new(&path, &document.title, &image.image, violation);
                     let is_accepted = self.accepted.contains(&finding);
                     if is_accepted {
                         count += 1;
@@ -103,19 +147,26 @@ impl Baseline {
 
     /// Accepts all that is found in a file.
     pub(crate) fn add(&mut self, file: &ReviewedFile) {
+        let path = self.path_of(&file.name);
         for document in &file.documents {
             for image in &document.images {
-                let findings = image.violations.iter().map(|violation| {
-                    Finding::new(&file.name, &document.title, &image.image, violation)
-                });
+                let findings = image
+                    .violations
+                    .iter()
+                    .map(|violation| Finding::new(&path, &document.title, &image.image, violation));
                 self.accepted.extend(findings);
             }
         }
     }
 
-    /// How many accepted findings are no more.
+    /// How many accepted findings are no more: of the files that were reviewed, and of those that
+    /// are no longer there.
     pub(crate) fn gone(&self) -> usize {
-        self.accepted.len() - self.found.len()
+        let gone = self.accepted.difference(&self.found);
+        gone.filter(|finding| {
+            self.reviewed.contains(&finding.file) || !self.folder.join(&finding.file).exists()
+        })
+        .count()
     }
 
     /// Writes it, sorted, so that a change shows as one.
@@ -132,5 +183,45 @@ impl Baseline {
         text.push('\n');
         fs::write(path, text).map_err(to_error)?;
         Ok(count)
+    }
+}
+
+/// An absolute path without `.` and `..`.
+fn normalized(path: &Path) -> PathBuf {
+    let mut normalized = PathBuf::new();
+    let here = env::current_dir().unwrap_or_default();
+    for component in here.join(path).components() {
+        if component == Component::ParentDir {
+            normalized.pop();
+        } else {
+            normalized.push(component);
+        }
+    }
+    normalized
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_one_path_however_it_is_named() {
+        for (baseline, file, expected) in [
+            ("base.json", "k8s/a.yaml", "k8s/a.yaml"),
+            ("base.json", "./k8s//a.yaml", "k8s/a.yaml"),
+            ("base.json", "x/../k8s/./a.yaml", "k8s/a.yaml"),
+            ("../base.json", "a.yaml", "HERE/a.yaml"),
+            ("ci/base.json", "k8s/a.yaml", "../k8s/a.yaml"),
+            ("ci/base.json", "ci/a.yaml", "a.yaml"),
+            ("base.json", "HERE/a.yaml", "a.yaml"),
+            ("base.json", "<stdin>", "<stdin>"),
+        ] {
+            let here = std::env::current_dir().unwrap();
+            let file = file.replace("HERE", here.to_str().unwrap());
+            let name = here.file_name().unwrap().to_str().unwrap();
+            let expected = expected.replace("HERE", name);
+            let found = Baseline::new(Path::new(baseline)).path_of(&file);
+            assert_eq!(found, expected, "{file} from {baseline}");
+        }
     }
 }

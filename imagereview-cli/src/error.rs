@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::{
-    baseline::BaselineError, fix::FixError, init::InitError, output::WriteError,
-    policy_file::PolicyFileError, project::ProjectError,
+    baseline::BaselineError, fix::FixError, init::InitError, input_args::NoInput,
+    output::WriteError, policy_file::PolicyFileError, project::ProjectError,
 };
 
 /// Why a command could not do what it was asked for.
@@ -12,6 +12,8 @@ use crate::{
 pub(crate) enum CliError {
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error(transparent)]
+    Input(#[from] NoInput),
     #[error(transparent)]
     Policy(#[from] PolicyFileError),
     #[error(transparent)]

@@ -32,11 +32,10 @@ use self::{
     refusal::{Reason, Refusal},
 };
 use crate::{
-    input::{Lines, Position, Source, Syntax, layout::Layout, yaml},
+    input::{Lines, Position, Source, Syntax, from_yaml, layout::Layout, yaml},
     outcome::Outcome,
     output::{OneLine, report},
     policy_file::LoadedPolicy,
-    reviewer::from_yaml,
 };
 
 /// Makes the changes that a policy declares.
@@ -235,6 +234,11 @@ impl Fix {
         }));
     }
 
+    /// Where the text came from, for people.
+    fn name(&self) -> String {
+        OneLine(&self.source.to_string()).to_string()
+    }
+
     /// Tells on standard error what was changed.
     fn report_made(&self) {
         let lines = Lines::new(&self.after, Position::START);
@@ -244,7 +248,7 @@ impl Fix {
             if last.replace(at) == Some(at) {
                 continue;
             }
-            let (source, position) = (&self.source, lines.position(*at));
+            let (source, position) = (self.name(), lines.position(*at));
             let (field, value) = (change.field(), change.value());
             if let Some(before) = before {
                 let before = OneLine(before);
@@ -270,7 +274,7 @@ impl Fix {
         let lines = Lines::new(text, Position::START);
         for left in &self.left {
             let at = if is_written { left.after } else { left.before };
-            let (source, position) = (&self.source, lines.position(at));
+            let (source, position) = (self.name(), lines.position(at));
             let (field, value) = (left.change.field(), left.change.value());
             report(format_args!(
                 "{source}:{position}: {field} is to be {value}, but {}; change it by hand",

@@ -17,13 +17,14 @@ use std::{
     ffi::OsStr,
     fmt,
     fs::File,
-    io::{self, BufRead, Read},
+    io::{self, BufRead, Cursor, Read},
     path::PathBuf,
+    sync::Arc,
 };
 
 pub(crate) use self::{
     compose::ComposeFile,
-    files::{FilesError, Input, inputs},
+    files::{FilesError, Input, inputs, inputs_as_in_folder},
     json_stream::{ImageReviewStream, StreamError, without_position},
     lines::{Lines, around},
     locate::locate,
@@ -31,6 +32,7 @@ pub(crate) use self::{
     position::Position,
     substitution::fill_in,
     syntax::Syntax,
+    yaml::{from_yaml, yaml_error},
 };
 
 /// A file, or standard input, which is written `-`.
@@ -38,6 +40,8 @@ pub(crate) use self::{
 pub(crate) enum Source {
     File(PathBuf),
     Stdin,
+    /// What a source gave that can be read only once.
+    Held(Box<Source>, Arc<[u8]>),
 }
 
 impl Source {
@@ -46,7 +50,24 @@ impl Source {
         match self {
             Self::File(path) => path.file_name()?.to_str(),
             Self::Stdin => None,
+            Self::Held(source, _) => source.file_name(),
         }
+    }
+
+    /// Whether it gives the same each time it is read. A pipe does not, and its name may be that of
+    /// a file: `<(helm template .)` of a shell, or `/dev/stdin`.
+    fn is_lasting(&self) -> bool {
+        self.len().is_some()
+    }
+
+    /// The same, to be read more than once: all that it gives, if it gives that only once.
+    pub(crate) fn held(self) -> io::Result<Self> {
+        if self.is_lasting() {
+            return Ok(self);
+        }
+        let mut bytes = Vec::new();
+        self.open()?.read_to_end(&mut bytes)?;
+        Ok(Self::Held(Box::new(self), bytes.into()))
     }
 
     /// How long it is in bytes, if that is known before it is read.
@@ -57,6 +78,7 @@ impl Source {
                 let metadata = path.metadata().ok()?;
                 metadata.is_file().then_some(metadata.len())
             }
+            Self::Held(_, bytes) => Some(bytes.len() as u64),
         }
     }
 
@@ -64,6 +86,7 @@ impl Source {
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read>> {
         match self {
             Self::Stdin => Ok(Box::new(io::stdin().lock())),
+            Self::Held(_, bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
             Self::File(path) => {
                 let file = File::open(path)?;
                 // Some systems let a folder be opened and only then fail to read it.
@@ -80,16 +103,16 @@ impl Source {
 const START_LEN: u64 = 8 << 10;
 
 impl Source {
-    /// Its first bytes, as many as are there. They are read again when it is opened.
+    /// Its first bytes, as many as are there, or none where they could not be read again when it is
+    /// opened.
     pub(crate) fn start(&self) -> io::Result<Vec<u8>> {
-        match self {
-            Self::Stdin => Ok(io::stdin().lock().fill_buf()?.to_vec()),
-            Self::File(_) => {
-                let mut start = Vec::new();
-                self.open()?.take(START_LEN).read_to_end(&mut start)?;
-                Ok(start)
-            }
+        let mut start = Vec::new();
+        if *self == Self::Stdin {
+            start = io::stdin().lock().fill_buf()?.to_vec();
+        } else if self.is_lasting() {
+            self.open()?.take(START_LEN).read_to_end(&mut start)?;
         }
+        Ok(start)
     }
 }
 
@@ -112,6 +135,7 @@ impl fmt::Display for Source {
             }
             Self::File(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("<stdin>"),
+            Self::Held(source, _) => source.fmt(f),
         }
     }
 }

@@ -1,13 +1,24 @@
 //! The inputs of a command.
 
-use std::{collections::BTreeMap, ffi::OsString};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io::{self, IsTerminal},
+};
 
 use crate::{
-    input::{Input, inputs},
+    input::{Input, inputs, inputs_as_in_folder},
     outcome::Outcome,
     output::report,
     project::Project,
 };
+
+/// Nothing is named, and nobody writes to standard input.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no input is named; name files or folders, such as . for this one, or - for standard input"
+)]
+pub(crate) struct NoInput;
 
 /// What to read.
 #[derive(Debug, clap::Args)]
@@ -22,6 +33,13 @@ pub(crate) struct InputArgs {
     /// A pattern of files in folders that are left out, as in a .gitignore; may be repeated
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
+
+    /// Take files that are named as if a folder held them
+    ///
+    /// For hooks, which name each file that changes: what is not meant for Kubernetes is passed over,
+    /// a template is no error, and --exclude leaves files out.
+    #[arg(long)]
+    as_in_folder: bool,
 
     /// The value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
     ///
@@ -38,7 +56,10 @@ fn variable(text: &str) -> Result<(String, String), String> {
 impl InputArgs {
     /// Everything that is named, in order. What names nothing is told on standard error, and makes
     /// the outcome an error.
-    pub(crate) fn collect(&self, project: &Project) -> (Vec<Input>, Outcome) {
+    pub(crate) fn collect(&self, project: &Project) -> Result<(Vec<Input>, Outcome), NoInput> {
+        if self.inputs.is_empty() && io::stdin().is_terminal() {
+            return Err(NoInput);
+        }
         let stdin = [OsString::from("-")];
         let arguments = if self.inputs.is_empty() {
             &stdin[..]
@@ -53,10 +74,14 @@ impl InputArgs {
             .collect();
         let mut all = Vec::new();
         let mut outcome = Outcome::default();
-        for input in arguments
-            .iter()
-            .flat_map(|argument| inputs(argument, &exclude))
-        {
+        let found = arguments.iter().flat_map(|argument| {
+            if self.as_in_folder {
+                inputs_as_in_folder(argument, &exclude)
+            } else {
+                inputs(argument, &exclude)
+            }
+        });
+        for input in found {
             match input {
                 Ok(input) => all.push(input),
                 Err(error) => {
@@ -65,7 +90,7 @@ impl InputArgs {
                 }
             }
         }
-        (all, outcome)
+        Ok((all, outcome))
     }
 
     /// The values of build arguments and variables: the project's, and those that are given.

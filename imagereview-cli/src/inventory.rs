@@ -36,7 +36,8 @@ pub(crate) struct InventoryArgs {
 enum InventoryFormat {
     /// Each repository, with its tags and digests and where they are used
     Text,
-    /// A line for each use, with a heading
+    /// A line for each use, with a heading; what a spreadsheet would take for a formula begins with
+    /// an apostrophe
     Csv,
     /// An array of an object for each use
     Json,
@@ -59,13 +60,37 @@ struct Use {
     path: String,
 }
 
+impl Use {
+    /// The same, without texts that a spreadsheet takes for formulas.
+    ///
+    /// Source: <https://owasp.org/www-community/attacks/CSV_Injection>
+    fn without_formulas(mut self) -> Self {
+        for text in [
+            &mut self.registry,
+            &mut self.repository,
+            &mut self.tag,
+            &mut self.digest,
+            &mut self.image,
+            &mut self.file,
+            &mut self.object,
+            &mut self.container,
+            &mut self.path,
+        ] {
+            if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+                text.insert(0, '\'');
+            }
+        }
+        self
+    }
+}
+
 pub(crate) fn run(
     args: &InventoryArgs,
     project: &Project,
     out: &mut dyn Write,
 ) -> Result<Outcome, CliError> {
     let policy = args.policy.load(project)?;
-    let (inputs, unread) = args.inputs.collect(project);
+    let (inputs, unread) = args.inputs.collect(project)?;
     let mut summary = Summary::default();
     let mut uses = Vec::new();
     let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);
@@ -104,8 +129,9 @@ pub(crate) fn run(
         InventoryFormat::Text => write_text(&uses, out)?,
         InventoryFormat::Csv => {
             let mut csv = csv::Writer::from_writer(out);
-            for usage in &uses {
-                csv.serialize(usage).map_err(io::Error::from)?;
+            for usage in uses {
+                csv.serialize(usage.without_formulas())
+                    .map_err(io::Error::from)?;
             }
             csv.flush()?;
         }

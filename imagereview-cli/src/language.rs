@@ -4,11 +4,14 @@ use imagereview_core::Language;
 
 use crate::project::Project;
 
+/// The variable of the environment that names the language.
+pub(crate) const VARIABLE: &str = "IMAGEREVIEW_LANGUAGE";
+
 /// The language of reasons and labels.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LanguageArgs {
     /// The language of reasons and labels: en (English, the default) or zh (Chinese)
-    #[arg(long, value_name = "LANGUAGE", env = "IMAGEREVIEW_LANGUAGE")]
+    #[arg(long, value_name = "LANGUAGE", env = VARIABLE)]
     language: Option<Language>,
 }
 

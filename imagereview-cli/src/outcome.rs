@@ -34,8 +34,8 @@ impl Outcome {
 Exit status:
     0  every image may run
     1  some image may not run
-    2  something could not be read or written, or the command line is wrong;
-       not everything was reviewed
+    2  something could not be read or written, or the command line is
+       wrong: not everything was reviewed
   141  standard output was closed early";
 }
 

@@ -12,6 +12,7 @@ mod sarif;
 mod table;
 
 use std::{
+    ffi::OsStr,
     fmt::Display,
     fs::File,
     io::{self, BufWriter, IsTerminal, StdoutLock, Write},
@@ -19,7 +20,11 @@ use std::{
     str::FromStr,
 };
 
-use clap::ValueEnum;
+use anstream::{AutoStream, ColorChoice};
+use clap::{
+    ValueEnum,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+};
 use imagereview_core::Language;
 use indicatif::ProgressBar;
 
@@ -36,8 +41,14 @@ pub(crate) fn stdout() -> Stdout {
 
 /// Tells what went wrong, on standard error.
 pub(crate) fn report(error: impl Display) {
+    // It may name files, and quote what is in them.
+    let message = error.to_string();
+    let lines: Vec<String> = message
+        .split('\n')
+        .map(|line| OneLine(line).to_string())
+        .collect();
     // Where standard error is closed, the exit status still tells.
-    let _ = writeln!(io::stderr(), "imagereview: {error}");
+    let _ = writeln!(io::stderr(), "imagereview: {}", lines.join("\n"));
 }
 
 /// How many inputs are so few that nobody waits for them.
@@ -83,7 +94,7 @@ pub(crate) enum Format {
     Markdown,
     /// One page that needs nothing else, to be looked at in a browser
     Html,
-    /// What the webhook answers to each ImageReview, one a line; to standard output, alone
+    /// What the webhook answers to each ImageReview, one a line; no other format stands beside it
     Answers,
 }
 
@@ -97,15 +108,15 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// In colour on a terminal, unless `NO_COLOR` says otherwise (<https://no-color.org>).
+    /// In colour on a terminal that has it, unless `NO_COLOR` (<https://no-color.org>), `CLICOLOR`
+    /// or `CLICOLOR_FORCE` (<https://bixense.com/clicolors/>) say otherwise.
     pub(crate) fn of_stdout(language: Language) -> Self {
-        let is_terminal = io::stdout().is_terminal();
-        let forbids = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let width = terminal_size::terminal_size()
+        let stdout = io::stdout();
+        let width = terminal_size::terminal_size_of(&stdout)
             .map(|(terminal_size::Width(columns), _)| usize::from(columns));
         Self {
             language,
-            has_color: is_terminal && !forbids,
+            has_color: AutoStream::choice(&stdout) != ColorChoice::Never,
             width,
         }
     }
@@ -119,6 +130,9 @@ impl Style {
         }
     }
 }
+
+/// What people write for standard output where a file is asked for.
+const STDOUT: &str = "-";
 
 /// A format, and the file that it is written to: `sarif=out.sarif`, or `human` for standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,8 +148,14 @@ impl FormatArg {
 
     /// The same, to this file if it is to none yet.
     pub(crate) fn or_file(mut self, file: Option<&Path>) -> Self {
+        let file = file.filter(|file| *file != Path::new(STDOUT));
         self.file = self.file.or_else(|| file.map(Path::to_owned));
         self
+    }
+
+    fn name(&self) -> String {
+        let value = self.format.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     pub(crate) fn is_answers(&self) -> bool {
@@ -186,19 +206,37 @@ impl FromStr for FormatArg {
             return Err(format!("no file is named after {name}="));
         }
         let names = || {
-            let values = Format::value_variants().iter();
-            let names = values.filter_map(ValueEnum::to_possible_value);
-            names
-                .map(|value| value.get_name().to_owned())
-                .collect::<Vec<_>>()
-                .join(", ")
+            let formats = Format::value_variants().iter();
+            let names = formats.map(|format| Self::new(*format, None).name());
+            names.collect::<Vec<_>>().join(", ")
         };
         let format = Format::from_str(name, false)
-            .map_err(|_| format!("there is no such format; the formats are {}", names()))?;
-        Ok(Self {
-            format,
-            file: file.map(PathBuf::from),
-        })
+            .map_err(|_| format!("there is no format {name:?}; the formats are {}", names()))?;
+        let file = file.filter(|file| *file != STDOUT).map(PathBuf::from);
+        Ok(Self { format, file })
+    }
+}
+
+/// Reads a [`FormatArg`], and tells shells and the manual which formats there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FormatArgParser;
+
+impl TypedValueParser for FormatArgParser {
+    type Value = FormatArg;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<FormatArg, clap::Error> {
+        let parser = StringValueParser::new().try_map(|text| text.parse::<FormatArg>());
+        parser.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let formats = Format::value_variants().iter();
+        Some(Box::new(formats.filter_map(ValueEnum::to_possible_value)))
     }
 }
 
@@ -251,6 +289,12 @@ pub(crate) enum WriteError {
     File { path: PathBuf, cause: io::Error },
     #[error("the format answers is written as reviews are read, so it can't stand among others")]
     AnswersAmongOthers,
+    #[error("{first} and {second} would both go to {place}; write --format {second}=FILE")]
+    SamePlace {
+        first: String,
+        second: String,
+        place: String,
+    },
 }
 
 impl<'o> Reports<'o> {
@@ -260,6 +304,23 @@ impl<'o> Reports<'o> {
         language: Language,
         stdout: &'o mut dyn Write,
     ) -> Result<Self, WriteError> {
+        if formats.iter().any(FormatArg::is_answers) {
+            return Err(WriteError::AnswersAmongOthers);
+        }
+        for (index, format) in formats.iter().enumerate() {
+            if let Some(first) = formats[..index].iter().find(|f| f.file == format.file) {
+                let place = match &format.file {
+                    None => "standard output".to_owned(),
+                    Some(file) => file.display().to_string(),
+                };
+                let (first, second) = (first.name(), format.name());
+                return Err(WriteError::SamePlace {
+                    first,
+                    second,
+                    place,
+                });
+            }
+        }
         let reports = formats
             .iter()
             .map(|format| Ok((format.report(language)?, format.create_file()?)));

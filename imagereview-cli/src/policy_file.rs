@@ -13,6 +13,9 @@ use imagereview_core::{
 
 use crate::{input::FilesError, project::Project};
 
+/// The variable of the environment that names policies, between commas.
+pub(crate) const VARIABLE: &str = "IMAGEREVIEW_POLICY";
+
 /// The policy that images are judged by.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PolicyArgs {
@@ -23,7 +26,7 @@ pub(crate) struct PolicyArgs {
         long = "policy",
         short = 'p',
         value_name = "FILE",
-        env = "IMAGEREVIEW_POLICY",
+        env = VARIABLE,
         value_delimiter = ','
     )]
     files: Vec<PathBuf>,

@@ -9,10 +9,17 @@ use std::{
 use imagereview_core::Language;
 use serde::Deserialize;
 
-use crate::output::FormatArg;
+use crate::{
+    input::{Position, yaml_error},
+    one_or_many::one_or_many,
+    output::FormatArg,
+};
 
 /// The name of the file, which is looked for in the working folder and those above it.
 const NAME: &str = ".imagereview.yaml";
+
+/// What people may call it too. It is not read, and that is not to go unnoticed.
+const OTHER_NAME: &str = ".imagereview.yml";
 
 /// What holds for a project. Paths begin in the working folder.
 #[derive(Debug, Default)]
@@ -30,14 +37,17 @@ pub(crate) struct Project {
 #[serde(default, deny_unknown_fields)]
 struct ProjectFile {
     /// The policy documents. Like the baseline, they are found from the folder of this file.
+    #[serde(deserialize_with = "one_or_many")]
     policy: Vec<PathBuf>,
     /// The findings that are accepted.
     baseline: Option<PathBuf>,
     /// The language of reasons.
     language: Option<String>,
     /// What is printed, and where.
+    #[serde(deserialize_with = "one_or_many")]
     format: Vec<String>,
     /// Patterns of files in folders that are not reviewed.
+    #[serde(deserialize_with = "one_or_many")]
     exclude: Vec<String>,
     /// The values of build arguments and variables.
     set: BTreeMap<String, String>,
@@ -46,10 +56,16 @@ struct ProjectFile {
 /// A project file is there and cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProjectError {
+    #[error("{} is not read; name it {NAME}", _0.display())]
+    Name(PathBuf),
     #[error("can't read {}: {cause}", path.display())]
     Read { path: PathBuf, cause: io::Error },
-    #[error("{}: {message}", path.display())]
-    Invalid { path: PathBuf, message: String },
+    #[error("{}{message}", path.display())]
+    Invalid {
+        path: PathBuf,
+        /// What is wrong, after the place in the file.
+        message: String,
+    },
 }
 
 impl Project {
@@ -64,26 +80,37 @@ impl Project {
                     return Self::parse(&folder, &text)
                         .map_err(|message| ProjectError::Invalid { path, message });
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => folder.push(".."),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let other = folder.join(OTHER_NAME);
+                    if other.exists() {
+                        return Err(ProjectError::Name(other));
+                    }
+                    folder.push("..");
+                }
                 Err(cause) => return Err(ProjectError::Read { path, cause }),
             }
         }
         Ok(Self::default())
     }
 
-    /// Reads the text of the file in a folder.
+    /// Reads the text of the file in a folder. An error says where it is, and what.
     fn parse(folder: &Path, text: &str) -> Result<Self, String> {
         let options = serde_saphyr::options! { with_snippet: false };
         let file: Option<ProjectFile> = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| {
+                let (position, message) = yaml_error(&error, Position::START);
+                format!(":{position}: {message}")
+            })?;
         let file = file.unwrap_or_default();
         let formats = file.format.iter().map(|format| format.parse());
+        let formats = formats.collect::<Result<_, String>>();
         let language = file.language.as_deref().map(str::parse::<Language>);
+        let language = language.transpose();
         Ok(Self {
             policy: file.policy.iter().map(|path| folder.join(path)).collect(),
             baseline: file.baseline.map(|path| folder.join(path)),
-            language: language.transpose().map_err(|error| error.to_string())?,
-            formats: formats.collect::<Result<_, String>>()?,
+            language: language.map_err(|error| format!(": language: {error}"))?,
+            formats: formats.map_err(|error| format!(": format: {error}"))?,
             exclude: file.exclude,
             variables: file.set,
         })
@@ -107,11 +134,27 @@ mod tests {
         assert_eq!(project.variables["TAG"], "1");
 
         assert!(Project::parse(Path::new(""), "").unwrap().policy.is_empty());
+        let text = "policy: policy.yaml\nexclude: vendor\nformat: sarif=out.sarif\n";
+        let project = Project::parse(Path::new(""), text).unwrap();
+        assert_eq!(project.policy, [Path::new("policy.yaml")]);
+        assert_eq!(project.exclude, ["vendor"]);
+        assert_eq!(project.formats.len(), 1);
         for (text, says) in [
-            ("polcy: [a]", "polcy"),
-            ("language: fr", "unknown language \"fr\""),
-            ("format: [nonsense]", "there is no such format"),
-            ("policy: {", "line 1"),
+            ("# why\npolcy: [a]", ":2:1: unknown field `polcy`"),
+            ("language: fr", ": language: unknown language \"fr\""),
+            (
+                "format: nonsense",
+                ": format: there is no format \"nonsense\"",
+            ),
+            ("policy: {", ":1:"),
+            (
+                "set: {}\npolicy:\n",
+                ": invalid type: unit value, expected a text or a list of texts",
+            ),
+            (
+                "set: {}\nexclude: 5",
+                ":2:1: invalid type: integer `5`, expected a text or a list of texts",
+            ),
         ] {
             let error = Project::parse(Path::new(""), text).unwrap_err();
             assert!(error.contains(says), "{text}: {error}");

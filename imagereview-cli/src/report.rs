@@ -8,7 +8,7 @@ use crate::{
     fix::Fix,
     input::{Lines, Position, Start},
     outcome::Outcome,
-    output,
+    output::{self, OneLine},
 };
 
 /// What came of one input, or of a part of it: a long one comes in several parts, one after another.
@@ -107,11 +107,12 @@ impl ReviewedFile {
         }
     }
 
-    /// The file and, where it is known, the place in it.
+    /// The file and, where it is known, the place in it, for people.
     pub(crate) fn place(&self, position: Option<Position>) -> String {
+        let name = OneLine(&self.name);
         match position {
-            Some(position) => format!("{}:{position}", self.name),
-            None => self.name.clone(),
+            Some(position) => format!("{name}:{position}"),
+            None => name.to_string(),
         }
     }
 }
@@ -128,7 +129,8 @@ impl ReviewedImage {
             if inner == Some(&*self.image) {
                 span.start + 1..span.end - 1
             } else {
-                span
+                // A block of text ends where the next value begins.
+                span.start..span.start + written.trim_end().len()
             }
         });
         self.position = self.span.as_ref().map(|span| lines.position(span.start));

@@ -12,11 +12,11 @@ use crate::{
     baseline::{Baseline, BaselineError},
     error::CliError,
     fix::{FixError, Fixer},
-    input::{ImageReviewStream, Input, Source},
+    input::{ImageReviewStream, Input, Source, Syntax},
     input_args::InputArgs,
     language::LanguageArgs,
     outcome::Outcome,
-    output::{Format, FormatArg, Reports, progress, report},
+    output::{Format, FormatArg, FormatArgParser, OneLine, Reports, progress, report},
     policy_file::PolicyArgs,
     project::Project,
     report::{Count, ReviewedFile, Summary},
@@ -40,10 +40,9 @@ pub(crate) struct ReviewArgs {
 
     /// What to print, and where: FORMAT or FORMAT=FILE; may be repeated
     ///
-    /// FORMAT is one of human, json, ndjson, sarif, junit, github, table, markdown, html and
-    /// answers. The default is human; but where standard output is no terminal and the first input
-    /// is an ImageReview, it is answers: what the webhook would answer, one a line.
-    #[arg(long = "format", short, value_name = "FORMAT")]
+    /// The default is human; but where standard output is no terminal and the inputs are JSON that
+    /// begins with an ImageReview, it is answers.
+    #[arg(long = "format", short, value_name = "FORMAT", value_parser = FormatArgParser)]
     formats: Vec<FormatArg>,
 
     /// Write to this file what would go to standard output
@@ -93,7 +92,7 @@ pub(crate) fn run(
 ) -> Result<Outcome, CliError> {
     let language = args.language.language(project);
     let policy = args.policy.load(project)?;
-    let (all, unread) = args.inputs.collect(project);
+    let (all, unread) = args.inputs.collect(project)?;
     let fixer = (args.fix || args.diff).then(|| Fixer::new(&policy));
     if fixer.is_some_and(Fixer::is_idle) {
         report("the policy declares no mutations, so there is nothing to change");
@@ -103,7 +102,7 @@ pub(crate) fn run(
         let reviewer = reviewer.with_fixer(fixer.map(Fixer::dry));
         return Ok(show_diffs(&reviewer, &all, out)?.max(unread));
     }
-    let formats = args.formats(project, all.first());
+    let formats = args.formats(project, &all);
     let reviewer = reviewer
         .with_fixer(fixer)
         .locating_all(formats.iter().any(FormatArg::shows_every_place));
@@ -136,7 +135,8 @@ pub(crate) fn run(
     }
     let mut baseline = match baseline_file {
         Some(path) if !args.update_baseline => Baseline::read(path)?,
-        _ => Baseline::default(),
+        Some(path) => Baseline::new(path),
+        None => Baseline::default(),
     };
     // A program that waits for the fixed text is to get nothing else.
     let is_filter = args.fix && all.iter().any(|input| input.source == Source::Stdin);
@@ -179,7 +179,7 @@ pub(crate) fn run(
         Some(path) if baseline.gone() > 0 => {
             let (count, path) = (Count(baseline.gone(), "finding"), path.display());
             report(format_args!(
-                "{count} in {path} no longer found; --update-baseline writes it anew"
+                "no longer found: {count} of {path}; --update-baseline writes it anew"
             ));
         }
         _ => {}
@@ -217,8 +217,8 @@ fn show_diffs(
 
 impl ReviewArgs {
     /// What is to be printed, and where: what is asked for, or else what the project says, or else
-    /// what suits the first input.
-    fn formats(&self, project: &Project, first: Option<&Input>) -> Vec<FormatArg> {
+    /// what suits the inputs.
+    fn formats(&self, project: &Project, inputs: &[Input]) -> Vec<FormatArg> {
         let mut formats = self.formats.clone();
         if formats.is_empty() && self.output.is_none() {
             formats.clone_from(&project.formats);
@@ -228,7 +228,7 @@ impl ReviewArgs {
             let format = if is_for_people {
                 Format::Human
             } else {
-                default_format(first)
+                default_format(inputs)
             };
             formats.push(FormatArg::new(format, None));
         }
@@ -239,12 +239,18 @@ impl ReviewArgs {
 }
 
 /// For people; but a program that writes reviews is answered as the webhook would answer it.
-fn default_format(first: Option<&Input>) -> Format {
+fn default_format(inputs: &[Input]) -> Format {
+    // What a folder holds, or is named as something else, is no stream of reviews.
+    let may_be_stream =
+        |input: &Input| input.is_named && Syntax::of(&input.source, b"{}") == Syntax::Json;
     let is_review = |input: &Input| {
         let start = input.source.start();
         start.is_ok_and(|start| is_image_review(&start))
     };
-    if !io::stdout().is_terminal() && first.is_some_and(is_review) {
+    if !io::stdout().is_terminal()
+        && inputs.iter().all(may_be_stream)
+        && inputs.first().is_some_and(is_review)
+    {
         Format::Answers
     } else {
         Format::Human
@@ -266,10 +272,12 @@ fn answer_all(
 ) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
     for Input { source, .. } in inputs {
+        let name = source.to_string();
+        let name = OneLine(&name);
         outcome = outcome.max(match source.open() {
-            Ok(reader) => answer(source, reader, policy, language, out)?,
+            Ok(reader) => answer(&name, reader, policy, language, out)?,
             Err(error) => {
-                report(format_args!("{source}: {error}"));
+                report(format_args!("{name}: {error}"));
                 Outcome::Error
             }
         });
@@ -278,7 +286,7 @@ fn answer_all(
 }
 
 fn answer(
-    source: &Source,
+    name: &OneLine<'_>,
     reader: impl Read,
     policy: &dyn Policy,
     language: Language,
@@ -292,7 +300,7 @@ fn answer(
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
-                report(format_args!("{source}: {error}"));
+                report(format_args!("{name}: {error}"));
                 return Ok(Outcome::Error);
             }
         }
@@ -310,7 +318,7 @@ fn answer(
                 Err(error) => {
                     outcome = Outcome::Error;
                     let (position, message) = (error.position(), error.message());
-                    report(format_args!("{source}:{position}: {message}"));
+                    report(format_args!("{name}:{position}: {message}"));
                     Ok(())
                 }
             }
@@ -319,9 +327,7 @@ fn answer(
         out.flush()?;
     }
     if is_empty {
-        report(format_args!(
-            "{source}: it is empty, so nothing was reviewed"
-        ));
+        report(format_args!("{name}: it is empty, so nothing was reviewed"));
         outcome = Outcome::Error;
     }
     Ok(outcome)

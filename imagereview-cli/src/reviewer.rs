@@ -1,27 +1,39 @@
 //! Reviews what inputs hold.
 
 use std::{
-    borrow::Cow, cell::OnceCell, collections::BTreeMap, io, ops::Range, slice, sync::mpsc, thread,
+    borrow::Cow,
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+    io,
+    ops::Range,
+    slice,
+    sync::mpsc,
+    thread,
     time::SystemTime,
 };
 
 use imagereview_core::{
     AdmissionReview, DecodeError, ImageReview, Place, Review,
     review::{admission_review, image_review},
-    workload::{Manifest, ObjectError, ObjectErrorKind, Workload},
+    workload::{Manifest, ObjectError, ObjectErrorKind},
 };
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::{
+    ThreadPoolBuilder,
+    iter::{IntoParallelIterator, ParallelIterator},
+};
 use serde::{Deserialize, de::DeserializeSeed};
-use serde_json::value::RawValue;
+use serde_json::{Value as Json, value::RawValue};
 
 use crate::{
     fix::Fixer,
     input::{
-        ComposeFile, Input, Lines, Part, Parts, Position, StreamError, Syntax, dockerfile, fill_in,
-        locate, without_position, yaml,
+        ComposeFile, Input, Lines, Part, Parts, Position, StreamError, Syntax,
+        dockerfile::{self, DockerfileErrorKind},
+        fill_in, from_yaml, locate, without_position, yaml, yaml_error,
     },
     policy_file::LoadedPolicy,
     report::{Problem, ReviewedDocument, ReviewedFile, ReviewedImage},
+    undeclared::{is_custom, undeclared},
 };
 
 /// How many files, at most, are reviewed before what came of them is shown.
@@ -29,6 +41,10 @@ const BATCH: usize = 256;
 
 /// How many bytes of a longer input are reviewed at a time.
 const PART_LEN: usize = 1 << 20;
+
+/// How much stack a thread has, in bytes. The reader of YAML calls itself for each level and stops
+/// at 256 levels, each of which takes up to 25 kB where the program is not optimized.
+const STACK_LEN: usize = 16 << 20;
 
 /// Reads inputs and reviews everything in them by one policy.
 pub(crate) struct Reviewer<'p> {
@@ -74,6 +90,10 @@ impl<'p> Reviewer<'p> {
         inputs: &[Input],
         visit: impl FnMut(ReviewedFile) -> Result<(), E>,
     ) -> Result<(), E> {
+        // Only the first reviewer of a process makes them.
+        let _ = ThreadPoolBuilder::new()
+            .stack_size(STACK_LEN)
+            .build_global();
         thread::scope(|scope| {
             let (reviewed, to_show) = mpsc::sync_channel(1);
             scope.spawn(move || {
@@ -81,10 +101,11 @@ impl<'p> Reviewer<'p> {
                 loop {
                     let batch = work.batch();
                     let is_done = batch.is_empty();
-                    let files: Vec<Vec<ReviewedFile>> = batch
-                        .into_par_iter()
-                        .map(|work| self.review(work))
-                        .collect();
+                    // In the threads that have the stack, even if it is a single one.
+                    let files: Vec<Vec<ReviewedFile>> = rayon::scope(|_| {
+                        let batch = batch.into_par_iter();
+                        batch.map(|work| self.review(work)).collect()
+                    });
                     // Whoever looks at them may have gone away.
                     if is_done || reviewed.send(files).is_err() {
                         return;
@@ -121,8 +142,14 @@ impl<'p> Reviewer<'p> {
         };
         let (syntax, start) = (part.syntax, part.start);
         let is_all = part.is_first() && part.is_last;
+        let is_utf16 = part.is_first() && part.is_utf16();
         let text = match part.text() {
             Ok(text) => text,
+            // Kubernetes' own reader takes it.
+            Err(_) if is_utf16 => {
+                let message = "it is UTF-16, which is not read; save it as UTF-8";
+                return ReviewedFile::unreadable(name, message.to_owned());
+            }
             // What a folder holds may be anything.
             Err(_) if !input.is_named => return ReviewedFile::passed_over(name),
             Err(at) => {
@@ -334,14 +361,8 @@ impl Reading<'_> {
                 Err(error) => self.not_decoded(error, range.start),
             },
             Some(admission_review::KIND) => {
-                match AdmissionReview::from_slice_with(bytes, self.reviewer.policy.kinds()) {
-                    Ok(question) => {
-                        let title =
-                            format!("{} of {}", admission_review::KIND, question.kind().name());
-                        let document = self.decide(title, question.review());
-                        self.add(vec![document], range, "request.object.");
-                    }
-                    Err(error) => self.not_decoded(error, range.start),
+                if let Err(error) = self.admission_review(bytes, range.clone()) {
+                    self.not_decoded(error, range.start);
                 }
             }
             _ => {
@@ -349,6 +370,7 @@ impl Reading<'_> {
                 let mut json = serde_json::Deserializer::from_str(document);
                 match kinds.deserialize(&mut json) {
                     Ok(manifest) => self.manifest(manifest, range),
+                    Err(_) if !self.may_be_kubernetes() => self.file.passed_over += 1,
                     Err(error) => {
                         let start = self.position(range.start);
                         let position = start.within(error.line(), error.column());
@@ -357,6 +379,15 @@ impl Reading<'_> {
                 }
             }
         }
+    }
+
+    /// Reviews one that stands at these bytes of the text, there perhaps not in JSON.
+    fn admission_review(&mut self, json: &[u8], range: Range<usize>) -> Result<(), DecodeError> {
+        let question = AdmissionReview::from_slice_with(json, self.reviewer.policy.kinds())?;
+        let title = format!("{} of {}", admission_review::KIND, question.kind().name());
+        let document = self.decide(title, question.review());
+        self.add(vec![document], range, "request.object.");
+        Ok(())
     }
 
     fn not_decoded(&mut self, error: DecodeError, start: usize) {
@@ -399,50 +430,124 @@ impl Reading<'_> {
         });
     }
 
-    /// Where a value of the document at these bytes stands, if it is an action of a template:
-    /// `{{ … }}` is a mapping to YAML.
-    fn template_action(&self, path: &str, range: &Range<usize>) -> Option<Position> {
-        let found = locate(&self.text[range.clone()], [path]);
-        let start = range.start + found.get(path)?.start;
-        let is_action = self.text[start..].starts_with("{{");
-        is_action.then(|| self.position(start))
-    }
-
     fn manifest(&mut self, manifest: Manifest<'_>, range: Range<usize>) {
-        let mut documents = Vec::new();
+        let mut objects = Vec::new();
         let mut is_kubernetes = true;
+        let (mut is_image_review, mut is_admission_review, mut has_custom) = (false, false, false);
         for object in manifest {
             match object {
-                Ok(object) if object.kind().name() == image_review::KIND => {
-                    self.image_review_in_yaml(&range);
-                }
+                Ok(object) if object.kind().name() == image_review::KIND => is_image_review = true,
                 Ok(object) if object.kind().name() == admission_review::KIND => {
-                    let position = self.position(range.start);
-                    self.problem(position, "an AdmissionReview is read from JSON only");
+                    is_admission_review = true;
                 }
                 Ok(object) if object.is_known() => {
-                    documents.push(self.decide(title(&object), object.review()));
+                    let action = object.images().find(|(image, _)| image.contains("{{"));
+                    objects.push(if let Some((_, place)) = action {
+                        Object::Template(place.path().to_string())
+                    } else {
+                        let kind = object.kind();
+                        let title = title(kind.name(), object.namespace(), object.name());
+                        Object::Reviewed(self.decide(title, object.review()))
+                    });
                 }
-                Ok(_) => self.file.passed_over += 1,
+                Ok(object) => {
+                    self.file.passed_over += 1;
+                    has_custom |= is_custom(&object.kind());
+                }
                 Err(error) if is_other_document(&error) => is_kubernetes = false,
                 // A patch, that some tool is still to put together with the object.
                 Err(error) if is_missing(&error) && error.path().ends_with("spec") => {
                     self.file.passed_over += 1;
                 }
-                Err(error) => {
-                    if let Some(position) = self.template_action(error.path(), &range) {
-                        self.template(position);
-                        continue;
-                    }
-                    let review = Review::new().with_unreadable_object(&error);
-                    documents.push(self.decide("an object", review));
-                }
+                Err(error) => objects.push(Object::Unreadable(error)),
             }
         }
+        if is_image_review {
+            self.image_review_in_yaml(&range);
+        }
+        if is_admission_review {
+            self.admission_review_in_yaml(&range);
+        }
+        if has_custom {
+            self.undeclared(&range);
+        }
         if is_kubernetes {
+            let documents = self.without_templates(objects, &range);
             self.add(documents, range, "");
         } else {
             self.compose(range);
+        }
+    }
+
+    /// What came of the objects of the document at these bytes; of those that are templates, that is
+    /// told. The document is looked through once, however many objects are not well.
+    fn without_templates(
+        &mut self,
+        objects: Vec<Object>,
+        range: &Range<usize>,
+    ) -> Vec<ReviewedDocument> {
+        let paths = objects.iter().filter_map(|object| match object {
+            Object::Reviewed(_) => None,
+            Object::Template(path) => Some(&**path),
+            Object::Unreadable(error) => Some(error.path()),
+        });
+        let paths: BTreeSet<String> = paths.map(str::to_owned).collect();
+        let text = self.text;
+        let found = if paths.is_empty() {
+            BTreeMap::new()
+        } else {
+            locate(&text[range.clone()], paths.iter().map(String::as_str))
+        };
+        let start_of = |path: &str| range.start + found.get(path).map_or(0, |span| span.start);
+        let json = OnceCell::new();
+        let mut documents = Vec::new();
+        for object in objects {
+            match object {
+                Object::Reviewed(document) => documents.push(document),
+                Object::Template(path) => self.template(self.position(start_of(&path))),
+                // To YAML, an action is a mapping.
+                Object::Unreadable(error) if text[start_of(error.path())..].starts_with("{{") => {
+                    self.template(self.position(start_of(error.path())));
+                }
+                Object::Unreadable(error) => {
+                    let json = json.get_or_init(|| {
+                        let json = from_yaml(&text[range.clone()], |yaml| Json::deserialize(yaml));
+                        json.unwrap_or_default()
+                    });
+                    let title = title_of_unreadable(json, error.path());
+                    let review = Review::new().with_unreadable_object(&error);
+                    documents.push(self.decide(title, review));
+                }
+            }
+        }
+        documents
+    }
+
+    /// Tells of images in objects that were passed over. It is no error: they may be no containers.
+    fn undeclared(&mut self, range: &Range<usize>) {
+        let kinds = self.reviewer.policy.kinds();
+        for object in undeclared(&self.text[range.clone()], kinds) {
+            let position = self.position(range.start + object.at);
+            self.file.problems.push(Problem {
+                position: Some(position),
+                message: object.to_string(),
+                is_error: false,
+            });
+            self.file.passed_over = self.file.passed_over.saturating_sub(1);
+        }
+    }
+
+    /// The API server writes them in JSON, so that is what is read.
+    fn admission_review_in_yaml(&mut self, range: &Range<usize>) {
+        let text = &self.text[range.clone()];
+        let json = match from_yaml(text, |yaml| Json::deserialize(yaml)) {
+            Ok(review) => review.to_string(),
+            Err(error) => return self.not_yaml(&error, range),
+        };
+        if let Err(error) = self.admission_review(json.as_bytes(), range.clone()) {
+            // Its line and column are those of the JSON.
+            let start = self.position(range.start);
+            self.problem(start, StreamError::new(start, error).message());
         }
     }
 
@@ -502,6 +607,11 @@ impl Reading<'_> {
                     review.add_image(&image.reference, place);
                     spans.push(image.span.clone());
                 }
+                // What a folder holds may only be named so.
+                Err(error) if error.kind == DockerfileErrorKind::NoStage && !self.is_named => {
+                    self.file.passed_over += 1;
+                    return;
+                }
                 Err(error) => {
                     let position = self.position(error.span.start);
                     self.problem(position, error.kind.to_string());
@@ -516,10 +626,31 @@ impl Reading<'_> {
     }
 }
 
+/// What is known of an object that is to be reviewed.
+enum Object {
+    Reviewed(ReviewedDocument),
+    /// An image of it, at this path, has an action of a template in it.
+    Template(String),
+    Unreadable(ObjectError),
+}
+
+/// What an object is that could not be read for this path in a document.
+fn title_of_unreadable(document: &Json, path: &str) -> String {
+    let item = path.strip_prefix("items[").and_then(|rest| {
+        let (index, _) = rest.split_once(']')?;
+        document["items"].get(index.parse::<usize>().ok()?)
+    });
+    let object = item.unwrap_or(document);
+    let metadata = |field: &str| object["metadata"][field].as_str();
+    match object["kind"].as_str() {
+        Some(kind) => title(kind, metadata("namespace"), metadata("name")),
+        None => "an object".to_owned(),
+    }
+}
+
 /// The kind, namespace and name of an object.
-fn title(object: &Workload<'_>) -> String {
-    let kind = object.kind().name();
-    match (object.namespace(), object.name()) {
+fn title(kind: &str, namespace: Option<&str>, name: Option<&str>) -> String {
+    match (namespace, name) {
         (Some(namespace), Some(name)) => format!("{kind} {namespace}/{name}"),
         (None, Some(name)) => format!("{kind} {name}"),
         (Some(namespace), None) => format!("{kind} in {namespace}"),
@@ -539,30 +670,4 @@ fn is_other_document(error: &ObjectError) -> bool {
         ObjectErrorKind::WrongType { .. } => matches!(error.path(), "" | "apiVersion"),
         _ => false,
     }
-}
-
-/// Reads a document of YAML.
-pub(crate) fn from_yaml<'t, T>(
-    text: &'t str,
-    read: impl for<'e> FnOnce(serde_saphyr::Deserializer<'t, 'e>) -> Result<T, serde_saphyr::Error>,
-) -> Result<T, serde_saphyr::Error> {
-    // The limits on aliases stay; how long a file may be is for its author to say.
-    let options = serde_saphyr::options! { with_snippet: false, budget: None };
-    serde_saphyr::with_deserializer_from_str_with_options(text, options, read)
-}
-
-/// Where a document that begins at `start` is wrong, and what the reader of YAML says of it.
-fn yaml_error(error: &serde_saphyr::Error, start: Position) -> (Position, String) {
-    let error = error.without_snippet();
-    let mut message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-    let Some(location) = error.location() else {
-        return (start, message);
-    };
-    // Its lines count from the start of the document, ours from that of the file.
-    let (line, column) = (location.line(), location.column());
-    if let Some(at) = message.find(&format!(" at line {line}, column {column}")) {
-        message.truncate(at);
-    }
-    let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    (start.within(number(line), number(column)), message)
 }

@@ -73,7 +73,12 @@ fn standard_input_goes_on_only_if_all_is_well() {
             "<stdin>:7:12: image is to be",
         ),
         (&pods(&["nginx:1", "{"]), 2, "", "<stdin>:"),
-        (&pods(&["nginx:1", "'{{ .image }}'"]), 1, "", "1 denied"),
+        (
+            &pods(&["nginx:1", "'{{ .image }}'"]),
+            2,
+            "",
+            "<stdin>:14:12: it is a template",
+        ),
         ("", 2, "", "it is empty"),
     ] {
         for arguments in [&["--fix", "-"][..], &["--fix", "--format=human"]] {

@@ -195,6 +195,36 @@ fn the_hook_reviews_the_files_that_it_is_given() {
 }
 
 #[test]
+fn the_hook_stops_no_commit_of_files_that_are_not_for_kubernetes() {
+    let hooks = yaml(".pre-commit-hooks.yaml");
+    let entry = hooks[0]["entry"].as_str().unwrap();
+    let project = project();
+    let write = |name: &str, text: &str| fs::write(project.path().join(name), text).unwrap();
+    write("tsconfig.json", "{\n  // why\n  \"strict\": true\n}\n");
+    write("template.yaml", "kind: Pod\napiVersion: v1\n{{- if x }}\n");
+    write("empty.yaml", "");
+    fs::create_dir_all(project.path().join("vendor/x")).unwrap();
+    write(
+        "vendor/x/pod.yaml",
+        &fs::read_to_string(project.path().join("pod.yaml")).unwrap(),
+    );
+    for (file, status) in [
+        ("tsconfig.json", 0),
+        ("template.yaml", 0),
+        ("empty.yaml", 0),
+        ("vendor/x/pod.yaml", 0),
+        ("pod.yaml", 1),
+        ("missing.yaml", 2),
+    ] {
+        for exclude in ["vendor", "/vendor/**"] {
+            let command = format!("{entry} --exclude '{exclude}' {file}");
+            let output = bash(&command, project.path(), &[]);
+            assert_eq!(output.status.code(), Some(status), "{file}: {output:?}");
+        }
+    }
+}
+
+#[test]
 fn the_fixing_hook_changes_the_files_that_it_is_given() {
     let hooks = yaml(".pre-commit-hooks.yaml");
     let entry = hooks[1]["entry"].as_str().unwrap();

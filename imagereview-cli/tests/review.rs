@@ -135,6 +135,36 @@ fn the_language_comes_from_the_environment_and_the_flag_goes_first() {
 }
 
 #[test]
+fn an_empty_variable_is_named() {
+    for name in ["IMAGEREVIEW_POLICY", "IMAGEREVIEW_LANGUAGE"] {
+        let output = imagereview(&["check", "nginx:1"]).env(name, "").output();
+        let output = output.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.contains(&format!("{name} is empty; unset it")),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_manifest_in_utf_16_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let units = format!("\u{feff}{POD}").encode_utf16().collect::<Vec<_>>();
+    let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    fs::write(folder.path().join("pod.yaml"), bytes).unwrap();
+    for input in ["pod.yaml", "."] {
+        let (status, _, stderr) = run_in(folder.path(), &["review", input]);
+        assert_eq!(status, Some(2), "{input}: {stderr}");
+        assert!(
+            stderr.contains("pod.yaml: it is UTF-16"),
+            "{input}: {stderr}"
+        );
+    }
+}
+
+#[test]
 fn standard_input_without_a_review_is_an_error() {
     for stdin in ["", " \n\n"] {
         let (status, stdout, stderr) = run_with_stdin(&["review", "-"], stdin);
@@ -174,6 +204,9 @@ fn each_kind_of_input_is_reviewed_where_it_stands() {
 "request": {"uid": "1", "operation": "CREATE", "object": {"apiVersion": "v1", "kind": "Pod",
 "spec": {"containers": [
 {"image": "nginx"}]}}}}"#;
+    let admission_yaml = "apiVersion: admission.k8s.io/v1\nkind: AdmissionReview\nrequest:\n  \
+                          uid: '1'\n  operation: CREATE\n  object: {spec: {containers: [{image: nginx}]}, \
+                          apiVersion: v1, kind: Pod}\n";
     let image_review = "# read as YAML\napiVersion: imagepolicy.k8s.io/v1alpha1\nkind: ImageReview\n\
                         spec: {containers: [{image: nginx}]}\n";
     let task = "apiVersion: tekton.dev/v1\nkind: Task\nspec:\n  steps:\n  - image: nginx\n";
@@ -182,6 +215,18 @@ fn each_kind_of_input_is_reviewed_where_it_stands() {
             "a.json",
             admission,
             "line=4,col=12",
+            "spec.containers[0].image",
+        ),
+        (
+            "bom.json",
+            &format!("\u{feff}{POD_JSON}"),
+            "line=1,col=66",
+            "spec.containers[0].image",
+        ),
+        (
+            "a.yaml",
+            admission_yaml,
+            "line=6,col=40",
             "spec.containers[0].image",
         ),
         (
@@ -257,6 +302,170 @@ fn a_container_without_an_image_is_shown_where_it_begins() {
 }
 
 #[test]
+fn colour_is_asked_for_and_forbidden_by_the_environment() {
+    for (variables, has_color) in [
+        (&[][..], false),
+        (&[("CLICOLOR_FORCE", "1")], true),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+    ] {
+        let mut command = imagereview(&["review", "-"]);
+        command.env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
+        command.envs(variables.iter().copied());
+        let mut command = assert_cmd::Command::from_std(command);
+        let output = command.write_stdin(POD).output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            stdout.contains('\u{1b}'),
+            has_color,
+            "{variables:?}: {stdout}"
+        );
+    }
+}
+
+#[test]
+fn a_page_without_images_says_so_and_filters_nothing() {
+    let text = "apiVersion: v1\nkind: ConfigMap\n";
+    let (status, stdout, _) = run_with_stdin(&["review", "--format=html"], text);
+    assert_eq!(status, Some(0));
+    assert!(stdout.contains("<h1>No images were found</h1>"), "{stdout}");
+    assert!(
+        !stdout.contains("<form") && !stdout.contains("<script"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn a_spreadsheet_finds_no_formula_in_an_inventory() {
+    let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: '@a', image: '=1+1'}]}\n";
+    let (status, stdout, _) = run_with_stdin(&["inventory", "--format=csv"], pod);
+    assert_eq!(status, Some(0), "{stdout}");
+    let expected = ",,,,'=1+1,<stdin>,3,42,Pod,'@a,spec.containers[0].image";
+    assert_eq!(stdout.lines().last(), Some(expected));
+}
+
+#[test]
+fn deep_nesting_is_read_or_refused_and_never_ends_the_program() {
+    for (depth, status) in [(200, 1), (5000, 2)] {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        let text = format!("{POD}status: {open}{close}\n");
+        for format in ["human", "json"] {
+            let (found, _, stderr) = run_with_stdin(&["review", "--format", format], &text);
+            assert_eq!(found, Some(status), "{depth}: {stderr}");
+        }
+        let policy = "{apiVersion: imagereview/v1alpha1, kind: ImagePolicy, metadata: {name: p}, \
+                      mutations: {fullNames: true}, rules: [{name: r, tags: {deny: [latest]}}]}";
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("policy"), policy).unwrap();
+        fs::write(folder.path().join("pod.yaml"), &text).unwrap();
+        let diff = ["review", "--diff", "--policy=policy", "pod.yaml"];
+        let (found, _, stderr) = run_in(folder.path(), &diff);
+        assert_eq!(found, Some(status), "{depth}: {stderr}");
+    }
+}
+
+/// A pipe has a name too where a shell makes it: `imagereview review <(helm template .)`.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_can_be_read_only_once_is_read_once() {
+    let (status, stdout, stderr) =
+        run_with_stdin(&["review", "--format=github", "/dev/stdin"], POD);
+    assert_eq!((status, &*stderr), (Some(1), ""), "{stdout}");
+    let folder = tempfile::tempdir().unwrap();
+    let policy = |tag: &str| {
+        let path = folder.path().join(tag);
+        let text = format!(
+            "{{apiVersion: imagereview/v1alpha1, kind: ImagePolicy, metadata: {{name: p}}, \
+             rules: [{{name: r, tags: {{deny: [{tag}]}}}}]}}"
+        );
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (old, new) = (policy("edge"), policy("latest"));
+    for input in ["-", "/dev/stdin"] {
+        let (status, stdout, stderr) = run_with_stdin(&["policy", "diff", &old, &new, input], POD);
+        assert_eq!((status, &*stderr), (Some(1), ""), "{input}: {stdout}");
+        assert!(
+            stdout.ends_with("1 image: 1 newly denied, 0 newly allowed\n"),
+            "{input}: {stdout}"
+        );
+    }
+}
+
+#[test]
+fn a_dockerfile_needs_no_name() {
+    let text = "# syntax=docker/dockerfile:1\nARG T\nFROM nginx:${T:-latest}\n";
+    let (status, stdout, stderr) = run_with_stdin(&["review", "--format=github"], text);
+    assert_eq!((status, &*stderr), (Some(1), ""));
+    assert!(
+        stdout.starts_with("::error file=<stdin>,line=3,col=6,"),
+        "{stdout}"
+    );
+    // One that is named must build something; what a folder holds may only be named so.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("Dockerfile"), "RUN x\n").unwrap();
+    let (status, _, stderr) = run_in(folder.path(), &["review", "Dockerfile"]);
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(
+        stderr.contains("Dockerfile:1:1: it has no FROM"),
+        "{stderr}"
+    );
+    let (status, stdout, _) = run_in(folder.path(), &["review", "."]);
+    assert_eq!(status, Some(0), "{stdout}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_of_a_file_cannot_control_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("\u{1b}[31m\u{202e}\n.yaml", POD);
+    write("\u{1b}broken.yaml", "apiVersion: [");
+    write("\u{1b}_test.yaml", "policy: [");
+    for arguments in [
+        &["review", "."][..],
+        &["review", "--format=table", "."],
+        &["review", "--format=markdown", "."],
+        &["review", "--format=junit", "."],
+        &["inventory", "."],
+        &["policy", "test"],
+    ] {
+        let (status, stdout, stderr) = run_in(folder.path(), arguments);
+        assert_eq!(status, Some(2), "{arguments:?}: {stderr}");
+        for text in [stdout, stderr] {
+            assert!(
+                !text.contains(['\u{1b}', '\u{202e}']),
+                "{arguments:?}: {text:?}"
+            );
+        }
+    }
+}
+
+/// Each is told, by its own name, and the list is not read anew for each of them.
+#[test]
+fn many_objects_that_are_not_well_take_no_longer() {
+    let pod = |n: usize, image: &str| {
+        format!(
+            "- {{apiVersion: v1, kind: Pod, metadata: {{name: p{n}}}, spec: {{containers: [{{image: {image}}}]}}}}\n"
+        )
+    };
+    let half = 1_500;
+    let items: String = (0..half)
+        .map(|n| pod(n, "[5]") + &pod(n, "'{{ .Values.image }}'"))
+        .collect();
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n{items}");
+    let (status, stdout, stderr) = run_with_stdin(&["review", "--format=github"], &list);
+    assert_eq!(status, Some(2));
+    assert_eq!(stdout.matches("title=unreadable-object").count(), half);
+    assert_eq!(stderr.matches("it is a template").count(), half);
+    let (_, stdout, _) = run_with_stdin(&["review", "--format=html"], &list);
+    assert!(stdout.contains("<main class=\"many\">"));
+    let (_, stdout, _) = run_with_stdin(&["review", "--format=table"], &list);
+    for name in ["Pod p0 ", "Pod p1499 "] {
+        assert_eq!(stdout.matches(name).count(), 1, "{name}");
+    }
+}
+
+#[test]
 fn a_baseline_accepts_what_it_lists_and_nothing_new() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -290,7 +499,7 @@ fn a_baseline_accepts_what_it_lists_and_nothing_new() {
     let (status, stdout, stderr) = run_in(folder, &with_baseline);
     assert_eq!(status, Some(1), "{stdout}");
     assert!(
-        stderr.contains("1 finding in base.json no longer found"),
+        stderr.contains("no longer found: 1 finding of base.json;"),
         "{stderr}"
     );
 
@@ -304,6 +513,80 @@ fn a_baseline_accepts_what_it_lists_and_nothing_new() {
     let (status, _, stderr) = run_in(folder, &["review", "--update-baseline", "pod.yaml"]);
     assert_eq!(status, Some(2));
     assert!(stderr.contains("name its file with --baseline"), "{stderr}");
+}
+
+#[test]
+fn a_baseline_knows_a_file_however_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("k8s")).unwrap();
+    for name in ["k8s/a.yaml", "k8s/b.yaml"] {
+        fs::write(folder.join(name), POD).unwrap();
+    }
+    let update = ["review", "--baseline=base.json", "--update-baseline", "k8s"];
+    assert_eq!(run_in(folder, &update).0, Some(0));
+    let absolute = folder.join("k8s");
+    for (below, baseline, input) in [
+        ("", "base.json", "./k8s"),
+        ("", "base.json", "k8s/*.yaml"),
+        ("", "base.json", absolute.to_str().unwrap()),
+        ("k8s", "../base.json", "."),
+        // What else it accepts is not of these.
+        ("", "./base.json", "k8s/../k8s/a.yaml"),
+        ("k8s", "../base.json", "a.yaml"),
+    ] {
+        let review = ["review", "--baseline", baseline, input];
+        let (status, stdout, stderr) = run_in(&folder.join(below), &review);
+        assert_eq!((status, &*stderr), (Some(0), ""), "{input}: {stdout}");
+    }
+    fs::remove_file(folder.join("k8s/b.yaml")).unwrap();
+    let (status, _, stderr) = run_in(folder, &["review", "--baseline=base.json", "k8s/a.yaml"]);
+    assert_eq!(status, Some(0));
+    assert!(stderr.contains("no longer found: 1 finding"), "{stderr}");
+}
+
+#[test]
+fn only_a_stream_of_reviews_is_answered_as_the_webhook_does() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("k8s")).unwrap();
+    fs::write(folder.path().join("k8s/a.json"), question("nginx")).unwrap();
+    fs::write(folder.path().join("k8s/b.yaml"), POD).unwrap();
+    for (inputs, is_answered) in [
+        (&["k8s/a.json"][..], true),
+        (&["k8s/a.json", "k8s/a.json"], true),
+        (&["k8s/a.json", "k8s/b.yaml"], false),
+        (&["k8s"], false),
+    ] {
+        let arguments = [&["review"], inputs].concat();
+        let (status, stdout, stderr) = run_in(folder.path(), &arguments);
+        assert_eq!((status, &*stderr), (Some(1), ""), "{inputs:?}");
+        assert_eq!(stdout.starts_with('{'), is_answered, "{inputs:?}: {stdout}");
+    }
+    let arguments = ["review", "-f=answers", "-f=json", "k8s/a.json"];
+    let (status, _, stderr) = run_in(folder.path(), &arguments);
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("can't stand among others"), "{stderr}");
+}
+
+#[test]
+fn two_formats_do_not_write_to_one_place() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pod.yaml"), POD).unwrap();
+    for (arguments, place) in [
+        (&["--format=json", "--format=sarif"][..], "standard output"),
+        (&["--format=json=-", "--format=sarif"], "standard output"),
+        (&["--format=json", "--format=sarif", "-o=x"], "x"),
+        (&["--format=json=x", "--format=sarif=x"], "x"),
+    ] {
+        let arguments = [&["review", "pod.yaml"], arguments].concat();
+        let (status, stdout, stderr) = run_in(folder.path(), &arguments);
+        assert_eq!((status, &*stdout), (Some(2), ""), "{arguments:?}");
+        let says = format!("json and sarif would both go to {place}; write --format sarif=FILE");
+        assert!(stderr.contains(&says), "{stderr}");
+        assert!(!folder.path().join("x").exists(), "{arguments:?}");
+    }
+    let (_, stdout, _) = run_in(folder.path(), &["review", "-f=ndjson", "-o=-", "pod.yaml"]);
+    assert!(stdout.starts_with("{\"file\":\"pod.yaml\""), "{stdout}");
 }
 
 #[test]
@@ -334,7 +617,17 @@ fn a_project_file_holds_below_its_folder_and_options_go_first() {
     let (status, _, stderr) = run_in(&below, &["check", "nginx:1"]);
     assert_eq!(status, Some(2));
     assert!(
-        stderr.contains("../../.imagereview.yaml: ") && stderr.contains("polcy"),
+        stderr.contains("../../.imagereview.yaml:1:1: unknown field `polcy`"),
+        "{stderr}"
+    );
+
+    let [name, other] =
+        [".imagereview.yaml", ".imagereview.yml"].map(|name| folder.path().join(name));
+    fs::rename(name, other).unwrap();
+    let (status, _, stderr) = run_in(&below, &["check", "nginx:1"]);
+    assert_eq!(status, Some(2));
+    assert!(
+        stderr.contains("../../.imagereview.yml is not read; name it"),
         "{stderr}"
     );
 }

@@ -6,11 +6,14 @@
 //!
 //! Source: <https://docs.docker.com/reference/dockerfile/>
 
+mod instructions;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
 
+use self::instructions::{Instructions, Word};
 use super::substitution::{SubstitutionError, fill_in};
 
 /// An image that a Dockerfile names.
@@ -42,6 +45,8 @@ pub(crate) enum DockerfileErrorKind {
     Substitution(#[from] SubstitutionError),
     #[error("FROM names no image")]
     NoImage,
+    #[error("it has no FROM, so it builds nothing")]
+    NoStage,
 }
 
 /// The instructions that may take files from another image.
@@ -68,6 +73,7 @@ pub(crate) fn is_dockerfile(name: &str) -> bool {
     ["Dockerfile", "Containerfile"].into_iter().any(|word| {
         let lower = word.to_ascii_lowercase();
         name == word
+            || name == lower
             || name
                 .strip_prefix(word)
                 .is_some_and(|rest| rest.starts_with('.'))
@@ -78,6 +84,27 @@ pub(crate) fn is_dockerfile(name: &str) -> bool {
                 .strip_suffix(word)
                 .is_some_and(|rest| rest.ends_with('.'))
     })
+}
+
+/// Whether a text whose name does not tell begins as a Dockerfile does: with `FROM`, or with an
+/// `ARG` for it.
+pub(crate) fn begins_dockerfile(start: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(start);
+    let Some(first) = Instructions::new(&text).next() else {
+        return false;
+    };
+    let words = first.words_after_options();
+    let words: Vec<&str> = words.iter().map(|word| &*word.raw).collect();
+    match (&*first.keyword(), &*words) {
+        ("FROM", [_]) => true,
+        ("FROM", [_, by, _]) => by.eq_ignore_ascii_case("AS"),
+        ("ARG", [argument, ..]) => {
+            let name = argument.split_once('=').map_or(*argument, |(name, _)| name);
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        }
+        _ => false,
+    }
 }
 
 /// The images that a Dockerfile names, in its order. Values that are given go before the defaults.
@@ -102,11 +129,14 @@ pub(crate) fn base_images(
     };
     let mut stage_count = 0;
     for instruction in Instructions::new(text) {
+        // The trigger pulls in the builds that build on this one.
+        let trigger = instruction.trigger();
+        let instruction = trigger.as_ref().unwrap_or(&instruction);
         let keyword = instruction.keyword();
         if keyword == "ARG" && stage_count == 0 {
-            for word in instruction.words() {
-                let (name, default) = match word.text.split_once('=') {
-                    None => (word.text, None),
+            for word in instruction.shell_words() {
+                let (name, default) = match word.raw.split_once('=') {
+                    None => (&*word.raw, None),
                     Some((name, default)) => {
                         let filled = fill_in(default, &arguments);
                         (name, filled.ok().map(|text| unquote(&text).to_owned()))
@@ -121,9 +151,7 @@ pub(crate) fn base_images(
         } else if keyword == "FROM" {
             let index = count_of("FROM");
             stage_count += 1;
-            let mut words = instruction
-                .words()
-                .skip_while(|word| word.text.starts_with("--"));
+            let mut words = instruction.words_after_options().into_iter();
             let Some(image) = words.next() else {
                 images.push(Err(DockerfileError {
                     kind: DockerfileErrorKind::NoImage,
@@ -131,16 +159,16 @@ pub(crate) fn base_images(
                 }));
                 continue;
             };
-            let filled = fill_in(unquote(image.text), &arguments);
+            let filled = fill_in(unquote(&image.raw), &arguments);
             let is_stage = filled
                 .as_ref()
                 .is_ok_and(|name| stages.contains(&name.to_ascii_lowercase()));
             if words
                 .next()
-                .is_some_and(|word| word.text.eq_ignore_ascii_case("AS"))
+                .is_some_and(|word| word.raw.eq_ignore_ascii_case("AS"))
                 && let Some(name) = words.next()
             {
-                stages.insert(name.text.to_ascii_lowercase());
+                stages.insert(name.raw.to_ascii_lowercase());
             }
             if is_stage || filled.as_ref().is_ok_and(|name| name == SCRATCH) {
                 continue;
@@ -159,18 +187,15 @@ pub(crate) fn base_images(
             });
         } else if let Some(instruction_name) = WITH_FROM.into_iter().find(|name| *name == keyword) {
             let index = count_of(instruction_name);
-            // Options come first; after them, a command may have words of any form.
-            let options = instruction
-                .words()
-                .take_while(|word| word.text.starts_with("--"));
-            for (reference, span) in options.filter_map(|word| word.other_image()) {
+            let options = instruction.options();
+            for (reference, span) in options.iter().flat_map(other_images) {
                 let is_stage = stages.contains(&reference.to_ascii_lowercase())
                     || reference
                         .parse::<usize>()
                         .is_ok_and(|number| number < stage_count);
                 if !is_stage && reference != SCRATCH {
                     images.push(Ok(BaseImage {
-                        reference: reference.to_owned(),
+                        reference,
                         instruction: instruction_name,
                         index,
                         span,
@@ -178,6 +203,12 @@ pub(crate) fn base_images(
                 }
             }
         }
+    }
+    if stage_count == 0 {
+        images.push(Err(DockerfileError {
+            kind: DockerfileErrorKind::NoStage,
+            span: 0..0,
+        }));
     }
     images
 }
@@ -190,167 +221,31 @@ fn unquote(word: &str) -> &str {
         .unwrap_or(word)
 }
 
-/// One instruction: its lines joined, and where each stands in the file.
-struct Instruction {
-    text: String,
-    /// Offsets into `text`, and those in the file that they come from.
-    pieces: Vec<(usize, usize)>,
-}
-
-impl Instruction {
-    fn keyword(&self) -> String {
-        let word = self.text.split_ascii_whitespace().next();
-        word.unwrap_or_default().to_ascii_uppercase()
-    }
-
-    /// The words after the keyword.
-    fn words(&self) -> impl Iterator<Item = Word<'_>> {
-        self.text.split_ascii_whitespace().skip(1).map(|text| {
-            // The word is a part of the text, so its offset is the difference of their addresses.
-            let start = text.as_ptr() as usize - self.text.as_ptr() as usize;
-            Word {
-                text,
-                span: self.offset(start)..self.offset(start + text.len() - 1) + 1,
-            }
-        })
-    }
-
-    /// Where the whole of it stands in the file.
-    fn span(&self) -> Range<usize> {
-        self.offset(0)..self.offset(self.text.trim_end().len().max(1) - 1) + 1
-    }
-
-    fn offset(&self, at: usize) -> usize {
-        let index = self.pieces.partition_point(|(start, _)| *start <= at) - 1;
-        let (start, in_file) = self.pieces[index];
-        in_file + (at - start)
-    }
-}
-
-struct Word<'i> {
-    text: &'i str,
-    span: Range<usize>,
-}
-
-impl<'i> Word<'i> {
-    /// What `--from=` or the `from=` of `--mount=` names, and where that stands.
-    fn other_image(&self) -> Option<(&'i str, Range<usize>)> {
-        let value = if let Some(value) = self.text.strip_prefix("--from=") {
-            value
-        } else {
-            let mount = self.text.strip_prefix("--mount=")?;
-            mount
-                .split(',')
-                .find_map(|option| option.strip_prefix("from="))?
-        };
-        let start = self.span.start + (value.as_ptr() as usize - self.text.as_ptr() as usize);
-        Some((unquote(value), start..start + value.len()))
-    }
-}
-
-/// The instructions of a Dockerfile, without comments and the text of here-documents.
-struct Instructions<'t> {
-    text: &'t str,
-    at: usize,
-    escape: char,
-}
-
-impl<'t> Instructions<'t> {
-    fn new(text: &'t str) -> Self {
-        // Parser directives are comments before everything else.
-        let escape = text
-            .lines()
-            .map_while(|line| line.trim().strip_prefix('#'))
-            .filter_map(|comment| comment.split_once('='))
-            .find(|(name, _)| name.trim().eq_ignore_ascii_case("escape"))
-            .and_then(|(_, value)| value.trim().chars().next());
-        Self {
-            text,
-            at: 0,
-            escape: escape.unwrap_or('\\'),
+/// What `--from=` names, or each `from=` of a `--mount=`, and where that stands.
+fn other_images(option: &Word) -> Vec<(String, Range<usize>)> {
+    let place = |reference: &str| {
+        let at = option.raw.find(reference);
+        let start = option.span.start + at.unwrap_or_default();
+        match at {
+            // Over several lines it has other bytes in it.
+            Some(_) if option.span.len() == option.raw.len() => start..start + reference.len(),
+            _ => option.span.clone(),
         }
+    };
+    if let Some(reference) = option.value.strip_prefix("--from=") {
+        return vec![(reference.to_owned(), place(reference))];
     }
-
-    /// The next line without its line break, and where it begins.
-    fn line(&mut self) -> Option<(&'t str, usize)> {
-        let start = self.at;
-        let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
-        let (line, _) = rest.split_once('\n').unwrap_or((rest, ""));
-        self.at = (start + line.len() + 1).min(self.text.len());
-        Some((line.trim_end(), start))
-    }
-
-    /// Passes over the here-documents that an instruction begins.
-    fn skip_here_documents(&mut self, instruction: &Instruction) {
-        if !WITH_FROM.contains(&&*instruction.keyword()) {
-            return;
-        }
-        let ends: Vec<(&str, bool)> = instruction
-            .words()
-            .filter_map(|word| {
-                let (_, after) = word.text.split_once("<<")?;
-                let strips_tabs = after.starts_with('-');
-                let end = unquote(after.strip_prefix('-').unwrap_or(after));
-                let is_name =
-                    !end.is_empty() && end.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-                is_name.then_some((end, strips_tabs))
-            })
-            .collect();
-        for (end, strips_tabs) in ends {
-            while let Some((line, _)) = self.line() {
-                let line = if strips_tabs {
-                    line.trim_start_matches('\t')
-                } else {
-                    line
-                };
-                if line == end {
-                    break;
-                }
-            }
-        }
-    }
-}
-
-impl Iterator for Instructions<'_> {
-    type Item = Instruction;
-
-    fn next(&mut self) -> Option<Instruction> {
-        let mut instruction = Instruction {
-            text: String::new(),
-            pieces: Vec::new(),
-        };
-        while let Some((line, start)) = self.line() {
-            let content = line.trim_start();
-            // Comments and empty lines may stand between the lines of an instruction.
-            if content.is_empty() || content.starts_with('#') {
-                continue;
-            }
-            let start = if instruction.text.is_empty() {
-                start + (line.len() - content.len())
-            } else {
-                start
-            };
-            let content = if instruction.text.is_empty() {
-                content
-            } else {
-                line
-            };
-            let (content, goes_on) = match content.strip_suffix(self.escape) {
-                Some(content) => (content, true),
-                None => (content, false),
-            };
-            instruction.pieces.push((instruction.text.len(), start));
-            instruction.text.push_str(content);
-            if !goes_on {
-                break;
-            }
-        }
-        if instruction.pieces.is_empty() {
-            return None;
-        }
-        self.skip_here_documents(&instruction);
-        Some(instruction)
-    }
+    let Some(mount) = option.value.strip_prefix("--mount=") else {
+        return Vec::new();
+    };
+    let fields = mount.split(',').map(|field| field.trim_matches('"'));
+    let named = fields.filter_map(|field| {
+        let (key, reference) = field.split_once('=')?;
+        // Empty, it is the context of the build.
+        let is_from = key.eq_ignore_ascii_case("from") && !reference.is_empty();
+        is_from.then(|| (reference.to_owned(), place(reference)))
+    });
+    named.collect()
 }
 
 #[cfg(test)]
@@ -365,11 +260,35 @@ mod tests {
             ("web.Dockerfile", true),
             ("web.dockerfile", true),
             ("Containerfile", true),
+            ("dockerfile", true),
+            ("containerfile", true),
             ("Dockerfiles", false),
             ("dockerfile.md", false),
             ("myDockerfile", false),
         ] {
             assert_eq!(is_dockerfile(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_dockerfile_is_known_by_how_it_begins() {
+        for (text, expected) in [
+            ("FROM nginx\nRUN x\n", true),
+            (
+                "\u{feff}# syntax=x\n\n# why\nfrom --platform=$P a:1 \\\n as b",
+                true,
+            ),
+            ("ARG BASE=a:1\nFROM $BASE\n", true),
+            ("ARG BASE\n", true),
+            ("From here on it is prose.\n", false),
+            ("FROM:\n- a\n", false),
+            ("ARG: 1\n", false),
+            ("kind: Pod\n", false),
+            ("RUN x\nFROM a\n", false),
+            ("", false),
+            ("FROM", false),
+        ] {
+            assert_eq!(begins_dockerfile(text.as_bytes()), expected, "{text}");
         }
     }
 
@@ -395,8 +314,11 @@ mod tests {
     #[test]
     fn each_image_is_found_where_it_stands() {
         for (text, expected) in [
-            ("", &[][..]),
+            ("", &[": it has no FROM, so it builds nothing"][..]),
+            ("RUN x\n", &[": it has no FROM, so it builds nothing"]),
             ("FROM nginx:1", &["nginx:1 FROM[0]: nginx:1"]),
+            // What editors put before a text is no part of the first instruction.
+            ("\u{feff}FROM nginx:1", &["nginx:1 FROM[0]: nginx:1"]),
             (
                 "from --platform=linux/amd64 nginx AS web\n",
                 &["nginx FROM[0]: nginx"],
@@ -470,6 +392,67 @@ mod tests {
             (
                 "# escape=`\nFROM `\n  win:1\nRUN dir C:\\\nFROM b:1\n",
                 &["win:1 FROM[0]: win:1", "b:1 FROM[1]: b:1"],
+            ),
+            // After another comment there are no directives.
+            (
+                "# why\n# escape=`\nFROM a:1 \\\n  AS x\nFROM x\n",
+                &["a:1 FROM[0]: a:1"],
+            ),
+            // What hides an instruction from no builder hides it from no review.
+            (
+                "FROM a:1\nRUN echo C:\\\\\nFROM b:1\nRUN x\\\u{a0}\nFROM c:1\n",
+                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1", "c:1 FROM[2]: c:1"],
+            ),
+            (
+                "FROM a:1\nRUN echo a<<E\nFROM b:1\nE\nRUN cat <<E \"x\nFROM c:1\nE\n",
+                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1", "c:1 FROM[2]: c:1"],
+            ),
+            (
+                "FROM a:1\nRUN cat <<E-F 3<<'G H'\nFROM x:1\nE-F\nFROM y:1\nG H \nG H\nFROM b:1\n",
+                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1"],
+            ),
+            (
+                "FROM a:1\nRUN cat <<E ${x^^}\nFROM b:1\nE\nRUN cat <<E ${x:-y}\nFROM x:1\nE\n",
+                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1"],
+            ),
+            (
+                "FROM -- a:1\nRUN -- --mount=from=x:1\n",
+                &["a:1 FROM[0]: a:1"],
+            ),
+            (
+                "# escape=`\nFROM a:1\nCOPY --fro`m=b:1 / /\nRUN --mount=\u{2003}x,from=c:1 y\n",
+                &["a:1 FROM[0]: a:1", "b:1 COPY[0]: b:1", "c:1 RUN[0]: c:1"],
+            ),
+            ("FROM\u{b}a:1\n", &["a:1 FROM[0]: a:1"]),
+            (
+                "ARG X=\"a I=b:1 \" J=c:1\nFROM ${I:-d:1}\nFROM $J\n",
+                &["${I:-d:1} FROM[0]: d:1", "$J FROM[1]: c:1"],
+            ),
+            (
+                "FROM a:1 AS s\nCOPY --chown=\"a b\" --from=b:1 / /\nCOPY --fr'om=c:1' / /\nRUN --mount=from=s,FROM=d:1 x\n",
+                &[
+                    "a:1 FROM[0]: a:1",
+                    "b:1 COPY[0]: b:1",
+                    "c:1 COPY[1]: c:1",
+                    "d:1 RUN[0]: d:1",
+                ],
+            ),
+            (
+                "# =x\n# escape=`\nFROM a:1 \\\n AS x\nFROM x\n",
+                &["a:1 FROM[0]: a:1"],
+            ),
+            (
+                "# x=y\n# escape=`\nFROM a:1 \\\n AS x\nFROM x\n",
+                &["a:1 FROM[0]: a:1"],
+            ),
+            (
+                "FROM a:1\nONBUILD RUN <<E\nFROM x:1\nE\nFROM b:1\n",
+                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1"],
+            ),
+            // What a build on this one pulls.
+            (
+                "FROM a:1 AS s\nONBUILD COPY \\\n  --from=b:2 / /\nonbuild RUN --mount=from=s,target=/x true\nONBUILD USER x\nONBUILD\n",
+                &["a:1 FROM[0]: a:1", "b:2 COPY[0]: b:2"],
             ),
             ("FROM ngi\\\nnx:1", &["ngi\\\nnx:1 FROM[0]: nginx:1"]),
             // The text of a here-document holds no instructions.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use globset::{GlobBuilder, GlobMatcher};
-use ignore::{WalkBuilder, overrides::OverrideBuilder};
+use ignore::{WalkBuilder, gitignore::GitignoreBuilder, overrides::OverrideBuilder};
 
 use super::{Source, dockerfile::is_dockerfile};
 
@@ -21,17 +21,33 @@ pub(crate) struct Input {
 /// Why an argument names nothing that can be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FilesError {
+    #[error("an input has an empty name; write - for standard input")]
+    NoName,
     #[error("{0}")]
-    Walk(#[from] ignore::Error),
+    Walk(ignore::Error),
     #[error("{pattern}: {cause}")]
     Pattern {
         pattern: String,
-        cause: globset::Error,
+        cause: globset::ErrorKind,
     },
+    #[error("the pattern {pattern:?} of what is excluded is wrong: {cause}")]
+    Exclude { pattern: String, cause: String },
     #[error("{0}: no file matches")]
     NoMatch(String),
     #[error("{0}: there are no manifests, Compose files or Dockerfiles in this folder")]
     EmptyFolder(String),
+}
+
+impl FilesError {
+    fn exclude(pattern: &str, error: ignore::Error) -> Self {
+        Self::Exclude {
+            pattern: pattern.to_owned(),
+            cause: match error {
+                ignore::Error::Glob { err, .. } => err,
+                error => error.to_string(),
+            },
+        }
+    }
 }
 
 /// The endings of files in a folder that may hold manifests.
@@ -40,12 +56,18 @@ const EXTENSIONS: [&str; 5] = ["yaml", "yml", "json", "jsonl", "ndjson"];
 /// Everything that an argument names, in the order of the paths. Of a folder, without what matches a
 /// pattern of `exclude`.
 pub(crate) fn inputs(argument: &OsStr, exclude: &[&str]) -> Vec<Result<Input, FilesError>> {
-    let source = Source::from(argument);
-    let Source::File(path) = &source else {
-        return vec![Ok(Input {
+    if argument.is_empty() {
+        return vec![Err(FilesError::NoName)];
+    }
+    let named = |source| {
+        vec![Ok(Input {
             source,
             is_named: true,
-        })];
+        })]
+    };
+    let source = Source::from(argument);
+    let Source::File(path) = &source else {
+        return named(source);
     };
     if path.is_dir() {
         let found = walk(path, exclude, &|path| has_manifests(path));
@@ -58,19 +80,57 @@ pub(crate) fn inputs(argument: &OsStr, exclude: &[&str]) -> Vec<Result<Input, Fi
         Some(pattern) if !path.exists() && pattern.contains(['*', '?', '[', '{']) => {
             by_pattern(pattern, exclude)
         }
-        _ => vec![Ok(Input {
-            source,
-            is_named: true,
-        })],
+        _ => named(Source::File(without_here(path))),
     }
+}
+
+/// Everything that an argument names; a file that it names is taken as if the working folder held
+/// it.
+pub(crate) fn inputs_as_in_folder(
+    argument: &OsStr,
+    exclude: &[&str],
+) -> Vec<Result<Input, FilesError>> {
+    let mut ignore = GitignoreBuilder::new("");
+    for pattern in exclude {
+        if let Err(error) = ignore.add_line(None, pattern) {
+            return vec![Err(FilesError::exclude(pattern, error))];
+        }
+    }
+    let ignore = match ignore.build() {
+        Ok(ignore) => ignore,
+        Err(error) => return vec![Err(FilesError::Walk(error))],
+    };
+    let is_excluded = |input: &Input| match &input.source {
+        Source::File(path) if input.is_named && !path.has_root() => {
+            let found = ignore.matched_path_or_any_parents(path, false);
+            found.is_ignore()
+        }
+        _ => false,
+    };
+    let found = inputs(argument, exclude).into_iter();
+    let kept = found.filter(|input| !input.as_ref().is_ok_and(is_excluded));
+    kept.map(|input| {
+        input.map(|input| Input {
+            is_named: input.source == Source::Stdin,
+            ..input
+        })
+    })
+    .collect()
+}
+
+/// A path without the `./` before it, which other programs do not take for the same.
+fn without_here(path: &Path) -> PathBuf {
+    path.strip_prefix("./").unwrap_or(path).to_owned()
 }
 
 fn by_pattern(pattern: &str, exclude: &[&str]) -> Vec<Result<Input, FilesError>> {
     let matcher: GlobMatcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
         Ok(glob) => glob.compile_matcher(),
         Err(cause) => {
-            let pattern = pattern.to_owned();
-            return vec![Err(FilesError::Pattern { pattern, cause })];
+            return vec![Err(FilesError::Pattern {
+                pattern: pattern.to_owned(),
+                cause: cause.kind().clone(),
+            })];
         }
     };
     // The part without wildcards is where the walk begins.
@@ -80,6 +140,9 @@ fn by_pattern(pattern: &str, exclude: &[&str]) -> Vec<Result<Input, FilesError>>
         .collect();
     let is_here = base.as_os_str().is_empty();
     let base = if is_here { Path::new(".") } else { &base };
+    if !base.exists() {
+        return vec![Err(FilesError::NoMatch(pattern.to_owned()))];
+    }
     let found = walk(base, exclude, &|path| {
         let path = if is_here {
             path.strip_prefix(".").unwrap_or(path)
@@ -112,12 +175,12 @@ fn walk(
     for pattern in exclude {
         // An override is the opposite of a .gitignore: with the mark, it leaves out.
         if let Err(error) = overrides.add(&format!("!{pattern}")) {
-            return vec![Err(error.into())];
+            return vec![Err(FilesError::exclude(pattern, error))];
         }
     }
     let overrides = match overrides.build() {
         Ok(overrides) => overrides,
-        Err(error) => return vec![Err(error.into())],
+        Err(error) => return vec![Err(FilesError::Walk(error))],
     };
     WalkBuilder::new(folder)
         // A copy of a repository without its history has the same files.
@@ -126,14 +189,12 @@ fn walk(
         .sort_by_file_path(Ord::cmp)
         .build()
         .filter_map(|entry| match entry {
-            Err(error) => Some(Err(error.into())),
+            Err(error) => Some(Err(FilesError::Walk(error))),
             Ok(entry) => {
                 let is_file = entry.file_type().is_some_and(|kind| !kind.is_dir());
                 (is_file && is_wanted(entry.path()) && entry.path().is_file()).then(|| {
-                    let path = entry.into_path();
-                    let path = path.strip_prefix("./").map(Path::to_owned).unwrap_or(path);
                     Ok(Input {
-                        source: Source::File(path),
+                        source: Source::File(without_here(entry.path())),
                         is_named: false,
                     })
                 })

@@ -49,11 +49,12 @@ impl<'t> Lines<'t> {
             line_of(range.start),
             line_of(range.end.max(range.start + 1) - 1),
         );
-        let end = match self.starts.get(last + 1) {
-            Some(next) => next - 1,
-            None => self.text.len(),
-        };
-        (self.starts[first]..end, self.start.line() + first)
+        let start = self.starts[first];
+        let end = self.starts.get(last + 1).copied();
+        let lines = &self.text[start..end.unwrap_or(self.text.len())];
+        let lines = lines.strip_suffix('\n').unwrap_or(lines);
+        let lines = lines.strip_suffix('\r').unwrap_or(lines);
+        (start..start + lines.len(), self.start.line() + first)
     }
 }
 
@@ -93,6 +94,13 @@ mod tests {
             let (whole, line) = lines.around(&range);
             assert_eq!((&text[whole], line), (around, first), "{range:?}");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_line_is_no_part_of_it() {
+        let lines = Lines::new("a: 1\r\nb: 2\r\n", Position::START);
+        assert_eq!(lines.around(&(3..4)), (0..4, 1));
+        assert_eq!(lines.around(&(9..10)), (6..10, 2));
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl Part {
         self.start.offset == 0
     }
 
+    /// Whether it begins with the mark of UTF-16.
+    pub(crate) fn is_utf16(&self) -> bool {
+        self.bytes.starts_with(b"\xff\xfe") || self.bytes.starts_with(b"\xfe\xff")
+    }
+
     /// Its text, or the offset in the input from which on it is no UTF-8.
     pub(crate) fn text(self) -> Result<String, usize> {
         let offset = self.start.offset;

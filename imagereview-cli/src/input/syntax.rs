@@ -21,9 +21,12 @@ impl Syntax {
         if dockerfile::is_dockerfile(name) {
             return Self::Dockerfile;
         }
+        // JSON may not begin with the mark that some editors write, and YAML may.
+        let has_mark = start.starts_with("\u{feff}".as_bytes());
         match extension.to_str() {
-            Some("json" | "jsonl" | "ndjson") => Self::Json,
+            Some("json" | "jsonl" | "ndjson") if !has_mark => Self::Json,
             Some("yaml" | "yml") => Self::Yaml,
+            _ if dockerfile::begins_dockerfile(start) => Self::Dockerfile,
             // An object of YAML could begin with a brace too, but is hardly ever written so.
             _ => match start.trim_ascii_start().strip_prefix(b"{") {
                 Some(rest) if rest.trim_ascii_start().starts_with(b"\"") => Self::Json,

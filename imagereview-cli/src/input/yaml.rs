@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::Position;
+
 /// Where each document of a stream is, without the line that begins it.
 ///
 /// A `---` or `...` at the start of a line ends a document wherever it stands, in a block of text
@@ -35,6 +37,32 @@ pub(crate) fn last_start(text: &[u8]) -> Option<usize> {
     memchr::memmem::rfind_iter(text, b"\n---")
         .find(|at| text.get(at + 4).is_some_and(u8::is_ascii_whitespace))
         .map(|at| at + 1)
+}
+
+/// Reads a document of YAML.
+pub(crate) fn from_yaml<'t, T>(
+    text: &'t str,
+    read: impl for<'e> FnOnce(serde_saphyr::Deserializer<'t, 'e>) -> Result<T, serde_saphyr::Error>,
+) -> Result<T, serde_saphyr::Error> {
+    // The limits on aliases stay; how long a file may be is for its author to say.
+    let options = serde_saphyr::options! { with_snippet: false, budget: None };
+    serde_saphyr::with_deserializer_from_str_with_options(text, options, read)
+}
+
+/// Where a document that begins at `start` is wrong, and what the reader of YAML says of it.
+pub(crate) fn yaml_error(error: &serde_saphyr::Error, start: Position) -> (Position, String) {
+    let error = error.without_snippet();
+    let mut message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+    let Some(location) = error.location() else {
+        return (start, message);
+    };
+    // Its lines count from the start of the document, ours from that of the file.
+    let (line, column) = (location.line(), location.column());
+    if let Some(at) = message.find(&format!(" at line {line}, column {column}")) {
+        message.truncate(at);
+    }
+    let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    (start.within(number(line), number(column)), message)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One page that needs nothing else: what is denied and why, and which images are used where.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     io::{self, Write},
     ops::Range,
@@ -9,7 +10,7 @@ use std::{
 use askama::Template;
 use imagereview_core::{ImageRef, Language, Message, Mode, Violation};
 
-use super::{Report, label};
+use super::{OneLine, Report, label};
 use crate::{
     input::around,
     report::{ReviewedDocument, ReviewedFile, ReviewedImage, Summary},
@@ -20,6 +21,9 @@ const FINDINGS: usize = 1000;
 
 /// How many uses of one image are listed. All are counted.
 const USES: usize = 100;
+
+/// How many images are so many that a browser is slow to lay them out at once.
+const MANY: usize = 1000;
 
 /// How many bytes before and behind an image are shown of its line.
 const CONTEXT: usize = 160;
@@ -177,7 +181,7 @@ impl Html {
         let rule = self.rules.entry(violation.rule().to_owned()).or_default();
         rule.add(state == State::Denied, FINDINGS, || Finding {
             state,
-            image: image.image.clone(),
+            image: OneLine(&image.image).to_string(),
             reason: violation.reason().text(language).to_owned(),
             remedy: violation
                 .remedy()
@@ -185,7 +189,7 @@ impl Html {
                 .unwrap_or_default(),
             object: object(document, image, language),
             place: file.place(image.position),
-            path: image.path.clone(),
+            path: OneLine(&image.path).to_string(),
             line: image.span.as_ref().and_then(|span| line(&file.text, span)),
         });
     }
@@ -203,18 +207,19 @@ impl Html {
             state,
             object: object(document, image, self.language),
             place: file.place(image.position),
-            path: image.path.clone(),
+            path: OneLine(&image.path).to_string(),
         });
     }
 }
 
 /// The object of an image, and the container if it has a name.
 fn object(document: &ReviewedDocument, image: &ReviewedImage, language: Language) -> String {
+    let title = OneLine(&document.title).to_string();
     match &image.container {
-        None => document.title.clone(),
+        None => title,
         Some(name) => {
-            let part = format!("{} {name}", label::CONTAINER.text(language));
-            label::part_of(&part, &document.title, language)
+            let part = format!("{} {}", label::CONTAINER.text(language), OneLine(name));
+            label::part_of(&part, &title, language)
         }
     }
 }
@@ -230,10 +235,18 @@ fn line(text: &str, span: &Range<usize>) -> Option<(String, String, String)> {
     let before = text.get(start.max(line_start)..span.start)?.trim_start();
     let after = text.get(span.end..end.min(line_end))?.trim_end();
     let ellipsis = |is_cut| if is_cut { "…" } else { "" };
+    // What would turn the direction of writing would do so in the whole line.
+    let shown = |text: &str| {
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| OneLine(&line.replace('\t', " ")).to_string())
+            .collect();
+        lines.join("\n")
+    };
     Some((
-        format!("{}{before}", ellipsis(cut_start)),
-        text.get(span.clone())?.to_owned(),
-        format!("{after}{}", ellipsis(cut_end)),
+        format!("{}{}", ellipsis(cut_start), shown(before)),
+        shown(text.get(span.clone())?),
+        format!("{}{}", shown(after), ellipsis(cut_end)),
     ))
 }
 
@@ -241,7 +254,7 @@ fn line(text: &str, span: &Range<usize>) -> Option<(String, String, String)> {
 /// under no registry.
 fn parts(image: &str) -> (String, String, String) {
     let Ok(reference) = ImageRef::parse(image) else {
-        return (String::new(), image.to_owned(), String::new());
+        return (String::new(), OneLine(image).to_string(), String::new());
     };
     let tag = reference.tag().map(|tag| format!(":{tag}"));
     let digest = reference.digest().map(|digest| format!("@{digest}"));
@@ -266,6 +279,33 @@ impl Page<'_> {
 
     fn word(&self, state: &State) -> &str {
         state.word().text(self.language)
+    }
+
+    /// The rules, those with most findings first.
+    fn rules_by_count(&self) -> Vec<(&String, &Listed<Finding>)> {
+        let mut rules: Vec<_> = self.rules.iter().collect();
+        rules.sort_by_key(|(_, findings)| Reverse(findings.count));
+        rules
+    }
+
+    /// The registries, those with most images first.
+    fn registries_by_count(&self) -> Vec<(&String, &Registry)> {
+        let mut registries: Vec<_> = self.registries.iter().collect();
+        registries.sort_by_key(|(_, registry)| Reverse(registry.count));
+        registries
+    }
+
+    /// A number with a comma before each three digits.
+    fn grouped(number: &usize) -> String {
+        let digits = number.to_string();
+        let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        grouped
     }
 
     /// What part of a whole is, in percent.
@@ -327,6 +367,18 @@ impl Report for Html {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(Page::grouped(&number), expected);
+        }
+    }
 
     #[test]
     fn a_long_line_is_shown_around_the_image() {

@@ -70,6 +70,7 @@ impl Human {
             None => OneLine(&image.path).to_string(),
         };
         let object = OneLine(&document.title).to_string();
+        let name = OneLine(&file.name).to_string();
         let mut label = label::part_of(&part, &object, language);
         let written = image
             .span
@@ -86,17 +87,17 @@ impl Human {
                 .line_start(line)
                 .annotation(AnnotationKind::Primary.span(within).label(label));
             group = if shown.start == around.start && file.start.column_of(line) == 1 {
-                group.element(snippet.path(&file.name))
+                group.element(snippet.path(name))
             } else {
                 // The columns of the snippet are not those of the line.
-                let origin = Origin::path(&file.name)
+                let origin = Origin::path(name)
                     .line(position.line())
                     .char_column(position.column());
                 group.element(origin).element(snippet)
             };
         } else {
             let (word, image) = (label::IMAGE.text(language), OneLine(&image.image));
-            let note = format!("{}: {word} {image}, {label}", file.name);
+            let note = format!("{name}: {word} {image}, {label}");
             group = group.element(Level::NOTE.message(note));
         }
         if let Some(remedy) = violation.remedy() {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use imagereview_core::{Language, Message};
 
-use super::Report;
+use super::{OneLine, Report};
 use crate::{
     junit::{Defect, Suites},
     report::{ReviewedFile, ReviewedImage, Summary},
@@ -30,7 +30,7 @@ fn failure(file: &ReviewedFile, image: &ReviewedImage, language: Language) -> Op
     let sentences = image
         .denials()
         .map(|violation| violation.describe(language));
-    let place = image.position.map(|at| format!("{}:{at}", file.name));
+    let place = image.position.map(|at| file.place(Some(at)));
     let lines: Vec<String> = place.into_iter().chain(sentences).collect();
     Some(Defect::Failure {
         kind: first.rule().to_owned(),
@@ -43,11 +43,12 @@ impl Report for Junit {
     fn add(&mut self, file: &ReviewedFile, _: &mut dyn Write) -> io::Result<()> {
         static UNREADABLE: Message = Message::new("unreadable", "无法读取");
 
-        let suite = self.suites.of(&file.name, file.continues());
+        let suite = self.suites.of(&file.place(None), file.continues());
         for document in &file.documents {
             for image in &document.images {
-                let name = format!("{} {}", image.path, image.image);
-                suite.add(&document.title, &name, failure(file, image, self.language))?;
+                let name = format!("{} {}", OneLine(&image.path), OneLine(&image.image));
+                let class = OneLine(&document.title).to_string();
+                suite.add(&class, &name, failure(file, image, self.language))?;
             }
         }
         for problem in file.problems.iter().filter(|problem| problem.is_error) {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use imagereview_core::{Language, Message};
 
-use super::{Report, label};
+use super::{OneLine, Report, label};
 use crate::report::{ReviewedFile, Summary};
 
 /// How many bytes of findings are listed. GitHub takes comments of 65,536 characters.
@@ -61,17 +61,17 @@ impl Markdown {
 /// Text in a cell: what Markdown or HTML would take for markup is escaped.
 fn cell(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in OneLine(text).to_string().chars() {
         match c {
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' | '@' => {
                 cell.push('\\');
                 cell.push(c);
             }
-            c if c.is_control() => cell.extend(c.escape_debug()),
             c => cell.push(c),
         }
     }
-    cell
+    // GitHub makes links of these without any markup.
+    cell.replace("://", r"\://").replace("www.", r"www\.")
 }
 
 impl Report for Markdown {
@@ -145,7 +145,11 @@ mod tests {
             cell("[x](y) <img> @team `c`"),
             r"\[x\](y) \<img\> \@team \`c\`"
         );
-        assert_eq!(cell("a\nb"), r"a\nb");
+        assert_eq!(
+            cell("https://a.example www.b.example a:1"),
+            r"https\://a.example www\.b.example a:1"
+        );
+        assert_eq!(cell("a\n\u{202e}b"), r"a\\n\\u{202e}b");
     }
 
     #[test]

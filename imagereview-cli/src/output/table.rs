@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{ContentArrangement, Table as Grid, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table as Grid, presets};
 use imagereview_core::{Language, Violation};
 
 use super::{OneLine, Report, Style, label};
@@ -11,6 +11,13 @@ use crate::report::{ReviewedFile, Summary};
 /// How many images a table has at most. The columns are as wide as what is in them, so a table is
 /// held until it is complete; of more images there are several.
 const ROWS: usize = 10_000;
+
+/// Which column has the JSON paths.
+const PATH_COLUMN: usize = 4;
+
+/// The least width of a terminal to which a table is made fit; in fewer columns the rows would fall
+/// to pieces.
+const LEAST_WIDTH: usize = 72;
 
 pub(super) struct Table {
     style: Style,
@@ -26,7 +33,10 @@ impl Table {
     }
 
     fn write_rows(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let grid = std::mem::replace(&mut self.grid, empty(self.style));
+        let mut grid = std::mem::replace(&mut self.grid, empty(self.style));
+        if let Some(width) = self.style.width {
+            fit(&mut grid, width);
+        }
         for line in grid.lines() {
             writeln!(out, "{}", line.trim_end())?;
         }
@@ -34,14 +44,39 @@ impl Table {
     }
 }
 
+/// Makes a table fit a terminal, if it can be read in so few columns: without its paths, which are
+/// long and told by the places too, and else on several lines a row.
+fn fit(grid: &mut Grid, width: usize) {
+    let widths = grid.column_max_content_widths();
+    // Each column has a blank on either side; the last one may go beyond the edge.
+    let total = |widths: &[u16]| -> usize {
+        let columns = widths.iter().map(|width| usize::from(*width) + 2);
+        columns.sum::<usize>().saturating_sub(1)
+    };
+    let (before, after) = (&widths[..PATH_COLUMN], &widths[PATH_COLUMN + 1..]);
+    if total(&widths) <= width {
+        return;
+    }
+    if let Some(paths) = grid.column_mut(PATH_COLUMN) {
+        paths.set_constraint(ColumnConstraint::Hidden);
+    }
+    if width >= LEAST_WIDTH && total(&[before, after].concat()) > width {
+        // Editors and terminals open a place that is in one piece.
+        if let [.., last] = widths[..]
+            && usize::from(last) <= width / 3
+            && let Some(places) = grid.column_mut(widths.len() - 1)
+        {
+            places.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        grid.set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    }
+}
+
 fn empty(style: Style) -> Grid {
     let mut grid = Grid::new();
     grid.load_style(presets::NOTHING)
         .set_header(header(style.language));
-    if let Some(width) = style.width.and_then(|width| u16::try_from(width).ok()) {
-        grid.set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width);
-    }
     grid
 }
 
@@ -84,5 +119,51 @@ impl Report for Table {
             self.write_rows(out)?;
         }
         writeln!(out, "{}", summary.text(self.style.language))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_fits_a_terminal_that_has_room_for_it() {
+        let style = Style {
+            language: Language::English,
+            has_color: false,
+            width: None,
+        };
+        let image = "registry.example.com:5000/team/app";
+        let path = "spec.template.spec.containers[0].image";
+        let row = [
+            "denied",
+            image,
+            "no-latest-tag",
+            "Deployment shop/web",
+            path,
+            "web.yaml:22:18",
+        ];
+        for (width, has_path, lines, is_whole) in [
+            (20, false, 2, true),
+            (72, false, 3, false),
+            (103, false, 2, true),
+            (160, true, 2, true),
+        ] {
+            let mut grid = empty(style);
+            grid.add_row(row);
+            fit(&mut grid, width);
+            let text = grid.to_string();
+            assert_eq!(text.contains(path), has_path, "{width}:\n{text}");
+            assert_eq!(text.contains(image), is_whole, "{width}:\n{text}");
+            assert!(text.contains("web.yaml:22:18"), "{width}:\n{text}");
+            assert_eq!(text.lines().count(), lines, "{width}:\n{text}");
+            if width >= LEAST_WIDTH {
+                let mut lines = text.lines();
+                assert!(
+                    lines.all(|line| line.trim_end().len() <= width),
+                    "{width}:\n{text}"
+                );
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
-use imagereview_core::{Language, Violation};
+use imagereview_core::{Language, Message, Violation};
 
 use crate::{
     error::CliError,
@@ -10,10 +10,10 @@ use crate::{
     input_args::InputArgs,
     language::LanguageArgs,
     outcome::Outcome,
-    output::OneLine,
+    output::{OneLine, report},
     policy_file::{self, LoadedPolicy},
     project::Project,
-    report::{ReviewedFile, ReviewedImage, Summary},
+    report::{Count, ReviewedFile, ReviewedImage, Summary},
     reviewer::Reviewer,
 };
 
@@ -50,21 +50,32 @@ struct Judged {
     denials: Vec<String>,
 }
 
+// As wide as each other in each language.
+static NEWLY_ALLOWED: Message = Message::new("newly allowed", "新允许");
+static NEWLY_DENIED: Message = Message::new("newly denied ", "新拒绝");
+
 pub(crate) fn run(
     args: &DiffArgs,
     project: &Project,
     out: &mut dyn Write,
 ) -> Result<Outcome, CliError> {
-    let (inputs, unread) = args.inputs.collect(project);
+    let language = args.language.language(project);
+    let (inputs, mut unread) = args.inputs.collect(project)?;
+    let mut lasting = Vec::new();
+    for Input { source, is_named } in inputs {
+        let name = source.to_string();
+        match source.held() {
+            Ok(source) => lasting.push(Input { source, is_named }),
+            Err(error) => {
+                report(format_args!("{name}: {error}"));
+                unread = Outcome::Error;
+            }
+        }
+    }
     let judge = |policy: &PathBuf, visit: fn(&ReviewedFile)| -> Result<_, CliError> {
         let policy = LoadedPolicy::Documents(policy_file::compile(std::slice::from_ref(policy))?);
         let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);
-        Ok(judge(
-            &reviewer,
-            &inputs,
-            args.language.language(project),
-            visit,
-        ))
+        Ok(judge(&reviewer, &lasting, language, visit))
     };
     let (old, _) = judge(&args.old, |_| {})?;
     // What can't be read is the same for both, and told once.
@@ -80,23 +91,28 @@ pub(crate) fn run(
         }
         let (word, reasons) = if after.is_allowed {
             newly_allowed += 1;
-            ("newly allowed", &old[key].denials)
+            (&NEWLY_ALLOWED, &old[key].denials)
         } else {
             newly_denied += 1;
-            ("newly denied ", &after.denials)
+            (&NEWLY_DENIED, &after.denials)
         };
         let (_, object, _) = key;
         let (image, object) = (OneLine(&after.image), OneLine(object));
+        let word = word.text(language);
         writeln!(out, "{word}  {image}  {object} in {}", after.place)?;
         for reason in reasons {
             writeln!(out, "    {reason}")?;
         }
     }
-    writeln!(
-        out,
-        "{} images: {newly_denied} newly denied, {newly_allowed} newly allowed",
-        new.len()
-    )?;
+    let images = new.len();
+    let sum = Message::from(format!(
+        "{}: {newly_denied} newly denied, {newly_allowed} newly allowed",
+        Count(images, "image")
+    ))
+    .in_chinese(format!(
+        "{images} 个镜像:新拒绝 {newly_denied} 个,新允许 {newly_allowed} 个"
+    ));
+    writeln!(out, "{}", sum.text(language))?;
     let outcome = if summary.errors > 0 {
         Outcome::Error
     } else if newly_denied > 0 {

@@ -9,15 +9,18 @@ use std::{
     time::SystemTime,
 };
 
-use imagereview_core::{ImagePolicy, Language, Review, Verdict, Violation, decide};
-use serde::Deserialize;
+use imagereview_core::{
+    ImagePolicy, Language, Review, Verdict, Violation, decide, policy::UNREADABLE_REFERENCE,
+};
+use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
     error::CliError,
-    input::{Source, inputs},
+    input::{FilesError, Position, Source, inputs, yaml_error},
     junit::{Defect, Suites},
+    one_or_many::one_or_many,
     outcome::Outcome,
-    output::{OutputFile, report},
+    output::{OneLine, OutputFile, report},
     policy_file::{self, PolicyFileError},
 };
 
@@ -56,30 +59,16 @@ const TEST_FILE: &str = "_test.yaml";
 #[serde(deny_unknown_fields)]
 struct TestFile {
     /// The policy documents, relative to this file.
-    policy: OneOrMany,
+    #[serde(deserialize_with = "one_or_many")]
+    policy: Vec<PathBuf>,
     tests: Vec<Case>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(PathBuf),
-    Many(Vec<PathBuf>),
-}
-
-impl OneOrMany {
-    fn as_slice(&self) -> &[PathBuf] {
-        match self {
-            Self::One(path) => std::slice::from_ref(path),
-            Self::Many(paths) => paths,
-        }
-    }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
+    #[serde(deserialize_with = "one_or_many")]
     images: Vec<String>,
     #[serde(default)]
     namespace: Option<String>,
@@ -87,12 +76,21 @@ struct Case {
     #[serde(default)]
     annotations: BTreeMap<String, String>,
     /// When it is decided, for exemptions that end (RFC 3339); now if absent.
-    #[serde(default)]
-    time: Option<String>,
+    #[serde(default, deserialize_with = "time")]
+    time: Option<SystemTime>,
     expect: Expected,
     /// The rules that are broken, in whatever mode; not compared if absent.
     #[serde(default)]
     rules: Option<BTreeSet<String>>,
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let time = humantime::parse_rfc3339(&text);
+    time.map(Some).map_err(|_| {
+        let message = format!("{text:?} is no time; write one such as 2027-01-31T23:59:59Z");
+        D::Error::custom(message)
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -102,14 +100,16 @@ enum Expected {
     Denied,
 }
 
-/// Why a test file could not be run.
+/// Why a test file could not be run, to be written behind its name.
 #[derive(Debug, thiserror::Error)]
 enum TestFileError {
-    #[error("{0}")]
+    #[error(": {0}")]
     Read(#[from] io::Error),
-    #[error("{0}")]
-    Yaml(String),
-    #[error("{0}")]
+    #[error(":{position}: {message}")]
+    Yaml { position: Position, message: String },
+    #[error(": it has no tests")]
+    NoTests,
+    #[error(": {0}")]
     Policy(#[from] PolicyFileError),
 }
 
@@ -118,26 +118,31 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Outcome, CliEr
     let mut junit = Suites::new("imagereview policy test");
     let (mut passed, mut failed) = (0, 0);
     for path in files {
-        let name = path.display().to_string();
+        let name = OneLine(&path.display().to_string()).to_string();
+        let suite = junit.of(&name, false);
         let (tests, policy) = match load(&path) {
             Ok(loaded) => loaded,
             Err(error) => {
-                report(format_args!("{name}: {error}"));
+                let text = format!("{name}{error}");
+                report(&text);
                 outcome = Outcome::Error;
+                let message = error.to_string();
+                let message = message.trim_start_matches([':', ' ']).to_owned();
+                suite.add(&name, "the file", Some(Defect::Error { message, text }))?;
                 continue;
             }
         };
-        let suite = junit.of(&name, false);
         for case in &tests.tests {
+            let case_name = OneLine(&case.name).to_string();
             let differences = case.differences(&policy);
             let mut defect = None;
             if differences.is_empty() {
                 passed += 1;
-                writeln!(out, "ok      {name}: {}", case.name)?;
+                writeln!(out, "ok      {name}: {case_name}")?;
             } else {
                 failed += 1;
                 outcome = outcome.max(Outcome::Denied);
-                writeln!(out, "FAILED  {name}: {}", case.name)?;
+                writeln!(out, "FAILED  {name}: {case_name}")?;
                 for difference in &differences {
                     writeln!(out, "    {difference}")?;
                 }
@@ -147,7 +152,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<Outcome, CliEr
                     text: differences.join("\n"),
                 });
             }
-            suite.add(&name, &case.name, defect)?;
+            suite.add(&name, &case_name, defect)?;
         }
     }
     writeln!(out, "{passed} passed, {failed} failed")?;
@@ -173,7 +178,8 @@ fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, Outcome) {
         for input in inputs(argument.as_os_str(), &[]) {
             match input.map(|input| input.source) {
                 Ok(Source::File(path)) if is_test_file(&path) => files.push(path),
-                Ok(_) => {}
+                // That there are none is told below.
+                Ok(_) | Err(FilesError::EmptyFolder(_)) => {}
                 Err(error) => {
                     report(error);
                     outcome = Outcome::Error;
@@ -198,11 +204,18 @@ fn is_test_file(path: &Path) -> bool {
 
 fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
     let text = fs::read_to_string(path)?;
-    let tests: TestFile =
-        serde_saphyr::from_str(&text).map_err(|error| TestFileError::Yaml(error.to_string()))?;
+    let options = serde_saphyr::options! { with_snippet: false };
+    let tests = serde_saphyr::from_str_with_options::<TestFile>(&text, options);
+    let tests = tests.map_err(|error| {
+        let (position, message) = yaml_error(&error, Position::START);
+        TestFileError::Yaml { position, message }
+    })?;
+    if tests.tests.is_empty() {
+        return Err(TestFileError::NoTests);
+    }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let policies = tests.policy.as_slice().iter();
-    let policies: Vec<PathBuf> = policies.map(|policy| folder.join(policy)).collect();
+    let policies = tests.policy.iter().map(|policy| folder.join(policy));
+    let policies: Vec<PathBuf> = policies.collect();
     let policy = policy_file::compile(&policies)?;
     Ok((tests, policy))
 }
@@ -215,22 +228,16 @@ impl Case {
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str()));
         let annotations = annotations.collect();
-        let time = match &self.time {
-            None => SystemTime::now(),
-            Some(time) => match humantime::parse_rfc3339(time) {
-                Ok(time) => time,
-                Err(error) => return vec![format!("time: {error}")],
-            },
-        };
+        let time = self.time.unwrap_or_else(SystemTime::now);
         let review: Review<'_> = self.images.iter().map(String::as_str).collect();
         let mut review = review.with_annotations(&annotations).with_time(time);
         if let Some(namespace) = &self.namespace {
             review = review.with_namespace(namespace);
         }
-        self.compare(&decide(policy, &review))
+        self.compare(policy, &decide(policy, &review))
     }
 
-    fn compare(&self, verdict: &Verdict) -> Vec<String> {
+    fn compare(&self, policy: &ImagePolicy, verdict: &Verdict) -> Vec<String> {
         let mut differences = Vec::new();
         let is_expected = verdict.is_allowed() == (self.expect == Expected::Allowed);
         if !is_expected {
@@ -247,10 +254,16 @@ impl Case {
                 .iter()
                 .filter(|rule| !found.contains(rule.as_str()))
             {
-                differences.push(format!("expected to break {rule}, which is kept"));
+                let is_rule = rule == UNREADABLE_REFERENCE || policy.rules().any(|r| r == rule);
+                let why = if is_rule {
+                    "is kept"
+                } else {
+                    "the policy does not have"
+                };
+                differences.push(format!("expected to break {rule:?}, which {why}"));
             }
             for rule in found.iter().filter(|rule| !expected.contains(**rule)) {
-                differences.push(format!("breaks {rule}, which is not expected"));
+                differences.push(format!("breaks {rule:?}, which is not expected"));
             }
         }
         if !differences.is_empty() {

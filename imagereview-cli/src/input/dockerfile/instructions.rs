@@ -1,0 +1,339 @@
+//! The instructions of a Dockerfile and their words, told apart as `BuildKit` does: what it takes for
+//! an instruction must not be hidden in a comment, a here-document or the line before.
+//!
+//! Source: <https://github.com/moby/buildkit/tree/master/frontend/dockerfile/parser>
+
+use std::ops::Range;
+
+/// What separates words, where quotation marks do not count.
+const BLANKS: [char; 5] = [' ', '\t', '\u{b}', '\u{c}', '\r'];
+
+/// The instructions that may begin here-documents.
+const WITH_HERE_DOCUMENTS: [&str; 3] = ["COPY", "ADD", "RUN"];
+
+/// The directives that there are. Any other ends them as another comment does.
+const DIRECTIVES: [&str; 3] = ["syntax", ESCAPE, "check"];
+
+/// The directive that sets the character that takes the meaning from others.
+const ESCAPE: &str = "escape";
+
+/// One instruction: its lines joined, and where each stands in the file.
+pub(super) struct Instruction {
+    text: String,
+    /// Offsets into `text`, and those in the file that they come from.
+    pieces: Vec<(usize, usize)>,
+    /// What takes the meaning from a character.
+    escape: char,
+}
+
+/// A word of an instruction.
+pub(super) struct Word {
+    /// Without quotation marks and escapes.
+    pub(super) value: String,
+    /// As it stands in the instruction.
+    pub(super) raw: String,
+    range: Range<usize>,
+    /// Where it stands in the file.
+    pub(super) span: Range<usize>,
+}
+
+/// What words are told apart for. The builder has a reader for each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Flags,
+    Words,
+    HereDocuments,
+}
+
+impl Instruction {
+    pub(super) fn keyword(&self) -> String {
+        let word = self.text.split(BLANKS).next();
+        word.unwrap_or_default().to_ascii_uppercase()
+    }
+
+    /// Where what follows the keyword begins.
+    fn arguments(&self) -> usize {
+        self.text.find(BLANKS).unwrap_or(self.text.len())
+    }
+
+    /// The instruction that an `ONBUILD` keeps for later.
+    pub(super) fn trigger(&self) -> Option<Self> {
+        if self.keyword() != "ONBUILD" {
+            return None;
+        }
+        let text = self.text[self.arguments()..].trim_start().to_owned();
+        let start = self.text.len() - text.len();
+        let pieces = self.pieces.iter();
+        let after = pieces.filter(|(at, _)| *at > start);
+        let after = after.map(|(at, in_file)| (at - start, *in_file));
+        let pieces = std::iter::once((0, self.offset(start))).chain(after);
+        Some(Self {
+            pieces: pieces.collect(),
+            text,
+            escape: self.escape,
+        })
+    }
+
+    /// The options, which come before all else and begin with two dashes, and where they end.
+    fn flags(&self) -> (Vec<Word>, usize) {
+        let start = self.arguments();
+        let (words, _) = self.split(start, self.escape, Reader::Flags);
+        let (mut flags, mut end) = (Vec::new(), start);
+        for word in words {
+            if !word.raw.starts_with("--") {
+                break;
+            }
+            end = word.range.end;
+            if word.value == "--" {
+                break;
+            }
+            flags.push(word);
+        }
+        (flags, end)
+    }
+
+    pub(super) fn options(&self) -> Vec<Word> {
+        self.flags().0
+    }
+
+    /// The words after the options, between blanks.
+    pub(super) fn words_after_options(&self) -> Vec<Word> {
+        let (_, at) = self.flags();
+        let rest = self.text[at..].trim_start();
+        let mut at = self.text.len() - rest.len();
+        let mut words = Vec::new();
+        for part in rest.split(BLANKS) {
+            if !part.is_empty() {
+                words.push(self.word(part.to_owned(), at..at + part.len()));
+            }
+            // Each blank is one byte.
+            at += part.len() + 1;
+        }
+        words
+    }
+
+    /// The words after the keyword, as a shell tells them apart.
+    pub(super) fn shell_words(&self) -> Vec<Word> {
+        self.split(self.arguments(), self.escape, Reader::Words).0
+    }
+
+    fn word(&self, value: String, range: Range<usize>) -> Word {
+        Word {
+            value,
+            raw: self.text[range.clone()].to_owned(),
+            span: self.offset(range.start)..self.offset(range.end - 1) + 1,
+            range,
+        }
+    }
+
+    /// The words from an offset on, in which blanks between quotation marks are no ends; and whether
+    /// each mark has its other one.
+    fn split(&self, from: usize, escape: char, reader: Reader) -> (Vec<Word>, bool) {
+        // Flags are read byte by byte, and two bytes that stand within characters are blanks then.
+        let ends_flag = |c: char| {
+            let mut bytes = [0; 4];
+            let bytes = c.encode_utf8(&mut bytes).bytes();
+            BLANKS.contains(&c)
+                || c == '\n'
+                || bytes.into_iter().any(|byte| [0x85, 0xa0].contains(&byte))
+        };
+        let is_blank = |c: char| {
+            if reader == Reader::Flags {
+                ends_flag(c)
+            } else {
+                c.is_whitespace()
+            }
+        };
+        let mut words = Vec::new();
+        let mut start = None;
+        let mut value = String::new();
+        let mut quote = None;
+        let mut characters = self.text[from..].char_indices().peekable();
+        while let Some((at, c)) = characters.next() {
+            let at = from + at;
+            if quote.is_none() && is_blank(c) {
+                if let Some(start) = start.take() {
+                    words.push(self.word(std::mem::take(&mut value), start..at));
+                }
+                continue;
+            }
+            start.get_or_insert(at);
+            if quote == Some(c) {
+                quote = None;
+            } else if quote.is_none() && ['"', '\''].contains(&c) {
+                quote = Some(c);
+            } else if c == escape && (quote != Some('\'') || reader == Reader::Flags) {
+                value.extend(characters.next().map(|(_, c)| c));
+            } else {
+                value.push(c);
+                let is_next = |(_, next): &(usize, char)| *next == '<';
+                if c == '<'
+                    && quote.is_none()
+                    && reader == Reader::HereDocuments
+                    && characters.next_if(is_next).is_some()
+                {
+                    value.push('<');
+                    // The name may stand behind blanks.
+                    while characters
+                        .next_if(|(_, c)| [' ', '\t', '\r'].contains(c))
+                        .is_some()
+                    {}
+                }
+            }
+        }
+        if let Some(start) = start {
+            words.push(self.word(value, start..self.text.len()));
+        }
+        (words, quote.is_none())
+    }
+
+    /// The names that end its here-documents, and whether tabs before those do not count.
+    fn here_documents(&self) -> Vec<(String, bool)> {
+        let (words, is_closed) = self.split(0, '\\', Reader::HereDocuments);
+        // What the builder's shell can't read has none.
+        let is_closed = is_closed && self.text.split("${").skip(1).all(is_substitution);
+        if !is_closed || !WITH_HERE_DOCUMENTS.contains(&&*self.keyword()) {
+            return Vec::new();
+        }
+        let names = words.iter().filter_map(|word| {
+            let number = word.raw.trim_start_matches(|c: char| c.is_ascii_digit());
+            let name = number.strip_prefix("<<")?;
+            let strips_tabs = name.starts_with('-');
+            let name = name.strip_prefix('-').unwrap_or(name).trim_start();
+            if name.is_empty() || name.contains('<') {
+                return None;
+            }
+            let (_, value) = word.value.split_once("<<")?;
+            let value = value
+                .strip_prefix('-')
+                .filter(|_| strips_tabs)
+                .unwrap_or(value);
+            Some((value.to_owned(), strips_tabs))
+        });
+        names.collect()
+    }
+
+    /// Where the whole of it stands in the file.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.offset(0)..self.offset(self.text.len().max(1) - 1) + 1
+    }
+
+    fn offset(&self, at: usize) -> usize {
+        let index = self.pieces.partition_point(|(start, _)| *start <= at) - 1;
+        let (start, in_file) = self.pieces[index];
+        in_file + (at - start)
+    }
+}
+
+/// Whether a text after `${` goes on as a variable that the builder's shell knows.
+fn is_substitution(text: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let modifier = text.trim_start_matches(is_name);
+    modifier.len() < text.len()
+        && modifier.contains('}')
+        && match modifier.strip_prefix(':') {
+            Some(modifier) => modifier.starts_with(['-', '+', '?']),
+            None => modifier.starts_with(['}', '-', '+', '?', '#', '%', '/']),
+        }
+}
+
+/// The instructions of a Dockerfile, without comments and the text of here-documents.
+pub(super) struct Instructions<'t> {
+    text: &'t str,
+    at: usize,
+    escape: char,
+}
+
+impl<'t> Instructions<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let content = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // Parser directives are comments before everything else, other comments too.
+        let is_directive = |name: &str| {
+            DIRECTIVES
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        };
+        let escape = content
+            .split('\n')
+            .map_while(|line| line.trim().strip_prefix('#')?.split_once('='))
+            .map(|(name, value)| (name.trim(), value.trim()))
+            .take_while(|(name, value)| is_directive(name) && !value.is_empty())
+            .find(|(name, _)| name.eq_ignore_ascii_case(ESCAPE))
+            .and_then(|(_, value)| value.chars().next());
+        Self {
+            text,
+            at: text.len() - content.len(),
+            escape: escape.unwrap_or('\\'),
+        }
+    }
+
+    /// The next line without its line break, and where it begins.
+    fn line(&mut self) -> Option<(&'t str, usize)> {
+        let start = self.at;
+        let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
+        let (line, _) = rest.split_once('\n').unwrap_or((rest, ""));
+        self.at = (start + line.len() + 1).min(self.text.len());
+        Some((line.trim_end_matches('\r'), start))
+    }
+
+    /// What of a line comes before the character that lets it go on.
+    fn going_on(&self, line: &'t str) -> Option<&'t str> {
+        let before = line
+            .trim_end_matches([' ', '\t'])
+            .strip_suffix(self.escape)?;
+        // Twice it stands for itself.
+        (!before.ends_with(self.escape)).then_some(before)
+    }
+
+    fn skip_here_documents(&mut self, instruction: &Instruction) {
+        let trigger = instruction.trigger();
+        for (end, strips_tabs) in trigger.as_ref().unwrap_or(instruction).here_documents() {
+            while let Some((line, _)) = self.line() {
+                let line = if strips_tabs {
+                    line.trim_start_matches('\t')
+                } else {
+                    line
+                };
+                if line == end {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for Instructions<'_> {
+    type Item = Instruction;
+
+    fn next(&mut self) -> Option<Instruction> {
+        let mut instruction = Instruction {
+            text: String::new(),
+            pieces: Vec::new(),
+            escape: self.escape,
+        };
+        while let Some((line, start)) = self.line() {
+            let content = line.trim_start();
+            // Comments and empty lines may stand between the lines of an instruction.
+            if content.is_empty() || content.starts_with('#') {
+                continue;
+            }
+            let (line, start) = if instruction.text.is_empty() {
+                (content, start + (line.len() - content.len()))
+            } else {
+                (line, start)
+            };
+            let before = self.going_on(line);
+            instruction.pieces.push((instruction.text.len(), start));
+            instruction.text.push_str(before.unwrap_or(line));
+            if before.is_none() {
+                break;
+            }
+        }
+        if instruction.pieces.is_empty() {
+            return None;
+        }
+        instruction.text.truncate(instruction.text.trim_end().len());
+        self.skip_here_documents(&instruction);
+        Some(instruction)
+    }
+}
