@@ -457,6 +457,36 @@ fn a_long_input_is_reviewed_as_one_and_in_order() {
     }
 }
 
+/// The limit is one of each object, and not of an input.
+#[test]
+fn an_object_of_too_many_images_is_denied_and_those_beside_it_are_reviewed() {
+    const LIMIT: usize = imagereview_core::review::ENTRIES_LIMIT;
+    let pod = |containers: usize| {
+        let containers = vec![json!({"image": "a:1"}); containers];
+        json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}})
+    };
+    let list = |items: Vec<Value>| json!({"apiVersion": "v1", "kind": "List", "items": items});
+    let many = json!({
+        "apiVersion": "imagepolicy.k8s.io/v1alpha1",
+        "kind": "ImageReview",
+        "spec": {"containers": vec![json!({"image": "a:1"}); LIMIT + 1]},
+    });
+    for (input, status, images, denied) in [
+        (list(vec![pod(1); LIMIT + 1]), 0, LIMIT + 1, 0),
+        (list(vec![pod(1), pod(LIMIT + 1), pod(2)]), 1, 4, 1),
+        (many, 1, 1, 1),
+    ] {
+        let arguments = ["review", "--format=json"];
+        let (code, stdout, stderr) = run_with_stdin(&arguments, &input.to_string());
+        assert_eq!((code, &*stderr), (Some(status), ""));
+        let report: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(report["summary"]["images"], images);
+        assert_eq!(report["summary"]["denied"], denied);
+        let told = "has too many entries; at most 10000 are read";
+        assert_eq!(stdout.contains(told), denied > 0);
+    }
+}
+
 #[test]
 fn of_a_very_long_line_people_see_what_is_around_the_image() {
     let text = long_question("nginx").repeat(600);

@@ -61,18 +61,19 @@ use sha2::{Digest as _, Sha256};
 
 #[cfg(feature = "schema")]
 pub use self::schema::json_schema;
-pub use self::{
-    declaration::{API_VERSION, KIND},
-    explanation::{Explanation, ImageExplanation, Outcome, Step},
-    problem::{PolicyErrors, Problem},
-};
 use self::{
+    check::Asked,
     declaration::{Document, Name},
     exemption::Exemption,
     problem::Problems,
     read::Read as _,
     rule::{Judged, Rule},
     scope::Scope,
+};
+pub use self::{
+    declaration::{API_VERSION, KIND},
+    explanation::{Explanation, ImageExplanation, Outcome, Step},
+    problem::{PolicyErrors, Problem},
 };
 use json_patch::Patch;
 
@@ -450,11 +451,12 @@ impl CompiledDocument {
             if rule.scope.admits_review(review).is_err() {
                 continue;
             }
+            let asked = Asked::about(review);
             for image in review.images() {
                 if self.scope.admits_image(image).is_err() {
                     continue;
                 }
-                for mut violation in rule.violations(review, image) {
+                for mut violation in rule.violations(&asked, image) {
                     if image.is_unchanged() {
                         violation = violation.in_mode(self.unchanged);
                     }

@@ -14,7 +14,7 @@ mod version;
 use std::fmt;
 
 pub(crate) use self::{
-    name::{NamePattern, NameSet},
+    name::{MAX_VALUE_LEN, NamePattern, NameSet},
     regexes::{RegexBudget, RegexError},
     repository::{RegistryPattern, RepositoryPattern, RepositorySet},
     tag::{TagPattern, TagSet},

@@ -38,6 +38,8 @@
 //!   if the object's kind has something to do with that field.
 //! - An object of a kind that is neither built in nor declared has no images
 //!   ([`Workload::is_known`]).
+//! - An object that has more entries than [`ENTRIES_LIMIT`](crate::review::ENTRIES_LIMIT) in its
+//!   lists and maps together is an error too. A `List` may have any number of items.
 //! - A built-in kind without a pod spec is an error: nothing can be said of it.
 
 mod error;
@@ -46,6 +48,7 @@ mod kinds;
 pub(crate) mod node;
 mod object_kind;
 mod shape;
+mod value_type;
 
 use std::{borrow::Cow, fmt};
 
@@ -56,13 +59,14 @@ pub use self::{
     field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
     kinds::{CustomResource, CustomResourceError, WorkloadKinds},
     object_kind::ObjectKind,
+    value_type::ValueType,
 };
 use self::{
     field_path::Step,
     kinds::{IMAGE_LISTS, PodSpecPath},
-    node::{Node, NodeSeed},
+    node::{Node, NodeSeed, Room},
 };
-use crate::{Annotations, ContainerKind, Place, Review};
+use crate::{Annotations, ContainerKind, Place, Review, review::ENTRIES_LIMIT};
 
 /// The objects of one document: the object that it is, or the items of a `List`.
 ///
@@ -142,7 +146,8 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for &'a WorkloadKinds {
     type Value = Manifest<'a>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Manifest<'a>, D::Error> {
-        let document = NodeSeed(self.shape()).deserialize(deserializer)?;
+        let room = Room::new();
+        let document = NodeSeed::document(self.shape(), &room).deserialize(deserializer)?;
         Ok(Manifest::new(self, &document))
     }
 }
@@ -353,6 +358,10 @@ impl<'a> Workload<'a> {
         // Of an object that has nothing to do with images, nothing is asked.
         if workload.is_known {
             read?;
+            // The `items` of what is no list were read as objects of their own.
+            if workload.images.len() > ENTRIES_LIMIT {
+                return Err(ObjectError::too_many(prefix));
+            }
         }
         Ok(workload)
     }
@@ -369,10 +378,14 @@ impl<'a> Workload<'a> {
         self.namespace = text_field(metadata, "namespace", &path)?.unwrap_or_default();
 
         let type_meta = self.type_meta.clone();
-        let mut template = None;
-        let mut pod_spec_paths = 0;
+        // A version and every version of a group may declare the same paths.
+        let mut images: Vec<&FieldPath> = Vec::new();
+        let mut pod_specs: Vec<&PodSpecPath> = Vec::new();
         for kind in kinds.of(&type_meta.api_version, &type_meta.kind) {
             for at in &kind.pod_specs {
+                if pod_specs.iter().any(|known| known.path == at.path) {
+                    continue;
+                }
                 let mut path = prefix.to_owned();
                 let before = self.pod_specs.len();
                 walk(object, at.path.steps(), &mut path, &mut |node, path| {
@@ -382,10 +395,13 @@ impl<'a> Workload<'a> {
                     let path = join(prefix, &at.path.to_string());
                     return Err(ObjectError::new(path, ObjectErrorKind::Missing));
                 }
-                pod_spec_paths += 1;
-                template = at.metadata.as_ref();
+                pod_specs.push(at);
             }
             for at in &kind.images {
+                if images.contains(&at) {
+                    continue;
+                }
+                images.push(at);
                 let mut path = prefix.to_owned();
                 walk(object, at.steps(), &mut path, &mut |node, path| {
                     if let Some(text) = node.text(path)? {
@@ -400,14 +416,18 @@ impl<'a> Workload<'a> {
                 })?;
             }
         }
+        let template = match pod_specs[..] {
+            [only] => only.metadata.as_ref(),
+            _ => None,
+        };
         match template {
-            Some(template) if pod_spec_paths == 1 => {
+            Some(template) => {
                 let mut path = prefix.to_owned();
                 walk(object, template.steps(), &mut path, &mut |node, path| {
                     self.read_labels(node, path)
                 })
             }
-            _ => self.read_labels(metadata, &path),
+            None => self.read_labels(metadata, &path),
         }
     }
 

@@ -485,6 +485,13 @@ fn an_object_that_was_as_unreadable_before_is_not_denied_for_it() {
         ("UPDATE", broken, other, false),
         ("UPDATE", r#"{"containers":[]}"#, broken, false),
         ("CREATE", broken, broken, false),
+        // Of what has two readings nobody can say that it is the same.
+        (
+            "UPDATE",
+            r#"{"containers":[{"image":"a:1","Image":"b:1"}]}"#,
+            r#"{"containers":[{"image":"a:1","Image":"c:1"}]}"#,
+            false,
+        ),
     ] {
         let json = pod_request(
             operation,

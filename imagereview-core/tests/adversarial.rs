@@ -258,17 +258,19 @@ fn expressions_about_reviews_that_are_too_large_deny() {
         compile(&[&text.to_string()]).unwrap()
     };
     let long = "x".repeat(2 << 20);
-    let keys: Vec<String> = (0..300).map(|n| format!("key{n}")).collect();
+    let keys: Vec<String> = (0..300)
+        .map(|n| format!("key.image-policy.k8s.io/{n}"))
+        .collect();
     for (annotations, expression, reason) in [
         (
-            vec![("long", &*long)],
+            vec![("x.image-policy.k8s.io/long", &*long)],
             "'long' in review.annotations",
             "expressions are for at most 1048576",
         ),
         (
             keys.iter().map(|key| (&**key, "")).collect(),
             "review.annotations.all(k, k != '')",
-            "a loop fails: \"it is over 300 items, and may be over 256\"",
+            "the review has 300 annotations, and expressions are for at most 256",
         ),
     ] {
         let annotations: Annotations<'_> = annotations.into_iter().collect();
@@ -277,6 +279,48 @@ fn expressions_about_reviews_that_are_too_large_deny() {
         assert!(!verdict.is_allowed(), "{expression}");
         let said = verdict.violations()[0].reason().text(Language::English);
         assert!(said.contains(reason), "{said}");
+    }
+}
+
+/// The text that a glob asks for stands in these names a hundred thousand times. The glob is held
+/// against each of them once all the same.
+#[test]
+fn a_name_that_repeats_what_a_glob_asks_for_costs_no_more_than_its_length() {
+    let namespace = format!("{}x", "-a".repeat(100_000));
+    let text = document("d", "scope: {namespaces: {exclude: ['*-a*-a?a*-b']}}").replace("100", "0");
+    let policy = compile(&[&text]).unwrap();
+    let review: Review<'_> = ["nginx"].into_iter().collect();
+    assert!(!decide(&policy, &review.with_namespace(&namespace)).is_allowed());
+}
+
+/// A value of an annotation that is too long to be held against a pattern for every image and rule is
+/// no way past a rule, and not out of its scope.
+#[test]
+fn a_very_long_value_of_an_annotation_exempts_nothing() {
+    let key = "x.image-policy.k8s.io/ticket";
+    let exemption = format!(
+        "exemptions: [{{name: e, reason: r, namespaces: [shop], annotation: {{key: {key}, value: 'INC*'}}}}]"
+    );
+    let scope = format!("scope: {{annotations: {{{key}: 'INC-?'}}}}");
+    for (fields, value, allowed) in [
+        (&exemption, "INC-1".to_owned(), true),
+        (&exemption, format!("INC{}", "1".repeat(4093)), true),
+        (&exemption, format!("INC{}", "1".repeat(4094)), false),
+        (&scope, "INC-1".into(), false),
+        (&scope, "INC-12".into(), true),
+        (&scope, "1".repeat(4097), false),
+    ] {
+        let policy = compile(&[&document("d", fields).replace("100", "0")]).unwrap();
+        let annotations: Annotations<'_> = [(key, value.as_str())].into_iter().collect();
+        let review: Review<'_> = ["nginx"].into_iter().collect();
+        let review = review.with_namespace("shop").with_annotations(&annotations);
+        let verdict = decide(&policy, &review);
+        assert_eq!(
+            verdict.is_allowed(),
+            allowed,
+            "{fields}, {} bytes",
+            value.len()
+        );
     }
 }
 

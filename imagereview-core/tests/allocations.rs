@@ -2,7 +2,9 @@
 //! allocator.
 
 use allocation_counter::measure;
-use imagereview_core::{ImageRef, ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide};
+use imagereview_core::{
+    AdmissionReview, ImageRef, ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide,
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -68,5 +70,89 @@ fn an_allowed_image_allocates_nothing_of_its_own() {
             lists_and_doublings,
             "{images} images"
         );
+    }
+}
+
+/// Lists and maps of entries that each take many times their bytes once they are kept.
+#[test]
+fn what_is_kept_of_very_many_entries_does_not_grow_with_them() {
+    let [image_review, admission_review] = [
+        r#"{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":"#,
+        r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","object":{"apiVersion":"v1","kind":"Pod","#,
+    ];
+    let rows = [
+        (image_review, r#"{"containers":["#, "{},", "{}]}}"),
+        (
+            image_review,
+            r#"{"annotations":{"#,
+            r##""#":"","##,
+            r#""x":""}}}"#,
+        ),
+        (
+            admission_review,
+            r#""spec":{"containers":["#,
+            "{},",
+            "{}]}}}}",
+        ),
+        (
+            admission_review,
+            r#""spec":{"volumes":["#,
+            r#"{"image":{}},"#,
+            "{}]}}}}",
+        ),
+        (
+            admission_review,
+            r#""spec":{"imagePullSecrets":["#,
+            "{},",
+            "{}]}}}}",
+        ),
+        (
+            admission_review,
+            r#""items":["#,
+            "{},",
+            r#"{}],"spec":{}}}}"#,
+        ),
+        (
+            admission_review,
+            r#""spec":{},"metadata":{"labels":{"#,
+            r##""#":"","##,
+            r#""x":""}}}}}"#,
+        ),
+        (
+            admission_review,
+            r#""spec":{}},"userInfo":{"groups":["#,
+            r#""","#,
+            r#"""]}}}"#,
+        ),
+        (
+            admission_review,
+            r#""spec":{}},"oldObject":{"apiVersion":"v1","kind":"Pod","spec":{"containers":["#,
+            "{},",
+            "{}]}}}}",
+        ),
+    ];
+    for (document, begin, entry, end) in rows {
+        let most = |many: usize| {
+            let entries: String = (0..many)
+                .map(|key| entry.replace('#', &key.to_string()))
+                .collect();
+            let json = [document, begin, &entries, end].concat();
+            let is_image_review = document == image_review;
+            let allocations = measure(|| {
+                if is_image_review {
+                    let question = ImageReview::from_slice(json.as_bytes()).unwrap();
+                    decide(&NoLatestTag, &question.review());
+                } else {
+                    let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+                    decide(&NoLatestTag, &question.review());
+                }
+            });
+            allocations.bytes_max
+        };
+        // What is made once in a process.
+        most(1);
+        let (few, many) = (most(20_000), most(400_000));
+        assert!(few < 4 << 20, "{begin}: {few} bytes");
+        assert_eq!(many, few, "{begin}");
     }
 }

@@ -102,6 +102,14 @@ fn what_can_only_be_seen_of_the_whole_is_told_too() {
             "5:3: rules: the list is empty; leave the field out, or say what it is to hold",
         ),
         (
+            with_rules("  - {name: undecided, maxImages: 1}"),
+            r#"5:5: rules[0]: the name "undecided" is that of a built-in rule"#,
+        ),
+        (
+            with_rules("  - {name: unreadable-object, maxImages: 1}"),
+            r#"5:5: rules[0]: the name "unreadable-object" is that of a built-in rule"#,
+        ),
+        (
             with_rules("  - {name: unreadable-reference, maxImages: 1}"),
             r#"5:5: rules[0]: the name "unreadable-reference" is that of a built-in rule"#,
         ),
@@ -179,10 +187,57 @@ fn what_can_only_be_seen_of_the_whole_is_told_too() {
     }
 }
 
+/// A time without a zone is no instant, and an exemption would last until the day is over.
+#[test]
+fn an_exemption_ends_on_a_day_or_at_an_instant_and_nothing_between() {
+    let ends = |expires: &str| {
+        let text = with_rules(&format!(
+            "  - {{name: a, maxImages: 1}}\nexemptions:\n  - {{name: e, reason: r, images: [x], expires: '{expires}'}}"
+        ));
+        ImagePolicy::compile([PolicySource::new("p.yaml", &text)]).map(|_| ())
+    };
+    for good in [
+        "2027-01-31",
+        "2027-01-31T12:00:00Z",
+        "2027-01-31T12:00:00.5+08:00",
+    ] {
+        assert_eq!(ends(good), Ok(()), "{good}");
+    }
+    for bad in [
+        "2027-01-31T12:00:00",
+        "2027-01-31 12:00:00",
+        "2027-01-31T12:00[America/New_York]",
+        "2027-01-31T00",
+        "2027-1-31",
+        "2027-02-30",
+        " 2027-01-31",
+        "2027-01-31 ",
+        "20270131",
+        "02027-01-31",
+    ] {
+        let error = ends(bad).unwrap_err().to_string();
+        assert!(error.contains("is neither a day such as"), "{bad}: {error}");
+    }
+}
+
 /// A denial that matches nothing lets everything pass, and a scope that does switches its rule off.
 #[test]
 fn patterns_that_could_match_nothing_are_refused() {
     for (checks, expected) in [
+        ("digest: {required: false}", "digest asks for nothing"),
+        ("tags: {missing: allow}", "a missing tag is allowed unless"),
+        (
+            "maxImages: 1, scope: {kinds: {include: [pods]}}",
+            r#"no kind is named "pods""#,
+        ),
+        (
+            "maxImages: 1, scope: {kinds: {exclude: ['v1/Pod']}}",
+            r#"no kind is named "v1/Pod""#,
+        ),
+        (
+            "maxImages: 1, scope: {serviceAccounts: {include: [bootstrap]}}",
+            r#"no service account is named "bootstrap": write namespace/name"#,
+        ),
         ("tags: {deny: ['*:latest']}", "':' never stands in one"),
         ("tags: {deny: ['nginx:*']}", "':' never stands in one"),
         (
@@ -417,6 +472,18 @@ fn expressions_that_cannot_be_bounded_are_refused() {
         (
             "image.tag.matches(image.registry)",
             "matches takes a regular expression that is written out, in quotes",
+        ),
+        (
+            "!has(image.knd) || image.kind != 'ephemeral'",
+            r#"image has no field "knd"; did you mean "kind"?; it has written, registry,"#,
+        ),
+        (
+            "review.nosuchfield == 'x'",
+            r#"review has no field "nosuchfield"; it has namespace, user,"#,
+        ),
+        (
+            "review.images.all(i, i.tga == '1')",
+            r#"i has no field "tga"; did you mean "tag"?"#,
         ),
         (
             "nosuch(image.tag) == 1",

@@ -5,6 +5,7 @@ use imagereview_core::{
     ContainerKind::{self, Ephemeral, Init, Regular, Unknown, Volume},
     Language, decide,
     mutation::{Facts, FullName, Mutations},
+    review::ENTRIES_LIMIT,
     workload::{CustomResource, FieldPath, Manifest, ObjectKind, Workload, WorkloadKinds},
 };
 use proptest::prelude::*;
@@ -389,6 +390,66 @@ fn images_that_cannot_be_known_are_an_error_that_says_where() {
     );
 }
 
+/// The names of types and what stands for a path were English ones.
+#[test]
+fn errors_are_of_one_language() {
+    let pod = |rest: &str| format!(r#"{{"apiVersion":"v1","kind":"Pod",{rest}}}"#);
+    let list = |rest: &str| format!(r#"{{"apiVersion":"v1","kind":"List","items":[{rest}]}}"#);
+    let many = format!(
+        r#""spec":{{"volumes":[{}{{}}]}}"#,
+        "{},".repeat(ENTRIES_LIMIT)
+    );
+    for (json, english, chinese) in [
+        (
+            "[]".to_owned(),
+            "the object is a list, expected an object",
+            "该对象的类型不对(应为对象,实为列表)",
+        ),
+        (
+            pod(r#""spec":{"containers":{}}"#),
+            "spec.containers is an object, expected a list",
+            "spec.containers的类型不对(应为列表,实为对象)",
+        ),
+        (
+            pod(r#""spec":{"containers":[{"image":true}]}"#),
+            "spec.containers[0].image is a boolean, expected a string",
+            "spec.containers[0].image的类型不对(应为字符串,实为布尔值)",
+        ),
+        (
+            pod(r#""spec":7"#),
+            "spec is a number, expected an object",
+            "spec的类型不对(应为对象,实为数字)",
+        ),
+        (pod(r#""spec":null"#), "spec is missing", "缺少spec"),
+        (
+            pod(r#""spec":{},"spec":{}"#),
+            "spec stands twice, and readers differ on which one counts",
+            "spec出现两次,不同程序取值不同",
+        ),
+        (
+            pod(r#""Spec":{}"#),
+            "spec is written \"Spec\", which only some readers take for it",
+            "spec写作\"Spec\",只有部分程序认作同一字段",
+        ),
+        (
+            list(&list("")),
+            "items[0] is a list within a list; list its items one by one",
+            "items[0]是列表中的列表;请逐项列出",
+        ),
+        (
+            pod(&many),
+            "spec.volumes has too many entries; at most 10000 are read",
+            "spec.volumes的条目过多,最多读取10000个",
+        ),
+    ] {
+        let manifest: Manifest<'_> = serde_json::from_str(&json).unwrap();
+        let error = manifest.into_iter().next().unwrap().unwrap_err();
+        let message = error.message();
+        let texts = [Language::English, Language::Chinese].map(|language| message.text(language));
+        assert_eq!(texts, [english, chinese]);
+    }
+}
+
 #[test]
 fn one_bad_item_does_not_hide_the_others() {
     let good = object("v1", "Pod", "spec", &pod_spec());
@@ -621,6 +682,41 @@ fn a_custom_resource_that_cannot_be_as_declared_is_refused() {
         error.to_string().contains("neither images nor pod specs"),
         "{error}"
     );
+    for in_labels in [
+        "metadata.annotations.image",
+        "metadata.labels",
+        "metadata.labels.a.b",
+    ] {
+        let thing = CustomResource::new("example.com/v1", "Thing").unwrap();
+        let error = WorkloadKinds::new([thing.with_image(path(in_labels))]).unwrap_err();
+        assert!(
+            error.to_string().contains("is in labels or annotations"),
+            "{error}"
+        );
+    }
+}
+
+/// Else its images would be reviewed twice, and the annotations would be those of the resource and not
+/// those of its pods.
+#[test]
+fn what_a_version_and_every_version_declare_is_looked_at_once() {
+    let rollout = |api_version| {
+        CustomResource::new(api_version, "Rollout")
+            .unwrap()
+            .with_pod_spec(path("spec.template.spec"))
+            .with_image(path("spec.image"))
+    };
+    let kinds = WorkloadKinds::new([rollout("example.com/v1"), rollout("example.com/*")]).unwrap();
+    let json = r#"{"apiVersion": "example.com/v1", "kind": "Rollout",
+        "metadata": {"name": "a", "annotations": {"from": "resource"}},
+        "spec": {"image": "a:1", "template": {"metadata": {"annotations": {"from": "template"}},
+            "spec": {"containers": [{"image": "b:1"}]}}}}"#;
+    let manifest = kinds
+        .deserialize(&mut serde_json::Deserializer::from_str(json))
+        .unwrap();
+    let workload = only(manifest).unwrap();
+    assert_eq!(workload.images().len(), 2);
+    assert_eq!(workload.annotations().get("from"), Some("template"));
 }
 
 #[test]
@@ -658,16 +754,16 @@ spec:
 
 #[test]
 fn a_large_object_is_read_and_what_is_passed_over_is_never_recursed_into() {
-    let container = json!({"name": "x", "image": "nginx:1.27", "args": ["x".repeat(100)]});
-    let spec = json!({"containers": vec![container; 20_000]});
+    let container = json!({"name": "x", "image": "nginx:1.27", "args": ["x".repeat(250)]});
+    let spec = json!({"containers": vec![container; ENTRIES_LIMIT]});
     let mut json = object("v1", "Pod", "spec", &spec).to_string();
     assert!(json.len() > 2 << 20);
-    assert_eq!(read(&json).unwrap().images().len(), 20_000);
+    assert_eq!(read(&json).unwrap().images().len(), ENTRIES_LIMIT);
 
     let deep = format!(r#","x":{}{}}}"#, "[".repeat(50_000), "]".repeat(50_000));
     json.truncate(json.len() - 1);
     json.push_str(&deep);
-    assert_eq!(read(&json).unwrap().images().len(), 20_000);
+    assert_eq!(read(&json).unwrap().images().len(), ENTRIES_LIMIT);
 }
 
 /// Any JSON, with the names that are looked at among its keys.

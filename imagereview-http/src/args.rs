@@ -157,8 +157,8 @@ pub(crate) struct Args {
     )]
     max_requests: u64,
 
-    /// Most bytes of request bodies that are held. One more takes the place of the body that has been
-    /// waited for longest; never less than one AdmissionReview may have
+    /// Most bytes of request bodies that are held. One more takes the place of the body of more than
+    /// 16 KiB that has been waited for longest; never less than one AdmissionReview may have
     #[arg(
         long,
         env = "IMAGEREVIEW_MAX_BODY_MEMORY",

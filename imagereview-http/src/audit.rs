@@ -139,6 +139,15 @@ impl Audit {
         })
     }
 
+    /// Where answers are to wait for the log, waits until nothing else does. What is decided meanwhile
+    /// would wait with its line, which can be far longer than its body.
+    pub(crate) async fn has_room(&self) {
+        if self.when_full == WhenFull::Block {
+            // Permits are given in the order in which they were asked for. The log closes none.
+            let _ = self.room.acquire().await;
+        }
+    }
+
     /// Hands a line over. It is ready at once unless answers are to wait for the log.
     pub(crate) async fn record(&self, text: Vec<u8>, metrics: &Metrics) {
         metrics.audit_records.inc();

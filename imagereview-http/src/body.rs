@@ -15,7 +15,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{held::Held, state::State, status::Refusal, waiting::Waiting};
+use crate::{
+    held::Held,
+    state::State,
+    status::Refusal,
+    waiting::{Place, Waiting},
+};
 
 /// How many times the limit of a body is read on where it is refused for its length.
 const DISCARDED_LIMITS: usize = 4;
@@ -27,19 +32,15 @@ pub(crate) struct BodyLimits {
     pub(crate) time: Duration,
 }
 
-/// The size in bytes from which on reviews are decided by turns: an image of few bytes takes a hundred
-/// times its size until it is decided.
-const LARGE: usize = 256 * 1024;
-
-/// The size in bytes up to which a body is read whatever the others hold. Most reviews are smaller,
-/// and as many as may be in flight are still little.
+/// The size in bytes up to which a body is read whatever the others hold, and decided at once. Most
+/// reviews are smaller, and as many as may be in flight are still little.
 const SMALL: usize = 16 * 1024;
 
 /// A request's body. Its bytes count as held until it is dropped.
 pub(crate) struct ReadBody {
     bytes: Bytes,
     _held: Held,
-    /// Where it is large.
+    /// Where it is not small.
     _turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -54,8 +55,8 @@ impl Deref for ReadBody {
 /// Reads a request's body whole.
 ///
 /// One that announces more than the limit is refused before a byte of it is kept; one that arrives
-/// in a single frame is not copied. One that is waited for is among the state's slow ones, and gives
-/// way where its place or its memory is needed.
+/// in a single frame is not copied. One that is waited for is among the state's slow ones, and one that
+/// is not small among its large ones: they give way where their place or their memory is needed.
 pub(crate) async fn read(
     body: Incoming,
     is_http2: bool,
@@ -100,16 +101,21 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
     };
     let mut body = Limited::new(body, limit);
     let mut held = Held::new(&state.held_bodies);
+    // Where it is not small. To send a small one away would make little room.
+    let mut place = None;
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = unless_evicted(place.as_ref(), body.frame()).await? {
         let Ok(piece) = frame.map_err(refusal)?.into_data() else {
             continue;
         };
-        // Whoever has been sending for longest goes first. Those that were told to go may still be
-        // there, and that must not keep out who sends little.
-        if !held.add(piece.len()) && !state.slow_bodies.evict_oldest() && held.bytes() > SMALL {
-            return Err(Refusal::Overloaded);
+        let has_room = held.add(piece.len());
+        if held.bytes() > SMALL {
+            // Whoever has been sending for longest goes first.
+            if !has_room && !state.large_bodies.evict_oldest() {
+                return Err(Refusal::Overloaded);
+            }
+            place.get_or_insert_with(|| state.large_bodies.enter());
         }
         if first.is_empty() && all.is_empty() {
             first = piece;
@@ -119,9 +125,9 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
         }
     }
     let bytes = if all.is_empty() { first } else { all.freeze() };
-    // It waits as a slow one does, and can give way.
-    let turn = if bytes.len() > LARGE {
-        Arc::clone(&state.large_reviews).acquire_owned().await.ok()
+    let turn = if bytes.len() > SMALL {
+        let turn = Box::pin(Arc::clone(&state.turns).acquire_owned());
+        unless_evicted(place.as_ref(), turn).await?.ok()
     } else {
         None
     };
@@ -130,6 +136,23 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
         _held: held,
         _turn: turn,
     })
+}
+
+/// What a future gives, unless the place is needed for another before that.
+async fn unless_evicted<F: Future>(place: Option<&Place>, future: F) -> Result<F::Output, Refusal> {
+    match place {
+        None => Ok(future.await),
+        // Large bodies are few, and what is kept of one is moved about with every body.
+        Some(place) => {
+            Box::pin(async {
+                tokio::select! {
+                    output = future => Ok(output),
+                    () = place.evicted() => Err(Refusal::GaveWay),
+                }
+            })
+            .await
+        }
+    }
 }
 
 /// Reads on in a body that is refused for its length, and keeps nothing. An HTTP/2 client that is

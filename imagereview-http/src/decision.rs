@@ -30,14 +30,6 @@ static POLICY_FAILED: Message = Message::new(
     "策略在审查镜像时发生故障,详情见webhook日志",
 );
 
-/// How many images a review may have. A pod of as many would not fit into etcd, and each takes a
-/// hundred times its bytes until it is judged and recorded.
-const MAX_IMAGES: usize = 10_000;
-
-/// The denial of more.
-static TOO_MANY_IMAGES: Message =
-    Message::new("it has more than 10000 images", "镜像数量超过10000个");
-
 /// How many images one line names.
 const MAX_LOGGED_IMAGES: usize = 32;
 
@@ -91,12 +83,6 @@ pub(crate) fn decide<A>(
     answer: impl Fn(&Verdict) -> A,
 ) -> Decided<A> {
     let review = review.with_time(SystemTime::now());
-    if review.images().len() + review.unreadable_images().len() > MAX_IMAGES {
-        let verdict = undecided_by(served, TOO_MANY_IMAGES.clone());
-        let record = conclude(state, asked, &review, &verdict, Some(&verdict));
-        let answer = answer(&verdict);
-        return Decided { answer, record };
-    }
     // The review is only read, and a policy that was interrupted keeps no lock that others need
     // unless its author gave it one.
     let decided = catch_unwind(AssertUnwindSafe(|| {
@@ -123,19 +109,13 @@ pub(crate) fn undecided<A>(
     answer: impl Fn(&Verdict) -> A,
 ) -> Decided<A> {
     state.metrics.panics.inc();
-    let verdict = undecided_by(served, POLICY_FAILED.clone());
+    let mut verdict = Verdict::undecided(POLICY_FAILED.clone());
+    if let Some(identity) = &served.identity {
+        verdict = verdict.with_policy(Arc::clone(identity));
+    }
     let record = conclude(state, asked, review, &verdict, None);
     let answer = answer(&verdict);
     Decided { answer, record }
-}
-
-/// A denial that is no rule's.
-fn undecided_by(served: &ServedPolicy, reason: Message) -> Verdict {
-    let verdict = Verdict::undecided(reason);
-    match &served.identity {
-        Some(identity) => verdict.with_policy(Arc::clone(identity)),
-        None => verdict,
-    }
 }
 
 /// Counts and logs a verdict, and gives the line of the audit log. `decided` is the verdict unless it
@@ -235,7 +215,7 @@ impl Decision<'_> {
             namespace: self.review.namespace(),
             name: self.review.name(),
             dry_run: self.review.is_dry_run(),
-            images: images(self.review).take(MAX_IMAGES).collect(),
+            images: images(self.review).collect(),
             allowed: self.verdict.is_allowed(),
             reason: (!self.verdict.is_allowed()).then(|| self.verdict.reason(language)),
             violations: violations.chain(exempted).collect(),

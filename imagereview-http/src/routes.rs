@@ -84,6 +84,9 @@ async fn decided(
         },
     };
     let body = body::read(body, is_http2, limits, state).await?;
+    if let Some(audit) = &state.audit {
+        audit.has_room().await;
+    }
     let asked = Asked {
         endpoint,
         caller,
@@ -94,7 +97,6 @@ async fn decided(
         Endpoint::ImagePolicy => image_policy::answer(state, asked, &body),
         Endpoint::Validate | Endpoint::Mutate => admission::answer(state, asked, &body),
     }?;
-    // The body's turn lasts until then, so that few large records wait at a time.
     Ok(decided.recorded(state).await)
 }
 

@@ -36,8 +36,10 @@ use crate::{
     waiting::Waiting,
 };
 
-/// How many large reviews are decided at a time.
-const LARGE_REVIEWS: usize = 2;
+/// How many reviews that are not small are decided at a time, so that their memory does not grow with
+/// the processors: one of as many images as are read takes 30 MiB, and more for each rule that they
+/// break.
+const TURNS: usize = 2;
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -138,11 +140,12 @@ impl Server {
             },
             max_requests: config.limits.requests,
             slow_bodies: Arc::default(),
+            large_bodies: Arc::default(),
             held_bodies: Arc::new(HeldBytes::new(
                 // An AdmissionReview holds its object twice.
                 config.limits.body_memory.max(2 * config.max_body_bytes),
             )),
-            large_reviews: Arc::new(Semaphore::new(LARGE_REVIEWS)),
+            turns: Arc::new(Semaphore::new(TURNS)),
             metrics,
             audit,
             ready: AtomicBool::new(false),

@@ -22,9 +22,11 @@ pub(crate) struct State {
     pub(crate) max_requests: usize,
     /// Requests whose bodies are waited for.
     pub(crate) slow_bodies: Arc<Waiting>,
+    /// Bodies that are not small and not yet decided.
+    pub(crate) large_bodies: Arc<Waiting>,
     pub(crate) held_bodies: Arc<HeldBytes>,
-    /// Turns of reviews that are large.
-    pub(crate) large_reviews: Arc<Semaphore>,
+    /// Turns of reviews that are not small.
+    pub(crate) turns: Arc<Semaphore>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) audit: Option<Audit>,
     /// Whether new connections are welcome.

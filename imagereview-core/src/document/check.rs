@@ -1,6 +1,9 @@
 //! What a rule asks of an image.
 
 #[cfg(feature = "cel")]
+use std::cell::OnceCell;
+
+#[cfg(feature = "cel")]
 use super::expression::Expression;
 use super::{
     declaration::{self, Pinned},
@@ -82,6 +85,23 @@ impl<'c> Finding<'c> {
     }
 }
 
+/// The review that one rule is asked about, with what its expression needs for all images of it.
+pub(super) struct Asked<'r> {
+    pub(super) review: &'r Review<'r>,
+    #[cfg(feature = "cel")]
+    context: OnceCell<Result<cel::Context<'static, 'static>, String>>,
+}
+
+impl<'r> Asked<'r> {
+    pub(super) fn about(review: &'r Review<'r>) -> Self {
+        Self {
+            review,
+            #[cfg(feature = "cel")]
+            context: OnceCell::new(),
+        }
+    }
+}
+
 impl Check {
     #[cfg_attr(
         not(feature = "cel"),
@@ -90,7 +110,7 @@ impl Check {
             reason = "only an expression looks at the whole review"
         )
     )]
-    pub(super) fn judge(&self, review: &Review<'_>, image: &Image<'_>) -> Finding<'_> {
+    pub(super) fn judge(&self, asked: &Asked<'_>, image: &Image<'_>) -> Finding<'_> {
         let reference = image.reference();
         match self {
             Self::Tags(tags) => tags.judge(reference),
@@ -103,7 +123,13 @@ impl Check {
             },
             #[cfg(feature = "cel")]
             Self::Expression(expression) => {
-                let result = expression.evaluate(review, image);
+                let context = asked
+                    .context
+                    .get_or_init(|| expression.context(asked.review));
+                let result = match context {
+                    Ok(context) => expression.evaluate(context, image),
+                    Err(error) => Err(error.clone()),
+                };
                 Finding {
                     passed: result == Ok(true),
                     cause: Cause::Expression(result),
@@ -129,10 +155,17 @@ impl Tags {
         problems: &mut Problems,
     ) -> Option<Check> {
         let position = declared.position;
-        if declared.allow.is_none() && declared.deny.is_none() && declared.missing.is_none() {
+        let missing = declared.missing.as_ref();
+        if declared.allow.is_none()
+            && declared.deny.is_none()
+            && missing.is_none_or(|missing| *missing == declaration::Verdict::Allow)
+        {
             problems.add(
                 position,
-                "tags asks for nothing; give \"allow\", \"deny\" or \"missing\"",
+                match missing {
+                    None => "tags asks for nothing; give \"allow\", \"deny\" or \"missing\"",
+                    Some(_) => "a missing tag is allowed unless \"allow\" or \"deny\" says otherwise; give one",
+                },
             );
             return None;
         }
@@ -186,11 +219,19 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    pub(super) fn compile(declared: declaration::Digest) -> Check {
-        Check::Digest(Self {
-            required: declared.required.unwrap_or(true),
+    pub(super) fn compile(declared: declaration::Digest, problems: &mut Problems) -> Option<Check> {
+        let required = declared.required.unwrap_or(true);
+        if !required && declared.algorithms.is_none() {
+            problems.add(
+                declared.position,
+                "digest asks for nothing; require it, or give the \"algorithms\" that one may have",
+            );
+            return None;
+        }
+        Some(Check::Digest(Self {
+            required,
             algorithms: declared.algorithms,
-        })
+        }))
     }
 
     fn judge(&self, reference: &ImageRef<'_>) -> Finding<'_> {

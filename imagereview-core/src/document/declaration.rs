@@ -13,7 +13,7 @@ use crate::{
     ContainerKind, DigestAlgorithm, Mode, Operation,
     mutation::PullPolicy,
     pattern::{NamePattern, RegistryPattern, RepositoryPattern, TagPattern},
-    policy::UNREADABLE_REFERENCE,
+    policy::{UNDECIDED, UNREADABLE_OBJECT, UNREADABLE_REFERENCE},
     workload::FieldPath,
 };
 
@@ -511,11 +511,6 @@ texts! {
         "type": "string",
         "minLength": 1,
     };
-    Expression = |text: &str| Ok::<_, String>(Expression(text.to_owned())), {
-        "type": "string",
-        "minLength": 1,
-        "examples": ["image.tag.startsWith('v') || image.digest != ''"],
-    };
     FieldPath = |text: &str| text.parse::<FieldPath>(), {
         "description": "The path of a field: names between dots, with `[*]` for every element of a list.",
         "type": "string",
@@ -524,9 +519,27 @@ texts! {
     };
 }
 
-/// The text of an expression; where it stands is the rule's.
+/// The text of an expression, and where it stands.
 #[derive(Debug)]
-pub(super) struct Expression(pub(super) String);
+pub(super) struct Expression {
+    pub(super) text: String,
+    pub(super) position: Position,
+}
+
+impl Read for Expression {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        String::read(node, problems).map(|text| Self {
+            text,
+            position: node.position,
+        })
+    }
+}
+
+inline_schema!(Expression, {
+    "type": "string",
+    "minLength": 1,
+    "examples": ["image.tag.startsWith('v') || image.digest != ''"],
+});
 
 /// The name of a document, rule or exemption. It stands in audit annotations and metrics.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -538,7 +551,7 @@ impl Name {
 
     /// Whether it is the name of a rule that every policy has.
     pub(super) fn is_reserved(&self) -> bool {
-        *self.0 == *UNREADABLE_REFERENCE
+        [UNREADABLE_REFERENCE, UNREADABLE_OBJECT, UNDECIDED].contains(&&*self.0)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -569,19 +582,20 @@ impl NamespacePattern {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ForwardedKey(pub(super) Box<str>);
 
-impl ForwardedKey {
-    /// Source: `plugin/pkg/admission/imagepolicy` of Kubernetes, `filterAnnotations`.
-    const INFIX: &'static str = ".image-policy.k8s.io/";
+/// What the API server asks of the key of an annotation that it forwards in an `ImageReview`.
+///
+/// Source: `plugin/pkg/admission/imagepolicy` of Kubernetes, `filterAnnotations`.
+pub(super) const FORWARDED: &str = ".image-policy.k8s.io/";
 
+impl ForwardedKey {
     fn parse(text: &str) -> Result<Self, String> {
         let forwarded = text
-            .split_once(Self::INFIX)
+            .split_once(FORWARDED)
             .is_some_and(|(prefix, name)| !prefix.is_empty() && !name.is_empty());
         if !forwarded {
             return Err(format!(
-                "the API server forwards only annotations whose key contains {:?}, such as \
-                 \"example.image-policy.k8s.io/break-glass\"; {text:?} would never arrive",
-                Self::INFIX
+                "the API server forwards only annotations whose key contains {FORWARDED:?}, such as \
+                 \"example.image-policy.k8s.io/break-glass\"; {text:?} would never arrive"
             ));
         }
         Ok(Self(text.into()))
@@ -597,8 +611,14 @@ impl Expiry {
         if let Ok(instant) = text.parse() {
             return Ok(Self(instant));
         }
-        // A day is over when the next one begins.
-        text.parse::<jiff::civil::Date>()
+        // A day is over when the next one begins. A date and time without a zone is no instant, and would
+        // be read as a day.
+        let day = if text.len() == "2027-01-31".len() {
+            text
+        } else {
+            ""
+        };
+        jiff::civil::Date::strptime("%Y-%m-%d", day)
             .and_then(jiff::civil::Date::tomorrow)
             .and_then(|next| next.to_zoned_datetime(jiff::tz::TimeZone::UTC))
             .map(|midnight| Self(midnight.timestamp()))

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Image, Review,
-    pattern::{NameSet, Reading, RepositorySet},
+    pattern::{MAX_VALUE_LEN, NameSet, Reading, RepositorySet},
 };
 
 /// A declared way past rules; compiled. What a review does not tell is no match.
@@ -105,9 +105,10 @@ impl Exemption {
         };
         let annotated = || match &self.annotation {
             None => true,
-            Some((key, value)) => review
-                .annotation(key)
-                .is_some_and(|found| value.as_ref().is_none_or(|set| set.matches(found))),
+            Some((key, value)) => review.annotation(key).is_some_and(|found| {
+                let matches = |set: &NameSet| found.len() <= MAX_VALUE_LEN && set.matches(found);
+                value.as_ref().is_none_or(matches)
+            }),
         };
         in_time && names_rule() && in_namespace() && of_image() && annotated()
     }

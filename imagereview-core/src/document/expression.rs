@@ -5,19 +5,26 @@
 //! literals, compiled once, and the number of images.
 
 mod bounds;
+mod failure;
+mod variables;
 
 use std::{
     collections::HashMap,
     sync::{Arc, LazyLock},
 };
 
-use cel::{
-    Context, Env, ExecutionError, Value, common::ast::IdedExpr, extractors::This, objects::Key,
-};
+use cel::{Context, Env, ExecutionError, Value, common::ast::IdedExpr, extractors::This};
 use regex::Regex;
 
-use self::bounds::Bounds;
-use crate::{ContainerKind, Image, Operation, Review, User, pattern::RegexBudget, quote::Quoted};
+use self::{
+    bounds::Bounds,
+    failure::{failure, kind_of},
+    variables::{describe_image, describe_review, forwarded_annotations, size_of},
+};
+use crate::{Image, Review, pattern::RegexBudget};
+
+/// The language's functions and macros.
+static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// The longest expression, in bytes.
 const MAX_LEN: usize = 2048;
@@ -25,9 +32,6 @@ const MAX_LEN: usize = 2048;
 /// The most images of a review that an expression is evaluated for. Each evaluation may look at all
 /// of them, so their number counts twice.
 const MAX_IMAGES: usize = 200;
-
-/// The functions of the language, made once.
-static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// The variables that an expression may use.
 const VARIABLES: [&str; 2] = ["image", "review"];
@@ -101,16 +105,27 @@ impl Expression {
         })
     }
 
-    /// Whether the image keeps the rule. An expression that fails, or is neither true nor false,
-    /// is an error: a decision that cannot be made.
-    pub(super) fn evaluate(&self, review: &Review<'_>, image: &Image<'_>) -> Result<bool, String> {
+    /// What the expression is evaluated with for each image of a review.
+    ///
+    /// # Errors
+    ///
+    /// The review is larger than expressions are for.
+    pub(super) fn context(&self, review: &Review<'_>) -> Result<Context<'static, 'static>, String> {
         let images = review.images().len() + review.unreadable_images().len();
-        if images > MAX_IMAGES {
-            return Err(format!(
-                "the review has {images} images, and expressions are for at most {MAX_IMAGES}"
-            ));
+        for (what, number, most) in [
+            ("images", images, MAX_IMAGES),
+            (
+                "annotations",
+                forwarded_annotations(review).count(),
+                MAX_ITEMS,
+            ),
+        ] {
+            if number > most {
+                return Err(format!(
+                    "the review has {number} {what}, and expressions are for at most {most}"
+                ));
+            }
         }
-        let mut context = Context::with_env(Arc::clone(&ENV));
         let regexes = Arc::clone(&self.regexes);
         let matches = move |This(text): This<Value>, pattern: Arc<String>| match text {
             Value::String(text) => Ok(regexes
@@ -118,22 +133,26 @@ impl Expression {
                 .is_some_and(|regex| regex.is_match(&text))),
             text => Err(ExecutionError::UnsupportedTargetType { target: text }),
         };
+        let mut context = Context::with_env(Arc::clone(&ENV));
         context
             .add_function(MATCHES, matches)
             .and_then(|()| context.add_function(IN_ORDER, in_order))
             .map_err(|error| error.to_string())?;
-        for (name, value, most) in [
-            ("image", describe(image), MAX_IMAGE_BYTES),
-            ("review", describe_review(review), MAX_REVIEW_BYTES),
-        ] {
-            let bytes = size_of(&value);
-            if bytes > most {
-                return Err(format!(
-                    "{name} holds {bytes} bytes, and expressions are for at most {most}"
-                ));
-            }
-            context.add_variable_from_value(name, value);
-        }
+        let review = at_most(MAX_REVIEW_BYTES, "the review", describe_review(review))?;
+        context.add_variable_from_value("review", review);
+        Ok(context)
+    }
+
+    /// Whether the image keeps the rule, in the [context](Self::context) of its review. An expression
+    /// that fails, or is neither true nor false, is an error: a decision that cannot be made.
+    pub(super) fn evaluate(
+        &self,
+        context: &Context<'_, '_>,
+        image: &Image<'_>,
+    ) -> Result<bool, String> {
+        let image = at_most(MAX_IMAGE_BYTES, "the image", describe_image(image))?;
+        let mut context = context.new_inner_scope();
+        context.add_variable_from_value("image", image);
         match Value::resolve(&self.root, &context) {
             Ok(Value::Bool(kept)) => Ok(kept),
             Ok(value) => Err(format!(
@@ -143,6 +162,16 @@ impl Expression {
             Err(error) => Err(failure(&error)),
         }
     }
+}
+
+fn at_most(most: usize, what: &str, value: Value) -> Result<Value, String> {
+    let bytes = size_of(&value);
+    if bytes > most {
+        return Err(format!(
+            "{what} holds {bytes} bytes, and expressions are for at most {most}"
+        ));
+    }
+    Ok(value)
 }
 
 /// What a loop goes through: the keys of a map in their order; of any other value, the value.
@@ -167,127 +196,6 @@ fn in_order(value: Value) -> Result<Value, ExecutionError> {
     }
 }
 
-/// How much a value holds, in bytes, as the bounds count it.
-fn size_of(value: &Value) -> usize {
-    let held: usize = match value {
-        Value::String(text) => text.len(),
-        Value::List(list) => list.iter().map(size_of).sum(),
-        Value::Map(map) => {
-            let key = |key: &Key| match key {
-                Key::String(text) => WORD + text.len(),
-                _ => WORD,
-            };
-            map.map.iter().map(|(k, v)| key(k) + size_of(v)).sum()
-        }
-        _ => 0,
-    };
-    WORD + held
-}
-
-/// Why an evaluation failed, by the kinds of the values in question: the values themselves can be
-/// long, and a map shows its fields in another order each time.
-fn failure(error: &ExecutionError) -> String {
-    use ExecutionError as E;
-    match error {
-        E::NoSuchKey(key) => format!("there is no field {}", Quoted(key)),
-        E::UndeclaredReference(name) => format!("there is nothing named {}", Quoted(name)),
-        E::NoSuchOverload(overload) => overload.to_string(),
-        E::InvalidArgumentCount { .. } | E::MissingArgumentOrTarget => error.to_string(),
-        E::FunctionError { function, message } => {
-            format!("{function} fails: {}", Quoted(first_line(message)))
-        }
-        E::UnexpectedType { want, .. } => format!("a value that has to be {want} is not"),
-        E::UnsupportedTargetType { target } => {
-            format!(
-                "a function is called on {}, which it is not for",
-                kind_of(target)
-            )
-        }
-        E::NotSupportedAsMethod { method, target } => {
-            format!("{} has no function {}", kind_of(target), Quoted(method))
-        }
-        E::UnsupportedKeyType(key) => format!("{} cannot be the key of a map", kind_of(key)),
-        E::ValuesNotComparable(left, right) => {
-            format!(
-                "{} and {} cannot be compared",
-                kind_of(left),
-                kind_of(right)
-            )
-        }
-        E::UnsupportedBinaryOperator(operator, left, right) => format!(
-            "{operator:?} is not for {} and {}",
-            kind_of(left),
-            kind_of(right)
-        ),
-        E::UnsupportedIndex(index, value) => {
-            format!("{} is no index of {}", kind_of(index), kind_of(value))
-        }
-        E::IndexOutOfBounds(_) => "an index is beyond the end of its list".into(),
-        E::DuplicateKey(_) => "a map has a key twice".into(),
-        E::Overflow(operator, ..) => format!("{operator:?} overflows"),
-        E::DivisionByZero(_) | E::RemainderByZero(_) => "it divides by zero".into(),
-        _ => "it cannot be evaluated".into(),
-    }
-}
-
-fn kind_of(value: &Value) -> String {
-    match value {
-        Value::Null => "null".into(),
-        Value::Int(_) => "an int".into(),
-        value => format!("a {}", value.type_of()),
-    }
-}
-
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-fn describe_review(review: &Review<'_>) -> Value {
-    let annotations: HashMap<&str, &str> = review.annotations().collect();
-    let images: Vec<Value> = review.images().iter().map(describe).collect();
-    let groups = |user: &User<'_>| Value::from(user.groups().map(Value::from).collect::<Vec<_>>());
-    fields([
-        ("namespace", review.namespace().map(Value::from)),
-        ("user", review.user().map(|user| user.name().into())),
-        ("groups", review.user().map(groups)),
-        (
-            "operation",
-            review.operation().map(Operation::as_str).map(Value::from),
-        ),
-        ("kind", review.kind().map(|kind| kind.name().into())),
-        ("annotations", Some(annotations.into())),
-        ("images", Some(images.into())),
-    ])
-}
-
-fn describe(image: &Image<'_>) -> Value {
-    let reference = image.reference();
-    let digest = reference.digest().map(|digest| digest.to_string());
-    let tag = reference
-        .tag()
-        .or(reference.pulled_tag())
-        .unwrap_or_default();
-    let place = image.place();
-    let kind = Some(place.kind()).filter(|kind| *kind != ContainerKind::Unknown);
-    fields([
-        ("written", Some(reference.as_written().into())),
-        ("registry", Some(reference.registry().into())),
-        (
-            "repository",
-            Some(reference.repository().to_string().into()),
-        ),
-        ("tag", Some(tag.into())),
-        ("digest", Some(digest.unwrap_or_default().into())),
-        ("container", place.container().map(Value::from)),
-        ("kind", kind.map(|kind| kind.as_str().into())),
-        ("path", Some(place.path().to_string().into())),
-    ])
-}
-
-/// A map of the fields that are there.
-fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
-    let known = fields
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)));
-    known.collect::<HashMap<&str, Value>>().into()
 }

@@ -201,7 +201,7 @@ impl<'n> Fields<'n> {
 const MAX_SUGGESTED_LEN: usize = 64;
 
 /// `; did you mean …?` where a name is near enough to be meant.
-fn suggestion(written: &str, known: &[&str]) -> String {
+pub(super) fn suggestion(written: &str, known: &[&str]) -> String {
     if written.len() > MAX_SUGGESTED_LEN {
         return String::new();
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[cfg(feature = "cel")]
 use super::expression::Expression;
 use super::{
-    check::{AllowDeny, Check, Digest, Finding, Tags},
+    check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
     explanation::{Outcome, Step},
     problem::Problems,
@@ -69,7 +69,9 @@ impl Rule {
             }));
         }
         if let Some(digest) = declared.digest {
-            add(Some(Digest::compile(digest)));
+            add(problems.within(format_args!(".digest"), |problems| {
+                Digest::compile(digest, problems)
+            }));
         }
         if let Some(declaration::Registries {
             position,
@@ -96,7 +98,7 @@ impl Rule {
         if let Some(max) = declared.max_images {
             add(Some(Check::MaxImages(max)));
         }
-        if let Some(declaration::Expression(text)) = declared.expression {
+        if let Some(declaration::Expression { text, position }) = declared.expression {
             #[cfg(feature = "cel")]
             let expression = Expression::compile(&text, regexes).map(Check::Expression);
             #[cfg(not(feature = "cel"))]
@@ -135,14 +137,14 @@ impl Rule {
     /// What the image breaks, in a review that is in scope.
     pub(super) fn violations<'a>(
         &'a self,
-        review: &'a Review<'_>,
+        asked: &'a Asked<'_>,
         image: &'a Image<'_>,
     ) -> impl Iterator<Item = Violation> + 'a {
         let in_scope = self.scope.admits_image(image).is_ok();
         let checks = if in_scope { &self.checks[..] } else { &[] };
         let broken = checks
             .iter()
-            .map(|check| check.judge(review, image))
+            .map(|check| check.judge(asked, image))
             .filter(|finding| !finding.passed);
         // A message of the rule's own says it once for all that was found.
         let limit = if self.message.is_some() {
@@ -152,7 +154,7 @@ impl Rule {
         };
         broken
             .take(limit)
-            .map(move |finding| self.violation(&finding, review, image))
+            .map(move |finding| self.violation(&finding, asked.review, image))
     }
 
     fn violation(
@@ -204,8 +206,9 @@ impl Rule {
         if let Err(out) = scope {
             return vec![Judged::out_of_scope(out)];
         }
+        let asked = Asked::about(review);
         let judge = |check: &Check| {
-            let finding = check.judge(review, image);
+            let finding = check.judge(&asked, image);
             Judged {
                 outcome: if finding.passed {
                     Outcome::Passed

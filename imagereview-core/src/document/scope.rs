@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     ContainerKind, Image, Message, Operation, Review, User,
-    pattern::{NamePattern, NameSet, PatternError, Reading, RepositoryPattern, RepositorySet},
+    pattern::{
+        MAX_VALUE_LEN, NamePattern, NameSet, PatternError, Reading, RepositoryPattern,
+        RepositorySet,
+    },
 };
 
 /// The namespaces of Kubernetes itself.
@@ -118,6 +121,27 @@ impl Scope {
             let set = compiled(Some(NameSet::new(&[pattern])), position, problems).ok()??;
             annotations.push((key.0, set));
         }
+        for kind in all_names(declared.kinds.as_ref()) {
+            let is_kind = |c: char| c.is_ascii_alphanumeric() || "*?[]{},".contains(c);
+            if kind.starts_with(|c: char| c.is_ascii_lowercase()) || !kind.chars().all(is_kind) {
+                problems.add(
+                    position,
+                    format!(
+                        "no kind is named {kind:?}: kinds are written as in Pod and StatefulSet"
+                    ),
+                );
+                return None;
+            }
+        }
+        for account in all_names(declared.service_accounts.as_ref()) {
+            if !account.contains(['/', '*']) {
+                problems.add(
+                    position,
+                    format!("no service account is named {account:?}: write namespace/name"),
+                );
+                return None;
+            }
+        }
         let mut names = |declared: Option<declaration::Names>| {
             let (include, exclude) = match declared {
                 None => (None, None),
@@ -150,10 +174,11 @@ impl Scope {
                 return Err(OutOfScope::Namespace);
             }
         }
+        // A value that is too long to be held against the pattern leaves nothing out.
         let has = |(key, value): &(Box<str>, NameSet)| {
             review
                 .annotation(key)
-                .is_some_and(|found| value.matches(found))
+                .is_some_and(|found| found.len() > MAX_VALUE_LEN || value.matches(found))
         };
         if review.tells_annotations() && !self.annotations.iter().all(has) {
             return Err(OutOfScope::Annotation);
@@ -203,6 +228,14 @@ impl Scope {
         }
         Ok(())
     }
+}
+
+/// The patterns of both lists, as they are written.
+fn all_names(names: Option<&declaration::Names>) -> impl Iterator<Item = &str> {
+    let lists = names
+        .into_iter()
+        .flat_map(|names| [&names.include, &names.exclude]);
+    lists.flatten().flatten().map(NamePattern::as_str)
 }
 
 /// A problem was found and recorded.

@@ -5,7 +5,10 @@
 //! are tried. So the cost follows the length of the name and not the number of globs, which one
 //! automaton over all of them does not achieve once they begin with a wildcard.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::bytes::Regex;
@@ -96,10 +99,17 @@ impl Globs {
             .find_overlapping_iter(name)
             .flat_map(|found| &self.asking[found.pattern()]);
         let mut first = None;
+        // A name may contain the same text thousands of times.
+        let mut failed = HashSet::new();
         for index in asking.chain(&self.others) {
-            let glob = &self.all[*index];
-            if first.is_none_or(|first| glob.pattern < first) && self.is_match(*index, name) {
-                first = Some(glob.pattern);
+            let pattern = self.all[*index].pattern;
+            if first.is_some_and(|first| first <= pattern) || failed.contains(index) {
+                continue;
+            }
+            if self.is_match(*index, name) {
+                first = Some(pattern);
+            } else {
+                failed.insert(*index);
             }
         }
         first

@@ -5,6 +5,10 @@ use super::{
     stray_character,
 };
 
+/// The longest value of an annotation that is held against a pattern, in bytes. It would be held against
+/// it for every image and rule.
+pub(crate) const MAX_VALUE_LEN: usize = 4096;
+
 /// A glob over a whole name, in which `*` stands for any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamePattern(Box<str>);
@@ -16,6 +20,10 @@ impl NamePattern {
         }
         glob(text)?;
         Ok(Self(text.into()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// A Kubernetes namespace: lower-case letters, digits and dashes, and what a glob adds.

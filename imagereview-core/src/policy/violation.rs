@@ -170,7 +170,7 @@ impl Violation {
                 Language::Chinese => format!("无法得知镜像:{reason}"),
             };
         }
-        let (image, place) = (Quoted(&self.image), &self.place);
+        let (image, place) = (Quoted(&self.image), self.place.describe(language));
         let broken = self.describe_rule(language);
         match language {
             Language::English => format!("image {image} ({place}) breaks {broken}"),

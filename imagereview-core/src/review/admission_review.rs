@@ -14,10 +14,10 @@
 //!   [unchanged](crate::Image::is_unchanged). For the `ephemeralcontainers` subresource, whose object
 //!   is the whole Pod, the new ephemeral containers alone are thus judged in full.
 //! - An object of a kind that is neither built in nor declared has no images.
-//! - An object whose images cannot be known (see
-//!   [`ObjectError`]), or of another kind than the request says, is
-//!   denied by [`decide`](crate::decide): the question itself has been read, so the answer is a
-//!   proper one. Only what is no `AdmissionReview` is a [`DecodeError`].
+//! - An object whose images cannot be known (see [`ObjectError`]), or of another kind than the request
+//!   says, or of a user in more groups than [`ENTRIES_LIMIT`](super::ENTRIES_LIMIT), is denied by
+//!   [`decide`](crate::decide): the question itself has been read, so the answer is a proper one. Only
+//!   what is no `AdmissionReview` is a [`DecodeError`].
 //!
 //! # Why not `kube-core`'s types
 //!
@@ -31,7 +31,7 @@ mod answer;
 mod operation;
 mod user;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use serde::{
     Deserialize, Deserializer,
@@ -49,7 +49,7 @@ use super::{
 };
 use crate::workload::{
     ObjectError, ObjectErrorKind, ObjectKind, Workload, WorkloadKinds,
-    node::{Node, NodeSeed},
+    node::{Node, NodeSeed, Room},
 };
 
 /// The `apiVersion` of an `AdmissionReview`.
@@ -57,6 +57,10 @@ pub const API_VERSION: &str = "admission.k8s.io/v1";
 
 /// The `kind` of an `AdmissionReview`.
 pub const KIND: &str = "AdmissionReview";
+
+/// Whether a user is in a group cannot be said where not all groups were read.
+static TOO_MANY_GROUPS: LazyLock<ObjectError> =
+    LazyLock::new(|| ObjectError::too_many("request.userInfo.groups"));
 
 /// A question: may this be done to this object?
 ///
@@ -195,9 +199,15 @@ impl<'a> AdmissionReview<'a> {
     #[must_use]
     pub fn review(&self) -> Review<'_> {
         let mut review = match &self.object {
-            Some(Ok(object)) if self.can_run_images() => object
-                .review()
-                .with_former_images(former_images(self.operation, self.old_object.as_ref())),
+            Some(Ok(object)) if self.can_run_images() => {
+                let former = former_images(self.operation, self.old_object.as_ref());
+                let review = object.review().with_former_images(former);
+                if self.user.has_too_many_groups && object.is_known() {
+                    review.with_unreadable_object(&TOO_MANY_GROUPS)
+                } else {
+                    review
+                }
+            }
             Some(Ok(object)) => object.review_without_images(),
             Some(Err(error)) if self.can_run_images() => {
                 let review = Review::new().with_unreadable_object(error);
@@ -362,7 +372,7 @@ impl<'a> Request<'a> {
             // Of two that are not told nobody knows whether they are the same.
             is_unchanged_object: is_update
                 && !self.object.is_null()
-                && self.object == self.old_object,
+                && self.object.is_same(&self.old_object),
             uid: self.uid,
             kind: self.kind,
             sub_resource: self.sub_resource,
@@ -402,8 +412,15 @@ impl<'de: 'a, 'a> Fields<'de> for Request<'a> {
                 self.operation = Operation::from_wire(&name);
             }
             "userInfo" => Object(self.user) = map.next_value()?,
-            "object" => self.object = map.next_value_seed(NodeSeed(self.kinds.shape()))?,
-            "oldObject" => self.old_object = map.next_value_seed(NodeSeed(self.kinds.shape()))?,
+            "object" => {
+                let room = Room::new();
+                self.object = map.next_value_seed(NodeSeed::object(self.kinds.shape(), &room))?;
+            }
+            "oldObject" => {
+                let room = Room::new();
+                self.old_object =
+                    map.next_value_seed(NodeSeed::object(self.kinds.shape(), &room))?;
+            }
             _ => self.is_dry_run = map.next_value::<Option<bool>>()?.unwrap_or_default(),
         }
         Ok(())

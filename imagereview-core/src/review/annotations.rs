@@ -7,7 +7,10 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 
-use super::decode::Text;
+use super::{
+    ENTRIES_LIMIT,
+    decode::{Text, skip_entries},
+};
 
 /// The annotations that came with a request: string keys and values, each key once.
 ///
@@ -72,20 +75,34 @@ impl Serialize for Annotations<'_> {
 }
 
 /// `null` is taken as no annotations; a key that stands twice is an error, since two readers could
-/// take different values for it.
+/// take different values for it, and so are more than [`ENTRIES_LIMIT`].
 impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let FewAnnotations(annotations) = FewAnnotations::deserialize(deserializer)?;
+        annotations.ok_or_else(|| {
+            D::Error::custom(format_args!(
+                "there are more than {ENTRIES_LIMIT} annotations"
+            ))
+        })
+    }
+}
+
+/// [`Annotations`]; `None` where there are more than [`ENTRIES_LIMIT`]: those are passed over.
+pub(super) struct FewAnnotations<'a>(pub(super) Option<Annotations<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Map;
 
         impl<'de> Visitor<'de> for Map {
-            type Value = Annotations<'de>;
+            type Value = FewAnnotations<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map of annotations")
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Annotations::default())
+                Ok(FewAnnotations(Some(Annotations::default())))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -93,7 +110,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                 // Sorted as they come, so that finding a key that stands twice stays cheap however
                 // many there are.
                 let mut keys = std::collections::BTreeSet::new();
-                while let Some((Text(key), Text(value))) = map.next_entry()? {
+                while all.len() < ENTRIES_LIMIT {
+                    let Some((Text(key), Text(value))) = map.next_entry()? else {
+                        return Ok(FewAnnotations(Some(Annotations(all))));
+                    };
                     if !keys.insert(key.clone()) {
                         return Err(A::Error::custom(format_args!(
                             "the annotation {key:?} stands twice"
@@ -101,7 +121,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                     }
                     all.push((key, value));
                 }
-                Ok(Annotations(all))
+                let is_more = skip_entries(&mut map)?;
+                Ok(FewAnnotations((!is_more).then_some(Annotations(all))))
             }
         }
 

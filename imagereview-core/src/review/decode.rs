@@ -11,6 +11,8 @@ use serde::{
     de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 
+use super::ENTRIES_LIMIT;
+
 /// The bytes are no review that can be read.
 ///
 /// The text says what is wrong and where: a JSON path, line and column.
@@ -289,14 +291,36 @@ pub(crate) fn same_but_for_case(found: &str, name: &str) -> bool {
     folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
-/// A list of objects; `null` is an empty one, as in Go.
-pub(super) struct List<T>(pub(super) Vec<T>);
+/// Passes over the rest of a list, and tells whether there was any.
+pub(crate) fn skip_elements<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<bool, A::Error> {
+    let mut is_more = false;
+    while seq.next_element::<de::IgnoredAny>()?.is_some() {
+        is_more = true;
+    }
+    Ok(is_more)
+}
 
-impl<'de, T: Fields<'de> + Default> Deserialize<'de> for List<T> {
+/// Passes over the rest of a map, and tells whether there was any.
+pub(crate) fn skip_entries<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
+    let mut is_more = false;
+    while map
+        .next_entry::<de::IgnoredAny, de::IgnoredAny>()?
+        .is_some()
+    {
+        is_more = true;
+    }
+    Ok(is_more)
+}
+
+/// A list; `null` is an empty one, as in Go. `None` where it has more than [`ENTRIES_LIMIT`] entries:
+/// those are passed over.
+pub(super) struct List<T>(pub(super) Option<Vec<T>>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ListVisitor<T>(PhantomData<T>);
 
-        impl<'de, T: Fields<'de> + Default> Visitor<'de> for ListVisitor<T> {
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
             type Value = List<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -304,16 +328,19 @@ impl<'de, T: Fields<'de> + Default> Deserialize<'de> for List<T> {
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(List(Vec::new()))
+                Ok(List(Some(Vec::new())))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 // Most pods have a few containers, so the first allocation is the only one.
                 let mut list = Vec::with_capacity(4);
-                while let Some(Object(item)) = seq.next_element()? {
+                while list.len() < ENTRIES_LIMIT {
+                    let Some(item) = seq.next_element()? else {
+                        return Ok(List(Some(list)));
+                    };
                     list.push(item);
                 }
-                Ok(List(list))
+                Ok(List((!skip_elements(&mut seq)?).then_some(list)))
             }
         }
 

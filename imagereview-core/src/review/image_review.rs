@@ -13,9 +13,10 @@ use serde::{
 
 use super::{
     Annotations, DecodeError, Place, Review,
+    annotations::FewAnnotations,
     decode::{self, Fields, List, Object, Text},
 };
-use crate::{Language, Verdict};
+use crate::{Language, Verdict, workload::ObjectError};
 
 /// The `apiVersion` of an `ImageReview`.
 pub const API_VERSION: &str = "imagepolicy.k8s.io/v1alpha1";
@@ -51,6 +52,8 @@ struct Spec<'a> {
     containers: Vec<Container<'a>>,
     annotations: Annotations<'a>,
     namespace: Cow<'a, str>,
+    /// Why not all of it is here.
+    unreadable: Option<Box<ObjectError>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,8 +94,9 @@ impl<'a> ImageReview<'a> {
     /// # Errors
     ///
     /// A [`DecodeError`] where the bytes are not one JSON document, are of another `kind` or
-    /// `apiVersion`, or have no `spec`. An image that is no reference is not an error here: it is
-    /// denied by [`decide`](crate::decide), with the reason.
+    /// `apiVersion`, or have no `spec`. An image that is no reference is not an error here, nor are
+    /// more entries than [`ENTRIES_LIMIT`](super::ENTRIES_LIMIT): they are denied by
+    /// [`decide`](crate::decide), with the reason.
     pub fn from_slice(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let Object(document) = decode::from_slice::<Object<Document<'a>>>(bytes)?;
         document.into_review()
@@ -122,7 +126,8 @@ impl<'a> ImageReview<'a> {
         })
     }
 
-    /// The images as they are written, in the order of the request.
+    /// The images as they are written, in the order of the request; none where there are
+    /// [too many](Self::unreadable).
     #[must_use]
     pub fn images(&self) -> impl ExactSizeIterator<Item = &str> {
         self.spec
@@ -143,12 +148,30 @@ impl<'a> ImageReview<'a> {
         &self.spec.annotations
     }
 
+    /// Why not all of the review is here, if that is so: it has more containers or annotations than
+    /// [`ENTRIES_LIMIT`](super::ENTRIES_LIMIT).
+    ///
+    /// ```
+    /// use imagereview_core::{AllowAll, ImageReview, decide, review::ENTRIES_LIMIT};
+    ///
+    /// let many = serde_json::to_string(&ImageReview::new(vec!["nginx:1.27"; ENTRIES_LIMIT + 1]))?;
+    /// let question = ImageReview::from_slice(many.as_bytes())?;
+    /// assert_eq!(question.unreadable().unwrap().path(), "spec.containers");
+    /// assert!(!decide(&AllowAll, &question.review()).is_allowed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn unreadable(&self) -> Option<&ObjectError> {
+        self.spec.unreadable.as_deref()
+    }
+
     /// The review to decide.
     #[must_use]
     pub fn review(&self) -> Review<'_> {
         let mut review = Review {
             namespace: self.namespace(),
             annotations: Some(self.annotations()),
+            unreadable_object: self.unreadable(),
             ..Review::with_capacity(self.spec.containers.len())
         };
         for (index, image) in self.images().enumerate() {
@@ -231,16 +254,35 @@ impl<'de> Fields<'de> for Document<'de> {
     }
 }
 
+impl Spec<'_> {
+    fn has_too_many(&mut self, path: &'static str) {
+        self.unreadable = Some(Box::new(ObjectError::too_many(path)));
+    }
+}
+
 impl<'de> Fields<'de> for Spec<'de> {
     const NAMES: &'static [&'static str] = &["containers", "annotations", "namespace"];
 
     fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
         match Self::NAMES[index] {
-            "containers" => List(self.containers) = map.next_value()?,
-            "annotations" => self.annotations = map.next_value()?,
+            "containers" => match map.next_value()? {
+                List(Some(containers)) => self.containers = containers,
+                List(None) => self.has_too_many("spec.containers"),
+            },
+            "annotations" => match map.next_value()? {
+                FewAnnotations(Some(annotations)) => self.annotations = annotations,
+                FewAnnotations(None) => self.has_too_many("spec.annotations"),
+            },
             _ => Text(self.namespace) = map.next_value()?,
         }
         Ok(())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Container<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Object(container) = Object::<Container<'de>>::deserialize(deserializer)?;
+        Ok(container)
     }
 }
 

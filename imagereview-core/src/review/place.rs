@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::quote::Quoted;
+use crate::{Language, quote::Quoted};
 
 /// Where an image stands: its JSON path, and the container's kind and name where the request
 /// tells them.
@@ -134,6 +134,19 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The container's name and the JSON path, to be displayed in a sentence of this language.
+    ///
+    /// ```
+    /// # use imagereview_core::{Language, Place};
+    /// let place = Place::new("spec.containers", 0, "image").with_container("web");
+    /// let shown = place.describe(Language::Chinese).to_string();
+    /// assert_eq!(shown, r#"容器"web",spec.containers[0].image"#);
+    /// ```
+    #[must_use]
+    pub fn describe(&self, language: Language) -> impl fmt::Display + '_ {
+        Described(self, language)
+    }
+
     /// The same place, borrowed from this one.
     #[must_use]
     pub(crate) fn as_borrowed(&self) -> Place<'_> {
@@ -157,12 +170,25 @@ impl<'a> Place<'a> {
     }
 }
 
+/// In English.
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(name) = self.container() {
-            write!(f, "container {}, ", Quoted(name))?;
+        self.describe(Language::English).fmt(f)
+    }
+}
+
+struct Described<'p>(&'p Place<'p>, Language);
+
+impl fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(place, language) = self;
+        if let Some(name) = place.container() {
+            match language {
+                Language::English => write!(f, "container {}, ", Quoted(name)),
+                Language::Chinese => write!(f, "容器{},", Quoted(name)),
+            }?;
         }
-        self.path().fmt(f)
+        place.path().fmt(f)
     }
 }
 

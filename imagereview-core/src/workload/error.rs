@@ -2,9 +2,11 @@
 
 use std::{borrow::Cow, fmt};
 
+use super::value_type::ValueType;
 use crate::{
     Language, Message,
     quote::{Quoted, QuotedPath},
+    review::ENTRIES_LIMIT,
 };
 
 /// The images of an object cannot be known: what stands where they should be is something else, or
@@ -35,9 +37,9 @@ pub enum ObjectErrorKind {
     /// The field is not of the type that the images are found in.
     WrongType {
         /// What stands there.
-        found: &'static str,
+        found: ValueType,
         /// What the kind's definition says.
-        expected: &'static str,
+        expected: ValueType,
     },
     /// The field is absent or `null`, and the kind is nothing without it.
     Missing,
@@ -57,6 +59,9 @@ pub enum ObjectErrorKind {
     },
     /// A list of objects stands within another.
     NestedList,
+    /// With the entries of this list or map there are more than
+    /// [`ENTRIES_LIMIT`](crate::review::ENTRIES_LIMIT).
+    TooManyEntries,
 }
 
 impl ObjectError {
@@ -65,6 +70,10 @@ impl ObjectError {
             path: path.into(),
             kind,
         }
+    }
+
+    pub(crate) fn too_many(path: &str) -> Self {
+        Self::new(path, ObjectErrorKind::TooManyEntries)
     }
 
     /// The JSON path of the field; empty for the object itself.
@@ -82,26 +91,30 @@ impl ObjectError {
     /// The explanation, in both languages.
     #[must_use]
     pub fn message(&self) -> Message {
-        let path = match &*self.path {
-            "" => Cow::Borrowed("the object"),
-            path => Cow::Owned(QuotedPath(path).to_string()),
+        let [path, path_zh] = match &*self.path {
+            "" => ["the object", "该对象"].map(Cow::Borrowed),
+            path => [(); 2].map(|()| Cow::Owned(QuotedPath(path).to_string())),
         };
         let (english, chinese) = match &self.kind {
             ObjectErrorKind::WrongType { found, expected } => (
                 format!("{path} is {found}, expected {expected}"),
-                format!("{path}的类型不对(应为{expected},实为{found})"),
+                format!(
+                    "{path_zh}的类型不对(应为{},实为{})",
+                    expected.name(Language::Chinese),
+                    found.name(Language::Chinese)
+                ),
             ),
-            ObjectErrorKind::Missing => (format!("{path} is missing"), format!("缺少{path}")),
+            ObjectErrorKind::Missing => (format!("{path} is missing"), format!("缺少{path_zh}")),
             ObjectErrorKind::Twice => (
                 format!("{path} stands twice, and readers differ on which one counts"),
-                format!("{path}出现两次,不同程序取值不同"),
+                format!("{path_zh}出现两次,不同程序取值不同"),
             ),
             ObjectErrorKind::CaseVariant { found } => (
                 format!(
                     "{path} is written {}, which only some readers take for it",
                     Quoted(found)
                 ),
-                format!("{path}写作{},只有部分程序认作同一字段", Quoted(found)),
+                format!("{path_zh}写作{},只有部分程序认作同一字段", Quoted(found)),
             ),
             ObjectErrorKind::OtherKind { found, expected } => (
                 format!(
@@ -109,11 +122,19 @@ impl ObjectError {
                     Quoted(found),
                     Quoted(expected)
                 ),
-                format!("{path}是{},而请求写的是{}", Quoted(found), Quoted(expected)),
+                format!(
+                    "{path_zh}是{},而请求写的是{}",
+                    Quoted(found),
+                    Quoted(expected)
+                ),
+            ),
+            ObjectErrorKind::TooManyEntries => (
+                format!("{path} has too many entries; at most {ENTRIES_LIMIT} are read"),
+                format!("{path_zh}的条目过多,最多读取{ENTRIES_LIMIT}个"),
             ),
             ObjectErrorKind::NestedList => (
                 format!("{path} is a list within a list; list its items one by one"),
-                format!("{path}是列表中的列表;请逐项列出"),
+                format!("{path_zh}是列表中的列表;请逐项列出"),
             ),
         };
         Message::from(english).in_chinese(chinese)

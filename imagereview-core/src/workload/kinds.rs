@@ -138,7 +138,8 @@ impl WorkloadKinds {
     ///
     /// # Errors
     ///
-    /// A [`CustomResourceError`] where one declares no path, or what another does or is built in.
+    /// A [`CustomResourceError`] where one declares no path, or one in labels or annotations, or what
+    /// another does or is built in.
     pub fn new(
         resources: impl IntoIterator<Item = CustomResource>,
     ) -> Result<Self, CustomResourceError> {
@@ -146,6 +147,10 @@ impl WorkloadKinds {
             mut kinds,
             mut shape,
         } = BUILTIN_KINDS.clone();
+        let mut metadata = Shape::default();
+        for path in general_paths() {
+            metadata.insert(&path);
+        }
         for CustomResource(resource) in resources {
             let WorkloadKind { group, kind, .. } = &resource;
             if resource.images.is_empty() && resource.pod_specs.is_empty() {
@@ -157,6 +162,14 @@ impl WorkloadKinds {
             });
             match earlier {
                 None => {
+                    let of_labels = resource
+                        .images
+                        .iter()
+                        .chain(resource.pod_specs.iter().map(|pod_spec| &pod_spec.path))
+                        .find(|path| metadata.is_through_data(path));
+                    if let Some(path) = of_labels {
+                        return Err(CustomResourceError::InLabels(path.to_string().into()));
+                    }
                     look_at(resource.paths(), &mut shape);
                     kinds.push(resource);
                 }
@@ -340,6 +353,12 @@ pub enum CustomResourceError {
         Quoted(_0)
     )]
     BuiltIn(Box<str>),
+    /// An image or a pod spec is said to be in labels or annotations, which are read whole.
+    #[error(
+        "{} is in labels or annotations; images are not looked for there",
+        Quoted(_0)
+    )]
+    InLabels(Box<str>),
     /// The same kind and version is declared before.
     #[error(
         "the custom resource {} is declared twice; put its paths together",

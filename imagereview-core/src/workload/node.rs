@@ -1,6 +1,6 @@
 //! What stands in the fields that are looked at.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cell::Cell, fmt};
 
 use serde::{
     Deserializer,
@@ -10,15 +10,22 @@ use serde::{
 use super::{
     error::{ObjectError, ObjectErrorKind},
     shape::Shape,
+    value_type::ValueType,
 };
-use crate::{Annotations, review::decode::same_but_for_case};
+use crate::{
+    Annotations,
+    review::{
+        ENTRIES_LIMIT,
+        decode::{same_but_for_case, skip_elements, skip_entries},
+    },
+};
 
 /// What stands in a field. Strings are borrowed from the text where they have no escapes, names
 /// from the [`Shape`].
 ///
 /// Reading fails only where the text is no JSON or YAML. What is of the wrong type or has two
 /// readings is kept as such: it is an error only if the object's kind has something to do with it.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Node<'a> {
     /// `null`, which is the same as absent, as in Go.
     Null,
@@ -28,10 +35,17 @@ pub(crate) enum Node<'a> {
     Fields(Vec<(&'a str, Node<'a>)>),
     /// An object whose names are data.
     Map(Vec<(Cow<'a, str>, Node<'a>)>),
-    /// Anything else; the word says what.
-    Other(&'static str),
+    /// Anything else; only its type is kept.
+    Other(ValueType),
     /// A field that two readers could read differently.
     Unclear(ObjectErrorKind),
+}
+
+fn are_same<N: PartialEq<M>, M>(one: &[(N, Node<'_>)], two: &[(M, Node<'_>)]) -> bool {
+    let is_same = |((name, one), (other, two)): (&(N, Node<'_>), &(M, Node<'_>))| {
+        name == other && one.is_same(two)
+    };
+    one.len() == two.len() && one.iter().zip(two).all(is_same)
 }
 
 static NULL: Node<'static> = Node::Null;
@@ -41,27 +55,35 @@ impl<'a> Node<'a> {
         matches!(self, Self::Null)
     }
 
-    fn describe(&self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Text(_) => "a string",
-            Self::List(_) => "a list",
-            Self::Fields(_) | Self::Map(_) => "an object",
-            Self::Other(what) => what,
-            Self::Unclear(_) => "a field with two readings",
+    /// Whether what was read of both is the same. Of what is unclear nobody can say that.
+    pub(crate) fn is_same(&self, other: &Node<'_>) -> bool {
+        match (self, other) {
+            (Self::Null, Node::Null) => true,
+            (Self::Text(one), Node::Text(two)) => one == two,
+            (Self::List(one), Node::List(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.is_same(two))
+            }
+            (Self::Fields(one), Node::Fields(two)) => are_same(one, two),
+            (Self::Map(one), Node::Map(two)) => are_same(one, two),
+            (Self::Other(one), Node::Other(two)) => one == two,
+            _ => false,
         }
     }
 
     /// The error that what stands at `path` is not what was expected.
-    fn not(&self, expected: &'static str, path: impl fmt::Display) -> ObjectError {
-        let kind = match self {
-            Self::Unclear(kind) => kind.clone(),
-            _ => ObjectErrorKind::WrongType {
-                found: self.describe(),
-                expected,
-            },
+    fn not(&self, expected: ValueType, path: impl fmt::Display) -> ObjectError {
+        let found = match self {
+            Self::Unclear(kind) => return ObjectError::new(path.to_string(), kind.clone()),
+            Self::Null => ValueType::Null,
+            Self::Text(_) => ValueType::String,
+            Self::List(_) => ValueType::List,
+            Self::Fields(_) | Self::Map(_) => ValueType::Object,
+            Self::Other(found) => *found,
         };
-        ObjectError::new(path.to_string(), kind)
+        ObjectError::new(
+            path.to_string(),
+            ObjectErrorKind::WrongType { found, expected },
+        )
     }
 
     /// The field `name` of an object; `null` where it is absent. Here and below, `path` is where
@@ -77,7 +99,7 @@ impl<'a> Node<'a> {
                 let field = fields.iter().find(|(known, _)| *known == name);
                 Ok(field.map_or(&NULL, |(_, node)| node))
             }
-            _ => Err(self.not("an object", path)),
+            _ => Err(self.not(ValueType::Object, path)),
         }
     }
 
@@ -86,7 +108,7 @@ impl<'a> Node<'a> {
         match self {
             Self::Null => Ok(&[]),
             Self::List(elements) => Ok(elements),
-            _ => Err(self.not("a list", path)),
+            _ => Err(self.not(ValueType::List, path)),
         }
     }
 
@@ -98,7 +120,7 @@ impl<'a> Node<'a> {
         match self {
             Self::Null => Ok(None),
             Self::Text(text) => Ok(Some(text.clone())),
-            _ => Err(self.not("a string", path)),
+            _ => Err(self.not(ValueType::String, path)),
         }
     }
 
@@ -110,7 +132,7 @@ impl<'a> Node<'a> {
         let map = match self {
             Self::Null => return Ok(Annotations::default()),
             Self::Map(map) => map,
-            _ => return Err(self.not("an object", path)),
+            _ => return Err(self.not(ValueType::Object, path)),
         };
         let mut pairs = Vec::with_capacity(map.len());
         for (key, value) in map {
@@ -129,10 +151,79 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Reads what a shape looks at.
-pub(crate) struct NodeSeed<'a>(pub(crate) &'a Shape);
+/// How many more entries of lists and maps one object may have.
+pub(crate) struct Room(Cell<usize>);
 
-impl<'de: 'a, 'a> DeserializeSeed<'de> for NodeSeed<'a> {
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self(Cell::new(ENTRIES_LIMIT))
+    }
+
+    /// Takes the room of one entry; `false` where there is none.
+    fn take(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    /// Gives back what was taken for an entry that is not there.
+    fn give_back(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+/// What a node is of its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// The document, which may be a list of objects.
+    Document,
+    /// The `items` of such a list: each is an object of its own, and has room of its own.
+    Items,
+    /// An object, or what is in one.
+    Object,
+}
+
+/// Reads what a shape looks at.
+pub(crate) struct NodeSeed<'a, 'r> {
+    shape: &'a Shape,
+    room: &'r Room,
+    level: Level,
+}
+
+impl<'a, 'r> NodeSeed<'a, 'r> {
+    /// Reads one object.
+    pub(crate) fn object(shape: &'a Shape, room: &'r Room) -> Self {
+        Self {
+            shape,
+            room,
+            level: Level::Object,
+        }
+    }
+
+    /// Reads one object, or a list of them.
+    pub(crate) fn document(shape: &'a Shape, room: &'r Room) -> Self {
+        Self {
+            shape,
+            room,
+            level: Level::Document,
+        }
+    }
+
+    /// Reads the field of this name.
+    fn field(&self, name: &str, shape: &'a Shape) -> Self {
+        let level = match self.level {
+            Level::Document if name == "items" => Level::Items,
+            _ => Level::Object,
+        };
+        Self {
+            shape,
+            room: self.room,
+            level,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for NodeSeed<'a, '_> {
     type Value = Node<'a>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'a>, D::Error> {
@@ -140,7 +231,7 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for NodeSeed<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a> {
+impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
     type Value = Node<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,68 +259,93 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a> {
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a boolean"))
+        Ok(Node::Other(ValueType::Boolean))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_i128<E>(self, _: i128) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_u128<E>(self, _: u128) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Node<'a>, E> {
-        Ok(Node::Other("a number"))
+        Ok(Node::Other(ValueType::Number))
     }
 
     fn visit_bytes<E>(self, _: &[u8]) -> Result<Node<'a>, E> {
-        Ok(Node::Other("bytes"))
+        Ok(Node::Other(ValueType::Bytes))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'a>, A::Error> {
-        let Some(shape) = &self.0.elements else {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(Node::Other("a list"));
+        let Some(shape) = &self.shape.elements else {
+            skip_elements(&mut seq)?;
+            return Ok(Node::Other(ValueType::List));
         };
         // Most lists that are looked at have a few elements.
         let mut elements = Vec::with_capacity(4);
-        while let Some(element) = seq.next_element_seed(NodeSeed(shape))? {
+        if self.level == Level::Items {
+            while let Some(element) =
+                seq.next_element_seed(NodeSeed::object(shape, &Room::new()))?
+            {
+                elements.push(element);
+            }
+            return Ok(Node::List(elements));
+        }
+        while self.room.take() {
+            let Some(element) = seq.next_element_seed(NodeSeed::object(shape, self.room))? else {
+                self.room.give_back();
+                return Ok(Node::List(elements));
+            };
             elements.push(element);
         }
-        Ok(Node::List(elements))
+        Ok(if skip_elements(&mut seq)? {
+            Node::Unclear(ObjectErrorKind::TooManyEntries)
+        } else {
+            Node::List(elements)
+        })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'a>, A::Error> {
-        if let Some(shape) = &self.0.any_field {
+        if let Some(shape) = &self.shape.any_field {
             let mut pairs = Vec::new();
-            while let Some(key) = map.next_key_seed(Key)? {
-                pairs.push((key, map.next_value_seed(NodeSeed(shape))?));
+            while self.room.take() {
+                let Some(key) = map.next_key_seed(Key)? else {
+                    self.room.give_back();
+                    return Ok(Node::Map(pairs));
+                };
+                let value = map.next_value_seed(NodeSeed::object(shape, self.room))?;
+                pairs.push((key, value));
             }
-            return Ok(Node::Map(pairs));
+            return Ok(if skip_entries(&mut map)? {
+                Node::Unclear(ObjectErrorKind::TooManyEntries)
+            } else {
+                Node::Map(pairs)
+            });
         }
-        if self.0.fields.is_empty() {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(Node::Other("an object"));
+        if self.shape.fields.is_empty() {
+            skip_entries(&mut map)?;
+            return Ok(Node::Other(ValueType::Object));
         }
         let mut fields: Vec<(&'a str, Node<'a>)> = Vec::new();
-        while let Some(name) = map.next_key_seed(FieldName(self.0))? {
+        while let Some(name) = map.next_key_seed(FieldName(self.shape))? {
             let (index, node) = match name {
                 Name::Unknown => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
                 Name::Known(index) => {
-                    let shape = &self.0.fields[index].1;
-                    (index, map.next_value_seed(NodeSeed(shape))?)
+                    let (name, shape) = &self.shape.fields[index];
+                    (index, map.next_value_seed(self.field(name, shape))?)
                 }
                 Name::CaseVariant(index, found) => {
                     map.next_value::<IgnoredAny>()?;
@@ -237,7 +353,7 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a> {
                     (index, Node::Unclear(kind))
                 }
             };
-            let name = &*self.0.fields[index].0;
+            let name = &*self.shape.fields[index].0;
             match fields.iter_mut().find(|(known, _)| *known == name) {
                 None => fields.push((name, node)),
                 // Of a variant the error says more than that there are two.

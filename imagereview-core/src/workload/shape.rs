@@ -25,6 +25,25 @@ impl Shape {
         }
     }
 
+    /// Whether a path goes through an object whose names are data, and is thus of none of them.
+    pub(super) fn is_through_data(&self, path: &FieldPath) -> bool {
+        let mut shape = self;
+        for step in path.steps() {
+            if shape.any_field.is_some() {
+                return true;
+            }
+            let next = match step {
+                Step::Field(name) => shape.fields.iter().find(|(known, _)| known == name),
+                Step::Elements | Step::AnyField => None,
+            };
+            match next {
+                Some((_, next)) => shape = next,
+                None => return false,
+            }
+        }
+        shape.any_field.is_some()
+    }
+
     fn field(&mut self, name: &str) -> &mut Self {
         let known = self.fields.iter().position(|(known, _)| **known == *name);
         let index = known.unwrap_or(self.fields.len());

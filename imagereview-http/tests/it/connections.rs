@@ -213,7 +213,7 @@ async fn an_http2_client_that_opens_no_window_loses_its_stream_and_no_more() {
     let server = TestServer::start(config).await;
     let client = pki.client(None);
     let mut stream = client.tls(server.address, Protocol::Http2).await.unwrap();
-    stream.write_all(&faults::without_window()).await.unwrap();
+    stream.write_all(&faults::without_window(1)).await.unwrap();
     let reset = within(async {
         loop {
             let frame = Frame::read(&mut stream).await.expect("it goes on");
@@ -258,7 +258,7 @@ async fn an_http2_client_that_never_confirms_a_goaway_is_let_go() {
     let server = TestServer::start(config).await;
     let client = pki.client(None);
     let mut stream = client.tls(server.address, Protocol::Http2).await.unwrap();
-    stream.write_all(&faults::without_window()).await.unwrap();
+    stream.write_all(&faults::without_window(1)).await.unwrap();
     let mut is_told = false;
     within(async {
         while let Some(next) = Frame::read(&mut stream).await {

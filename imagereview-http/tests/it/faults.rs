@@ -147,17 +147,21 @@ pub(crate) fn review(protocol: Protocol) -> Vec<u8> {
     }
 }
 
-/// A connection on which the server may send no byte of an answer, and a review on it.
-pub(crate) fn without_window() -> Vec<u8> {
+/// A connection on which the server may send no byte of an answer, and so many reviews on it.
+pub(crate) fn without_window(reviews: u32) -> Vec<u8> {
     let no_window = frames::setting(0x4, 0);
     let body = image_review_json(&[ALLOWED]);
-    [
-        frames::PREFACE,
-        &frame(frames::SETTINGS, 0, 0, &no_window),
-        &frames::open(1),
-        &frame(frames::DATA, frames::END_STREAM, 1, body.as_bytes()),
-    ]
-    .concat()
+    let mut sent = [frames::PREFACE, &frame(frames::SETTINGS, 0, 0, &no_window)].concat();
+    for stream in (0..reviews).map(odd) {
+        sent.extend(frames::open(stream));
+        sent.extend(frame(
+            frames::DATA,
+            frames::END_STREAM,
+            stream,
+            body.as_bytes(),
+        ));
+    }
+    sent
 }
 
 /// HTTP/2 that is against the rules or against good manners.

@@ -1,6 +1,7 @@
 //! Many requests while something goes wrong. Each test prints what was sent, answered and lost.
 
 use std::{
+    convert::Infallible,
     fmt,
     net::SocketAddr,
     ops::AddAssign,
@@ -21,10 +22,12 @@ use tokio::{
 
 use crate::{
     harness::{
-        Client, PROTOCOLS, Pki, Protocol, TestServer, full, image_review, metrics_say, within,
+        Client, PROTOCOLS, Pki, Protocol, TestServer, full, image_review, image_review_json,
+        metrics_say, within,
     },
     program::{Program, development_authority, unconfigured},
     shutdown::Held,
+    webhook::turned_away,
 };
 
 /// What became of the requests of a load.
@@ -369,6 +372,42 @@ async fn bodies_that_do_not_come_give_way() {
         println!(
             "{SLOW} slow bodies in 2 places, {protocol:?}: sent {SLOW}, answered {SLOW}, lost 0"
         );
+    }
+}
+
+/// It was the one that had been waited for longest, and went first.
+#[tokio::test]
+async fn a_small_body_does_not_give_way_to_large_ones() {
+    const LARGE: usize = 10;
+    let pki = Pki::new();
+    for protocol in PROTOCOLS {
+        let mut config = pki.config();
+        config.max_body_bytes = 64 << 10;
+        // Room for two of the large ones.
+        config.limits.body_memory = 128 << 10;
+        let server = TestServer::start(config).await;
+        let client = pki.client(None);
+        let begin = async |bytes: Vec<u8>| {
+            let mut connection = client.connect(server.address, protocol).await.unwrap();
+            let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
+            sender.send_data(bytes.into()).await.unwrap();
+            let request = Request::post("/image_policy").body(body.boxed()).unwrap();
+            let answer = tokio::spawn(async move { connection.send(request).await });
+            (sender, answer)
+        };
+        let review = image_review_json(&["a:1"]).into_bytes();
+        let (start, rest) = review.split_at(10);
+        let (mut small, answer) = begin(start.to_vec()).await;
+        metrics_say(server.health, "imagereview_requests_in_flight 1").await;
+        let mut large = Vec::new();
+        for _ in 0..LARGE {
+            large.push(begin(vec![b' '; 60 << 10]).await);
+        }
+        turned_away(server.health, LARGE - 2).await;
+        small.send_data(Bytes::copy_from_slice(rest)).await.unwrap();
+        drop(small);
+        let answer = within(answer).await.unwrap().unwrap();
+        assert!(answer.verdict().0, "{protocol:?}: {answer:?}");
     }
 }
 

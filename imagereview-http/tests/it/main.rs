@@ -6,6 +6,7 @@ mod clock;
 mod configuration;
 mod connections;
 mod departures;
+mod entries;
 mod faults;
 mod floods;
 mod frames;

@@ -1,21 +1,26 @@
 //! How much memory clients can make the program hold.
 
-use std::{convert::Infallible, fmt::Write as _};
+use std::{convert::Infallible, fmt::Write as _, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, channel::Channel};
-use hyper::Request;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use hyper::{Request, StatusCode};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    task::{JoinSet, yield_now},
+};
 
 use crate::{
-    audit, faults, frames,
+    audit,
+    entries::{BODY, Entries, largest_creation, largest_reviews},
+    faults, frames,
     harness::{
-        Client, PROTOCOLS, Pki, Protocol, full, image_review, image_review_json, metrics_say,
+        Answer, Client, PROTOCOLS, Pki, Protocol, RequestBody, full, image_review, metrics_say,
         within,
     },
     load::Load,
     program::{Program, development_authority, unconfigured},
-    webhook::{ALLOWED, Metrics, Webhook},
+    webhook::{ALLOWED, DENIED, Metrics, Webhook, turned_away},
 };
 
 /// A body in as many pieces as it has bytes.
@@ -70,7 +75,6 @@ async fn a_body_in_crumbs_takes_no_more_than_one_in_a_piece() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_stall_hold_no_more_than_their_share() {
     const CLIENTS: usize = 40;
-    const BODY: usize = 3 << 20;
     const SHARE: usize = 12 << 20;
     // What comes on top: buffers of connections, and a body while it is copied to a larger place.
     const BESIDE: usize = 48 << 20;
@@ -102,22 +106,7 @@ async fn bodies_that_stall_hold_no_more_than_their_share() {
         }
         webhook.answers(&client).await;
         // The last bytes may still be on their way.
-        let gave_way = within(async {
-            loop {
-                let metrics = Metrics::of(webhook.health).await;
-                // Who comes while those that were told to go are still there is turned away.
-                let gave_way: usize = ["gave_way", "overloaded"]
-                    .map(|cause| {
-                        metrics.value(&format!("imagereview_refusals_total{{cause=\"{cause}\"}}"))
-                    })
-                    .into_iter()
-                    .sum();
-                if gave_way >= CLIENTS - SHARE / (BODY - 1) {
-                    return gave_way;
-                }
-            }
-        })
-        .await;
+        let gave_way = turned_away(webhook.health, CLIENTS - SHARE / (BODY - 1)).await;
         let during = webhook.footprint().await;
         println!(
             "{protocol:?}: {CLIENTS} bodies of {} MiB, a share of {} MiB: {before} -> {during}; {gave_way} gave way",
@@ -137,40 +126,150 @@ async fn bodies_that_stall_hold_no_more_than_their_share() {
     }
 }
 
-/// An `ImageReview` of as many containers without an image as a body can hold.
-fn containers(bytes: usize) -> String {
-    let [begin, end] = [
-        r#"{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{"containers":["#,
-        "{}]}}",
-    ];
-    let many = (bytes - begin.len() - end.len()) / 3;
-    [begin, &"{},".repeat(many), end].concat()
+/// Whether a review was allowed, and why not.
+fn decision(answer: &Answer) -> (bool, String) {
+    let json = answer.json();
+    let [allowed, reason] = match json["kind"].as_str() {
+        Some("ImageReview") => [&json["status"]["allowed"], &json["status"]["reason"]],
+        _ => [
+            &json["response"]["allowed"],
+            &json["response"]["status"]["message"],
+        ],
+    };
+    let reason = reason.as_str().unwrap_or_default().to_owned();
+    (
+        allowed.as_bool().unwrap_or_else(|| panic!("{json}")),
+        reason,
+    )
+}
+
+fn post(path: &str, body: impl Into<Bytes>) -> Request<RequestBody> {
+    Request::post(path).body(full(body)).unwrap()
+}
+
+/// What a program with these options answers to a body over each of these protocols, and how much more
+/// memory it has held for that.
+async fn cost(
+    options: &[&str],
+    path: &str,
+    body: &str,
+    protocols: &[Protocol],
+) -> (Vec<Answer>, usize) {
+    let pki = Pki::new();
+    let client = pki.client(None);
+    let options = [options, &["--audit-log=audit.jsonl"]].concat();
+    let webhook = Webhook::start(&pki, &options).await;
+    // Not everything is there before the first answer.
+    client
+        .review(webhook.address, Protocol::Http2, &[DENIED])
+        .await;
+    let before = webhook.footprint().await;
+    let mut answers = Vec::new();
+    for protocol in protocols {
+        let mut connection = client.connect(webhook.address, *protocol).await.unwrap();
+        answers.push(connection.send(post(path, body.to_owned())).await.unwrap());
+    }
+    let after = webhook.lets_go(before).await;
+    webhook.stops().await;
+    (answers, after.peak - before.memory)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_review_of_a_million_images_is_denied_at_once() {
-    const BODY: usize = 3 << 20;
-    let pki = Pki::new();
-    let webhook = Webhook::start(&pki, &["--audit-log=audit.jsonl"]).await;
-    let client = pki.client(None);
-    webhook.answers(&client).await;
-    let before = webhook.footprint().await;
-    let body = containers(BODY);
-    for protocol in PROTOCOLS {
-        let mut connection = client.connect(webhook.address, protocol).await.unwrap();
-        let request = Request::post("/image_policy")
-            .body(full(body.clone()))
-            .unwrap();
-        let (allowed, reason) = connection.send(request).await.unwrap().verdict();
-        assert!(!allowed, "{reason}");
-        assert!(reason.contains("more than 10000 images"), "{reason}");
+async fn a_review_of_a_million_entries_is_denied_and_takes_little_more_than_its_bytes() {
+    for entries in Entries::all() {
+        let body = entries.longest_body();
+        let (answers, more) = cost(&[], entries.path, &body, &PROTOCOLS).await;
+        let (bytes, around) = (body.len(), entries.around);
+        println!(
+            "{bytes} bytes of {:?} in {around:?}: {} KiB more",
+            entries.entry,
+            more >> 10
+        );
+        for answer in answers {
+            let (allowed, reason) = decision(&answer);
+            assert!(!allowed, "{around:?}: {reason}");
+        }
+        // The body itself is copied while it comes.
+        assert!(more < 4 * bytes, "{around:?}: {more} bytes");
     }
-    let after = webhook.lets_go(before).await;
-    println!("a million images: {before} -> {after}");
-    // Judging each would take five times as much.
-    let more = after.peak - before.memory;
-    assert!(more < 100 * BODY, "{more} bytes");
-    webhook.stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_a_million_deep_take_little_more_than_their_bytes() {
+    let open = "[".repeat(BODY / 2 - 100);
+    let closed = open.clone() + &"]".repeat(open.len());
+    for (field, value, status) in [
+        ("unknown", &closed, StatusCode::OK),
+        ("unknown", &open, StatusCode::BAD_REQUEST),
+        ("containers", &closed, StatusCode::BAD_REQUEST),
+    ] {
+        let body = format!(
+            r#"{{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{{"{field}":{value}}}}}"#
+        );
+        let (answers, more) = cost(&[], "/image_policy", &body, &PROTOCOLS).await;
+        let bytes = body.len();
+        println!("{bytes} bytes, {field}, {status}: {} KiB more", more >> 10);
+        for answer in answers {
+            assert_eq!(answer.status, status, "{field}: {answer:?}");
+        }
+        assert!(more < 5 * bytes, "{field}, {status}: {more} bytes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_largest_reviews_take_what_is_documented() {
+    const MOST: usize = 40 << 20;
+    // One of no more bytes than are decided without a turn.
+    let small = ("/validate", Entries::all()[2].body(5_350), false);
+    for (path, body, is_allowed) in largest_reviews().into_iter().chain([small]) {
+        let (answers, more) = cost(&[], path, &body, &[Protocol::Http2]).await;
+        println!(
+            "{path}: {} KiB, allowed: {is_allowed}: {} KiB more",
+            body.len() >> 10,
+            more >> 10
+        );
+        for answer in answers {
+            let (allowed, reason) = decision(&answer);
+            assert_eq!(allowed, is_allowed, "{path}: {reason}");
+        }
+        assert!(more < MOST, "{path}: {} bytes: {more} more", body.len());
+    }
+}
+
+/// Each violation has its reason in both languages, and each change is a part of the answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_that_every_image_breaks_and_mutations_take_what_is_documented() {
+    const MOST: usize = 110 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.yaml");
+    let document = "apiVersion: imagereview/v1alpha1
+kind: ImagePolicy
+metadata: {name: everything}
+mode: warn
+rules:
+  - {name: digests, digest: {}}
+  - {name: tags, tags: {deny: [latest]}}
+  - {name: registries, registries: {allow: [registry.example.com]}}
+  - {name: repositories, repositories: {allow: ['registry.example.com/**']}}
+mutations:
+  mirrors: [{from: docker.io/**, to: mirror.example.com/hub/**}]
+  pullPolicies: [{tags: ['*'], policy: Always}]
+  pullSecrets: [{repositories: mirror.example.com/**, secret: mirror}]
+";
+    std::fs::write(&policy, document).unwrap();
+    let policy = format!("--policy={}", policy.display());
+    let container = format!(r#"{{"image":"{}"}}"#, "a".repeat(230));
+    for container in [r#"{"image":"a"}"#, &container] {
+        let (path, body) = largest_creation(container);
+        let (answers, more) = cost(&[&policy], path, &body, &[Protocol::Http2]).await;
+        println!("{path}: {} KiB: {} KiB more", body.len() >> 10, more >> 10);
+        for answer in answers {
+            let (allowed, reason) = decision(&answer);
+            assert!(allowed, "{reason}");
+            assert!(answer.json()["response"]["patch"].is_string());
+        }
+        assert!(more < MOST, "{} bytes: {more} more", body.len());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -286,23 +385,13 @@ async fn answers_that_nobody_takes_hold_little() {
     let client = pki.client(None);
     webhook.answers(&client).await;
     let before = webhook.footprint().await;
-    let body = image_review_json(&[ALLOWED]);
     let mut held = Vec::new();
     for _ in 0..CONNECTIONS {
         let mut stream = client.tls(webhook.address, Protocol::Http2).await.unwrap();
-        stream.write_all(&faults::without_window()).await.unwrap();
-        for number in 1..STREAMS {
-            let request = [
-                frames::open(2 * number + 1),
-                frames::frame(
-                    frames::DATA,
-                    frames::END_STREAM,
-                    2 * number + 1,
-                    body.as_bytes(),
-                ),
-            ];
-            stream.write_all(&request.concat()).await.unwrap();
-        }
+        stream
+            .write_all(&faults::without_window(STREAMS))
+            .await
+            .unwrap();
         stream.flush().await.unwrap();
         held.push(stream);
     }
@@ -320,4 +409,180 @@ async fn answers_that_nobody_takes_hold_little() {
     drop(held);
     webhook.lets_go(before).await;
     webhook.stops().await;
+}
+
+/// A record can be far longer than the body that it is about, and as many requests may wait as may be
+/// in flight.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_wait_for_the_audit_log_wait_without_a_record() {
+    const SENT: usize = 200;
+    // Each makes a record of 700 KiB.
+    const CONTAINERS: usize = 5_000;
+    const QUEUED: usize = 32 << 20;
+    const BESIDE: usize = 32 << 20;
+    let pki = Pki::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, reader) = audit::pipe(folder.path());
+    let log = format!("--audit-log={}", pipe.display());
+    let webhook = Webhook::start(&pki, &[&log, "--audit-when-full=block"]).await;
+    let client = pki.client(None);
+    webhook.answers(&client).await;
+    let before = webhook.footprint().await;
+    let body = Entries::all()[0].body(CONTAINERS);
+    let mut asking = JoinSet::new();
+    for _ in 0..SENT {
+        let mut connection = client
+            .connect(webhook.address, Protocol::Http2)
+            .await
+            .unwrap();
+        let request = post("/image_policy", body.clone());
+        asking.spawn(async move { decision(&connection.send(request).await.unwrap()).0 });
+    }
+    // Those whose records are in the queue are answered.
+    let mut answered = 0;
+    let during = within(async {
+        loop {
+            let now = webhook.footprint().await;
+            while let Some(allowed) = asking.try_join_next() {
+                assert!(!allowed.unwrap());
+                answered += 1;
+            }
+            if now.requests + answered == SENT {
+                return now;
+            }
+        }
+    })
+    .await;
+    println!(
+        "{SENT} reviews of {CONTAINERS} images: {before} -> {during}, {} wait",
+        during.requests
+    );
+    let more = during.peak - before.memory;
+    drop(reader);
+    while let Some(allowed) = within(asking.join_next()).await {
+        assert!(!allowed.unwrap());
+    }
+    assert!(more < QUEUED + BESIDE, "{more} bytes");
+}
+
+/// What the program, bodies, decisions and the audit log's queue add up to in docs/reliability.md.
+const HARD_LIMIT: usize = 320 << 20;
+
+/// Asks until there is an answer of 200, as an API server does after 429 and 408; tells how often
+/// again.
+async fn persist(
+    client: &Client,
+    address: SocketAddr,
+    protocol: Protocol,
+    path: &str,
+    body: Bytes,
+) -> (Answer, usize) {
+    let mut again = 0;
+    loop {
+        let mut connection = client.connect(address, protocol).await.unwrap();
+        match connection.send(post(path, body.clone())).await {
+            Ok(answer) if answer.status == StatusCode::OK => return (answer, again),
+            Ok(answer) => assert!(
+                [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT]
+                    .contains(&answer.status),
+                "{answer:?}"
+            ),
+            // The answer to a body that is not read to its end may be lost to a reset.
+            Err(error) => eprintln!("{protocol:?}: {error:?}"),
+        }
+        again += 1;
+        yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_of_it_at_once_under_a_hard_limit_of_memory_loses_nothing() {
+    const STALLED: usize = 40;
+    const UNTAKEN: u32 = 200;
+    const CONNECTIONS: usize = 10;
+    let pki = Arc::new(Pki::new());
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, reader) = audit::pipe(folder.path());
+    let log = format!("--audit-log={}", pipe.display());
+    // An allocation beyond it ends the process. Each thread has a stack and a heap of its own.
+    let limited = format!(
+        "export TOKIO_WORKER_THREADS=2 && ulimit -d {} && exec",
+        HARD_LIMIT >> 10
+    );
+    let options = [&*log];
+    let webhook = Webhook::start_under(&limited, &pki, &options).await;
+    let client = Arc::new(pki.client(None));
+    webhook.answers(&client).await;
+    let before = webhook.footprint().await;
+    let load = PROTOCOLS
+        .map(|protocol| Load::start(pki.client(None), webhook.address, protocol, 2, &[ALLOWED]));
+    println!("{before}");
+    let mut held: Vec<Box<dyn std::any::Any>> = Vec::new();
+    // Bodies that stall.
+    for number in 0..STALLED {
+        let protocol = PROTOCOLS[number % PROTOCOLS.len()];
+        let mut connection = client.connect(webhook.address, protocol).await.unwrap();
+        let (mut body, read) = Channel::<Bytes, Infallible>::new(1);
+        let request = Request::post("/image_policy").body(read.boxed()).unwrap();
+        let answer = tokio::spawn(async move { connection.send(request).await });
+        let stalling = tokio::spawn(async move {
+            for piece in vec![b' '; BODY - 1].chunks(16 << 10) {
+                if body.send_data(Bytes::copy_from_slice(piece)).await.is_err() {
+                    return;
+                }
+            }
+            std::future::pending::<()>().await;
+        });
+        held.push(Box::new((answer, stalling)));
+    }
+    // Answers that nobody takes.
+    for _ in 0..CONNECTIONS {
+        let mut stream = client.tls(webhook.address, Protocol::Http2).await.unwrap();
+        stream
+            .write_all(&faults::without_window(UNTAKEN))
+            .await
+            .unwrap();
+        stream.flush().await.unwrap();
+        held.push(Box::new(stream));
+    }
+    // Reviews of very many entries, and the largest that are decided, each on a connection of its own.
+    let denied = |entries: Entries| (entries.path, entries.longest_body(), false);
+    let reviews = Entries::all()
+        .map(denied)
+        .into_iter()
+        .chain(largest_reviews());
+    let mut asking = JoinSet::new();
+    for (path, body, is_allowed) in reviews {
+        let body = Bytes::from(body);
+        for protocol in PROTOCOLS {
+            let (client, address, body) = (Arc::clone(&client), webhook.address, body.clone());
+            asking.spawn(async move {
+                let (answer, again) = persist(&client, address, protocol, path, body).await;
+                let (allowed, reason) = decision(&answer);
+                assert_eq!(allowed, is_allowed, "{path}: {reason}");
+                again
+            });
+        }
+    }
+    let sent = asking.len();
+    let mut again = 0;
+    while let Some(times) = within(asking.join_next()).await {
+        again += times.unwrap();
+    }
+    let during = webhook.footprint().await;
+    println!("{sent} reviews, {again} of them asked again: {before} -> {during}");
+    for (load, protocol) in load.into_iter().zip(PROTOCOLS) {
+        load.has_answered(50).await;
+        let figures = load.stop().await;
+        println!("beside them, {protocol:?}: {figures}");
+        figures.assert_none_lost();
+    }
+    webhook.answers(&client).await;
+    drop(held);
+    webhook.lets_go(before).await;
+    // What waits for a log that stands still would be waited for.
+    drop(reader);
+    let errors = webhook.stops_with_errors().await;
+    let of_log = |line: &String| line.contains("the audit log can't be written");
+    assert!(errors.iter().all(of_log), "{errors:#?}");
 }

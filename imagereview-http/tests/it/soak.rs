@@ -349,7 +349,7 @@ async fn throw(
             }
             8 => {
                 let mut stream = client.tls(address, Protocol::Http2).await.unwrap();
-                stream.write_all(&faults::without_window()).await.unwrap();
+                stream.write_all(&faults::without_window(1)).await.unwrap();
                 silent.push_back(Box::new(stream));
                 "answer that is not taken"
             }

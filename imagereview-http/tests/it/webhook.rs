@@ -194,6 +194,28 @@ impl fmt::Display for Footprint {
     }
 }
 
+/// Waits until so many bodies have given way or, while those were still there, been refused. Tells how
+/// many there are.
+pub(crate) async fn turned_away(health: SocketAddr, at_least: usize) -> usize {
+    let count = async || {
+        let metrics = Metrics::of(health).await;
+        let causes = ["gave_way", "overloaded"];
+        let refused =
+            |cause| metrics.value(&format!("imagereview_refusals_total{{cause=\"{cause}\"}}"));
+        causes.map(refused).into_iter().sum()
+    };
+    within(async {
+        loop {
+            let turned_away = count().await;
+            if turned_away >= at_least {
+                return turned_away;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
 /// The metrics as they were at one time.
 pub(crate) struct Metrics(BTreeMap<String, f64>);
 

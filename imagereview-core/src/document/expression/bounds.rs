@@ -11,7 +11,9 @@ use cel::{
 use regex::Regex;
 
 use super::{
+    super::read::suggestion,
     ENV, IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES, VARIABLES, WORD,
+    variables::{IMAGE_FIELDS, REVIEW_FIELDS},
 };
 use crate::pattern::{RegexBudget, RegexError};
 
@@ -79,6 +81,8 @@ struct Loop<'e> {
     item: &'e str,
     /// The size of all that it goes through.
     range: usize,
+    /// Whether that is the images of the review.
+    is_over_images: bool,
 }
 
 pub(super) struct Bounds<'b> {
@@ -119,6 +123,9 @@ impl<'b> Bounds<'b> {
             Expr::Literal(_) => Size::of(WORD),
             Expr::Ident(name) => variable(name, within)?,
             Expr::Select(select) => {
+                if let Expr::Ident(variable) = &select.operand.expr {
+                    has_field(variable, &select.field, within)?;
+                }
                 let size = self.visit(&mut select.operand, within, depth + 1)?;
                 if select.test { Size::of(WORD) } else { size }
             }
@@ -179,7 +186,7 @@ impl<'b> Bounds<'b> {
         let name = call.func_name.as_str();
         if name == MATCHES {
             self.add_regex(call.args.last())?;
-        } else if !is_operator(name) && !declares(name) {
+        } else if !is_operator(name) && !is_declared(name) {
             return Err(format!(
                 "there is no function {name:?} that is called like this"
             ));
@@ -202,11 +209,14 @@ impl<'b> Bounds<'b> {
                 turns.iter_var
             ));
         }
+        let is_over_images = matches!(&turns.iter_range.expr, Expr::Select(select)
+            if select.field == "images" && matches!(&select.operand.expr, Expr::Ident(name) if name == "review"));
         let range = self.visit(&mut turns.iter_range, None, depth + 1)?.bytes;
         turns.iter_range = call_in_order(take(&mut turns.iter_range));
         let within = Some(Loop {
             item: &turns.iter_var,
             range,
+            is_over_images,
         });
         let mut turn = Size::default();
         for part in [
@@ -261,8 +271,26 @@ fn variable(name: &str, within: Option<Loop<'_>>) -> Result<Size, String> {
     }
 }
 
+/// A field that is never there would make `has` false for good, and what is decided by it true.
+fn has_field(variable: &str, field: &str, within: Option<Loop<'_>>) -> Result<(), String> {
+    let fields = match (variable, within) {
+        ("image", _) => &IMAGE_FIELDS[..],
+        ("review", _) => &REVIEW_FIELDS,
+        (name, Some(within)) if name == within.item && within.is_over_images => &IMAGE_FIELDS,
+        _ => return Ok(()),
+    };
+    if fields.contains(&field) {
+        return Ok(());
+    }
+    Err(format!(
+        "{variable} has no field {field:?}{}; it has {}",
+        suggestion(field, fields),
+        fields.join(", ")
+    ))
+}
+
 /// Whether the language has a function of this name: a context takes no other beside it.
-fn declares(function: &str) -> bool {
+fn is_declared(function: &str) -> bool {
     let mut context = Context::with_env(Arc::clone(&ENV));
     context.add_function(function, || true).is_err()
 }

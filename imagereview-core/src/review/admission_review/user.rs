@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::de::MapAccess;
 
-use crate::review::decode::{Fields, Text};
+use crate::review::decode::{Fields, List, Text};
 
 /// Who asks: a user's name and groups, as the API server authenticated them.
 ///
@@ -21,6 +21,8 @@ use crate::review::decode::{Fields, Text};
 pub struct User<'a> {
     name: Cow<'a, str>,
     groups: Vec<Cow<'a, str>>,
+    /// Whether there are more groups than are read.
+    pub(super) has_too_many_groups: bool,
 }
 
 impl<'a> User<'a> {
@@ -29,6 +31,7 @@ impl<'a> User<'a> {
         Self {
             name: name.into(),
             groups: Vec::new(),
+            has_too_many_groups: false,
         }
     }
 
@@ -77,7 +80,8 @@ impl<'de> Fields<'de> for User<'de> {
         if Self::NAMES[index] == "username" {
             Text(self.name) = map.next_value()?;
         } else {
-            let groups = map.next_value::<Option<Vec<Text<'de>>>>()?;
+            let List(groups) = map.next_value::<List<Text<'de>>>()?;
+            self.has_too_many_groups = groups.is_none();
             let groups = groups.into_iter().flatten();
             self.groups = groups.map(|Text(group)| group).collect();
         }
