@@ -5,7 +5,7 @@ pub mod document;
 pub mod expression;
 pub mod verdict;
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use imagereview_core::{ImagePolicy, PolicySource};
 use serde_json::Value;
@@ -124,25 +124,37 @@ pub fn glob(pattern: &str, text: &str, separator: char) -> bool {
     let text: Vec<char> = text.chars().collect();
     let matches = |pattern: &String| {
         let pattern: Vec<char> = pattern.chars().collect();
-        matches_from(&pattern, &text, separator, true)
+        let mut failed = BTreeSet::new();
+        matches_from(&pattern, &text, separator, true, &mut failed)
     };
     alternatives(pattern).iter().any(matches)
 }
 
-fn matches_from(pattern: &[char], text: &[char], separator: char, at_start: bool) -> bool {
-    let matches = |pattern, text| matches_from(pattern, text, separator, false);
-    match pattern {
+/// Whether the rest of a pattern matches the rest of a text; what failed is kept, so that many stars
+/// don't take for ever.
+fn matches_from(
+    pattern: &[char],
+    text: &[char],
+    separator: char,
+    at_start: bool,
+    failed: &mut BTreeSet<(usize, usize, bool)>,
+) -> bool {
+    let state = (pattern.len(), text.len(), at_start);
+    if failed.contains(&state) {
+        return false;
+    }
+    let mut matches = |pattern, text| matches_from(pattern, text, separator, false, failed);
+    let is_match = match pattern {
         [] => text.is_empty(),
         ['*', '*', '/', rest @ ..] if at_start && separator == '/' => {
-            let later = (0..text.len()).filter(|at| text[*at] == '/');
-            matches_from(rest, text, separator, true)
-                || later.into_iter().any(|at| matches(rest, &text[at + 1..]))
+            let mut later = (0..text.len()).filter(|at| text[*at] == '/');
+            later.any(|at| matches(rest, &text[at + 1..]))
+                || matches_from(rest, text, separator, true, failed)
         }
-        ['/', '*', '*', '/', rest @ ..] if separator == '/' => {
-            // The slash stays for the next parts, `**` among them.
-            let rest: Vec<char> = std::iter::once('/').chain(rest.iter().copied()).collect();
-            let starts = (0..text.len()).filter(|at| text[*at] == '/');
-            text.first() == Some(&'/') && starts.into_iter().any(|at| matches(&rest, &text[at..]))
+        // The second slash stays for the next parts, `**` among them.
+        ['/', '*', '*', '/', ..] if separator == '/' => {
+            let mut starts = (0..text.len()).filter(|at| text[*at] == '/');
+            text.first() == Some(&'/') && starts.any(|at| matches(&pattern[3..], &text[at..]))
         }
         ['/', '*', '*'] if separator == '/' => text.first() == Some(&'/') && text.len() > 1,
         ['*', '*'] if at_start && separator == '/' => true,
@@ -169,7 +181,11 @@ fn matches_from(pattern: &[char], text: &[char], separator: char, at_start: bool
         [literal, rest @ ..] => text
             .split_first()
             .is_some_and(|(c, text)| c == literal && matches(rest, text)),
+    };
+    if !is_match {
+        failed.insert(state);
     }
+    is_match
 }
 
 fn in_class(members: &[char], c: char) -> bool {
