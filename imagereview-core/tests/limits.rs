@@ -170,6 +170,23 @@ fn an_old_object_that_is_too_large_leaves_nothing_unchanged() {
     assert!(!question.review().images()[0].is_unchanged());
 }
 
+/// What is not kept may have changed.
+#[test]
+fn an_update_of_an_object_that_is_too_large_is_denied_however_much_it_looks_like_the_one_before() {
+    let with = |last: &str| {
+        let mut containers = vec![json!({"image": "a:1"}); ENTRIES_LIMIT];
+        containers.push(json!({"image": last}));
+        pod(&json!({"containers": containers}))
+    };
+    for new in ["a:1", "nginx"] {
+        let request = json!({"operation": "UPDATE", "object": with(new), "oldObject": with("a:1")});
+        let json = admission_review(&request);
+        let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+        let verdict = decide(&AllowAll, &question.review());
+        assert_eq!(reason(&verdict), too_many("spec.containers"), "{new}");
+    }
+}
+
 #[test]
 fn a_user_in_more_groups_than_the_limit_is_denied_what_has_images() {
     let groups = |many| json!({"username": "ana", "groups": vec!["developers"; many]});
