@@ -102,7 +102,10 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
     let mut held = Held::new(&state.held_bodies);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    // One that says so itself is not asked once more for its end.
+    while !body.is_end_stream()
+        && let Some(frame) = body.frame().await
+    {
         let Ok(piece) = frame.map_err(refusal)?.into_data() else {
             continue;
         };
@@ -164,7 +167,7 @@ pub(crate) async fn discard(body: Incoming, bytes: usize) -> bool {
 }
 
 /// What a future gives without waiting.
-async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+pub(crate) async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     poll_fn(|context| {
         Poll::Ready(match future.as_mut().poll(context) {
             Poll::Ready(output) => Some(output),

@@ -36,6 +36,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 #[cfg(feature = "opentelemetry")]
 use crate::traces;
 use crate::{
+    body::at_once,
     certificate::Names,
     config::{Config, Limits, Timeouts},
     handshake::HandshakeFailure,
@@ -93,6 +94,8 @@ impl Protocols {
         let header_buffer = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
         http1
             .timer(TokioTimer::new())
+            // An answer is small, and copied into one buffer sooner than written from two.
+            .writev(false)
             .max_header_size(header_buffer)
             .max_buf_size(HTTP1_BUFFER.max(header_buffer))
             .header_read_timeout(timeouts.header);
@@ -284,6 +287,7 @@ impl Protocols {
             }
         });
         let outcome = tokio::select! {
+            biased;
             outcome = &mut connection => outcome,
             leave = leave => match leave {
                 Leave::Evicted | Leave::Silent if !session.has_asked() => {
@@ -351,6 +355,7 @@ impl Protocols {
             }
         });
         tokio::select! {
+            biased;
             outcome = connection.as_mut() => return outcome,
             leave = leave => match leave {
                 Leave::Silent if !session.has_asked() => {
@@ -516,7 +521,8 @@ impl Session {
             #[cfg(feature = "opentelemetry")]
             let context = traces::begin(&request);
             let question = Question::new(request);
-            async move {
+            // hyper moves it about several times.
+            Box::pin(async move {
                 let is_http2 = question.is_http2;
                 let answer = routes::answer(&session.state, &session.caller, question);
                 #[cfg(feature = "opentelemetry")]
@@ -527,7 +533,7 @@ impl Session {
                     answer.headers_mut().insert(CONNECTION, close);
                 }
                 Ok(answer)
-            }
+            })
         })
     }
 }
@@ -543,10 +549,14 @@ struct Streams {
 impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
         let in_flight = InFlight::new(Arc::clone(&self.session));
-        let stream = timeout(self.time, stream);
+        let time = self.time;
         tokio::spawn(async move {
-            // Its end, dropped early, is a reset.
-            let _ = stream.await;
+            let mut stream = pin!(stream);
+            // Most are over then, and need no timer.
+            if at_once(stream.as_mut()).await.is_none() {
+                // Its end, dropped early, is a reset.
+                let _ = timeout(time, stream).await;
+            }
             drop(in_flight);
         });
     }

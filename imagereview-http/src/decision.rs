@@ -62,13 +62,6 @@ pub(crate) struct Decided<A> {
 }
 
 impl<A> Decided<A> {
-    pub(crate) fn map<B>(self, into: impl FnOnce(A) -> B) -> Decided<B> {
-        Decided {
-            answer: into(self.answer),
-            record: self.record,
-        }
-    }
-
     /// Records the decision, and gives the answer. That waits only where answers are to wait for the
     /// audit log.
     pub(crate) async fn recorded(self, state: &State) -> A {
@@ -322,41 +315,38 @@ fn cut(name: &str) -> &str {
     }
 }
 
-/// The images of a review for a log line, each escaped by its `Debug`, cut where a line would get
-/// out of hand.
+/// The images of a review for a log line, as a list of strings is written by its `Debug`, cut where a
+/// line would get out of hand.
 struct LoggedImages<'a>(&'a Review<'a>);
 
 impl fmt::Debug for LoggedImages<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let readable = self.0.images().len();
         let mut images = images(self.0);
-        let mut list = f.debug_list();
-        for image in images.by_ref().take(MAX_LOGGED_IMAGES) {
-            match cut(image) {
-                start if start.len() < image.len() => list.entry(&format_args!("{start:?}…")),
-                _ => list.entry(&LoggedImage(image)),
-            };
+        f.write_str("[")?;
+        for (index, image) in images.by_ref().take(MAX_LOGGED_IMAGES).enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            let start = cut(image);
+            if index < readable {
+                // Nothing in a reference needs escaping, and text is written much faster as a whole
+                // than by its characters.
+                f.write_str("\"")?;
+                f.write_str(start)?;
+                f.write_str("\"")?;
+            } else {
+                start.fmt(f)?;
+            }
+            if start.len() < image.len() {
+                f.write_str("…")?;
+            }
         }
-        match images.next() {
-            None => list.finish(),
-            Some(_) => list.finish_non_exhaustive(),
-        }
-    }
-}
-
-/// An image for a log line, as its `Debug` writes it. Nothing in a reference needs escaping, and text
-/// is written much faster as a whole than by its characters.
-struct LoggedImage<'a>(&'a str);
-
-impl fmt::Debug for LoggedImage<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:@".contains(&byte);
-        if self.0.bytes().all(is_plain) {
-            f.write_str("\"")?;
-            f.write_str(self.0)?;
-            f.write_str("\"")
+        f.write_str(if images.next().is_none() {
+            "]"
         } else {
-            self.0.fmt(f)
-        }
+            ", ..]"
+        })
     }
 }
 
