@@ -14,6 +14,7 @@ mod harness;
 mod health;
 mod limits;
 mod load;
+mod log;
 mod memory;
 mod mutual_tls;
 mod policy;
