@@ -102,10 +102,7 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
     let mut held = Held::new(&state.held_bodies);
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    // One that says so itself is not asked once more for its end.
-    while !body.is_end_stream()
-        && let Some(frame) = body.frame().await
-    {
+    while let Some(frame) = body.frame().await {
         let Ok(piece) = frame.map_err(refusal)?.into_data() else {
             continue;
         };
@@ -119,6 +116,10 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
         } else {
             all.extend_from_slice(&std::mem::take(&mut first));
             all.extend_from_slice(&piece);
+        }
+        // One that tells of its end is not asked for it.
+        if body.is_end_stream() {
+            break;
         }
     }
     let bytes = if all.is_empty() { first } else { all.freeze() };
@@ -167,7 +168,7 @@ pub(crate) async fn discard(body: Incoming, bytes: usize) -> bool {
 }
 
 /// What a future gives without waiting.
-pub(crate) async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     poll_fn(|context| {
         Poll::Ready(match future.as_mut().poll(context) {
             Poll::Ready(output) => Some(output),

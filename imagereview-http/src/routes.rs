@@ -33,7 +33,8 @@ pub(crate) async fn answer(
         endpoint,
         body,
     } = question;
-    let mut has_unread_body = !body.is_end_stream();
+    // HTTP/2 ends the stream of a body that is not read.
+    let mut has_unread_body = !is_http2 && !body.is_end_stream();
     let counted = Counted::new(&state.metrics.requests_in_flight);
     let decided = match endpoint {
         // Whoever has been sending a body for longest goes first.
@@ -73,8 +74,8 @@ pub(crate) async fn answer(
     response
 }
 
-/// Reads the review, decides it, and gives the answer's JSON. Only reading waits, so that hardly anything has to be kept
-/// meanwhile: what is kept is moved about for each request.
+/// Reads the review, decides it, and gives the answer's JSON. Only reading waits, so that hardly
+/// anything has to be kept meanwhile.
 async fn decided(
     state: &State,
     endpoint: Endpoint,

@@ -12,8 +12,8 @@ use std::{
 };
 
 /// How many bytes the two buffers keep that lines wait in and are written from, whatever they have
-/// held: as much as comes within [`REST`] at 100,000 lines a second.
-const KEPT: usize = 64 * 1024;
+/// held: some times what comes within [`REST`] at 100,000 lines a second.
+const KEPT: usize = 256 * 1024;
 
 /// How long the thread that writes rests after it has written all that waited. A line that comes
 /// meanwhile need not wake it, and lines that come close together are written at once.
