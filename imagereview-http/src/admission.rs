@@ -3,8 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Response;
 use imagereview_core::{AdmissionAnswer, AdmissionReview, Review, Verdict};
 
 use crate::{
@@ -24,7 +22,7 @@ pub(crate) fn answer(
     state: &State,
     asked: Asked<'_>,
     body: &[u8],
-) -> Result<Decided<Response<Full<Bytes>>>, Refusal> {
+) -> Result<Decided<Bytes>, Refusal> {
     let served = state.policy.load();
     let mut question =
         AdmissionReview::from_slice_with(body, served.kinds()).map_err(Refusal::Unreadable)?;
@@ -50,7 +48,8 @@ pub(crate) fn answer(
             Some(patch) => answer.with_patch(patch),
             None => answer,
         };
-        serde_json::to_vec(&answer).expect("strings and booleans always serialise")
+        let json = serde_json::to_vec(&answer).expect("strings and booleans always serialise");
+        routes::line(&json)
     };
     let review: Review<'_> = question.review();
     let decided = match &mutated {
@@ -63,5 +62,5 @@ pub(crate) fn answer(
             decision::undecided(state, &served, asked, &review, answer)
         }
     };
-    Ok(decided.map(|answer| routes::json(&answer)))
+    Ok(decided)
 }

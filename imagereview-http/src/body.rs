@@ -123,6 +123,10 @@ async fn collect(body: Incoming, limit: usize, state: &State) -> Result<ReadBody
             all.extend_from_slice(&std::mem::take(&mut first));
             all.extend_from_slice(&piece);
         }
+        // One that tells of its end is not asked for it.
+        if body.is_end_stream() {
+            break;
+        }
     }
     let bytes = if all.is_empty() { first } else { all.freeze() };
     let turn = if bytes.len() > SMALL {

@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -22,14 +23,15 @@ use hyper::{
     service::{HttpService, service_fn},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use pin_project_lite::pin_project;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::watch,
-    task::JoinSet,
-    time::{sleep, timeout},
+    task::JoinHandle,
+    time::{Sleep, sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
@@ -93,6 +95,8 @@ impl Protocols {
         let header_buffer = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
         http1
             .timer(TokioTimer::new())
+            // An answer is small, and copied into one buffer sooner than written from two.
+            .writev(false)
             .max_header_size(header_buffer)
             .max_buf_size(HTTP1_BUFFER.max(header_buffer))
             .header_read_timeout(timeouts.header);
@@ -284,6 +288,7 @@ impl Protocols {
             }
         });
         let outcome = tokio::select! {
+            biased;
             outcome = &mut connection => outcome,
             leave = leave => match leave {
                 Leave::Evicted | Leave::Silent if !session.has_asked() => {
@@ -351,6 +356,7 @@ impl Protocols {
             }
         });
         tokio::select! {
+            biased;
             outcome = connection.as_mut() => return outcome,
             leave = leave => match leave {
                 Leave::Silent if !session.has_asked() => {
@@ -428,12 +434,20 @@ enum Leave {
 /// Runs a future as a task of its own, for as long as this is polled. So it is polled when it has
 /// reason to go on, and not at each byte of the connection that it stands beside.
 async fn apart<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
-    let mut task = JoinSet::new();
-    task.spawn(future);
-    match task.join_next().await {
-        Some(Ok(output)) => output,
+    let mut task = Aborted(tokio::spawn(future));
+    match (&mut task.0).await {
+        Ok(output) => output,
         // The program ends.
-        _ => std::future::pending().await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// A task that ends when this is dropped.
+struct Aborted<T>(JoinHandle<T>);
+
+impl<T> Drop for Aborted<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -516,7 +530,8 @@ impl Session {
             #[cfg(feature = "opentelemetry")]
             let context = traces::begin(&request);
             let question = Question::new(request);
-            async move {
+            // hyper moves it about several times.
+            Box::pin(async move {
                 let is_http2 = question.is_http2;
                 let answer = routes::answer(&session.state, &session.caller, question);
                 #[cfg(feature = "opentelemetry")]
@@ -527,7 +542,7 @@ impl Session {
                     answer.headers_mut().insert(CONNECTION, close);
                 }
                 Ok(answer)
-            }
+            })
         })
     }
 }
@@ -542,13 +557,39 @@ struct Streams {
 
 impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let in_flight = InFlight::new(Arc::clone(&self.session));
-        let stream = timeout(self.time, stream);
-        tokio::spawn(async move {
-            // Its end, dropped early, is a reset.
-            let _ = stream.await;
-            drop(in_flight);
+        tokio::spawn(Timed {
+            stream,
+            time: self.time,
+            timer: None,
+            _in_flight: InFlight::new(Arc::clone(&self.session)),
         });
+    }
+}
+
+pin_project! {
+    /// A stream that is given up after a time. Its end, dropped early, is a reset.
+    struct Timed<F> {
+        #[pin]
+        stream: F,
+        time: Duration,
+        // Made when the stream first has to wait. Most never do.
+        timer: Option<Pin<Box<Sleep>>>,
+        _in_flight: InFlight,
+    }
+}
+
+impl<F: Future> Future for Timed<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.stream.poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        this.timer
+            .get_or_insert_with(|| Box::pin(sleep(*this.time)))
+            .as_mut()
+            .poll(context)
     }
 }
 

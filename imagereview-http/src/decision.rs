@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    fmt,
+    fmt::Write as _,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -54,13 +54,6 @@ pub(crate) struct Decided<A> {
 }
 
 impl<A> Decided<A> {
-    pub(crate) fn map<B>(self, into: impl FnOnce(A) -> B) -> Decided<B> {
-        Decided {
-            answer: into(self.answer),
-            record: self.record,
-        }
-    }
-
     /// Records the decision, and gives the answer. That waits only where answers are to wait for the
     /// audit log.
     pub(crate) async fn recorded(self, state: &State) -> A {
@@ -178,7 +171,7 @@ impl Decision<'_> {
             kind = self.review.kind().map(|kind| cut(kind.name())),
             namespace = self.review.namespace().map(cut),
             name = self.review.name().map(cut),
-            images = ?LoggedImages(self.review),
+            images = %logged_images(self.review),
             allowed = self.verdict.is_allowed(),
             denied_by = annotations.get("denied-by"),
             warned_by = annotations.get("warned-by"),
@@ -302,42 +295,37 @@ fn cut(name: &str) -> &str {
     }
 }
 
-/// The images of a review for a log line, each escaped by its `Debug`, cut where a line would get
-/// out of hand.
-struct LoggedImages<'a>(&'a Review<'a>);
-
-impl fmt::Debug for LoggedImages<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut images = images(self.0);
-        let mut list = f.debug_list();
-        for image in images.by_ref().take(MAX_LOGGED_IMAGES) {
-            match cut(image) {
-                start if start.len() < image.len() => list.entry(&format_args!("{start:?}…")),
-                _ => list.entry(&LoggedImage(image)),
-            };
+/// The images of a review for a log line: a list of strings as its `Debug` writes it, cut where a line
+/// would get out of hand. Text is written much faster as a whole than by its characters.
+fn logged_images(review: &Review<'_>) -> String {
+    let readable = review.images().len();
+    let mut images = images(review);
+    let mut list = String::with_capacity(256);
+    list.push('[');
+    for (index, image) in images.by_ref().take(MAX_LOGGED_IMAGES).enumerate() {
+        if index > 0 {
+            list.push_str(", ");
         }
-        match images.next() {
-            None => list.finish(),
-            Some(_) => list.finish_non_exhaustive(),
-        }
-    }
-}
-
-/// An image for a log line, as its `Debug` writes it. Nothing in a reference needs escaping, and text
-/// is written much faster as a whole than by its characters.
-struct LoggedImage<'a>(&'a str);
-
-impl fmt::Debug for LoggedImage<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:@".contains(&byte);
-        if self.0.bytes().all(is_plain) {
-            f.write_str("\"")?;
-            f.write_str(self.0)?;
-            f.write_str("\"")
+        let start = cut(image);
+        if index < readable {
+            // Nothing in a reference needs escaping.
+            list.push('"');
+            list.push_str(start);
+            list.push('"');
         } else {
-            self.0.fmt(f)
+            // A string takes every write.
+            let _ = write!(list, "{start:?}");
+        }
+        if start.len() < image.len() {
+            list.push('…');
         }
     }
+    list.push_str(if images.next().is_none() {
+        "]"
+    } else {
+        ", ..]"
+    });
+    list
 }
 
 /// All images of a review as they were written: those with a valid reference first.
@@ -351,4 +339,35 @@ fn images<'r>(review: &'r Review<'_>) -> impl Iterator<Item = &'r str> {
         .iter()
         .map(UnreadableImage::as_written);
     readable.chain(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logged_images_read_as_a_list_of_strings() {
+        let rows: [&[&str]; 5] = [
+            &[],
+            &["nginx"],
+            &["registry.example.com:5000/a_b/c-d:1.2", "[::1]/x"],
+            &["nginx", "forged\" allowed=true\n"],
+            &["", "镜像", "\u{1b}[31m"],
+        ];
+        for images in rows {
+            let review: Review<'_> = images.iter().copied().collect();
+            assert_eq!(logged_images(&review), format!("{images:?}"));
+        }
+    }
+
+    #[test]
+    fn logged_images_are_cut() {
+        let long = format!("a/{}", "é".repeat(300));
+        let review: Review<'_> = [&*long].into_iter().collect();
+        let start = "é".repeat(MAX_LOGGED_CHARS - 2);
+        assert_eq!(logged_images(&review), format!("[\"a/{start}\"…]"));
+        let review: Review<'_> = ["a"; MAX_LOGGED_IMAGES + 1].into_iter().collect();
+        let list = r#""a", "#.repeat(MAX_LOGGED_IMAGES);
+        assert_eq!(logged_images(&review), format!("[{list}..]"));
+    }
 }

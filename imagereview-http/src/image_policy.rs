@@ -1,8 +1,8 @@
 //! `POST /image_policy`: the endpoint of kube-apiserver's `ImagePolicyWebhook` admission plugin.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Response;
 use imagereview_core::{ImageReview, ImageReviewAnswer};
 
 use crate::{
@@ -18,10 +18,19 @@ pub(crate) fn answer(
     state: &State,
     asked: Asked<'_>,
     body: &[u8],
-) -> Result<Decided<Response<Full<Bytes>>>, Refusal> {
+) -> Result<Decided<Bytes>, Refusal> {
     let question = ImageReview::from_slice(body).map_err(Refusal::Unreadable)?;
     let served = state.policy.load();
-    let json = |verdict: &_| ImageReviewAnswer::new(verdict, state.language).to_json();
-    let decided = decision::decide(state, &served, asked, question.review(), json);
-    Ok(decided.map(|answer| routes::json(&answer)))
+    let json = |verdict: &_| match ImageReviewAnswer::new(verdict, state.language).to_json() {
+        // The one that is the same each time.
+        Cow::Borrowed(_) => state.approval.clone(),
+        Cow::Owned(json) => routes::line(&json),
+    };
+    Ok(decision::decide(
+        state,
+        &served,
+        asked,
+        question.review(),
+        json,
+    ))
 }

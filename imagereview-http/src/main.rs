@@ -33,6 +33,8 @@ enum StartError {
     #[cfg(feature = "opentelemetry")]
     #[error(transparent)]
     Traces(#[from] TracesError),
+    #[error("cannot start the thread that writes the log: {0}")]
+    Log(io::Error),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -40,7 +42,9 @@ enum StartError {
 impl StartError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Server(ServerError::Listen { .. }) | Self::Signals(_) => ExitCode::from(1),
+            Self::Server(ServerError::Listen { .. }) | Self::Log(_) | Self::Signals(_) => {
+                ExitCode::from(1)
+            }
             _ => ExitCode::from(2),
         }
     }
@@ -55,10 +59,11 @@ async fn main() -> ExitCode {
     if args.check_config {
         return check(&args);
     }
-    let log = Log::start(args.log_format, args.log_level);
-    let outcome = run(&args, &log).await;
-    // The log's last lines come before the message that explains the exit status.
-    drop(log);
+    let outcome = match Log::start(args.log_format, args.log_level) {
+        // The log's last lines come before the message that explains the exit status.
+        Ok(log) => run(&args, &log).await,
+        Err(error) => Err(StartError::Log(error)),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -108,8 +108,11 @@ impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What the standard library seeds its hash maps with is random enough to tell processes
         // apart.
-        static PROCESS: LazyLock<u32> =
-            LazyLock::new(|| (RandomState::new().hash_one(()) >> 32) as u32);
-        write!(f, "{:08x}-{:x}", *PROCESS, self.0)
+        static PROCESS: LazyLock<String> = LazyLock::new(|| {
+            let random = RandomState::new().hash_one(());
+            format!("{:08x}-", random >> 32)
+        });
+        f.write_str(&PROCESS)?;
+        fmt::LowerHex::fmt(&self.0, f)
     }
 }

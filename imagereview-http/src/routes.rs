@@ -33,9 +33,10 @@ pub(crate) async fn answer(
         endpoint,
         body,
     } = question;
-    let mut has_unread_body = !body.is_end_stream();
+    // HTTP/2 ends the stream of a body that is not read.
+    let mut has_unread_body = !is_http2 && !body.is_end_stream();
     let counted = Counted::new(&state.metrics.requests_in_flight);
-    let answer = match endpoint {
+    let decided = match endpoint {
         // Whoever has been sending a body for longest goes first.
         _ if counted.before >= state.max_requests && !state.slow_bodies.evict_oldest() => {
             has_unread_body = !body::discard(body, state.body.bytes).await;
@@ -44,36 +45,44 @@ pub(crate) async fn answer(
         Ok(endpoint) => decided(state, endpoint, caller, is_http2, body).await,
         Err(refusal) => Err(*refusal),
     };
-    answer.unwrap_or_else(|refusal| {
-        state.metrics.refused(&refusal);
-        let (peer, client) = (&*caller.peer, caller.name.as_deref());
-        if matches!(refusal, Refusal::Overloaded) {
-            // The metric tells as much, and a line for each would be more of the load.
-            tracing::debug!(%peer, client, "request refused: {refusal}");
-        } else {
-            tracing::warn!(%peer, client, "request refused: {refusal}");
-        }
-        let mut response = refusal.response();
-        // The rest of an unread body would be taken for the next request. HTTP/2 ends the stream
-        // instead, and has no such header.
-        if !is_http2 && has_unread_body && !matches!(refusal, Refusal::Unreadable(_)) {
+    let refusal = match decided {
+        Ok(json) => {
+            let mut response = Response::new(Full::new(json));
             response
                 .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
+                .insert(CONTENT_TYPE, APPLICATION_JSON);
+            return response;
         }
+        Err(refusal) => refusal,
+    };
+    state.metrics.refused(&refusal);
+    let (peer, client) = (&*caller.peer, caller.name.as_deref());
+    if matches!(refusal, Refusal::Overloaded) {
+        // The metric tells as much, and a line for each would be more of the load.
+        tracing::debug!(%peer, client, "request refused: {refusal}");
+    } else {
+        tracing::warn!(%peer, client, "request refused: {refusal}");
+    }
+    let mut response = refusal.response();
+    // The rest of an unread body would be taken for the next request. HTTP/2 ends the stream
+    // instead, and has no such header.
+    if !is_http2 && has_unread_body && !matches!(refusal, Refusal::Unreadable(_)) {
         response
-    })
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
-/// Reads the review and decides it. Only reading waits, so that hardly anything has to be kept
-/// meanwhile: what is kept is moved about for each request.
+/// Reads the review, decides it, and gives the answer's JSON. Only reading waits, so that hardly
+/// anything has to be kept meanwhile.
 async fn decided(
     state: &State,
     endpoint: Endpoint,
     caller: &Caller,
     is_http2: bool,
     body: Incoming,
-) -> Result<Response<Full<Bytes>>, Refusal> {
+) -> Result<Bytes, Refusal> {
     let started = Instant::now();
     let limits = match endpoint {
         Endpoint::ImagePolicy => state.body,
@@ -100,15 +109,11 @@ async fn decided(
     Ok(decided.recorded(state).await)
 }
 
-/// An answer with this JSON, on a line of its own for those who ask with curl.
-pub(crate) fn json(json: &[u8]) -> Response<Full<Bytes>> {
+/// JSON on a line of its own, for those who ask with curl.
+pub(crate) fn line(json: &[u8]) -> Bytes {
     // `Bytes` takes over a vector without spare room as it is.
     let mut line = Vec::with_capacity(json.len() + 1);
     line.extend_from_slice(json);
     line.push(b'\n');
-    let mut response = Response::new(Full::new(Bytes::from(line)));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, APPLICATION_JSON);
-    response
+    Bytes::from(line)
 }

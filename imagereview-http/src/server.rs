@@ -13,6 +13,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use imagereview_core::{ImageReviewAnswer, Verdict};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -31,6 +32,7 @@ use crate::{
     metrics::{Metrics, Part},
     policy::{PolicyError, ServerPolicy},
     reload::{Reload, Reloader},
+    routes,
     state::State,
     tls::{Tls, TlsError},
     waiting::Waiting,
@@ -131,9 +133,11 @@ impl Server {
             None => None,
         };
 
+        let approval = ImageReviewAnswer::new(&Verdict::allowed(), config.language).to_json();
         let state = Arc::new(State {
             policy: ArcSwap::from_pointee(served.clone()),
             language: config.language,
+            approval: routes::line(&approval),
             body: BodyLimits {
                 bytes: config.max_body_bytes,
                 time: config.timeouts.body,

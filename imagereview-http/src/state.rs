@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use imagereview_core::Language;
 use tokio::sync::Semaphore;
 
@@ -18,6 +19,8 @@ use crate::{
 pub(crate) struct State {
     pub(crate) policy: ArcSwap<ServedPolicy>,
     pub(crate) language: Language,
+    /// The answer to an `ImageReview` of which there is nothing to tell.
+    pub(crate) approval: Bytes,
     pub(crate) body: BodyLimits,
     pub(crate) max_requests: usize,
     /// Requests whose bodies are waited for.

@@ -249,6 +249,9 @@ impl Verdict {
     /// The keys are qualified names without a prefix, as the API server asks.
     #[must_use]
     pub fn audit_annotations(&self) -> Annotations<'_> {
+        if self.is_unremarkable() {
+            return Annotations::default();
+        }
         let rules = |mode| {
             let undecided = self.undecided.as_ref().filter(|_| mode == Mode::Enforce);
             let rules: BTreeSet<&str> = self

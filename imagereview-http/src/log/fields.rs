@@ -10,67 +10,78 @@ use tracing_subscriber::{
 
 /// Writes what `tracing_subscriber`'s own formatter writes where there are no colours. A line for
 /// each decision takes that formatter a tenth of what a request takes in all; this, which hands text
-/// that needs no escaping on as it is, takes half as much.
+/// that needs no escaping on as it is and the line on as a whole, takes a third of that.
 pub(super) struct Fields;
 
 impl<'w> FormatFields<'w> for Fields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
         let mut line = Line {
-            writer,
-            is_empty: true,
+            text: String::with_capacity(USUAL),
             written: Ok(()),
         };
         fields.record(&mut line);
-        line.written
+        line.written?;
+        writer.write_str(&line.text)
     }
 }
 
-struct Line<'w> {
-    writer: Writer<'w>,
-    is_empty: bool,
+/// How many bytes the fields of a decision take, mostly.
+const USUAL: usize = 512;
+
+struct Line {
+    text: String,
     written: fmt::Result,
 }
 
-impl Line<'_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        self.written = self.written.and_then(|()| {
-            if !std::mem::take(&mut self.is_empty) {
-                self.writer.write_char(' ')?;
-            }
-            if !is_message(field) {
-                self.writer.write_str(field.name())?;
-                self.writer.write_char('=')?;
-            }
-            value(&mut self.writer)
-        });
+impl Line {
+    fn write(&mut self, field: &Field, value: impl FnOnce(&mut String) -> fmt::Result) {
+        if !self.text.is_empty() {
+            self.text.push(' ');
+        }
+        if !is_message(field) {
+            self.text.push_str(field.name());
+            self.text.push('=');
+        }
+        self.written = self.written.and(value(&mut self.text));
     }
 }
 
-impl Visit for Line<'_> {
+impl Visit for Line {
     fn record_str(&mut self, field: &Field, text: &str) {
         let is_message = is_message(field);
-        self.write(field, |writer| match text {
-            _ if is_message => Escaped(writer).write_str(text),
-            _ if is_plain(text) => {
-                writer.write_char('"')?;
-                writer.write_str(text)?;
-                writer.write_char('"')
+        self.write(field, |line| {
+            if is_message {
+                return Escaped(line).write_str(text);
             }
-            _ => write!(writer, "{text:?}"),
+            if !is_plain(text) {
+                return write!(line, "{text:?}");
+            }
+            line.push('"');
+            line.push_str(text);
+            line.push('"');
+            Ok(())
+        });
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.write(field, |line| {
+            line.push_str(itoa::Buffer::new().format(value));
+            Ok(())
         });
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.write(field, |writer| {
-            writer.write_str(if value { "true" } else { "false" })
+        self.write(field, |line| {
+            line.push_str(if value { "true" } else { "false" });
+            Ok(())
         });
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if is_message(field) {
-            self.write(field, |writer| write!(Escaped(writer), "{value:?}"));
+            self.write(field, |line| write!(Escaped(line), "{value:?}"));
         } else {
-            self.write(field, |writer| write!(writer, "{value:?}"));
+            self.write(field, |line| write!(line, "{value:?}"));
         }
     }
 }
@@ -81,9 +92,19 @@ fn is_message(field: &Field) -> bool {
 
 /// Whether text between quotation marks reads as it stands.
 fn is_plain(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+    text.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
+
+/// Which bytes stand for themselves: what ASCII prints but `"` and `\\`.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = byte != b'"' && byte != b'\\';
+        byte += 1;
+    }
+    plain
+};
 
 /// Writes control characters as escapes, so that no message can forge a line or steer a terminal.
 struct Escaped<W>(W);

@@ -15,6 +15,7 @@ mod harness;
 mod health;
 mod limits;
 mod load;
+mod log;
 mod memory;
 mod mutual_tls;
 mod policy;

@@ -37,6 +37,15 @@ impl Log {
         errors
     }
 
+    /// Reads to the end.
+    pub(crate) async fn lines(mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(line) = self.next_line().await {
+            lines.push(line);
+        }
+        lines
+    }
+
     async fn next_line(&mut self) -> Option<String> {
         self.0.as_mut()?.next_line().await.unwrap()
     }

@@ -101,18 +101,13 @@ impl Webhook {
 
     /// What the process and its connections hold now.
     pub(crate) async fn footprint(&self) -> Footprint {
-        let status = fs::read_to_string(self.process("status")).unwrap();
-        let of_status = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let value = line.unwrap().trim_start_matches(':').trim();
-            value.trim_end_matches(" kB").parse::<usize>().unwrap()
-        };
+        let process = self.program.child.id().unwrap();
         let descriptors = self.descriptors();
         let metrics = Metrics::of(self.health).await;
         Footprint {
-            memory: of_status("VmRSS") * 1024,
-            peak: of_status("VmHWM") * 1024,
-            threads: of_status("Threads"),
+            memory: bytes_of_status(process, "VmRSS"),
+            peak: bytes_of_status(process, "VmHWM"),
+            threads: of_status(process, "Threads"),
             descriptors,
             connections: metrics.value("imagereview_connections"),
             requests: metrics.value("imagereview_requests_in_flight"),
@@ -165,6 +160,19 @@ impl Webhook {
         assert!(status.success(), "{status}: {errors:#?}");
         errors
     }
+}
+
+/// A field of a process's `/proc/PID/status`.
+fn of_status(process: u32, name: &str) -> usize {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let value = line.unwrap().trim_start_matches(':').trim();
+    value.trim_end_matches(" kB").parse().unwrap()
+}
+
+/// One that says how much memory it holds, in bytes.
+pub(crate) fn bytes_of_status(process: u32, name: &str) -> usize {
+    of_status(process, name) * 1024
 }
 
 /// What a running program holds.
