@@ -42,6 +42,11 @@ impl Validity {
         })
     }
 
+    /// Whether a certificate has ended; one that can't be read has not.
+    pub(crate) fn has_ended(certificate: &CertificateDer<'_>, now: SystemTime) -> bool {
+        Self::of(certificate).is_ok_and(|validity| validity.not_after < now)
+    }
+
     /// Whether it ends so soon that someone should see to it: within two weeks, or within the last
     /// fifth of its time where that is shorter.
     pub(crate) fn ends_soon(&self, now: SystemTime) -> bool {

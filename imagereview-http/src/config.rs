@@ -176,6 +176,16 @@ pub enum ServerIdentity {
     },
 }
 
+impl ServerIdentity {
+    /// The files that it is read from.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Files { certificate, key } => vec![certificate.clone(), key.clone()],
+            Self::Memory { .. } => Vec::new(),
+        }
+    }
+}
+
 impl Clone for ServerIdentity {
     fn clone(&self) -> Self {
         match self {

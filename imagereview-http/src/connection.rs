@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -38,7 +38,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 #[cfg(feature = "opentelemetry")]
 use crate::traces;
 use crate::{
-    certificate::Names,
+    certificate::{Names, Validity},
     config::{Config, Limits, Timeouts},
     handshake::HandshakeFailure,
     metrics::Counted,
@@ -99,7 +99,9 @@ impl Protocols {
             .writev(false)
             .max_header_size(header_buffer)
             .max_buf_size(HTTP1_BUFFER.max(header_buffer))
-            .header_read_timeout(timeouts.header);
+            // Of a request that is not the first: between requests the client may rest, and
+            // kube-apiserver is to be the one who closes an idle connection.
+            .header_read_timeout(timeouts.idle.max(timeouts.header));
         Self {
             tls,
             http1,
@@ -140,6 +142,15 @@ impl Protocols {
             .1
             .peer_certificates()
             .and_then(<[_]>::first);
+        // A session that is resumed shows the certificate of before, whose end nobody has looked at.
+        if certificate
+            .is_some_and(|certificate| Validity::has_ended(certificate, SystemTime::now()))
+        {
+            let failure = HandshakeFailure::ClientCertificateExpired;
+            self.state.metrics.handshake_failed(failure);
+            tracing::warn!(%peer, cause = failure.as_str(), "the client's certificate ended after its session began");
+            return;
+        }
         let name = certificate.and_then(|certificate| Names::of(certificate).common_name);
         let evicted = place.evicted();
         let caller = Caller {
@@ -265,7 +276,7 @@ impl Protocols {
             .http1
             .serve_connection(TokioIo::new(stream), Arc::clone(session).service());
         let leave = apart({
-            let session = Arc::clone(session);
+            let (session, timeouts) = (Arc::clone(session), self.timeouts);
             async move {
                 let mut drained = ends.drained;
                 let last_request = async {
@@ -281,19 +292,31 @@ impl Protocols {
                     session.end();
                     sleep(LAST_REQUEST).await;
                 };
+                let silent = async {
+                    sleep(timeouts.header).await;
+                    if session.has_asked() {
+                        std::future::pending().await
+                    }
+                };
                 tokio::select! {
                     () = last_request => Leave::Gracefully,
                     () = ends.evicted => Leave::Evicted,
+                    () = silent => Leave::Silent,
                 }
             }
         });
+        let mut is_slow = false;
         let outcome = tokio::select! {
             biased;
             outcome = &mut connection => outcome,
             leave = leave => match leave {
-                Leave::Evicted | Leave::Silent if !session.has_asked() => {
+                Leave::Evicted if !session.has_asked() => {
                     self.closed_to_make_room(session);
                     return (Ok(()), None);
+                }
+                Leave::Silent if !session.has_asked() => {
+                    is_slow = true;
+                    Ok(())
                 }
                 // What was asked in the meantime is answered.
                 _ => {
@@ -304,9 +327,10 @@ impl Protocols {
         };
         let rest = connection.into_parts();
         let mut stream = rest.io.into_inner();
-        let timed_out = outcome.as_ref().is_err_and(hyper::Error::is_timeout);
-        // An idle connection that has been answered before is just closed.
-        let unanswered = timed_out && (!session.has_asked() || !rest.read_buf.is_empty());
+        is_slow |= outcome.as_ref().is_err_and(hyper::Error::is_timeout);
+        // A connection that nothing has come on, or nothing more, is just closed: clients keep some in
+        // reserve.
+        let unanswered = is_slow && !rest.read_buf.is_empty();
         // What can't be written any more is nothing that the client would read.
         let _ = timeout(LINGER, async {
             if unanswered {
@@ -373,10 +397,13 @@ impl Protocols {
         }
         // GOAWAY: what was read is answered, and the client knows what was not.
         connection.as_mut().graceful_shutdown();
-        // Until the client says that it has read it, or has had its time to.
+        // Until the client says that it has read it, or has had its time to. One that goes on asking
+        // is not waited for beyond the time that any request may take.
+        let mut end = pin!(sleep(self.timeouts.body + self.timeouts.answer));
         loop {
             tokio::select! {
                 outcome = connection.as_mut() => return outcome,
+                () = &mut end => return Ok(()),
                 () = sleep(self.timeouts.answer) => if !session.is_busy() { return Ok(()) },
             }
         }

@@ -15,7 +15,10 @@ use imagereview_core::NoLatestTag;
 use imagereview_http::{Check, IMAGE_POLICY_PATH, Reload, Server, ServerError, ServerPolicy};
 #[cfg(feature = "opentelemetry")]
 use imagereview_http::{Traces, TracesError};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use crate::{
     args::Args,
@@ -35,6 +38,8 @@ enum StartError {
     Traces(#[from] TracesError),
     #[error("cannot start the thread that writes the log: {0}")]
     Log(io::Error),
+    #[error("cannot start the threads that answer: {0}")]
+    Runtime(io::Error),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -42,9 +47,10 @@ enum StartError {
 impl StartError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Server(ServerError::Listen { .. }) | Self::Log(_) | Self::Signals(_) => {
-                ExitCode::from(1)
-            }
+            Self::Server(ServerError::Listen { .. })
+            | Self::Log(_)
+            | Self::Runtime(_)
+            | Self::Signals(_) => ExitCode::from(1),
             _ => ExitCode::from(2),
         }
     }
@@ -53,15 +59,23 @@ impl StartError {
 /// SIGXFSZ, by its number on Linux and macOS.
 const FILE_SIZE_LIMIT: i32 = 25;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args = Args::read();
     if args.check_config {
         return check(&args);
     }
     let outcome = match Log::start(args.log_format, args.log_level) {
         // The log's last lines come before the message that explains the exit status.
-        Ok(log) => run(&args, &log).await,
+        Ok(log) => match Runtime::new() {
+            Ok(runtime) => {
+                let outcome = runtime.block_on(run(&args, &log));
+                // A thread that waits for the reader of the audit log, or for a policy that doesn't
+                // return, is not waited for.
+                runtime.shutdown_background();
+                outcome
+            }
+            Err(error) => Err(StartError::Runtime(error)),
+        },
         Err(error) => Err(StartError::Log(error)),
     };
     match outcome {

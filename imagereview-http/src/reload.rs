@@ -1,7 +1,7 @@
 //! Reading the policy, the certificate and the client CAs again when their files change.
 //!
 //! What is wrong in a new file never replaces what is served: it is logged, counted, and tried again
-//! at the file's next change.
+//! at the file's next change, or once the time has come for a certificate that begins later.
 
 use std::{
     collections::BTreeSet,
@@ -20,10 +20,11 @@ use std::{
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::{
+    config::Config,
     metrics::Part,
     policy::{self, ServerPolicy},
     state::State,
-    tls::Tls,
+    tls::{Tls, TlsError},
 };
 
 /// How often the files are compared, for changes that no event tells of: behind a symbolic link
@@ -45,8 +46,8 @@ const REMINDER: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Reload(Sender<Trigger>);
 
 impl Reload {
-    /// Reads policy, certificate and client CAs again, changed or not, and opens the audit log's
-    /// file anew. Returns at once; the log and the metrics tell what came of it.
+    /// Reads policy and certificate again, changed or not, and client CAs if they have changed, and
+    /// opens the audit log's file anew. Returns at once; the log and the metrics tell what came of it.
     pub fn request(&self) {
         // A server that has stopped has nothing to read.
         let _ = self.0.send(Trigger::Asked);
@@ -68,11 +69,16 @@ pub(crate) struct Reloader {
 }
 
 impl Reloader {
-    pub(crate) fn start(state: Arc<State>, tls: Arc<Tls>, policy: ServerPolicy) -> Self {
+    pub(crate) fn start(
+        state: Arc<State>,
+        tls: Arc<Tls>,
+        policy: ServerPolicy,
+        before: &Before,
+    ) -> Self {
         let (triggers, received) = mpsc::channel();
         let reloader = Self { triggers };
         let events = reloader.triggers.clone();
-        let parts = parts(&state, &tls, policy);
+        let parts = parts(&state, &tls, policy, before);
         let run = move || Watch::new(parts, state, tls, events).run(&received);
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(run) {
             tracing::error!("changed files will not be seen: cannot start a thread: {error}");
@@ -91,6 +97,29 @@ impl Drop for Reloader {
     }
 }
 
+/// The contents of the files before they were first read.
+pub(crate) struct Before {
+    policy: Option<u64>,
+    identity: Option<u64>,
+    client_ca: Option<u64>,
+}
+
+impl Before {
+    pub(crate) fn reading(config: &Config, policy: &ServerPolicy) -> Self {
+        Self {
+            policy: match policy {
+                ServerPolicy::Files(paths) => Some(fingerprint(paths)),
+                ServerPolicy::Memory(_) => None,
+            },
+            identity: Some(fingerprint(&config.identity.files())),
+            client_ca: config
+                .client_ca
+                .as_ref()
+                .map(|path| fingerprint(std::slice::from_ref(path))),
+        }
+    }
+}
+
 type Install = Box<dyn Fn() -> Result<(), Box<dyn Error>> + Send>;
 
 /// One thing that is read from files.
@@ -99,14 +128,18 @@ struct Files {
     paths: Vec<PathBuf>,
     /// Of the contents that were tried last.
     fingerprint: u64,
+    /// Whether they are served.
+    is_served: bool,
+    /// Whether they are to be tried again, since their time has not come.
+    is_early: bool,
     install: Install,
 }
 
-fn parts(state: &Arc<State>, tls: &Arc<Tls>, policy: ServerPolicy) -> Vec<Files> {
+fn parts(state: &Arc<State>, tls: &Arc<Tls>, policy: ServerPolicy, before: &Before) -> Vec<Files> {
     let mut parts = Vec::new();
     if let ServerPolicy::Files(paths) = policy {
         let (state, files) = (Arc::clone(state), paths.clone());
-        parts.push(Files::new(Part::Policy, paths, move || {
+        parts.push(Files::new(Part::Policy, paths, before.policy, move || {
             state.serve_policy(policy::load(&files)?);
             Ok(())
         }));
@@ -114,15 +147,21 @@ fn parts(state: &Arc<State>, tls: &Arc<Tls>, policy: ServerPolicy) -> Vec<Files>
     let identity = tls.identity_files();
     if !identity.is_empty() {
         let tls = Arc::clone(tls);
-        parts.push(Files::new(Part::Certificate, identity, move || {
-            Ok(tls.reload_identity()?)
-        }));
+        parts.push(Files::new(
+            Part::Certificate,
+            identity,
+            before.identity,
+            move || Ok(tls.reload_identity()?),
+        ));
     }
     if let Some(path) = tls.client_ca_file() {
         let tls = Arc::clone(tls);
-        parts.push(Files::new(Part::ClientCa, vec![path], move || {
-            Ok(tls.reload_client_ca()?)
-        }));
+        parts.push(Files::new(
+            Part::ClientCa,
+            vec![path],
+            before.client_ca,
+            move || Ok(tls.reload_client_ca()?),
+        ));
     }
     parts
 }
@@ -131,11 +170,14 @@ impl Files {
     fn new(
         part: Part,
         paths: Vec<PathBuf>,
+        before: Option<u64>,
         install: impl Fn() -> Result<(), Box<dyn Error>> + Send + 'static,
     ) -> Self {
         Self {
             part,
-            fingerprint: fingerprint(&paths),
+            fingerprint: before.unwrap_or_else(|| fingerprint(&paths)),
+            is_served: true,
+            is_early: false,
             paths,
             install: Box::new(install),
         }
@@ -157,25 +199,37 @@ impl Files {
     /// Reads the files if they are others than those that were tried last, or if `asked` to.
     fn reload(&mut self, asked: bool, state: &State) {
         let fingerprint = fingerprint(&self.paths);
-        if !asked && fingerprint == self.fingerprint {
+        let is_same = fingerprint == self.fingerprint;
+        // Whoever asks wants the audit log opened anew, most often. Client CAs that are the same are not
+        // put in place again, since all connections would have to be made anew.
+        let wants_same =
+            (asked && !(self.part == Part::ClientCa && self.is_served)) || self.is_early;
+        if is_same && !wants_same {
             return;
         }
+        let is_told = is_same && self.is_early && !asked;
         self.fingerprint = fingerprint;
         let part = self.part.as_str();
         match (self.install)() {
             Ok(()) => {
+                (self.is_served, self.is_early) = (true, false);
                 let policy = state.policy.load();
                 tracing::info!(part, policy = policy.identity.as_deref(), "reloaded");
                 state.metrics.reloaded(self.part, true);
             }
             Err(error) => {
+                self.is_served = false;
+                self.is_early = error.downcast_ref().is_some_and(TlsError::is_for_now);
+                state.metrics.reloaded(self.part, false);
+                if is_told {
+                    return;
+                }
                 // A policy's mistakes are a line each, and this is one line of the log.
                 let error = error.to_string().replace(":\n", ": ").replace('\n', "; ");
                 tracing::error!(
                     part,
                     "not reloaded, the one of before is still served: {error}"
                 );
-                state.metrics.reloaded(self.part, false);
             }
         }
     }

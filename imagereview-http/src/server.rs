@@ -18,7 +18,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::{self, JoinSet},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
     held::HeldBytes,
     metrics::{Metrics, Part},
     policy::{PolicyError, ServerPolicy},
-    reload::{Reload, Reloader},
+    reload::{Before, Reload, Reloader},
     routes,
     state::State,
     tls::{Tls, TlsError},
@@ -42,6 +42,9 @@ use crate::{
 /// the processors: one of as many images as are read takes 30 MiB, and more for each rule that they
 /// break.
 const TURNS: usize = 2;
+
+/// How long the audit log may take to its end where the connections took all of the time to stop.
+const FINISH_AUDIT: Duration = Duration::from_secs(1);
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +108,8 @@ impl Server {
         policy: impl Into<ServerPolicy>,
     ) -> Result<Self, ServerError> {
         let policy = policy.into();
+        // Before anything is read, so that a change in the meantime is one.
+        let before = Before::reading(&config, &policy);
         let served = policy.load()?;
         let tls = Tls::load(
             config.identity.clone(),
@@ -165,7 +170,7 @@ impl Server {
             local_addr,
             health,
             protocols: Protocols::new(&config, Arc::clone(&tls), Arc::clone(&state)),
-            reloader: Reloader::start(Arc::clone(&state), tls, policy),
+            reloader: Reloader::start(Arc::clone(&state), tls, policy, &before),
             state,
             timeouts: config.timeouts,
             limits: config.limits,
@@ -260,21 +265,30 @@ impl Server {
             }
         };
         let mut stopping = pin!(stopping);
+        // One that is accepted and has no place yet.
+        let mut next = None;
         loop {
-            // A connection that has asked something keeps its place, so where all have, others wait
-            // in the system's queue. One that hasn't gives way.
-            let has_room = connections.len() < limits.connections || waiting.len() > 0;
+            // A connection that has asked something keeps its place, so where all have, this one waits
+            // and the others in the system's queue. One that hasn't gives way.
+            if connections.len() < limits.connections
+                && let Some(accepted) = next.take()
+            {
+                spawn(&mut connections, accepted);
+            }
             tokio::select! {
                 () = &mut stopping => break,
-                accepted = accept(&listener), if has_room => {
+                accepted = accept(&listener), if next.is_none() => {
                     if connections.len() >= limits.connections || waiting.len() >= limits.silent {
                         waiting.evict_oldest();
                     }
-                    spawn(&mut connections, accepted);
+                    next = Some(accepted);
                 }
                 // Finished connections are taken out, or the set would only ever grow.
                 Some(_) = connections.join_next() => {}
             }
+        }
+        if let Some(accepted) = next {
+            spawn(&mut connections, accepted);
         }
         // Those that the system has accepted already would be reset with the listener.
         while let Ok(Ok(accepted)) = timeout(Duration::ZERO, listener.accept()).await {
@@ -283,6 +297,7 @@ impl Server {
         drop(listener);
         drain.send_replace(true);
         tracing::info!(connections = connections.len(), "stopping");
+        let end = Instant::now() + timeouts.shutdown;
         let mut grace = pin!(sleep(LAST_REQUEST));
         let finished = async {
             loop {
@@ -308,7 +323,9 @@ impl Server {
             let state = Arc::clone(&state);
             task::spawn_blocking(move || state.finish_audit())
         };
-        if timeout(timeouts.shutdown, finish).await.is_err() {
+        // What is left of the time, so that all of it fits into that which the system gives.
+        let left = end.saturating_duration_since(Instant::now());
+        if timeout(left.max(FINISH_AUDIT), finish).await.is_err() {
             tracing::warn!("the audit log was not written to its end");
         }
     }

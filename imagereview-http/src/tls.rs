@@ -99,6 +99,23 @@ pub enum TlsError {
         /// When the first certificate of the chain ended.
         ended: SystemTime,
     },
+    /// The new certificate is not valid yet.
+    #[error(
+        "the certificate of {identity} begins on {}; it is taken once it is valid",
+        humantime::format_rfc3339_seconds(*begins)
+    )]
+    NotYetValid {
+        /// Where it is read from.
+        identity: String,
+        /// When it begins.
+        begins: SystemTime,
+    },
+    /// All client CAs have ended.
+    #[error("every client CA of {path} has ended, so nobody could be vouched for")]
+    ClientCasEnded {
+        /// The file.
+        path: PathBuf,
+    },
     /// Client names are asked for, but no client certificates.
     #[error("client names are listed, but there is no client CA; without one nobody shows a name")]
     NamesWithoutClientCa,
@@ -166,6 +183,13 @@ impl Generation {
     }
 }
 
+impl TlsError {
+    /// Whether the same files will do once their time has come.
+    pub(crate) fn is_for_now(&self) -> bool {
+        matches!(self, Self::NotYetValid { .. })
+    }
+}
+
 impl Tls {
     /// Reads every file and builds what a handshake needs: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
     pub(crate) fn load(
@@ -195,10 +219,7 @@ impl Tls {
 
     /// The files of the certificate and its key.
     pub(crate) fn identity_files(&self) -> Vec<PathBuf> {
-        match &self.identity {
-            ServerIdentity::Files { certificate, key } => vec![certificate.clone(), key.clone()],
-            ServerIdentity::Memory { .. } => Vec::new(),
-        }
+        self.identity.files()
     }
 
     /// The file of the client CAs.
@@ -213,13 +234,16 @@ impl Tls {
         let current = self.current();
         let mut config = (*current.config).clone();
         let certificate = Validity::of_all(&key.cert);
-        if let Some(validity) = certificate
-            && validity.not_after < SystemTime::now()
-        {
-            return Err(TlsError::Expired {
-                identity: self.identity.to_string(),
-                ended: validity.not_after,
-            });
+        if let Some(validity) = certificate {
+            let (identity, now) = (self.identity.to_string(), SystemTime::now());
+            if validity.not_after < now {
+                let ended = validity.not_after;
+                return Err(TlsError::Expired { identity, ended });
+            }
+            if validity.not_before > now {
+                let begins = validity.not_before;
+                return Err(TlsError::NotYetValid { identity, begins });
+            }
         }
         config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
         self.current.store(Arc::new(Generation {
@@ -308,10 +332,28 @@ fn clients(
     };
     let path = path.to_owned();
     let mut roots = RootCertStore::empty();
-    let authorities = read_certificates(&path).map_err(|source| TlsError::ClientCa {
+    let mut authorities = read_certificates(&path).map_err(|source| TlsError::ClientCa {
         path: path.clone(),
         source,
     })?;
+    // One that has ended vouches for nobody, and may stay beside its successor for a while.
+    let now = SystemTime::now();
+    authorities.retain(|authority| {
+        let is_over =
+            Validity::of_all([authority]).is_some_and(|validity| validity.not_after < now);
+        if is_over {
+            let name = Names::of(authority).common_name;
+            tracing::warn!(
+                name,
+                "a client CA of {} has ended and is left out",
+                path.display()
+            );
+        }
+        !is_over
+    });
+    if authorities.is_empty() {
+        return Err(TlsError::ClientCasEnded { path });
+    }
     for (index, authority) in authorities.iter().enumerate() {
         roots
             .add(authority.clone())
