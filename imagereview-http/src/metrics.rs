@@ -410,7 +410,8 @@ struct LogCollector(DroppedLogLines);
 impl Collector for LogCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let counter = ConstCounter::new((self.0.0)());
-        let help = "Lines of the log that were dropped because writing them did not keep up.";
+        let help =
+            "Lines of the log that were dropped, because writing them did not keep up or failed.";
         let metric =
             encoder.encode_descriptor("log_lines_dropped", help, None, counter.metric_type())?;
         counter.encode(metric)

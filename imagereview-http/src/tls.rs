@@ -26,7 +26,11 @@ use rustls_pki_types::{
 };
 use tokio::sync::watch;
 
-use crate::{certificate::Validity, clients::NamedClients, config::ServerIdentity};
+use crate::{
+    certificate::{Names, Validity},
+    clients::NamedClients,
+    config::ServerIdentity,
+};
 
 /// The protocols that are offered, the preferred one first.
 const ALPN: [&[u8]; 2] = [ALPN_H2, b"http/1.1"];
