@@ -295,7 +295,7 @@ impl Protocols {
                 let silent = async {
                     sleep(timeouts.header).await;
                     if session.has_asked() {
-                        std::future::pending().await
+                        std::future::pending::<()>().await;
                     }
                 };
                 tokio::select! {

@@ -26,7 +26,7 @@ async fn http1_headers_that_do_not_come_are_answered_408_and_closed() {
     config.timeouts.header = SOON;
     let server = TestServer::start(config).await;
     for sent in [
-        "",
+        "P",
         "POST /image_policy HTTP/1.1\r\nhost: localhost\r\ncontent-le",
     ] {
         let mut stream = pki
@@ -68,6 +68,7 @@ async fn an_idle_http1_connection_is_closed_without_another_answer() {
     let mut config = pki.config();
     // Long enough for the request to come first on a busy machine.
     config.timeouts.header = 10 * SOON;
+    config.timeouts.idle = 10 * SOON;
     let server = TestServer::start(config).await;
     let mut stream = pki
         .client(None)
@@ -82,6 +83,31 @@ async fn an_idle_http1_connection_is_closed_without_another_answer() {
     stream.read_to_string(&mut answers).await.unwrap();
     assert!(answers.starts_with("HTTP/1.1 404 "), "{answers}");
     assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
+}
+
+/// A client keeps some connections in reserve, and kube-apiserver an idle one for 90 seconds: a POST that
+/// meets the end of its connection is not sent again.
+#[tokio::test]
+async fn an_http1_connection_that_has_asked_may_rest_for_longer_than_a_header_takes() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.timeouts.header = 5 * SOON;
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    let mut resting = client
+        .connect(server.address, Protocol::Http1)
+        .await
+        .unwrap();
+    let review = || crate::harness::image_review(&["a:1"]);
+    assert!(resting.send(review()).await.unwrap().verdict().0);
+    // One that nothing comes on ends by that limit, and is no refusal.
+    let mut reserve = client.tls(server.address, Protocol::Http1).await.unwrap();
+    let mut answer = String::new();
+    reserve.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer, "");
+    let refused = "imagereview_refusals_total{cause=\"slow_header\"} 0";
+    metrics_say(server.health, refused).await;
+    assert!(resting.send(review()).await.unwrap().verdict().0);
 }
 
 #[tokio::test]

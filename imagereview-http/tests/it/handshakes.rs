@@ -1,7 +1,12 @@
 //! TLS handshakes that are broken, slow, old, refused, and many.
 
-use std::{process::Stdio, sync::Arc};
+use std::{
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
+use imagereview_pki::Validity;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -30,6 +35,35 @@ async fn client_hello(client: Client) -> Vec<u8> {
     within(connecting).await.unwrap();
     hello.truncate(length);
     hello
+}
+
+/// Resuming a session asks for no certificate; the one of before has ended all the same.
+#[tokio::test]
+async fn a_session_is_not_resumed_beyond_the_end_of_its_certificate() {
+    const LEFT: Duration = Duration::from_secs(8);
+    let pki = Pki::new();
+    let authority = pki.authority_file();
+    let mut config = pki.config();
+    config.client_ca = Some(authority.path().to_owned());
+    let server = TestServer::start(config).await;
+    let begin = SystemTime::now() + LEFT - Duration::from_secs(24 * 60 * 60);
+    let day = Validity::new(std::num::NonZeroU32::MIN);
+    let identity = pki
+        .authority
+        .issue_client("kube-apiserver", None, begin, day);
+    let client = pki.client(Some(&identity.unwrap()));
+    for protocol in PROTOCOLS {
+        let answer = client.review(server.address, protocol, &["a:1"]).await;
+        assert!(answer.verdict().0, "{protocol:?}");
+    }
+    tokio::time::sleep(LEFT + Duration::from_secs(2)).await;
+    for protocol in PROTOCOLS {
+        let answer = match client.connect(server.address, protocol).await {
+            Ok(mut connection) => connection.send(image_review(&["a:1"])).await.ok(),
+            Err(_) => None,
+        };
+        assert!(answer.is_none(), "{protocol:?}: {answer:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

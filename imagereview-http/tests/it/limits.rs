@@ -61,6 +61,39 @@ async fn the_silent_connection_that_is_oldest_gives_way() {
     .await;
 }
 
+/// However many come, one after the other and each with a question.
+#[tokio::test]
+async fn no_more_connections_than_the_limit_are_open_where_all_have_asked() {
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.limits.connections = 3;
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    let asking = async || {
+        let mut connection = client
+            .connect(server.address, Protocol::Http1)
+            .await
+            .unwrap();
+        let answer = connection.send(image_review(&["a:1"])).await.unwrap();
+        assert!(answer.verdict().0);
+        connection
+    };
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(asking().await);
+    }
+    // There is room for no other, however long it waits.
+    let mut other = std::pin::pin!(asking());
+    let waited = tokio::time::timeout(Duration::from_millis(500), &mut other).await;
+    assert!(waited.is_err());
+    for connection in &mut open {
+        assert!(connection.send(image_review(&["a:1"])).await.is_ok());
+    }
+    metrics_say(server.health, "imagereview_connections 3").await;
+    drop(open.pop());
+    within(other).await;
+}
+
 #[tokio::test]
 async fn headers_that_are_too_long_are_answered_431() {
     let pki = Pki::new();

@@ -172,16 +172,19 @@ async fn what_cannot_be_used_never_replaces_what_is_served() {
     let pki = Pki::new();
     let good = server_files(&pki);
     let other = server_files(&pki);
-    let expired = {
+    let of_one_day = |begin: SystemTime| {
         let names = ["127.0.0.1".parse().unwrap()];
-        let old = SystemTime::now() - std::time::Duration::from_secs(3 * 24 * 60 * 60);
         let day = Validity::new(std::num::NonZeroU32::MIN);
-        let identity = pki.authority.issue_server("old", &names, old, day).unwrap();
+        let identity = pki.authority.issue_server("other", &names, begin, day);
+        let identity = identity.unwrap();
         [
             identity.certificate_pem().to_owned(),
             identity.key_pem().to_owned(),
         ]
     };
+    let three_days = std::time::Duration::from_secs(3 * 24 * 60 * 60);
+    let expired = of_one_day(SystemTime::now() - three_days);
+    let early = of_one_day(SystemTime::now() + three_days);
     let mut secret = Mounted::new(&borrowed(&good));
     let mut policies = Mounted::new(&[("policy.yaml", &document("bad"))]);
     let server = serve(&pki, &secret, &policies).await;
@@ -191,6 +194,7 @@ async fn what_cannot_be_used_never_replaces_what_is_served() {
         ("another key", &*good[0].1, &*other[1].1),
         ("no certificate", "", &*good[1].1),
         ("one that has ended", &expired[0], &expired[1]),
+        ("one that has not begun", &early[0], &early[1]),
     ];
     for (failures, (name, certificate_pem, key)) in (1..).zip(rows) {
         secret.replace(&[("tls.crt", certificate_pem), ("tls.key", key)]);
@@ -229,7 +233,7 @@ async fn what_cannot_be_used_never_replaces_what_is_served() {
 }
 
 #[tokio::test]
-async fn a_request_reads_everything_again_changed_or_not() {
+async fn a_request_reads_everything_again_but_client_cas_that_are_the_same() {
     let pki = Pki::new();
     let (certificate, key) = pki.server_files();
     let client_ca = pki.authority_file();
@@ -242,11 +246,32 @@ async fn a_request_reads_everything_again_changed_or_not() {
     config.client_ca = Some(client_ca.path().to_owned());
     let policy = ServerPolicy::Files(vec![policy.path().to_owned()]);
     let server = TestServer::start_serving(config, policy).await;
-    server.reload.request();
-    for part in ["policy", "certificate", "client_ca"] {
-        let line = format!("imagereview_reloads_total{{part=\"{part}\",result=\"success\"}} 1");
-        metrics_say(server.health, &line).await;
+    let mut connection = pki
+        .api_server()
+        .connect(server.address, Protocol::Http2)
+        .await
+        .unwrap();
+    assert!(connection.send(image_review(&["a:1"])).await.is_ok());
+    let reloads = |part: &str, times: u32| {
+        let line =
+            format!("imagereview_reloads_total{{part=\"{part}\",result=\"success\"}} {times}");
+        async move { metrics_say(server.health, &line).await }
+    };
+    for times in 1..=2 {
+        server.reload.request();
+        reloads("policy", times).await;
+        reloads("certificate", times).await;
     }
+    // Whom these vouch for need not come again.
+    reloads("client_ca", 0).await;
+    assert!(connection.send(image_review(&["a:1"])).await.is_ok());
+    assert!(!connection.is_closed());
+    fs::write(client_ca.path(), {
+        let (one, other) = (&pki.authority, &Pki::new().authority);
+        format!("{}{}", one.certificate_pem(), other.certificate_pem())
+    })
+    .unwrap();
+    reloads("client_ca", 1).await;
 }
 
 #[tokio::test]
