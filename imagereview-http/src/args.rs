@@ -187,7 +187,7 @@ pub(crate) struct Args {
     #[arg(long, env = "IMAGEREVIEW_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
     handshake_timeout: Duration,
 
-    /// Longest wait for a request's headers; on HTTP/1.1 also how long an idle connection is kept
+    /// Longest wait for a connection's first request, once its handshake is done
     #[arg(long, env = "IMAGEREVIEW_HEADER_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = time)]
     header_timeout: Duration,
 
@@ -199,7 +199,7 @@ pub(crate) struct Args {
     #[arg(long, env = "IMAGEREVIEW_ANSWER_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]
     answer_timeout: Duration,
 
-    /// How long an idle HTTP/2 connection is kept
+    /// How long a connection is kept on which nothing more is asked
     #[arg(long, env = "IMAGEREVIEW_IDLE_TIMEOUT", value_name = "TIME", default_value = "5m", value_parser = time)]
     idle_timeout: Duration,
 

@@ -225,9 +225,7 @@ impl fmt::Display for ServerIdentity {
 pub struct Timeouts {
     /// From the TCP connection to the end of the TLS handshake. Default 10 seconds.
     pub handshake: Duration,
-    /// From the handshake to the first request's headers, and on HTTP/1.1 also from an answer to
-    /// the next request's headers, so that it is how long an idle connection is kept. Default 30
-    /// seconds.
+    /// From the handshake to the first request's headers. Default 30 seconds.
     pub header: Duration,
     /// From a request's headers to the last byte of its body. Default 10 seconds.
     pub body: Duration,
@@ -236,8 +234,9 @@ pub struct Timeouts {
     /// confirm that it was told to go. Default 20 seconds, which makes 30 with the body's, as kube-apiserver
     /// gives a whole call.
     pub answer: Duration,
-    /// How long an HTTP/2 connection is kept on which nothing is asked. Default 5 minutes, so that
-    /// it is kube-apiserver, after 90 seconds, that closes first.
+    /// How long a connection is kept on which nothing more is asked. Default 5 minutes, so that it is
+    /// kube-apiserver, after 90 seconds, that closes first: a request that meets the end of its
+    /// connection is not sent again.
     pub idle: Duration,
     /// From the wish to stop until no connection is accepted any more. Readiness is false from the
     /// beginning. Default 0.
