@@ -147,8 +147,8 @@ fn check_http2(mut answered: &[u8]) {
         let (is_ok, body) = bodies.entry(stream).or_default();
         match head[3] {
             0 => body.extend_from_slice(payload),
-            // The status comes first: 200 as the static table has it, behind the table's size.
-            1 => *is_ok = payload.iter().find(|byte| **byte & 0xe0 != 0x20) == Some(&0x88),
+            // The status comes first: 200 as the static table has it, behind the table's sizes.
+            1 => *is_ok = behind_table_sizes(payload).first() == Some(&0x88),
             _ => {}
         }
         let is_end = head[3] <= 1 && head[4] & 1 != 0;
@@ -156,6 +156,23 @@ fn check_http2(mut answered: &[u8]) {
             check_answer(is_ok.then_some(200), body);
         }
     }
+}
+
+/// What comes after the sizes of the dynamic table in a block of headers (RFC 7541, 6.3). A size of more
+/// than five bits goes on for as long as the first bit of a byte is set.
+fn behind_table_sizes(mut block: &[u8]) -> &[u8] {
+    while let Some((size, rest)) = block
+        .split_first()
+        .filter(|(size, _)| **size & 0xe0 == 0x20)
+    {
+        let more = rest.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+        block = if *size == 0x3f {
+            rest.get(more..).unwrap_or_default()
+        } else {
+            rest
+        };
+    }
+    block
 }
 
 /// An answer to a review, or what was wrong with the request.

@@ -83,7 +83,10 @@ impl<'a> Arbitrary<'a> for Case {
         let text = |_| {
             if kind != 2 && u.arbitrary()? {
                 let pattern = u.choose(&patterns)?;
-                return near(pattern.trim_start_matches("example.com/"), u);
+                let text = near(pattern.trim_start_matches("example.com/"), u)?;
+                // Neither a tag nor a registry has a slash in it.
+                let is_part = matches!(kind, 0 | 1 | 4);
+                return Ok(if is_part { text.replace('/', "") } else { text });
             }
             match kind {
                 0 | 1 => of(&TAG, 8, u),
@@ -232,6 +235,10 @@ fn in_other_letters(before: &str, after: &str, texts: &[String]) -> Vec<[String;
 fn registry_matches(patterns: &[String], registry: &str) -> Option<bool> {
     let is_plain = |text: &str| !text.contains(|c: char| c.is_ascii_uppercase());
     let is_full = registry.contains(['.', ':']) && is_plain(registry);
+    // Of two stars nothing is said.
+    if patterns.iter().any(|pattern| pattern.contains("**")) {
+        return None;
+    }
     if !is_full || !patterns.iter().all(|pattern| is_plain(pattern)) {
         return None;
     }
