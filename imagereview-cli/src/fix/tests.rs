@@ -342,7 +342,7 @@ fn what_cannot_be_edited_safely_is_left_and_told_of() {
     }
 }
 
-/// Each document of a policy goes on from what the one before it made.
+/// The documents of a policy are one list, as the webhook has it: no mirror goes on from what another made.
 #[test]
 fn what_several_documents_change_is_written_once() {
     let document = |name: &str, mutations: &str| {
@@ -356,15 +356,14 @@ fn what_several_documents_change_is_written_once() {
             "mirrors: [{from: docker.io/**, to: a.example/**}], pullSecrets: [{repositories: a.example/**, secret: a}]",
             "mirrors: [{from: a.example/**, to: b.example/**}], pullSecrets: [{repositories: '**', secret: b}]",
             "{containers: [{image: x}], imagePullSecrets: []} # c\n",
-            "{containers: [{image: b.example/library/x}], imagePullSecrets: [{name: a}, {name: b}]} # c\n",
+            "{containers: [{image: a.example/library/x}], imagePullSecrets: [{name: a}, {name: b}]} # c\n",
         ),
         (
             "pullPolicies: [{tags: [latest], policy: Always}]",
             "pullPolicies: [{tags: [latest], policy: Never}]",
             "{containers: [{image: x}]}\n",
-            "{containers: [{image: x, imagePullPolicy: Never}]}\n",
+            "{containers: [{image: x, imagePullPolicy: Always}]}\n",
         ),
-        // A second run would go on, as the webhook would.
         (
             "mirrors: [{from: a.example/**, to: b.example/**}]",
             "mirrors: [{from: docker.io/**, to: a.example/**}]",
