@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    mem,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -165,10 +166,15 @@ impl Audit {
                 Err(_) => true,
             },
             WhenFull::DropOld => self.record_in_place_of_old(text, bytes, metrics),
-            WhenFull::Block => match room.acquire_many_owned(bytes).await {
-                Ok(room) => self.queue.send(Line::new(text, room)).await.is_err(),
-                Err(_closed) => true,
-            },
+            WhenFull::Block => {
+                let given_up = GivenUp(metrics);
+                let sent = match room.acquire_many_owned(bytes).await {
+                    Ok(room) => self.queue.send(Line::new(text, room)).await.is_ok(),
+                    Err(_closed) => false,
+                };
+                mem::forget(given_up);
+                !sent
+            }
         };
         if dropped {
             metrics.audit_records_dropped.inc();
@@ -223,6 +229,15 @@ impl Line {
             text,
             _room: Some(room),
         }
+    }
+}
+
+/// Counts a line as dropped whose client gave up while it waited for room.
+struct GivenUp<'m>(&'m Metrics);
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        self.0.audit_records_dropped.inc();
     }
 }
 

@@ -351,3 +351,35 @@ async fn answers_wait_for_a_disk_that_stands_still_where_that_was_chosen() {
         "sent {SENT}, answered {answered} before the disk went on and the others after, lost 0"
     );
 }
+
+#[tokio::test]
+async fn a_decision_whose_client_gives_up_is_counted_as_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, reader) = pipe(folder.path());
+    let pki = Pki::new();
+    let mut config = pki.config();
+    let mut audit = AuditLog::new(AuditTarget::File(path));
+    audit.queue = 1;
+    audit.when_full = WhenFull::Block;
+    config.audit = Some(audit);
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let mut connection = client
+            .connect(server.address, Protocol::Http2)
+            .await
+            .unwrap();
+        asking.spawn(async move { connection.send(long_review()).await });
+    }
+    metrics_say(server.health, "imagereview_audit_records_total 200").await;
+    metrics_say(server.health, "imagereview_audit_records_dropped_total 0").await;
+    asking.shutdown().await;
+    metrics_say(server.health, "imagereview_requests_in_flight 0").await;
+    let metrics = metrics(server.health).await;
+    assert!(
+        !metrics.contains("imagereview_audit_records_dropped_total 0\n"),
+        "{metrics}"
+    );
+    drop(reader);
+}
