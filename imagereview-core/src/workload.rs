@@ -38,7 +38,7 @@
 //!   if the object's kind has something to do with that field.
 //! - An object of a kind that is neither built in nor declared has no images
 //!   ([`Workload::is_known`]).
-//! - An object that has more entries than [`ENTRIES_LIMIT`](crate::review::ENTRIES_LIMIT) in its
+//! - An object that has more entries than [`ENTRIES_LIMIT`] in its
 //!   lists and maps together is an error too. A `List` may have any number of items.
 //! - A built-in kind without a pod spec is an error: nothing can be said of it.
 
