@@ -431,6 +431,7 @@ impl Reading<'_> {
     }
 
     fn manifest(&mut self, manifest: Manifest<'_>, range: Range<usize>) {
+        let is_json = self.text[range.clone()].trim_start().starts_with('{');
         let mut objects = Vec::new();
         let mut is_kubernetes = true;
         let (mut is_image_review, mut is_admission_review, mut has_custom) = (false, false, false);
@@ -441,8 +442,18 @@ impl Reading<'_> {
                     is_admission_review = true;
                 }
                 Ok(object) if object.is_known() => {
-                    let action = object.images().find(|(image, _)| image.contains("{{"));
-                    objects.push(if let Some((_, place)) = action {
+                    // One image that is still to be filled in must not keep the others from being
+                    // reviewed, unless nothing can be made of the object as it stands. Nor is JSON
+                    // that a program wrote a template.
+                    let is_open = |text: &str| text.contains("{{");
+                    let is_template = !is_json
+                        && (object.name().is_some_and(is_open)
+                            || object.namespace().is_some_and(is_open)
+                            || object.images().all(|(image, _)| is_open(image)));
+                    let first = object
+                        .images()
+                        .find(|(image, _)| is_template && is_open(image));
+                    objects.push(if let Some((_, place)) = first {
                         Object::Template(place.path().to_string())
                     } else {
                         let kind = object.kind();

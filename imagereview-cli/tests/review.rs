@@ -465,6 +465,38 @@ fn many_objects_that_are_not_well_take_no_longer() {
     }
 }
 
+/// In a folder a template is no error, so what can be created as it stands must not pass for one.
+#[test]
+fn an_image_like_a_templates_hides_no_other() {
+    let pod = |name: &str, images: &[&str]| {
+        let containers: Vec<String> = images
+            .iter()
+            .map(|image| format!(r#"{{"name": "a", "image": "{image}"}}"#))
+            .collect();
+        format!(
+            r#"kind: Pod
+apiVersion: v1
+metadata: {{name: "{name}"}}
+spec: {{containers: [{}]}}
+"#,
+            containers.join(", ")
+        )
+    };
+    let json =
+        r#"{"kind": "Pod", "apiVersion": "v1", "spec": {"containers": [{"image": "{{ x }}"}]}}"#;
+    for (text, expected) in [
+        (pod("p", &["nginx", "{{ x }}"]), Some(1)),
+        (pod("p", &["{{ x }}"]), Some(0)),
+        (pod("{{ n }}", &["nginx", "{{ x }}"]), Some(0)),
+        (json.to_owned(), Some(1)),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("pod.yaml"), &text).unwrap();
+        let (status, stdout, stderr) = run_in(folder.path(), &["review", "."]);
+        assert_eq!(status, expected, "{text}{stdout}{stderr}");
+    }
+}
+
 #[test]
 fn a_baseline_accepts_what_it_lists_and_nothing_new() {
     let folder = tempfile::tempdir().unwrap();
