@@ -332,14 +332,22 @@ impl ImagePolicy {
     /// Decides a review and tells, for each image, what each rule found.
     #[must_use]
     pub fn explain(&self, review: &Review<'_>) -> Explanation {
+        let asked = |document: &CompiledDocument| -> Vec<Asked<'_>> {
+            let rules = document.rules.iter();
+            rules.map(|_| Asked::about(review)).collect()
+        };
+        let documents: Vec<_> = self
+            .documents
+            .iter()
+            .map(|document| (document, asked(document)))
+            .collect();
         let explain = |image: &Image<'_>| ImageExplanation {
             image: image.reference().as_written().into(),
             full_name: image.reference().to_string().into(),
             place: image.place().clone().into_owned(),
-            steps: self
-                .documents
+            steps: documents
                 .iter()
-                .flat_map(|document| document.explain(review, image))
+                .flat_map(|(document, asked)| document.explain(asked, review, image))
                 .collect(),
         };
         Explanation {
@@ -479,16 +487,17 @@ impl CompiledDocument {
             .find(|exemption| exemption.covers(&rule.name, review, image))
     }
 
-    fn explain(&self, review: &Review<'_>, image: &Image<'_>) -> Vec<Step> {
+    /// What each rule found, where each has been asked about the review for all of its images.
+    fn explain(&self, asked: &[Asked<'_>], review: &Review<'_>, image: &Image<'_>) -> Vec<Step> {
         let document = self
             .scope
             .admits_review(review)
             .and_then(|()| self.scope.admits_image(image));
         let mut steps = Vec::new();
-        for rule in &self.rules {
+        for (rule, asked) in self.rules.iter().zip(asked) {
             let judged = match document {
                 Err(out) => vec![Judged::out_of_scope(out)],
-                Ok(()) => rule.judge(review, image),
+                Ok(()) => rule.judge(asked, image),
             };
             for mut judged in judged {
                 if judged.outcome == Outcome::Violated

@@ -198,7 +198,8 @@ impl Rule {
     }
 
     /// What each check found, for an explanation.
-    pub(super) fn judge(&self, review: &Review<'_>, image: &Image<'_>) -> Vec<Judged> {
+    pub(super) fn judge(&self, asked: &Asked<'_>, image: &Image<'_>) -> Vec<Judged> {
+        let review = asked.review;
         let scope = self
             .scope
             .admits_review(review)
@@ -206,9 +207,8 @@ impl Rule {
         if let Err(out) = scope {
             return vec![Judged::out_of_scope(out)];
         }
-        let asked = Asked::about(review);
         let judge = |check: &Check| {
-            let finding = check.judge(&asked, image);
+            let finding = check.judge(asked, image);
             Judged {
                 outcome: if finding.passed {
                     Outcome::Passed
