@@ -13,7 +13,7 @@ pub use self::{
     verdict::{Exempted, REASON_LIMIT, UNDECIDED, Verdict},
     violation::{UNREADABLE_OBJECT, UNREADABLE_REFERENCE, Violation},
 };
-use std::collections::BTreeSet;
+use std::{cell::LazyCell, collections::BTreeSet};
 
 use crate::{Image, Review};
 
@@ -153,9 +153,10 @@ pub trait Policy {
 pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let mut verdict = evaluate(policy, review);
     let unreadable = policy.unreadable_mode(review);
+    let of_unchanged = LazyCell::new(|| unreadable.min(policy.unchanged_mode(review)));
     let mode = |is_unchanged| {
         if is_unchanged {
-            unreadable.min(policy.unchanged_mode(review))
+            *of_unchanged
         } else {
             unreadable
         }

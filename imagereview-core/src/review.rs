@@ -210,9 +210,9 @@ impl<'a> Review<'a> {
         self
     }
 
-    /// Says that all that images have to do with was in the object before, as it is now.
-    pub(crate) fn with_unchanged_object(mut self) -> Self {
-        self.is_unchanged_object = true;
+    /// Sets whether all that images have to do with was in the object before, as it is now.
+    pub(crate) fn with_unchanged_object(mut self, is_unchanged: bool) -> Self {
+        self.is_unchanged_object = is_unchanged;
         self
     }
 
@@ -385,9 +385,8 @@ impl<'a> Image<'a> {
     }
 
     /// Whether the same image stood at the [same place](Review::with_former_images) in the object
-    /// before this update. What was let in is not thrown
-    /// out by an update that has nothing to do with it:
-    /// [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
+    /// before this update. What was let in is not thrown out by an update that has nothing to do with
+    /// it: [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.is_unchanged
@@ -430,9 +429,8 @@ impl<'a> UnreadableImage<'a> {
     }
 
     /// Whether the same image stood at the [same place](Review::with_former_images) in the object
-    /// before this update. What was let in is not thrown
-    /// out by an update that has nothing to do with it:
-    /// [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
+    /// before this update. What was let in is not thrown out by an update that has nothing to do with
+    /// it: [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.is_unchanged

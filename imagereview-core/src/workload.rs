@@ -312,8 +312,6 @@ impl<'a> Workload<'a> {
         kind: ObjectKind<'_>,
     ) -> Result<Self, ObjectError> {
         let mut type_meta = TypeMeta::read(object, "")?;
-        let has_images =
-            |kind: ObjectKind<'_>| kinds.has_images(&kind.api_version().to_string(), kind.name());
         if type_meta.kind.is_empty() {
             type_meta = TypeMeta {
                 api_version: Cow::Owned(kind.api_version().to_string()),
@@ -321,7 +319,7 @@ impl<'a> Workload<'a> {
             };
         } else if type_meta.as_kind() != kind
             && !kind.name().is_empty()
-            && (has_images(type_meta.as_kind()) || has_images(kind))
+            && (kinds.looks_into(type_meta.as_kind()) || kinds.looks_into(kind))
         {
             return Err(ObjectError::new(
                 "",

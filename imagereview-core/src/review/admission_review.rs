@@ -209,14 +209,9 @@ impl<'a> AdmissionReview<'a> {
                 }
             }
             Some(Ok(object)) => object.review_without_images(),
-            Some(Err(error)) if self.can_run_images() => {
-                let review = Review::new().with_unreadable_object(error);
-                if self.is_unchanged_object {
-                    review.with_unchanged_object()
-                } else {
-                    review
-                }
-            }
+            Some(Err(error)) if self.can_run_images() => Review::new()
+                .with_unreadable_object(error)
+                .with_unchanged_object(self.is_unchanged_object),
             _ => Review::new(),
         }
         .with_dry_run(self.is_dry_run);
@@ -349,13 +344,14 @@ impl<'a> Request<'a> {
         }
     }
 
+    fn read_object<'de: 'a, A: MapAccess<'de>>(&self, map: &mut A) -> Result<Node<'a>, A::Error> {
+        map.next_value_seed(NodeSeed::object(self.kinds.shape(), &Room::new()))
+    }
+
     /// The error that an object is not there, where one has to be.
     fn missing_object(&self) -> Option<ObjectError> {
         let kind = self.kind.as_kind();
-        let has_images = kind.name().is_empty()
-            || self
-                .kinds
-                .has_images(&kind.api_version().to_string(), kind.name());
+        let has_images = kind.name().is_empty() || self.kinds.looks_into(kind);
         let is_needed = self.operation.is_none_or(Operation::can_run_images) && has_images;
         is_needed.then(|| ObjectError::new("", ObjectErrorKind::Missing))
     }
@@ -412,15 +408,8 @@ impl<'de: 'a, 'a> Fields<'de> for Request<'a> {
                 self.operation = Operation::from_wire(&name);
             }
             "userInfo" => Object(self.user) = map.next_value()?,
-            "object" => {
-                let room = Room::new();
-                self.object = map.next_value_seed(NodeSeed::object(self.kinds.shape(), &room))?;
-            }
-            "oldObject" => {
-                let room = Room::new();
-                self.old_object =
-                    map.next_value_seed(NodeSeed::object(self.kinds.shape(), &room))?;
-            }
+            "object" => self.object = self.read_object(map)?,
+            "oldObject" => self.old_object = self.read_object(map)?,
             _ => self.is_dry_run = map.next_value::<Option<bool>>()?.unwrap_or_default(),
         }
         Ok(())

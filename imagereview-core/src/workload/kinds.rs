@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{field_path::FieldPath, shape::Shape};
+use super::{field_path::FieldPath, object_kind::ObjectKind, shape::Shape};
 use crate::quote::Quoted;
 
 /// Which kinds of object have images, and where: the built-in kinds, and custom resources as far as
@@ -186,6 +186,11 @@ impl WorkloadKinds {
     #[must_use]
     pub fn has_images(&self, api_version: &str, kind: &str) -> bool {
         self.of(api_version, kind).next().is_some()
+    }
+
+    /// [`has_images`](Self::has_images), of a kind as it stands.
+    pub(crate) fn looks_into(&self, kind: ObjectKind<'_>) -> bool {
+        self.has_images(&kind.api_version().to_string(), kind.name())
     }
 
     /// What is declared of a kind; a version and every version may both be.
