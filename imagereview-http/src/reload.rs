@@ -99,28 +99,36 @@ impl Drop for Reloader {
 
 /// The contents of the files before they were first read.
 pub(crate) struct Before {
-    policy: Option<u64>,
-    identity: Option<u64>,
-    client_ca: Option<u64>,
+    policy: u64,
+    identity: u64,
+    client_ca: u64,
 }
 
 impl Before {
     pub(crate) fn reading(config: &Config, policy: &ServerPolicy) -> Self {
         Self {
             policy: match policy {
-                ServerPolicy::Files(paths) => Some(fingerprint(paths)),
-                ServerPolicy::Memory(_) => None,
+                ServerPolicy::Files(paths) => fingerprint(paths),
+                ServerPolicy::Memory(_) => fingerprint(&[]),
             },
-            identity: Some(fingerprint(&config.identity.files())),
-            client_ca: config
-                .client_ca
-                .as_ref()
-                .map(|path| fingerprint(std::slice::from_ref(path))),
+            identity: fingerprint(&config.identity.files()),
+            client_ca: fingerprint(config.client_ca.as_slice()),
         }
     }
 }
 
 type Install = Box<dyn Fn() -> Result<(), Box<dyn Error>> + Send>;
+
+/// What came of the contents of files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    /// They are served.
+    Served,
+    /// They can't be used.
+    Refused,
+    /// Their time has not come, so they are to be tried again.
+    Early,
+}
 
 /// One thing that is read from files.
 struct Files {
@@ -128,10 +136,8 @@ struct Files {
     paths: Vec<PathBuf>,
     /// Of the contents that were tried last.
     fingerprint: u64,
-    /// Whether they are served.
-    is_served: bool,
-    /// Whether they are to be tried again, since their time has not come.
-    is_early: bool,
+    /// What came of those.
+    tried: Tried,
     install: Install,
 }
 
@@ -170,14 +176,13 @@ impl Files {
     fn new(
         part: Part,
         paths: Vec<PathBuf>,
-        before: Option<u64>,
+        before: u64,
         install: impl Fn() -> Result<(), Box<dyn Error>> + Send + 'static,
     ) -> Self {
         Self {
             part,
-            fingerprint: before.unwrap_or_else(|| fingerprint(&paths)),
-            is_served: true,
-            is_early: false,
+            fingerprint: before,
+            tried: Tried::Served,
             paths,
             install: Box::new(install),
         }
@@ -200,26 +205,32 @@ impl Files {
     fn reload(&mut self, asked: bool, state: &State) {
         let fingerprint = fingerprint(&self.paths);
         let is_same = fingerprint == self.fingerprint;
-        // Whoever asks wants the audit log opened anew, most often. Client CAs that are the same are not
-        // put in place again, since all connections would have to be made anew.
-        let wants_same =
-            (asked && !(self.part == Part::ClientCa && self.is_served)) || self.is_early;
+        let wants_same = match self.tried {
+            Tried::Early => true,
+            Tried::Refused => asked,
+            // Whoever asks wants the audit log opened anew, most often. Client CAs that are the same are
+            // not put in place again, since all connections would have to be made anew.
+            Tried::Served => asked && self.part != Part::ClientCa,
+        };
         if is_same && !wants_same {
             return;
         }
-        let is_told = is_same && self.is_early && !asked;
+        let is_told = is_same && !asked;
         self.fingerprint = fingerprint;
         let part = self.part.as_str();
         match (self.install)() {
             Ok(()) => {
-                (self.is_served, self.is_early) = (true, false);
+                self.tried = Tried::Served;
                 let policy = state.policy.load();
                 tracing::info!(part, policy = policy.identity.as_deref(), "reloaded");
                 state.metrics.reloaded(self.part, true);
             }
             Err(error) => {
-                self.is_served = false;
-                self.is_early = error.downcast_ref().is_some_and(TlsError::is_for_now);
+                self.tried = if error.downcast_ref().is_some_and(TlsError::is_for_now) {
+                    Tried::Early
+                } else {
+                    Tried::Refused
+                };
                 state.metrics.reloaded(self.part, false);
                 if is_told {
                     return;
