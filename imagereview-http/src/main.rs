@@ -64,27 +64,24 @@ fn main() -> ExitCode {
     if args.check_config {
         return check(&args);
     }
-    let outcome = match Log::start(args.log_format, args.log_level) {
-        // The log's last lines come before the message that explains the exit status.
-        Ok(log) => match Runtime::new() {
-            Ok(runtime) => {
-                let outcome = runtime.block_on(run(&args, &log));
-                // A thread that waits for the reader of the audit log, or for a policy that doesn't
-                // return, is not waited for.
-                runtime.shutdown_background();
-                outcome
-            }
-            Err(error) => Err(StartError::Runtime(error)),
-        },
-        Err(error) => Err(StartError::Log(error)),
-    };
-    match outcome {
+    match serve(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             error.exit_code()
         }
     }
+}
+
+/// Serves until it is told to stop. The log's last lines are written by then.
+fn serve(args: &Args) -> Result<(), StartError> {
+    let log = Log::start(args.log_format, args.log_level).map_err(StartError::Log)?;
+    let runtime = Runtime::new().map_err(StartError::Runtime)?;
+    let outcome = runtime.block_on(run(args, &log));
+    // A thread that waits for the reader of the audit log, or for a policy that doesn't return, is not
+    // waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run(args: &Args, log: &Log) -> Result<(), StartError> {

@@ -343,8 +343,7 @@ fn clients(
     // One that has ended vouches for nobody, and may stay beside its successor for a while.
     let now = SystemTime::now();
     authorities.retain(|authority| {
-        let is_over =
-            Validity::of_all([authority]).is_some_and(|validity| validity.not_after < now);
+        let is_over = Validity::has_ended(authority, now);
         if is_over {
             let name = Names::of(authority).common_name;
             tracing::warn!(
