@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use imagereview_core::{
-    AdmissionAnswer, AdmissionReview, ImageReview, ImageReviewAnswer, Language, NoLatestTag,
+    AdmissionResponse, AdmissionReview, ImageReview, ImageReviewResponse, Language, NoLatestTag,
     decide,
     mutation::{Facts, MirrorRule, Mirrors, Mutations},
 };
@@ -41,7 +41,7 @@ fn compact(pretty: &str) -> Vec<u8> {
 fn answer(bytes: &[u8]) -> Vec<u8> {
     let question = AdmissionReview::from_slice(bytes).expect("it is a sample");
     let verdict = decide(&NoLatestTag, &question.review());
-    serde_json::to_vec(&AdmissionAnswer::new(
+    serde_json::to_vec(&AdmissionResponse::new(
         &question,
         &verdict,
         Language::English,
@@ -53,7 +53,7 @@ fn answer_with_patch(mutations: &Mutations, bytes: &[u8]) -> Vec<u8> {
     let mut question = AdmissionReview::from_slice(bytes).expect("it is a sample");
     let patch = mutations.apply(&mut question, &Facts::new());
     let verdict = decide(&NoLatestTag, &question.review());
-    let answer = AdmissionAnswer::new(&question, &verdict, Language::English).with_patch(&patch);
+    let answer = AdmissionResponse::new(&question, &verdict, Language::English).with_patch(&patch);
     serde_json::to_vec(&answer).expect("it is written to memory")
 }
 
@@ -70,7 +70,7 @@ fn image_review(bytes: &[u8]) -> Vec<u8> {
 fn answer_image_review(bytes: &[u8]) -> Vec<u8> {
     let question = ImageReview::from_slice(bytes).expect("it was just made");
     let verdict = decide(&NoLatestTag, &question.review());
-    serde_json::to_vec(&ImageReviewAnswer::new(&verdict, Language::English))
+    serde_json::to_vec(&ImageReviewResponse::new(&verdict, Language::English))
         .expect("it is written to memory")
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use imagereview_core::{ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide};
+use imagereview_core::{ImageReview, ImageReviewResponse, Language, NoLatestTag, decide};
 use serde::Deserialize;
 
 use crate::references::corpus;
@@ -65,7 +65,7 @@ fn document(images: impl Iterator<Item = &'static str>) -> Vec<u8> {
 pub fn answer(bytes: &[u8]) -> Cow<'static, [u8]> {
     let question = ImageReview::from_slice(bytes).expect("the bench made it");
     let verdict = decide(&NoLatestTag, &question.review());
-    ImageReviewAnswer::new(&verdict, Language::English).to_json()
+    ImageReviewResponse::new(&verdict, Language::English).to_json()
 }
 
 /// What serde's derive makes of the same document: the least that reading it can cost with

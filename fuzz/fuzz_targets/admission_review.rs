@@ -4,7 +4,7 @@
 #![no_main]
 
 use imagereview_core::{
-    AdmissionAnswer, AdmissionReview, Language, Operation, decide,
+    AdmissionResponse, AdmissionReview, Language, Operation, decide,
     mutation::{Facts, Patch},
     review::admission_review::WARNING_LIMIT,
 };
@@ -87,7 +87,7 @@ fn check_answers(question: &AdmissionReview, patch: &Patch, uid: &str, len: usiz
     let verdict = decide(&*POLICY, &question.review());
     check_own_reasons(&verdict);
     for language in [Language::English, Language::Chinese] {
-        let answer = AdmissionAnswer::new(question, &verdict, language).with_patch(patch);
+        let answer = AdmissionResponse::new(question, &verdict, language).with_patch(patch);
         let answer = serde_json::to_vec(&answer).expect("it is written to memory");
         assert!(
             answer.len() < 16 * 1024 + 64 * len,

@@ -6,7 +6,7 @@
 
 use arbitrary::Unstructured;
 use imagereview_core::{
-    Annotations, ContainerKind, ImagePolicy, Language, Operation, Place, PolicySource, Review,
+    ContainerKind, ImagePolicy, Language, Location, Operation, PolicySource, Review, StringMap,
     User, workload::ObjectKind,
 };
 use imagereview_fuzz::{
@@ -144,7 +144,7 @@ fuzz_target!(|bytes: &[u8]| {
     let bare: Review<'_> = texts(&BARE).collect();
     // Beside what can be read, something that cannot be.
     let mixed: Review<'_> = ["Foo/x", "é"].into_iter().chain(texts(&BARE)).collect();
-    let annotations: Annotations<'_> = TOLD.annotations.iter().copied().collect();
+    let annotations: StringMap<'_> = TOLD.annotations.iter().copied().collect();
     let groups = TOLD.groups.into_iter().flatten();
     let user = groups.fold(User::new("ana"), |user, group| user.with_group(*group));
     let told = told().with_annotations(&annotations).with_user(&user);
@@ -175,13 +175,13 @@ fn texts(known: &Known) -> impl Iterator<Item = &'static str> {
 
 fn told() -> Review<'static> {
     let places = [
-        Place::new("spec.containers", 0, "image")
+        Location::new("spec.containers", 0, "image")
             .with_kind(ContainerKind::Regular)
             .with_container("web"),
-        Place::new("spec.initContainers", 0, "image")
+        Location::new("spec.initContainers", 0, "image")
             .with_kind(ContainerKind::Init)
             .with_container("é"),
-        Place::new("spec.volumes", 1, "image.reference").with_kind(ContainerKind::Volume),
+        Location::new("spec.volumes", 1, "image.reference").with_kind(ContainerKind::Volume),
     ];
     texts(&TOLD)
         .zip(places)

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use imagereview_core::{ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide};
+use imagereview_core::{ImageReview, ImageReviewResponse, Language, NoLatestTag, decide};
 use imagereview_fuzz::verdict::check_own_reasons;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(verdict.is_allowed(), !denied, "{images:?}");
     check_own_reasons(&verdict);
     for language in [Language::English, Language::Chinese] {
-        let answer = ImageReviewAnswer::new(&verdict, language).to_json();
+        let answer = ImageReviewResponse::new(&verdict, language).to_json();
         let answer: Value = serde_json::from_slice(&answer).expect("the answer is JSON");
         let status = &answer["status"];
         assert_eq!(status["allowed"], Value::Bool(!denied));

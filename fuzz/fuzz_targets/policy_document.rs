@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use arbitrary::Unstructured;
 use imagereview_core::{
-    AdmissionReview, Annotations, ImagePolicy, Mode, PolicyErrors, PolicySource, Review, User,
+    AdmissionReview, ImagePolicy, Mode, PolicyErrors, PolicySource, Review, StringMap, User,
     Verdict, mutation::Facts,
 };
 use imagereview_fuzz::{document::arbitrary_document, verdict::check_decision};
@@ -71,7 +71,7 @@ fuzz_target!(|bytes: &[u8]| {
         looks.any(|looks| looks.is_some())
     };
     let is_independent = !documents.is_empty() && !documents.iter().any(is_about_others);
-    let annotations: Annotations<'_> = [
+    let annotations: StringMap<'_> = [
         ("x.image-policy.k8s.io/a", "y"),
         ("x.image-policy.k8s.io/break-glass", "yes"),
         ("example.image-policy.k8s.io/break-glass", "prod"),

@@ -67,7 +67,7 @@ const TEXTS: [&str; 64] = [
     "spec.steps[*].image",
     "spec.template.spec",
     "spec",
-    "{image} {registry} {tag} {digest} {namespace} {container} {place} {rule}",
+    "{image} {registry} {tag} {digest} {namespace} {container} {location} {rule}",
     "{{}} {repository}",
     "2027-01-31",
     "2026-01-31T12:00:00Z",

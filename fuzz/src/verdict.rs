@@ -24,7 +24,7 @@ pub fn check_decision(policies: [&ImagePolicy; 2], review: &Review<'_>) -> Verdi
         let of_image = |image: &ImageExplanation| {
             let steps = image.steps().iter();
             let steps = steps.filter(|step| step.outcome() == outcome);
-            let place = image.place().to_string();
+            let place = image.location().to_string();
             steps
                 .map(move |step| (step.rule().to_owned(), place.clone()))
                 .collect::<Vec<_>>()
@@ -32,8 +32,12 @@ pub fn check_decision(policies: [&ImagePolicy; 2], review: &Review<'_>) -> Verdi
         let images = explanation.images().iter();
         images.flat_map(of_image).collect::<BTreeSet<_>>()
     };
-    let named =
-        |violation: &Violation| (violation.rule().to_owned(), violation.place().to_string());
+    let named = |violation: &Violation| {
+        (
+            violation.rule().to_owned(),
+            violation.location().to_string(),
+        )
+    };
     let is_declared = |violation: &&Violation| violation.rule_declared_at().is_some();
     let violated = verdict.violations().iter().filter(is_declared).map(named);
     assert_eq!(explained(Outcome::Violated), violated.collect());

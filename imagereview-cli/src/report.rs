@@ -160,13 +160,13 @@ impl ReviewedDocument {
             (
                 image.position(),
                 image.reference().as_written(),
-                image.place(),
+                image.location(),
             )
         });
         let unreadable = review
             .unreadable_images()
             .iter()
-            .map(|image| (image.position(), image.as_written(), image.place()));
+            .map(|image| (image.position(), image.as_written(), image.location()));
         let mut images: Vec<_> = readable.chain(unreadable).collect();
         images.sort_by_key(|(position, ..)| *position);
         // They are in the order of the images.
@@ -188,7 +188,7 @@ impl ReviewedDocument {
             .collect();
         // Where the images of an object cannot be known, it breaks a rule without one.
         images.extend(violations.map(|violation| {
-            let path = violation.place().path().to_string();
+            let path = violation.location().path().to_string();
             ReviewedImage {
                 image: violation.image().to_owned(),
                 path,

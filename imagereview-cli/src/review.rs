@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use imagereview_core::{ImageReviewAnswer, Language, Policy, decide, review::image_review};
+use imagereview_core::{ImageReviewResponse, Language, Policy, decide, review::image_review};
 
 use crate::{
     baseline::{Baseline, BaselineError},
@@ -312,7 +312,10 @@ fn answer(
                     if !verdict.is_allowed() {
                         outcome = outcome.max(Outcome::Denied);
                     }
-                    serde_json::to_writer(&mut *out, &ImageReviewAnswer::new(&verdict, language))?;
+                    serde_json::to_writer(
+                        &mut *out,
+                        &ImageReviewResponse::new(&verdict, language),
+                    )?;
                     out.write_all(b"\n")
                 }
                 Err(error) => {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use imagereview_core::{
-    AdmissionReview, DecodeError, ImageReview, Place, Review,
+    AdmissionReview, DecodeError, ImageReview, Location, Review,
     review::{admission_review, image_review},
     workload::{Manifest, ObjectError, ObjectErrorKind},
 };
@@ -601,7 +601,7 @@ impl Reading<'_> {
         }
         let mut review = Review::with_capacity(images.len());
         for (image, path) in &images {
-            review.add_image(image, Place::at(&**path));
+            review.add_image(image, Location::at(&**path));
         }
         let document = self.decide("Compose file", review);
         self.add(vec![document], range, "");
@@ -614,7 +614,7 @@ impl Reading<'_> {
         for image in &images {
             match image {
                 Ok(image) => {
-                    let place = Place::new(image.instruction, image.index, "");
+                    let place = Location::new(image.instruction, image.index, "");
                     review.add_image(&image.reference, place);
                     spans.push(image.span.clone());
                 }

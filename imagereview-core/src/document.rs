@@ -344,7 +344,7 @@ impl ImagePolicy {
         let explain = |image: &Image<'_>| ImageExplanation {
             image: image.reference().as_written().into(),
             full_name: image.reference().to_string().into(),
-            place: image.place().clone().into_owned(),
+            location: image.location().clone().into_owned(),
             steps: documents
                 .iter()
                 .flat_map(|(document, asked)| document.explain(asked, review, image))
@@ -518,8 +518,8 @@ fn take_name(
     position: problem::Position,
     problems: &mut Problems,
 ) {
-    let place: Arc<str> = format!("{}:{}", problems.source(), position.line).into();
-    if let Some(first) = taken.insert(name.clone(), place) {
+    let location: Arc<str> = format!("{}:{}", problems.source(), position.line).into();
+    if let Some(first) = taken.insert(name.clone(), location) {
         problems.add(
             position,
             format!("the name {:?} is taken at {first}", name.0),

@@ -6,7 +6,7 @@
 //! line (`imagereview-cli`) and your own program give the same verdict.
 //!
 //! ```
-//! use imagereview_core::{ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide};
+//! use imagereview_core::{ImageReview, ImageReviewResponse, Language, NoLatestTag, decide};
 //!
 //! let bytes = br#"{
 //!     "apiVersion": "imagepolicy.k8s.io/v1alpha1",
@@ -18,7 +18,7 @@
 //! let verdict = decide(&NoLatestTag, &question.review());
 //! assert!(!verdict.is_allowed());
 //!
-//! let answer = serde_json::to_string(&ImageReviewAnswer::new(&verdict, Language::English))?;
+//! let answer = serde_json::to_string(&ImageReviewResponse::new(&verdict, Language::English))?;
 //! assert!(answer.contains(r#"image \"nginx\" (spec.containers[0].image) breaks rule"#));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -76,8 +76,8 @@ pub use crate::{
     policy::{AllowAll, Exempted, Mode, NoLatestTag, Policy, Verdict, Violation, decide},
     reference::{Digest, DigestAlgorithm, ImageRef, ReferenceError, ReferenceErrorKind},
     review::{
-        Annotations, ContainerKind, DecodeError, Image, Place, Review,
-        admission_review::{AdmissionAnswer, AdmissionReview, Operation, User},
-        image_review::{ImageReview, ImageReviewAnswer},
+        ContainerKind, DecodeError, Image, Location, Review, StringMap,
+        admission_review::{AdmissionResponse, AdmissionReview, Operation, User},
+        image_review::{ImageReview, ImageReviewResponse},
     },
 };

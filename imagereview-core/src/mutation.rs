@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use imagereview_core::{
-//!     AdmissionAnswer, AdmissionReview, Language, NoLatestTag, decide,
+//!     AdmissionResponse, AdmissionReview, Language, NoLatestTag, decide,
 //!     mutation::{Facts, MirrorRule, Mirrors, Mutations},
 //! };
 //!
@@ -25,7 +25,7 @@
 //! ));
 //!
 //! let verdict = decide(&NoLatestTag, &question.review());
-//! let answer = AdmissionAnswer::new(&question, &verdict, Language::English).with_patch(&patch);
+//! let answer = AdmissionResponse::new(&question, &verdict, Language::English).with_patch(&patch);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -224,8 +224,8 @@ impl All<'_> {
         // The new images of each pod spec.
         let mut pulled: Vec<Vec<ImageRef<'_>>> = vec![Vec::new(); object.pod_specs.len()];
         for image in &mut object.images {
-            let is_ephemeral = image.place.kind() == ContainerKind::Ephemeral;
-            if former.contains(&image.text, &image.place)
+            let is_ephemeral = image.location.kind() == ContainerKind::Ephemeral;
+            if former.contains(&image.text, &image.location)
                 || (mutable == Mutable::EphemeralContainers && !is_ephemeral)
             {
                 continue;
@@ -276,7 +276,7 @@ impl All<'_> {
         if image.pull_policy.as_deref() == Some(policy) {
             return None;
         }
-        let field = match image.place.kind() {
+        let field = match image.location.kind() {
             ContainerKind::Volume => "pullPolicy",
             _ => "imagePullPolicy",
         };
@@ -347,7 +347,7 @@ fn with_tag_and_digest(mut name: String, image: &ImageRef<'_>) -> String {
 }
 
 fn pointer(image: &WorkloadImage<'_>) -> PointerBuf {
-    pointer_of(&image.place.path().to_string())
+    pointer_of(&image.location.path().to_string())
 }
 
 /// The JSON Pointer of a JSON path, whose names have no dots or brackets in them: see

@@ -1,19 +1,19 @@
 //! One request to decide, and the wire types that carry it.
 
 pub mod admission_review;
-mod annotations;
 pub(crate) mod decode;
 pub mod image_review;
-mod place;
+mod location;
+mod string_map;
 
 use self::{
     admission_review::{Operation, User},
-    place::Standing,
+    location::Standing,
 };
 pub use self::{
-    annotations::Annotations,
     decode::DecodeError,
-    place::{ContainerKind, Place},
+    location::{ContainerKind, Location},
+    string_map::StringMap,
 };
 use std::{collections::BTreeSet, time::SystemTime};
 
@@ -40,15 +40,15 @@ pub const ENTRIES_LIMIT: usize = 10_000;
 /// hand:
 ///
 /// ```
-/// use imagereview_core::{ContainerKind, Place, Review};
+/// use imagereview_core::{ContainerKind, Location, Review};
 ///
-/// let place = Place::new("spec.containers", 0, "image")
+/// let location = Location::new("spec.containers", 0, "image")
 ///     .with_kind(ContainerKind::Regular)
 ///     .with_container("web");
 /// let review = Review::new()
 ///     .with_namespace("shop")
-///     .with_image("nginx:1.27", place)
-///     .with_image("not a reference", Place::new("spec.containers", 1, "image"));
+///     .with_image("nginx:1.27", location)
+///     .with_image("not a reference", Location::new("spec.containers", 1, "image"));
 ///
 /// assert_eq!(review.images().len(), 1);
 /// assert_eq!(review.unreadable_images().len(), 1);
@@ -63,8 +63,8 @@ pub struct Review<'a> {
     unreadable: Vec<UnreadableImage<'a>>,
     namespace: Option<&'a str>,
     name: Option<&'a str>,
-    labels: Option<&'a Annotations<'a>>,
-    annotations: Option<&'a Annotations<'a>>,
+    labels: Option<&'a StringMap<'a>>,
+    annotations: Option<&'a StringMap<'a>>,
     time: Option<SystemTime>,
     kind: Option<ObjectKind<'a>>,
     operation: Option<Operation>,
@@ -92,25 +92,25 @@ impl<'a> Review<'a> {
 
     /// Adds an image as it was written, and where it stands.
     #[must_use]
-    pub fn with_image(mut self, text: &'a str, place: Place<'a>) -> Self {
-        self.add_image(text, place);
+    pub fn with_image(mut self, text: &'a str, location: Location<'a>) -> Self {
+        self.add_image(text, location);
         self
     }
 
     /// Adds an image as it was written, and where it stands.
-    pub fn add_image(&mut self, text: &'a str, place: Place<'a>) {
+    pub fn add_image(&mut self, text: &'a str, location: Location<'a>) {
         let position = self.images.len() + self.unreadable.len();
         match ImageRef::parse(text) {
             Ok(reference) => self.images.push(Image {
                 reference,
-                place,
+                location,
                 position,
                 is_unchanged: false,
             }),
             Err(error) => self.unreadable.push(UnreadableImage {
                 text,
                 error,
-                place,
+                location,
                 position,
                 is_unchanged: false,
             }),
@@ -125,31 +125,31 @@ impl<'a> Review<'a> {
     /// run, and a container that is added is new, whatever its image.
     ///
     /// ```
-    /// use imagereview_core::{NoLatestTag, Place, Review, decide};
+    /// use imagereview_core::{NoLatestTag, Location, Review, decide};
     ///
-    /// let web = Place::new("spec.containers", 0, "image").with_container("web");
-    /// let log = Place::new("spec.containers", 1, "image").with_container("log");
+    /// let web = Location::new("spec.containers", 0, "image").with_container("web");
+    /// let log = Location::new("spec.containers", 1, "image").with_container("log");
     /// let review = Review::new()
     ///     .with_image("nginx", web.clone())
     ///     .with_image("nginx", log)
     ///     .with_former_images([("nginx", &web)]);
     /// let denied: Vec<String> = decide(&NoLatestTag, &review)
     ///     .denials()
-    ///     .map(|denial| denial.place().path().to_string())
+    ///     .map(|denial| denial.location().path().to_string())
     ///     .collect();
     /// assert_eq!(denied, ["spec.containers[1].image"]);
     /// ```
     #[must_use]
     pub fn with_former_images<'i>(
         mut self,
-        images: impl IntoIterator<Item = (&'i str, &'i Place<'i>)>,
+        images: impl IntoIterator<Item = (&'i str, &'i Location<'i>)>,
     ) -> Self {
         let former = FormerImages::new(images);
         for image in &mut self.images {
-            image.is_unchanged = former.contains(image.reference.as_written(), &image.place);
+            image.is_unchanged = former.contains(image.reference.as_written(), &image.location);
         }
         for image in &mut self.unreadable {
-            image.is_unchanged = former.contains(image.text, &image.place);
+            image.is_unchanged = former.contains(image.text, &image.location);
         }
         self
     }
@@ -177,7 +177,7 @@ impl<'a> Review<'a> {
 
     /// Sets the labels of the pod.
     #[must_use]
-    pub fn with_labels(mut self, labels: &'a Annotations<'a>) -> Self {
+    pub fn with_labels(mut self, labels: &'a StringMap<'a>) -> Self {
         self.labels = Some(labels);
         self
     }
@@ -218,7 +218,7 @@ impl<'a> Review<'a> {
 
     /// Sets the annotations that came with the request.
     #[must_use]
-    pub fn with_annotations(mut self, annotations: &'a Annotations<'a>) -> Self {
+    pub fn with_annotations(mut self, annotations: &'a StringMap<'a>) -> Self {
         self.annotations = Some(annotations);
         self
     }
@@ -314,7 +314,7 @@ impl<'a> Review<'a> {
 
     /// All annotations that came with the request.
     pub fn annotations(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.annotations.into_iter().flat_map(Annotations::iter)
+        self.annotations.into_iter().flat_map(StringMap::iter)
     }
 
     /// When the review is decided, where it is known.
@@ -336,7 +336,7 @@ impl<'a> FromIterator<&'a str> for Review<'a> {
         let images = images.into_iter();
         let mut review = Self::with_capacity(images.size_hint().0);
         for (index, text) in images.enumerate() {
-            review.add_image(text, Place::new("IMAGE", index, ""));
+            review.add_image(text, Location::new("IMAGE", index, ""));
         }
         review
     }
@@ -346,13 +346,14 @@ impl<'a> FromIterator<&'a str> for Review<'a> {
 pub(crate) struct FormerImages<'i>(BTreeSet<(&'i str, Standing<'i>)>);
 
 impl<'i> FormerImages<'i> {
-    pub(crate) fn new(images: impl IntoIterator<Item = (&'i str, &'i Place<'i>)>) -> Self {
-        let standing = |(image, place): (&'i str, &'i Place<'i>)| (image, place.standing());
+    pub(crate) fn new(images: impl IntoIterator<Item = (&'i str, &'i Location<'i>)>) -> Self {
+        let standing =
+            |(image, location): (&'i str, &'i Location<'i>)| (image, location.standing());
         Self(images.into_iter().map(standing).collect())
     }
 
-    pub(crate) fn contains(&self, image: &str, place: &Place<'_>) -> bool {
-        !self.0.is_empty() && self.0.contains(&(image, place.standing()))
+    pub(crate) fn contains(&self, image: &str, location: &Location<'_>) -> bool {
+        !self.0.is_empty() && self.0.contains(&(image, location.standing()))
     }
 }
 
@@ -360,7 +361,7 @@ impl<'i> FormerImages<'i> {
 #[derive(Clone, Debug)]
 pub struct Image<'a> {
     reference: ImageRef<'a>,
-    place: Place<'a>,
+    location: Location<'a>,
     position: usize,
     is_unchanged: bool,
 }
@@ -374,8 +375,8 @@ impl<'a> Image<'a> {
 
     /// Where the image stands in the request.
     #[must_use]
-    pub fn place(&self) -> &Place<'a> {
-        &self.place
+    pub fn location(&self) -> &Location<'a> {
+        &self.location
     }
 
     /// How many images of the request come before it.
@@ -398,7 +399,7 @@ impl<'a> Image<'a> {
 pub struct UnreadableImage<'a> {
     text: &'a str,
     error: ReferenceError,
-    place: Place<'a>,
+    location: Location<'a>,
     position: usize,
     is_unchanged: bool,
 }
@@ -418,8 +419,8 @@ impl<'a> UnreadableImage<'a> {
 
     /// Where the image stands in the request.
     #[must_use]
-    pub fn place(&self) -> &Place<'a> {
-        &self.place
+    pub fn location(&self) -> &Location<'a> {
+        &self.location
     }
 
     /// How many images of the request come before it.

@@ -21,7 +21,7 @@
 //! let deployment = manifest.into_iter().next().unwrap()?;
 //! let found: Vec<String> = deployment
 //!     .images()
-//!     .map(|(image, place)| format!("{image} at {}", place.path()))
+//!     .map(|(image, location)| format!("{image} at {}", location.path()))
 //!     .collect();
 //! assert_eq!(found, [
 //!     "nginx:1.27 at spec.template.spec.containers[0].image",
@@ -66,7 +66,7 @@ use self::{
     kinds::{IMAGE_LISTS, PodSpecPath},
     node::{Node, NodeSeed, Room},
 };
-use crate::{Annotations, ContainerKind, Place, Review, review::ENTRIES_LIMIT};
+use crate::{ContainerKind, Location, Review, StringMap, review::ENTRIES_LIMIT};
 
 /// The objects of one document: the object that it is, or the items of a `List`.
 ///
@@ -197,8 +197,8 @@ pub struct Workload<'a> {
     is_known: bool,
     name: Cow<'a, str>,
     namespace: Cow<'a, str>,
-    labels: Annotations<'a>,
-    annotations: Annotations<'a>,
+    labels: StringMap<'a>,
+    annotations: StringMap<'a>,
     pub(crate) images: Vec<WorkloadImage<'a>>,
     pub(crate) pod_specs: Vec<PodSpec<'a>>,
 }
@@ -207,7 +207,7 @@ pub struct Workload<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct WorkloadImage<'a> {
     pub(crate) text: Cow<'a, str>,
-    pub(crate) place: Place<'a>,
+    pub(crate) location: Location<'a>,
     /// Which of the object's pod specs it is in, if it is in one.
     pub(crate) pod_spec: Option<usize>,
     /// The pull policy that is written next to it.
@@ -252,21 +252,23 @@ impl<'a> Workload<'a> {
     ///
     /// A Deployment is thus judged by what its pods will be judged by.
     #[must_use]
-    pub fn labels(&self) -> &Annotations<'a> {
+    pub fn labels(&self) -> &StringMap<'a> {
         &self.labels
     }
 
     /// The annotations of the pod that results; see [`labels`](Self::labels).
     #[must_use]
-    pub fn annotations(&self) -> &Annotations<'a> {
+    pub fn annotations(&self) -> &StringMap<'a> {
         &self.annotations
     }
 
     /// Each image as it is written, and where it stands: of each pod spec `containers`,
     /// `initContainers`, `ephemeralContainers` and `volumes`, then those at declared paths.
     #[must_use]
-    pub fn images(&self) -> impl ExactSizeIterator<Item = (&str, &Place<'a>)> {
-        self.images.iter().map(|image| (&*image.text, &image.place))
+    pub fn images(&self) -> impl ExactSizeIterator<Item = (&str, &Location<'a>)> {
+        self.images
+            .iter()
+            .map(|image| (&*image.text, &image.location))
     }
 
     /// The object as something to decide.
@@ -285,7 +287,7 @@ impl<'a> Workload<'a> {
     pub fn review(&self) -> Review<'_> {
         let mut review = self.review_without_images();
         for image in &self.images {
-            review.add_image(&image.text, image.place.as_borrowed());
+            review.add_image(&image.text, image.location.as_borrowed());
         }
         review
     }
@@ -347,8 +349,8 @@ impl<'a> Workload<'a> {
             type_meta,
             name: Cow::default(),
             namespace: Cow::default(),
-            labels: Annotations::default(),
-            annotations: Annotations::default(),
+            labels: StringMap::default(),
+            annotations: StringMap::default(),
             images: Vec::new(),
             pod_specs: Vec::new(),
         };
@@ -405,7 +407,7 @@ impl<'a> Workload<'a> {
                     if let Some(text) = node.text(path)? {
                         self.images.push(WorkloadImage {
                             text,
-                            place: Place::at(path.to_owned()),
+                            location: Location::at(path.to_owned()),
                             pod_spec: None,
                             pull_policy: None,
                         });
@@ -473,13 +475,13 @@ impl<'a> Workload<'a> {
                     pull_policy = text_field(element, "imagePullPolicy", here)?;
                 }
                 let image = image.text(format_args!("{here}.{field}"))?;
-                let mut place = Place::new(list.clone(), index, field).with_kind(kind);
+                let mut location = Location::new(list.clone(), index, field).with_kind(kind);
                 if let Some(name) = text_field(element, "name", here)? {
-                    place = place.with_container(name);
+                    location = location.with_container(name);
                 }
                 self.images.push(WorkloadImage {
                     text: image.unwrap_or_default(),
-                    place,
+                    location,
                     pod_spec: Some(pod_spec),
                     pull_policy,
                 });

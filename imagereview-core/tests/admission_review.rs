@@ -1,7 +1,7 @@
 //! `AdmissionReview` in and out: what the API server sends, and what someone else could.
 
 use imagereview_core::{
-    AdmissionAnswer, AdmissionReview, AllowAll, DecodeError, ImagePolicy, Language, Mode,
+    AdmissionResponse, AdmissionReview, AllowAll, DecodeError, ImagePolicy, Language, Mode,
     NoLatestTag, Operation, Policy, PolicySource, Review, Verdict, Violation, decide,
     mutation::{Facts, MirrorRule, Mirrors, Mutations},
     review::admission_review::{WARNING_LIMIT, WARNINGS_LIMIT},
@@ -21,7 +21,12 @@ macro_rules! sample {
 fn answer(policy: &impl Policy, json: &str) -> Value {
     let question = AdmissionReview::from_slice(json.as_bytes()).expect(json);
     let verdict = decide(policy, &question.review());
-    serde_json::to_value(AdmissionAnswer::new(&question, &verdict, Language::English)).unwrap()
+    serde_json::to_value(AdmissionResponse::new(
+        &question,
+        &verdict,
+        Language::English,
+    ))
+    .unwrap()
 }
 
 /// One sample, and what should come of it.
@@ -233,13 +238,17 @@ fn check(row: &Row) {
         .images()
         .iter()
         .map(|image| {
-            let place = image.place().to_string();
-            (image.reference().as_written(), place, image.is_unchanged())
+            let location = image.location().to_string();
+            (
+                image.reference().as_written(),
+                location,
+                image.is_unchanged(),
+            )
         })
         .collect();
     let expected = row.images.iter();
     let expected: Vec<(&str, String, bool)> = expected
-        .map(|(image, place, unchanged)| (*image, (*place).to_owned(), *unchanged))
+        .map(|(image, location, unchanged)| (*image, (*location).to_owned(), *unchanged))
         .collect();
     assert_eq!(images, expected, "{json}");
 
@@ -659,7 +668,7 @@ fn kinds_are_those_that_the_policy_declares() {
     let question = AdmissionReview::from_slice_with(json.as_bytes(), &kinds).unwrap();
     let verdict = decide(&NoLatestTag, &question.review());
     assert_eq!(
-        verdict.violations()[0].place().to_string(),
+        verdict.violations()[0].location().to_string(),
         "spec.steps[0].image"
     );
 
@@ -783,7 +792,7 @@ fn warnings_have_the_size_that_the_api_server_accepts() {
         for language in [Language::English, Language::Chinese] {
             let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
             let verdict = decide(&Wordy(reason.to_owned()), &question.review());
-            let answer = AdmissionAnswer::new(&question, &verdict, language);
+            let answer = AdmissionResponse::new(&question, &verdict, language);
             let answer = serde_json::to_value(answer).unwrap();
             let warnings = answer["response"]["warnings"].as_array().unwrap();
             let warnings: Vec<&str> = warnings.iter().map(|w| w.as_str().unwrap()).collect();
@@ -835,7 +844,8 @@ fn a_patch_goes_out_as_base64_with_an_approval_alone() {
         let mut question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
         let made = mutations.apply(&mut question, &Facts::new());
         let verdict = decide(&NoLatestTag, &question.review());
-        let answer = AdmissionAnswer::new(&question, &verdict, Language::English).with_patch(&made);
+        let answer =
+            AdmissionResponse::new(&question, &verdict, Language::English).with_patch(&made);
         let answer = serde_json::to_value(answer).unwrap();
         let response = &answer["response"];
         assert_eq!(response["allowed"], allowed, "{image}");
@@ -895,7 +905,7 @@ proptest! {
         let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
         let verdict = decide(&NoLatestTag, &question.review());
         for language in [Language::English, Language::Chinese] {
-            let answer = AdmissionAnswer::new(&question, &verdict, language);
+            let answer = AdmissionResponse::new(&question, &verdict, language);
             let answer = serde_json::to_value(answer).unwrap();
             prop_assert_eq!(&answer["response"]["uid"], &json!(uid));
             prop_assert_eq!(&answer["response"]["allowed"], &json!(verdict.is_allowed()));

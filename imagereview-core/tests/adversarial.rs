@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use imagereview_core::{
-    AdmissionReview, Annotations, ImagePolicy, Language, PolicySource, Review, decide,
+    AdmissionReview, ImagePolicy, Language, PolicySource, Review, StringMap, decide,
     mutation::Facts,
 };
 use serde::de::DeserializeSeed as _;
@@ -273,7 +273,7 @@ fn expressions_about_reviews_that_are_too_large_deny() {
             "the review has 300 annotations, and expressions are for at most 256",
         ),
     ] {
-        let annotations: Annotations<'_> = annotations.into_iter().collect();
+        let annotations: StringMap<'_> = annotations.into_iter().collect();
         let review: Review<'_> = ["nginx"].into_iter().collect();
         let verdict = decide(&policy(expression), &review.with_annotations(&annotations));
         assert!(!verdict.is_allowed(), "{expression}");
@@ -311,7 +311,7 @@ fn a_very_long_value_of_an_annotation_exempts_nothing() {
         (&scope, "1".repeat(4097), false),
     ] {
         let policy = compile(&[&document("d", fields).replace("100", "0")]).unwrap();
-        let annotations: Annotations<'_> = [(key, value.as_str())].into_iter().collect();
+        let annotations: StringMap<'_> = [(key, value.as_str())].into_iter().collect();
         let review: Review<'_> = ["nginx"].into_iter().collect();
         let review = review.with_namespace("shop").with_annotations(&annotations);
         let verdict = decide(&policy, &review);

@@ -3,7 +3,7 @@
 
 use allocation_counter::measure;
 use imagereview_core::{
-    AdmissionReview, ImageRef, ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide,
+    AdmissionReview, ImageRef, ImageReview, ImageReviewResponse, Language, NoLatestTag, decide,
 };
 use serde::Deserialize;
 
@@ -42,7 +42,7 @@ fn allocations_of_a_review(images: usize) -> u64 {
     let answer = |question: &[u8]| {
         let question = ImageReview::from_slice(question).unwrap();
         let verdict = decide(&NoLatestTag, &question.review());
-        ImageReviewAnswer::new(&verdict, Language::English).to_json()
+        ImageReviewResponse::new(&verdict, Language::English).to_json()
     };
     // The bytes of an approval are made once in a process.
     let expected = answer(question.as_bytes());

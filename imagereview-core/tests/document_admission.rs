@@ -276,7 +276,7 @@ fn mistakes_in_mutations_and_custom_resources_are_told_where_they_are() {
         ),
         (
             "customResources: [{apiVersion: a.example/v1, kind: Task}]",
-            "policy.yaml:4:19: customResources[0]: this declares no place",
+            "policy.yaml:4:19: customResources[0]: this declares no location",
         ),
         (
             "customResources: [{apiVersion: a.example/v1, kind: Task, images: ['spec.x[0]']}]",

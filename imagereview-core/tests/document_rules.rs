@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use imagereview_core::{
-    Annotations, ContainerKind, Exempted, ImageExplanation, ImagePolicy, Language, Mode, Outcome,
-    Place, PolicySource, Review, decide, policy::UNREADABLE_REFERENCE,
+    ContainerKind, Exempted, ImageExplanation, ImagePolicy, Language, Location, Mode, Outcome,
+    PolicySource, Review, StringMap, decide, policy::UNREADABLE_REFERENCE,
 };
 use proptest::prelude::*;
 
@@ -492,7 +492,7 @@ fn expressions_allow_and_deny() {
 #[cfg(feature = "cel")]
 fn an_expression_knows_only_the_annotations_that_are_forwarded() {
     let policy = document("rules: [{name: r, expression: 'size(review.annotations) == 1'}]");
-    let annotations: Annotations<'_> = [
+    let annotations: StringMap<'_> = [
         ("a.image-policy.k8s.io/b", "c"),
         ("kubectl.kubernetes.io/last-applied-configuration", "{}"),
     ]
@@ -506,7 +506,7 @@ fn an_expression_knows_only_the_annotations_that_are_forwarded() {
 #[cfg(feature = "cel")]
 fn an_expression_that_fails_says_why_in_the_same_short_words_each_time() {
     let long = "k".repeat(10_000);
-    let annotations: Annotations<'_> = [("x.image-policy.k8s.io/long", long.as_str())]
+    let annotations: StringMap<'_> = [("x.image-policy.k8s.io/long", long.as_str())]
         .into_iter()
         .collect();
     for (expression, reason) in [
@@ -649,8 +649,8 @@ fn scopes_know_container_kinds_and_annotations() {
         (ContainerKind::Ephemeral, false),
         (ContainerKind::Unknown, true),
     ] {
-        let place = Place::new("spec.x", 0, "image").with_kind(kind);
-        let verdict = decide(&policy, &Review::new().with_image("nginx", place));
+        let location = Location::new("spec.x", 0, "image").with_kind(kind);
+        let verdict = decide(&policy, &Review::new().with_image("nginx", location));
         assert_eq!(verdict.is_allowed(), !applies, "{kind:?}");
     }
 
@@ -662,7 +662,7 @@ fn scopes_know_container_kinds_and_annotations() {
         (Some("tin"), false),
         (None, false),
     ] {
-        let annotations: Annotations<'_> = value
+        let annotations: StringMap<'_> = value
             .map(|value| ("a.image-policy.k8s.io/tier", value))
             .into_iter()
             .collect();
@@ -678,7 +678,7 @@ fn the_value_of_an_annotation_may_have_slashes() {
     let policy = document(&format!(
         "rules: [{{name: rule, tags: {{deny: [latest]}}, scope: {{annotations: {{{key}: '*'}}}}}}]"
     ));
-    let annotations: Annotations<'_> = [(key, "https://example.com/1")].into_iter().collect();
+    let annotations: StringMap<'_> = [(key, "https://example.com/1")].into_iter().collect();
     let review: Review<'_> = ["nginx"].into_iter().collect();
     assert!(!decide(&policy, &review.with_annotations(&annotations)).is_allowed());
 }
@@ -896,8 +896,7 @@ fn exemptions_need_all_that_they_name_and_are_recorded() {
         let policy = document(&format!(
             "{rules}\nexemptions: [{{name: way-out, reason: agreed, {exemption}}}]"
         ));
-        let annotations: Annotations<'_> =
-            annotation.map(|value| (key, value)).into_iter().collect();
+        let annotations: StringMap<'_> = annotation.map(|value| (key, value)).into_iter().collect();
         let mut review: Review<'_> = [image].into_iter().collect();
         review = review.with_annotations(&annotations);
         if let Some(namespace) = namespace {
@@ -933,14 +932,14 @@ fn messages_are_filled_in_and_translated() {
         "rules:
   - name: pinned
     message:
-      en: '{image} ({registry} {repository} {tag} {digest} {namespace} {container} {place}) {{braces}} {rule}'
+      en: '{image} ({registry} {repository} {tag} {digest} {namespace} {container} {location}) {{braces}} {rule}'
       zh: '镜像{repository}没有摘要'
     remedy: ask the platform team
     digest: {}",
     );
-    let place = Place::new("spec.containers", 0, "image").with_container("web");
+    let location = Location::new("spec.containers", 0, "image").with_container("web");
     let review = Review::new()
-        .with_image("nginx:1", place)
+        .with_image("nginx:1", location)
         .with_namespace("shop");
     let verdict = decide(&policy, &review);
     assert_eq!(
@@ -969,9 +968,9 @@ fn names_that_nobody_checked_cannot_forge_a_line() {
         ("a\nallowed\u{202e}", "b\r", "a\\nallowed\\u{202e} b\\r"),
         (&long, "shop", &format!("{} shop", &long[..63])),
     ] {
-        let place = Place::new("spec.containers", 0, "image").with_container(container);
+        let location = Location::new("spec.containers", 0, "image").with_container(container);
         let review = Review::new()
-            .with_image("x:1", place)
+            .with_image("x:1", location)
             .with_namespace(namespace);
         let verdict = decide(&policy, &review);
         let reason = verdict.violations()[0].reason();

@@ -11,8 +11,7 @@ use std::{
 };
 
 use imagereview_core::{
-    Annotations, ImagePolicy, PolicySource, Review, Verdict, Violation, decide,
-    document::json_schema,
+    ImagePolicy, PolicySource, Review, StringMap, Verdict, Violation, decide, document::json_schema,
 };
 use serde::Deserialize;
 
@@ -47,7 +46,7 @@ enum Expected {
 
 impl Case {
     fn verdict(&self, policy: &ImagePolicy) -> Verdict {
-        let annotations: Annotations<'_> = self
+        let annotations: StringMap<'_> = self
             .annotations
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
@@ -195,10 +194,10 @@ fn every_policy_of_the_documentation_is_one() {
         "the documentation shows another as-elsewhere.yaml"
     );
     for (line, block) in blocks {
-        let place = format!("docs/policy.md:{line}");
+        let location = format!("docs/policy.md:{line}");
         if block.starts_with("policy:") {
             let file = serde_saphyr::from_str::<TestFile>(&block);
-            assert!(file.is_ok(), "{place}: {:?}", file.err());
+            assert!(file.is_ok(), "{location}: {:?}", file.err());
             continue;
         }
         let head = "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: docs}\n";
@@ -211,7 +210,7 @@ fn every_policy_of_the_documentation_is_one() {
         } else {
             format!("{head}rules:\n{block}")
         };
-        compile(Path::new(&place), &whole);
-        assert_eq!(is_valid(&whole), Ok(()), "{place}");
+        compile(Path::new(&location), &whole);
+        assert_eq!(is_valid(&whole), Ok(()), "{location}");
     }
 }

@@ -1,7 +1,7 @@
 //! `ImageReview` in and out: what the API server sends, and what someone else could.
 
 use imagereview_core::{
-    Annotations, DecodeError, ImageReview, ImageReviewAnswer, Language, Mode, NoLatestTag, Policy,
+    DecodeError, ImageReview, ImageReviewResponse, Language, Mode, NoLatestTag, Policy, StringMap,
     Verdict, decide,
 };
 use proptest::prelude::*;
@@ -127,7 +127,8 @@ fn a_stream_goes_on_after_another_kind_and_ends_at_what_is_no_json() {
 fn the_answer_is_what_the_api_server_reads() {
     let review = ImageReview::new(["nginx", "redis:7.4"]);
     let verdict = decide(&NoLatestTag, &review.review());
-    let answer = serde_json::to_value(ImageReviewAnswer::new(&verdict, Language::English)).unwrap();
+    let answer =
+        serde_json::to_value(ImageReviewResponse::new(&verdict, Language::English)).unwrap();
     assert_eq!(
         answer,
         json!({
@@ -151,7 +152,7 @@ fn the_answer_is_written_as_serde_writes_it() {
         for mode in [Mode::Audit, Mode::Warn, Mode::Enforce] {
             let verdict = decide(&NoLatestTag.in_mode(mode), &review.review());
             for language in [Language::English, Language::Chinese] {
-                let answer = ImageReviewAnswer::new(&verdict, language);
+                let answer = ImageReviewResponse::new(&verdict, language);
                 assert_eq!(
                     String::from_utf8(answer.to_json().into_owned()).unwrap(),
                     serde_json::to_string(&answer).unwrap(),
@@ -170,7 +171,7 @@ fn the_bytes_of_an_approval_stand_only_for_an_approval_with_nothing_to_record() 
         Verdict::allowed().with_policy("prod@sha256:0f"),
         Verdict::allowed(),
     ] {
-        let answer = ImageReviewAnswer::new(&verdict, Language::English);
+        let answer = ImageReviewResponse::new(&verdict, Language::English);
         assert_eq!(
             String::from_utf8(answer.to_json().into_owned()).unwrap(),
             serde_json::to_string(&answer).unwrap(),
@@ -198,7 +199,7 @@ proptest! {
     ) {
         let review = ImageReview::new(images)
             .with_namespace(namespace)
-            .with_annotations(annotations.into_iter().collect::<Annotations<'_>>());
+            .with_annotations(annotations.into_iter().collect::<StringMap<'_>>());
         let json = serde_json::to_vec(&review).unwrap();
         prop_assert_eq!(ImageReview::from_slice(&json).unwrap(), review);
     }
@@ -208,7 +209,7 @@ proptest! {
         let review = ImageReview::new(images);
         let verdict = decide(&NoLatestTag, &review.review());
         for language in [Language::English, Language::Chinese] {
-            let answer = serde_json::to_vec(&ImageReviewAnswer::new(&verdict, language)).unwrap();
+            let answer = serde_json::to_vec(&ImageReviewResponse::new(&verdict, language)).unwrap();
             let answer: Value = serde_json::from_slice(&answer).unwrap();
             prop_assert_eq!(&answer["status"]["allowed"], &json!(verdict.is_allowed()));
             prop_assert!(!answer["status"]["reason"].as_str().unwrap().is_empty());

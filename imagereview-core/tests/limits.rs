@@ -1,7 +1,7 @@
 //! How much is read of one review: as many entries as the limit, and not one more.
 
 use imagereview_core::{
-    AdmissionReview, AllowAll, Annotations, ImageReview, Language, Review, Verdict, decide,
+    AdmissionReview, AllowAll, ImageReview, Language, Review, StringMap, Verdict, decide,
     review::ENTRIES_LIMIT,
     workload::{CustomResource, Manifest, ObjectError, ObjectErrorKind, WorkloadKinds},
 };
@@ -86,7 +86,7 @@ fn each_review_of_a_stream_has_room_of_its_own() {
 
 #[test]
 fn more_annotations_than_the_limit_are_an_error() {
-    let read = |many| Annotations::deserialize(&keys(many)).map(|read| read.iter().len());
+    let read = |many| StringMap::deserialize(&keys(many)).map(|read| read.iter().len());
     assert_eq!(read(ENTRIES_LIMIT).unwrap(), ENTRIES_LIMIT);
     assert_eq!(
         read(ENTRIES_LIMIT + 1).unwrap_err().to_string(),

@@ -92,7 +92,7 @@ fn mutate(mutations: &Mutations, json: &str) -> (Patch, Value) {
         let object = question.object();
         let images = object.into_iter().flatten().flat_map(Workload::images);
         images
-            .map(|(image, place)| (image.to_owned(), place.to_string()))
+            .map(|(image, location)| (image.to_owned(), location.to_string()))
             .collect()
     };
     assert_eq!(images(&question), images(&patched), "{json}");

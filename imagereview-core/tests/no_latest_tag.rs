@@ -93,7 +93,7 @@ fn one_bad_image_among_many_is_denied_and_named() {
     assert_eq!(verdict.violations().len(), 1);
     assert_eq!(verdict.violations()[0].image(), "nginx");
     assert_eq!(
-        verdict.violations()[0].place().path().to_string(),
+        verdict.violations()[0].location().path().to_string(),
         "IMAGE[1]"
     );
 }

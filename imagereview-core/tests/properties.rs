@@ -2,7 +2,7 @@
 //! policy never lets more through, and who loosens it never stops more.
 
 use imagereview_core::{
-    AdmissionReview, Annotations, ImagePolicy, Mode, PolicySource, Review, decide, mutation::Facts,
+    AdmissionReview, ImagePolicy, Mode, PolicySource, Review, StringMap, decide, mutation::Facts,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -232,7 +232,7 @@ proptest! {
             "annotation": {"key": "x.image-policy.k8s.io/by", "value": written}}]);
         let policy = compile(&[document("d", &json!({
             "rules": [{"name": "r", "maxImages": 0}], "exemptions": exemption}))]);
-        let annotations: Annotations<'_> = [("x.image-policy.k8s.io/by", name)].into_iter().collect();
+        let annotations: StringMap<'_> = [("x.image-policy.k8s.io/by", name)].into_iter().collect();
         let review: Review<'_> = ["x"].into_iter().collect();
         let review = review.with_namespace("shop").with_annotations(&annotations);
         prop_assert_eq!(decide(&policy, &review).is_allowed(), written == name);

@@ -1,7 +1,7 @@
 //! The images of every kind of object, each with its place.
 
 use imagereview_core::{
-    AdmissionAnswer, AdmissionReview, AllowAll,
+    AdmissionResponse, AdmissionReview, AllowAll,
     ContainerKind::{self, Ephemeral, Init, Regular, Unknown, Volume},
     Language, decide,
     mutation::{Facts, FullName, Mutations},
@@ -108,12 +108,12 @@ type Found = (String, String, ContainerKind, Option<String>);
 fn found(object: &Workload<'_>) -> Vec<Found> {
     object
         .images()
-        .map(|(image, place)| {
+        .map(|(image, location)| {
             (
                 image.to_owned(),
-                place.path().to_string(),
-                place.kind(),
-                place.container().map(str::to_owned),
+                location.path().to_string(),
+                location.kind(),
+                location.container().map(str::to_owned),
             )
         })
         .collect()
@@ -838,7 +838,7 @@ proptest! {
             let mutations = Mutations::new().with_rewrite(FullName::new());
             let patch = mutations.apply(&mut question, &Facts::new());
             let verdict = decide(&AllowAll, &question.review());
-            let answer = AdmissionAnswer::new(&question, &verdict, Language::English);
+            let answer = AdmissionResponse::new(&question, &verdict, Language::English);
             let answer = serde_json::to_value(answer.with_patch(&patch)).unwrap();
             prop_assert_eq!(&answer["response"]["allowed"], &json!(verdict.is_allowed()));
             // The patch can be applied: one that cannot would reject the object.
@@ -866,8 +866,8 @@ proptest! {
         let json = value.to_string();
         let object = read(&json).unwrap();
         prop_assert_eq!(object.images().len(), lists.iter().map(Vec::len).sum::<usize>());
-        for (image, place) in object.images() {
-            let pointer = place.path().to_string().replace(['.', '['], "/").replace(']', "");
+        for (image, location) in object.images() {
+            let pointer = location.path().to_string().replace(['.', '['], "/").replace(']', "");
             prop_assert_eq!(&value.pointer(&format!("/{pointer}")).unwrap(), &image);
         }
     }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use imagereview_core::{AdmissionAnswer, AdmissionReview, Review, Verdict};
+use imagereview_core::{AdmissionResponse, AdmissionReview, Review, Verdict};
 
 use crate::{
     decision::{self, Asked, Decided},
@@ -43,7 +43,7 @@ pub(crate) fn answer(
         ..asked
     };
     let json = |verdict: &Verdict, patch| {
-        let answer = AdmissionAnswer::new(&question, verdict, state.language);
+        let answer = AdmissionResponse::new(&question, verdict, state.language);
         let answer = match patch {
             Some(patch) => answer.with_patch(patch),
             None => answer,

@@ -274,7 +274,7 @@ impl Serialize for Broken<'_> {
         broken.serialize_field("rule", violation.rule())?;
         broken.serialize_field("mode", &violation.mode().to_string())?;
         broken.serialize_field("image", violation.image())?;
-        broken.serialize_field("place", &violation.place().to_string())?;
+        broken.serialize_field("location", &violation.location().to_string())?;
         broken.serialize_field("reason", violation.reason().text(self.language))?;
         if let Some(exempted) = self.exemption {
             let exemption = format!("{}: {}", exempted.exemption(), exempted.reason());

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use imagereview_core::{ImageReview, ImageReviewAnswer};
+use imagereview_core::{ImageReview, ImageReviewResponse};
 
 use crate::{
     decision::{self, Asked, Decided},
@@ -21,7 +21,7 @@ pub(crate) fn answer(
 ) -> Result<Decided<Bytes>, Refusal> {
     let question = ImageReview::from_slice(body).map_err(Refusal::Unreadable)?;
     let served = state.policy.load();
-    let json = |verdict: &_| match ImageReviewAnswer::new(verdict, state.language).to_json() {
+    let json = |verdict: &_| match ImageReviewResponse::new(verdict, state.language).to_json() {
         // The one that is the same each time.
         Cow::Borrowed(_) => state.approval.clone(),
         Cow::Owned(json) => routes::line(&json),

@@ -90,7 +90,7 @@ impl ServedPolicy {
             for step in image.steps() {
                 tracing::debug!(
                     image = ?image.image(),
-                    place = %image.place(),
+                    place = %image.location(),
                     rule = step.rule(),
                     declared_at = step.declared_at(),
                     mode = %step.mode(),

@@ -13,7 +13,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use imagereview_core::{ImageReviewAnswer, Verdict};
+use imagereview_core::{ImageReviewResponse, Verdict};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -138,7 +138,7 @@ impl Server {
             None => None,
         };
 
-        let approval = ImageReviewAnswer::new(&Verdict::allowed(), config.language).to_json();
+        let approval = ImageReviewResponse::new(&Verdict::allowed(), config.language).to_json();
         let state = Arc::new(State {
             policy: ArcSwap::from_pointee(served.clone()),
             language: config.language,

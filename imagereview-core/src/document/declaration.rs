@@ -478,7 +478,7 @@ texts! {
     };
     Template = Template::parse, {
         "description": "A text with placeholders: {image}, {registry}, {repository}, {tag}, {digest}, \
-                        {namespace}, {container}, {place}, {rule}.",
+                        {namespace}, {container}, {location}, {rule}.",
         "type": "string",
         "minLength": 1,
         "examples": ["{image} is not from our own registry"],

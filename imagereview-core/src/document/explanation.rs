@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Message, Mode, Place, Verdict};
+use crate::{Location, Message, Mode, Verdict};
 
 /// How a policy came to its verdict.
 ///
@@ -50,7 +50,7 @@ impl Explanation {
 pub struct ImageExplanation {
     pub(super) image: Box<str>,
     pub(super) full_name: Box<str>,
-    pub(super) place: Place<'static>,
+    pub(super) location: Location<'static>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -69,8 +69,8 @@ impl ImageExplanation {
 
     /// Where the image stands.
     #[must_use]
-    pub fn place(&self) -> &Place<'static> {
-        &self.place
+    pub fn location(&self) -> &Location<'static> {
+        &self.location
     }
 
     /// The rules in the order of the document; one with several checks has several steps.

@@ -16,7 +16,7 @@ impl CustomResource {
         if self.images.is_none() && self.pod_specs.is_none() {
             problems.add(
                 self.position,
-                "this declares no place; give \"images\" or \"podSpecs\"",
+                "this declares no location; give \"images\" or \"podSpecs\"",
             );
             return None;
         }

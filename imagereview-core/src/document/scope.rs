@@ -216,7 +216,7 @@ impl Scope {
 
     /// Whether an image of a review that is in scope is so too.
     pub(super) fn admits_image(&self, image: &Image<'_>) -> Result<(), OutOfScope> {
-        let kind = image.place().kind();
+        let kind = image.location().kind();
         let about_kind =
             |kinds: &Vec<ContainerKind>| kind == ContainerKind::Unknown || kinds.contains(&kind);
         if !self.containers.as_ref().is_none_or(about_kind) {

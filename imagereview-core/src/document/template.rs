@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{Image, Review};
 
 /// A message with placeholders, which are checked when it is read: `{image}`, `{registry}`,
-/// `{repository}`, `{tag}`, `{digest}`, `{namespace}`, `{container}`, `{place}`, `{rule}`. `{{` and
+/// `{repository}`, `{tag}`, `{digest}`, `{namespace}`, `{container}`, `{location}`, `{rule}`. `{{` and
 /// `}}` stand for braces.
 #[derive(Clone, Debug)]
 pub(super) struct Template(Vec<Part>);
@@ -25,7 +25,7 @@ enum Placeholder {
     Digest,
     Namespace,
     Container,
-    Place,
+    Location,
     Rule,
 }
 
@@ -37,7 +37,7 @@ const PLACEHOLDERS: [(&str, Placeholder); 9] = [
     ("digest", Placeholder::Digest),
     ("namespace", Placeholder::Namespace),
     ("container", Placeholder::Container),
-    ("place", Placeholder::Place),
+    ("location", Placeholder::Location),
     ("rule", Placeholder::Rule),
 ];
 
@@ -107,8 +107,8 @@ impl Template {
                         None => text.write_str("-"),
                     },
                     Placeholder::Namespace => write_name(&mut text, review.namespace()),
-                    Placeholder::Container => write_name(&mut text, image.place().container()),
-                    Placeholder::Place => write!(text, "{}", image.place().path()),
+                    Placeholder::Container => write_name(&mut text, image.location().container()),
+                    Placeholder::Location => write!(text, "{}", image.location().path()),
                     Placeholder::Rule => text.write_str(rule),
                 },
             };

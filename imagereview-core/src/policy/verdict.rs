@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 
 use super::{Mode, Violation};
-use crate::{Annotations, Language, Message};
+use crate::{Language, Message, StringMap};
 
 /// The longest reason, in bytes.
 ///
@@ -248,9 +248,9 @@ impl Verdict {
     ///
     /// The keys are qualified names without a prefix, as the API server asks.
     #[must_use]
-    pub fn audit_annotations(&self) -> Annotations<'_> {
+    pub fn audit_annotations(&self) -> StringMap<'_> {
         if self.is_unremarkable() {
-            return Annotations::default();
+            return StringMap::default();
         }
         let rules = |mode| {
             let undecided = self.undecided.as_ref().filter(|_| mode == Mode::Enforce);

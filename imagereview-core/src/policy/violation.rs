@@ -4,7 +4,8 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::Mode;
 use crate::{
-    Image, Language, Message, Place, quote::Quoted, review::UnreadableImage, workload::ObjectError,
+    Image, Language, Location, Message, quote::Quoted, review::UnreadableImage,
+    workload::ObjectError,
 };
 
 /// The rule that an image breaks whose reference cannot be read.
@@ -31,7 +32,7 @@ pub const UNREADABLE_OBJECT: &str = "unreadable-object";
 pub struct Violation {
     rule: Cow<'static, str>,
     image: Box<str>,
-    place: Place<'static>,
+    location: Location<'static>,
     position: usize,
     reason: Message,
     remedy: Option<Message>,
@@ -53,7 +54,7 @@ impl Violation {
         Self {
             rule: rule.into(),
             image: image.reference().as_written().into(),
-            place: image.place().clone().into_owned(),
+            location: image.location().clone().into_owned(),
             position: image.position(),
             reason: reason.into(),
             remedy: None,
@@ -67,7 +68,7 @@ impl Violation {
         Self {
             rule: Cow::Borrowed(UNREADABLE_REFERENCE),
             image: image.as_written().into(),
-            place: image.place().clone().into_owned(),
+            location: image.location().clone().into_owned(),
             position: image.position(),
             reason: image.error().message(),
             remedy: None,
@@ -82,7 +83,7 @@ impl Violation {
         Self {
             rule: Cow::Borrowed(UNREADABLE_OBJECT),
             image: Box::default(),
-            place: Place::at(error.path().to_owned()),
+            location: Location::at(error.path().to_owned()),
             position: usize::MAX,
             reason: error.message(),
             remedy: None,
@@ -107,8 +108,8 @@ impl Violation {
 
     /// Adds where the rule is declared: `file:line`.
     #[must_use]
-    pub fn declared_at(mut self, place: Arc<str>) -> Self {
-        self.declared_at = Some(place);
+    pub fn declared_at(mut self, location: Arc<str>) -> Self {
+        self.declared_at = Some(location);
         self
     }
 
@@ -132,8 +133,8 @@ impl Violation {
 
     /// Where the image stands in the request.
     #[must_use]
-    pub fn place(&self) -> &Place<'static> {
-        &self.place
+    pub fn location(&self) -> &Location<'static> {
+        &self.location
     }
 
     /// How many images of the request come before this one.
@@ -170,11 +171,11 @@ impl Violation {
                 Language::Chinese => format!("无法得知镜像:{reason}"),
             };
         }
-        let (image, place) = (Quoted(&self.image), self.place.describe(language));
+        let (image, location) = (Quoted(&self.image), self.location.describe(language));
         let broken = self.describe_rule(language);
         match language {
-            Language::English => format!("image {image} ({place}) breaks {broken}"),
-            Language::Chinese => format!("镜像{image}({place})违反{broken}"),
+            Language::English => format!("image {image} ({location}) breaks {broken}"),
+            Language::Chinese => format!("镜像{image}({location})违反{broken}"),
         }
     }
 

@@ -39,12 +39,12 @@ use serde::{
 };
 
 pub use self::{
-    answer::{AdmissionAnswer, WARNING_LIMIT, WARNINGS_LIMIT},
+    answer::{AdmissionResponse, WARNING_LIMIT, WARNINGS_LIMIT},
     operation::Operation,
     user::User,
 };
 use super::{
-    DecodeError, FormerImages, Place, Review,
+    DecodeError, FormerImages, Location, Review,
     decode::{self, Fields, Object, Text},
 };
 use crate::workload::{
@@ -91,8 +91,8 @@ static TOO_MANY_GROUPS: LazyLock<ObjectError> =
 /// assert!(review.user().unwrap().is_in("developers"));
 ///
 /// let verdict = decide(&NoLatestTag, &review);
-/// let place = verdict.violations()[0].place();
-/// assert_eq!(place.to_string(), r#"container "migrate", spec.template.spec.initContainers[0].image"#);
+/// let location = verdict.violations()[0].location();
+/// assert_eq!(location.to_string(), r#"container "migrate", spec.template.spec.initContainers[0].image"#);
 /// # Ok::<(), imagereview_core::DecodeError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -254,7 +254,7 @@ impl<'a> AdmissionReview<'a> {
 fn former_images<'o>(
     operation: Option<Operation>,
     old_object: Option<&'o Result<Workload<'o>, ObjectError>>,
-) -> impl Iterator<Item = (&'o str, &'o Place<'o>)> {
+) -> impl Iterator<Item = (&'o str, &'o Location<'o>)> {
     let old = old_object.filter(|_| operation == Some(Operation::Update));
     let old = old.and_then(|old| old.as_ref().ok());
     old.into_iter().flat_map(Workload::images)

@@ -12,9 +12,9 @@ use serde::{
 };
 
 use super::{
-    Annotations, DecodeError, Place, Review,
-    annotations::FewAnnotations,
+    DecodeError, Location, Review, StringMap,
     decode::{self, Fields, List, Object, Text},
+    string_map::FewAnnotations,
 };
 use crate::{Language, Verdict, workload::ObjectError};
 
@@ -50,7 +50,7 @@ pub struct ImageReview<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Spec<'a> {
     containers: Vec<Container<'a>>,
-    annotations: Annotations<'a>,
+    annotations: StringMap<'a>,
     namespace: Cow<'a, str>,
     /// Why not all of it is here.
     unreadable: Option<Box<ObjectError>>,
@@ -84,7 +84,7 @@ impl<'a> ImageReview<'a> {
 
     /// Sets the annotations that the API server forwards.
     #[must_use]
-    pub fn with_annotations(mut self, annotations: Annotations<'a>) -> Self {
+    pub fn with_annotations(mut self, annotations: StringMap<'a>) -> Self {
         self.spec.annotations = annotations;
         self
     }
@@ -144,7 +144,7 @@ impl<'a> ImageReview<'a> {
 
     /// The annotations that the API server forwarded.
     #[must_use]
-    pub fn annotations(&self) -> &Annotations<'a> {
+    pub fn annotations(&self) -> &StringMap<'a> {
         &self.spec.annotations
     }
 
@@ -175,7 +175,7 @@ impl<'a> ImageReview<'a> {
             ..Review::with_capacity(self.spec.containers.len())
         };
         for (index, image) in self.images().enumerate() {
-            review.add_image(image, Place::new("spec.containers", index, "image"));
+            review.add_image(image, Location::new("spec.containers", index, "image"));
         }
         review
     }
@@ -302,11 +302,11 @@ impl<'de> Fields<'de> for Container<'de> {
 /// it records as `imagepolicywebhook.image-policy.k8s.io/<key>`.
 ///
 /// ```
-/// use imagereview_core::{ImageReview, ImageReviewAnswer, Language, NoLatestTag, decide};
+/// use imagereview_core::{ImageReview, ImageReviewResponse, Language, NoLatestTag, decide};
 ///
 /// let question = ImageReview::new(["nginx:1.27"]);
 /// let verdict = decide(&NoLatestTag, &question.review());
-/// let answer = ImageReviewAnswer::new(&verdict, Language::English);
+/// let answer = ImageReviewResponse::new(&verdict, Language::English);
 /// assert_eq!(
 ///     serde_json::to_string(&answer)?,
 ///     r#"{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","status":{"allowed":true,"reason":"image check passed"}}"#,
@@ -314,12 +314,12 @@ impl<'de> Fields<'de> for Container<'de> {
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct ImageReviewAnswer<'v> {
+pub struct ImageReviewResponse<'v> {
     verdict: &'v Verdict,
     language: Language,
 }
 
-impl<'v> ImageReviewAnswer<'v> {
+impl<'v> ImageReviewResponse<'v> {
     /// The answer that this verdict gives.
     #[must_use]
     pub fn new(verdict: &'v Verdict, language: Language) -> Self {
@@ -334,18 +334,18 @@ impl<'v> ImageReviewAnswer<'v> {
     /// ```
     /// use std::borrow::Cow;
     ///
-    /// use imagereview_core::{ImageReviewAnswer, Language, Verdict};
+    /// use imagereview_core::{ImageReviewResponse, Language, Verdict};
     ///
-    /// let answer = ImageReviewAnswer::new(&Verdict::allowed(), Language::English).to_json();
+    /// let answer = ImageReviewResponse::new(&Verdict::allowed(), Language::English).to_json();
     /// assert!(matches!(answer, Cow::Borrowed(json) if json.starts_with(b"{")));
     /// ```
     #[must_use]
     pub fn to_json(&self) -> Cow<'static, [u8]> {
         static APPROVALS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
             [Language::English, Language::Chinese]
-                .map(|language| write(&ImageReviewAnswer::new(&Verdict::allowed(), language)))
+                .map(|language| write(&ImageReviewResponse::new(&Verdict::allowed(), language)))
         });
-        fn write(answer: &ImageReviewAnswer<'_>) -> Vec<u8> {
+        fn write(answer: &ImageReviewResponse<'_>) -> Vec<u8> {
             serde_json::to_vec(answer).expect("strings and a boolean are written to memory")
         }
 
@@ -360,7 +360,7 @@ impl<'v> ImageReviewAnswer<'v> {
     }
 }
 
-impl Serialize for ImageReviewAnswer<'_> {
+impl Serialize for ImageReviewResponse<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut answer = serializer.serialize_struct(KIND, 3)?;
         answer.serialize_field("apiVersion", API_VERSION)?;
@@ -371,11 +371,11 @@ impl Serialize for ImageReviewAnswer<'_> {
 }
 
 /// The `status` of an answer.
-struct Status<'v>(ImageReviewAnswer<'v>);
+struct Status<'v>(ImageReviewResponse<'v>);
 
 impl Serialize for Status<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ImageReviewAnswer { verdict, language } = self.0;
+        let ImageReviewResponse { verdict, language } = self.0;
         let audit_annotations = verdict.audit_annotations();
         let mut status = serializer.serialize_struct("ImageReviewStatus", 3)?;
         status.serialize_field("allowed", &verdict.is_allowed())?;

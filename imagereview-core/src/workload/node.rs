@@ -13,7 +13,7 @@ use super::{
     value_type::ValueType,
 };
 use crate::{
-    Annotations,
+    StringMap,
     review::{
         ENTRIES_LIMIT,
         decode::{same_but_for_case, skip_elements, skip_entries},
@@ -128,9 +128,9 @@ impl<'a> Node<'a> {
     pub(crate) fn annotations(
         &self,
         path: impl fmt::Display,
-    ) -> Result<Annotations<'a>, ObjectError> {
+    ) -> Result<StringMap<'a>, ObjectError> {
         let map = match self {
-            Self::Null => return Ok(Annotations::default()),
+            Self::Null => return Ok(StringMap::default()),
             Self::Map(map) => map,
             _ => return Err(self.not(ValueType::Object, path)),
         };
@@ -142,7 +142,7 @@ impl<'a> Node<'a> {
         let mut keys: Vec<&str> = map.iter().map(|(key, _)| &**key).collect();
         keys.sort_unstable();
         match keys.windows(2).find(|pair| pair[0] == pair[1]) {
-            None => Ok(Annotations::from_unique(pairs)),
+            None => Ok(StringMap::from_unique(pairs)),
             Some(pair) => Err(ObjectError::new(
                 format!("{path}.{}", pair[0]),
                 ObjectErrorKind::Twice,

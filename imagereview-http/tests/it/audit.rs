@@ -53,7 +53,7 @@ async fn each_decision_is_a_line_with_who_asked_what() {
         assert_eq!(line["violations"][0]["rule"], "no-latest-tag", "{line}");
         assert_eq!(line["violations"][0]["mode"], "enforce", "{line}");
         assert_eq!(
-            line["violations"][0]["place"], "spec.containers[1].image",
+            line["violations"][0]["location"], "spec.containers[1].image",
             "{line}"
         );
         for field in ["time", "request", "peer", "reason"] {

@@ -84,8 +84,8 @@ pub(super) fn describe_image(image: &Image<'_>) -> Value {
         .tag()
         .or(reference.pulled_tag())
         .unwrap_or_default();
-    let place = image.place();
-    let kind = Some(place.kind()).filter(|kind| *kind != ContainerKind::Unknown);
+    let location = image.location();
+    let kind = Some(location.kind()).filter(|kind| *kind != ContainerKind::Unknown);
     fields([
         ("written", Some(reference.as_written().into())),
         ("registry", Some(reference.registry().into())),
@@ -95,9 +95,9 @@ pub(super) fn describe_image(image: &Image<'_>) -> Value {
         ),
         ("tag", Some(tag.into())),
         ("digest", Some(digest.unwrap_or_default().into())),
-        ("container", place.container().map(Value::from)),
+        ("container", location.container().map(Value::from)),
         ("kind", kind.map(|kind| kind.as_str().into())),
-        ("path", Some(place.path().to_string().into())),
+        ("path", Some(location.path().to_string().into())),
     ])
 }
 

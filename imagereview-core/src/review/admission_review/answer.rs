@@ -7,7 +7,7 @@ use json_patch::Patch;
 use serde::{Serialize, Serializer, ser::Error as _};
 
 use super::{API_VERSION, AdmissionReview, KIND};
-use crate::{Annotations, Language, Verdict, Violation, quote::Quoted};
+use crate::{Language, StringMap, Verdict, Violation, quote::Quoted};
 
 /// The longest warning, in characters: what Kubernetes advises, since some clients cut at it.
 pub const WARNING_LIMIT: usize = 120;
@@ -30,7 +30,7 @@ const FORBIDDEN_REASON: &str = "Forbidden";
 /// `<webhook's name>/<key>`.
 ///
 /// ```
-/// use imagereview_core::{AdmissionAnswer, AdmissionReview, Language, NoLatestTag, decide};
+/// use imagereview_core::{AdmissionResponse, AdmissionReview, Language, NoLatestTag, decide};
 ///
 /// let question = AdmissionReview::from_slice(br#"{
 ///     "apiVersion": "admission.k8s.io/v1",
@@ -39,7 +39,7 @@ const FORBIDDEN_REASON: &str = "Forbidden";
 ///         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
 /// }"#)?;
 /// let verdict = decide(&NoLatestTag, &question.review());
-/// let answer = AdmissionAnswer::new(&question, &verdict, Language::English);
+/// let answer = AdmissionResponse::new(&question, &verdict, Language::English);
 /// assert_eq!(
 ///     serde_json::to_string(&answer)?,
 ///     r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"6f0d","allowed":true}}"#,
@@ -48,7 +48,7 @@ const FORBIDDEN_REASON: &str = "Forbidden";
 /// ```
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AdmissionAnswer<'v> {
+pub struct AdmissionResponse<'v> {
     api_version: &'static str,
     kind: &'static str,
     response: Response<'v>,
@@ -65,8 +65,8 @@ struct Response<'v> {
     patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     patch: Option<Base64<'v>>,
-    #[serde(skip_serializing_if = "Annotations::is_empty")]
-    audit_annotations: Annotations<'v>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    audit_annotations: StringMap<'v>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -79,7 +79,7 @@ struct Status<'v> {
     code: u16,
 }
 
-impl<'v> AdmissionAnswer<'v> {
+impl<'v> AdmissionResponse<'v> {
     /// The answer that this verdict gives, as a validating webhook gives it: without a patch.
     #[must_use]
     pub fn new(

@@ -8,19 +8,19 @@ use crate::{Language, quote::Quoted};
 /// tells them.
 ///
 /// ```
-/// use imagereview_core::{ContainerKind, Place};
+/// use imagereview_core::{ContainerKind, Location};
 ///
-/// let place = Place::new("spec.template.spec.initContainers", 1, "image")
+/// let location = Location::new("spec.template.spec.initContainers", 1, "image")
 ///     .with_kind(ContainerKind::Init)
 ///     .with_container("migrate");
-/// assert_eq!(place.path().to_string(), "spec.template.spec.initContainers[1].image");
+/// assert_eq!(location.path().to_string(), "spec.template.spec.initContainers[1].image");
 /// assert_eq!(
-///     place.to_string(),
+///     location.to_string(),
 ///     r#"container "migrate", spec.template.spec.initContainers[1].image"#,
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place<'a> {
+pub struct Location<'a> {
     /// The path of the list; the whole path where there is no `index`.
     list: Cow<'a, str>,
     index: Option<usize>,
@@ -60,7 +60,7 @@ impl ContainerKind {
     }
 }
 
-impl<'a> Place<'a> {
+impl<'a> Location<'a> {
     /// The image in `field` of the element at `index` (from 0) of the list at the JSON path
     /// `list`. An empty `field` means the element itself.
     #[must_use]
@@ -77,9 +77,9 @@ impl<'a> Place<'a> {
     /// The image at a JSON path of any form.
     ///
     /// ```
-    /// # use imagereview_core::Place;
-    /// let place = Place::at("spec.templates[2].container.image");
-    /// assert_eq!(place.to_string(), "spec.templates[2].container.image");
+    /// # use imagereview_core::Location;
+    /// let location = Location::at("spec.templates[2].container.image");
+    /// assert_eq!(location.to_string(), "spec.templates[2].container.image");
     /// ```
     #[must_use]
     pub fn at(path: impl Into<Cow<'a, str>>) -> Self {
@@ -137,9 +137,9 @@ impl<'a> Place<'a> {
     /// The container's name and the JSON path, to be displayed in a sentence of this language.
     ///
     /// ```
-    /// # use imagereview_core::{Language, Place};
-    /// let place = Place::new("spec.containers", 0, "image").with_container("web");
-    /// let shown = place.describe(Language::Chinese).to_string();
+    /// # use imagereview_core::{Language, Location};
+    /// let location = Location::new("spec.containers", 0, "image").with_container("web");
+    /// let shown = location.describe(Language::Chinese).to_string();
     /// assert_eq!(shown, r#"容器"web",spec.containers[0].image"#);
     /// ```
     #[must_use]
@@ -149,8 +149,8 @@ impl<'a> Place<'a> {
 
     /// The same place, borrowed from this one.
     #[must_use]
-    pub(crate) fn as_borrowed(&self) -> Place<'_> {
-        Place {
+    pub(crate) fn as_borrowed(&self) -> Location<'_> {
+        Location {
             list: Cow::Borrowed(&self.list),
             container: self.container.as_deref().map(Cow::Borrowed),
             ..*self
@@ -159,8 +159,8 @@ impl<'a> Place<'a> {
 
     /// The same place, borrowed from nothing.
     #[must_use]
-    pub fn into_owned(self) -> Place<'static> {
-        Place {
+    pub fn into_owned(self) -> Location<'static> {
+        Location {
             list: Cow::Owned(self.list.into_owned()),
             index: self.index,
             field: self.field,
@@ -171,24 +171,24 @@ impl<'a> Place<'a> {
 }
 
 /// In English.
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Location<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(Language::English).fmt(f)
     }
 }
 
-struct Described<'p>(&'p Place<'p>, Language);
+struct Described<'p>(&'p Location<'p>, Language);
 
 impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(place, language) = self;
-        if let Some(name) = place.container() {
+        let Self(location, language) = self;
+        if let Some(name) = location.container() {
             match language {
                 Language::English => write!(f, "container {}, ", Quoted(name)),
                 Language::Chinese => write!(f, "容器{},", Quoted(name)),
             }?;
         }
-        place.path().fmt(f)
+        location.path().fmt(f)
     }
 }
 
@@ -215,11 +215,11 @@ fn without_indices(path: &str) -> Cow<'_, str> {
     Cow::Owned(shared)
 }
 
-struct Path<'p>(&'p Place<'p>);
+struct Path<'p>(&'p Location<'p>);
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place {
+        let Location {
             list, index, field, ..
         } = self.0;
         f.write_str(list)?;

@@ -15,24 +15,24 @@ use super::{
 /// The annotations that came with a request: string keys and values, each key once.
 ///
 /// ```
-/// use imagereview_core::Annotations;
+/// use imagereview_core::StringMap;
 ///
-/// let annotations: Annotations<'_> = [("team.image-policy.k8s.io/break-glass", "INC-42")]
+/// let annotations: StringMap<'_> = [("team.image-policy.k8s.io/break-glass", "INC-42")]
 ///     .into_iter()
 ///     .collect();
 /// assert_eq!(annotations.get("team.image-policy.k8s.io/break-glass"), Some("INC-42"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Annotations<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub struct StringMap<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl<'a> Annotations<'a> {
+impl<'a> StringMap<'a> {
     /// From pairs of which no two have the same key.
     pub(crate) fn from_unique(pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Self {
         Self(pairs)
     }
 }
 
-impl Annotations<'_> {
+impl StringMap<'_> {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
@@ -53,7 +53,7 @@ impl Annotations<'_> {
     }
 }
 
-impl<'a, K: Into<Cow<'a, str>>, V: Into<Cow<'a, str>>> FromIterator<(K, V)> for Annotations<'a> {
+impl<'a, K: Into<Cow<'a, str>>, V: Into<Cow<'a, str>>> FromIterator<(K, V)> for StringMap<'a> {
     /// The last value of a key stays.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let mut all: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
@@ -68,7 +68,7 @@ impl<'a, K: Into<Cow<'a, str>>, V: Into<Cow<'a, str>>> FromIterator<(K, V)> for 
     }
 }
 
-impl Serialize for Annotations<'_> {
+impl Serialize for StringMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())
     }
@@ -76,7 +76,7 @@ impl Serialize for Annotations<'_> {
 
 /// `null` is taken as no annotations; a key that stands twice is an error, since two readers could
 /// take different values for it, and so are more than [`ENTRIES_LIMIT`].
-impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for StringMap<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let FewAnnotations(annotations) = FewAnnotations::deserialize(deserializer)?;
         annotations.ok_or_else(|| {
@@ -87,8 +87,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     }
 }
 
-/// [`Annotations`]; `None` where there are more than [`ENTRIES_LIMIT`]: those are passed over.
-pub(super) struct FewAnnotations<'a>(pub(super) Option<Annotations<'a>>);
+/// [`StringMap`]; `None` where there are more than [`ENTRIES_LIMIT`]: those are passed over.
+pub(super) struct FewAnnotations<'a>(pub(super) Option<StringMap<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -102,7 +102,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(FewAnnotations(Some(Annotations::default())))
+                Ok(FewAnnotations(Some(StringMap::default())))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -112,7 +112,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
                 let mut keys = std::collections::BTreeSet::new();
                 while all.len() < ENTRIES_LIMIT {
                     let Some((Text(key), Text(value))) = map.next_entry()? else {
-                        return Ok(FewAnnotations(Some(Annotations(all))));
+                        return Ok(FewAnnotations(Some(StringMap(all))));
                     };
                     if !keys.insert(key.clone()) {
                         return Err(A::Error::custom(format_args!(
@@ -122,7 +122,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
                     all.push((key, value));
                 }
                 let is_more = skip_entries(&mut map)?;
-                Ok(FewAnnotations((!is_more).then_some(Annotations(all))))
+                Ok(FewAnnotations((!is_more).then_some(StringMap(all))))
             }
         }
 
