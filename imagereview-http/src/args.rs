@@ -263,6 +263,15 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+impl From<LogFormat> for imagereview_http::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
 /// What happens to a decision for which the audit log's queue has no room.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum AuditWhenFull {

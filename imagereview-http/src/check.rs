@@ -6,10 +6,9 @@ use humantime::format_rfc3339_seconds;
 use rustls_pki_types::CertificateDer;
 
 use crate::{
-    certificate::{Names, Validity},
     config::Config,
     policy::ServerPolicy,
-    tls::{self, TlsError},
+    tls::{self, Names, TlsError, Validity},
 };
 
 /// What a configuration's files hold, and everything that is wrong with them.

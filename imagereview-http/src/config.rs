@@ -1,4 +1,9 @@
-//! What a server is told before it starts.
+//! What a server is given before it starts.
+
+mod audit;
+mod identity;
+mod limits;
+mod timeouts;
 
 use std::{
     fmt,
@@ -8,10 +13,13 @@ use std::{
     time::Duration,
 };
 
+pub use self::{
+    audit::{AuditLog, AuditTarget, WhenFull},
+    identity::ServerIdentity,
+    limits::Limits,
+    timeouts::Timeouts,
+};
 use imagereview_core::Language;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-
-use crate::audit::AuditLog;
 
 /// The address that is listened on unless another is given: loopback only, so that nothing is
 /// exposed by accident.
@@ -100,45 +108,6 @@ impl Config {
     }
 }
 
-/// How much there may be at a time.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Open connections. Where there are so many, a new one takes the place of the one that has
-    /// been silent for longest since it was opened; if all have asked something, new ones wait in
-    /// the system's queue. Default 4,096.
-    pub connections: usize,
-    /// Connections that have not asked anything yet, those in their handshake included. Beyond
-    /// that the one that has been silent for longest is closed. Default 1,024.
-    pub silent: usize,
-    /// Requests in flight: their headers are read, and they are not answered. Beyond that the one
-    /// whose body has been waited for longest gives way (408), and if there is none the new one is
-    /// answered 429 at once. Default 1,024.
-    pub requests: usize,
-    /// Bytes of request bodies that are held at a time. Beyond that the one that has been waited for
-    /// longest gives way (408), and if there is none the new one is answered 429. Never less than what
-    /// one `AdmissionReview` may have. Default 64 MiB.
-    pub body_memory: usize,
-    /// Requests in flight on one HTTP/2 connection. Default 250, which is what Go's own server
-    /// allows.
-    pub streams: u32,
-    /// The size of a request's headers in bytes; longer ones are refused with 431. Default 16 KiB.
-    pub header_bytes: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 4096,
-            silent: 1024,
-            requests: 1024,
-            body_memory: 64 * 1024 * 1024,
-            streams: 250,
-            header_bytes: 16 * 1024,
-        }
-    }
-}
-
 /// A function that tells how many lines of its log the program has dropped.
 #[derive(Clone)]
 pub struct DroppedLogLines(pub(crate) Arc<dyn Fn() -> u64 + Send + Sync>);
@@ -153,109 +122,5 @@ impl DroppedLogLines {
 impl fmt::Debug for DroppedLogLines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DroppedLogLines")
-    }
-}
-
-/// Where the server's certificate and private key come from.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ServerIdentity {
-    /// PEM files, as a mounted Kubernetes TLS Secret holds them.
-    Files {
-        /// The certificate chain, the server's own certificate first.
-        certificate: PathBuf,
-        /// The private key (PKCS#8, PKCS#1 or SEC1).
-        key: PathBuf,
-    },
-    /// A certificate and key that the program holds already. `Debug` doesn't show the key.
-    Memory {
-        /// The certificate chain, the server's own certificate first.
-        chain: Vec<CertificateDer<'static>>,
-        /// The private key.
-        key: PrivateKeyDer<'static>,
-    },
-}
-
-impl ServerIdentity {
-    /// The files that it is read from.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        match self {
-            Self::Files { certificate, key } => vec![certificate.clone(), key.clone()],
-            Self::Memory { .. } => Vec::new(),
-        }
-    }
-}
-
-impl Clone for ServerIdentity {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Files { certificate, key } => Self::Files {
-                certificate: certificate.clone(),
-                key: key.clone(),
-            },
-            Self::Memory { chain, key } => Self::Memory {
-                chain: chain.clone(),
-                key: key.clone_key(),
-            },
-        }
-    }
-}
-
-/// Names the files, for messages.
-impl fmt::Display for ServerIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Files { certificate, key } => write!(
-                f,
-                "certificate {} and key {}",
-                certificate.display(),
-                key.display()
-            ),
-            Self::Memory { .. } => f.write_str("the certificate and key given"),
-        }
-    }
-}
-
-/// How long the server waits for a client before it gives up, so that a slow or silent one can't
-/// hold a place.
-///
-/// kube-apiserver gives a whole webhook call 30 seconds; the defaults stay inside that.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Timeouts {
-    /// From the TCP connection to the end of the TLS handshake. Default 10 seconds.
-    pub handshake: Duration,
-    /// From the handshake to the first request's headers. Default 30 seconds.
-    pub header: Duration,
-    /// From a request's headers to the last byte of its body. Default 10 seconds.
-    pub body: Duration,
-    /// How long an answer waits for a client that takes nothing of it, before the connection is cut
-    /// (on Linux) or, on HTTP/2, the request's stream is reset; and how long a client on HTTP/2 has to
-    /// confirm that it was told to go. Default 20 seconds, which makes 30 with the body's, as kube-apiserver
-    /// gives a whole call.
-    pub answer: Duration,
-    /// How long a connection is kept on which nothing more is asked. Default 5 minutes, so that it is
-    /// kube-apiserver, after 90 seconds, that closes first: a request that meets the end of its
-    /// connection is not sent again.
-    pub idle: Duration,
-    /// From the wish to stop until no connection is accepted any more. Readiness is false from the
-    /// beginning. Default 0.
-    pub shutdown_delay: Duration,
-    /// From then until connections that are still busy are cut. Default 20 seconds,
-    /// below the 30 that Kubernetes gives a pod by default.
-    pub shutdown: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            handshake: Duration::from_secs(10),
-            header: Duration::from_secs(30),
-            body: Duration::from_secs(10),
-            answer: Duration::from_secs(20),
-            idle: Duration::from_secs(5 * 60),
-            shutdown_delay: Duration::ZERO,
-            shutdown: Duration::from_secs(20),
-        }
     }
 }

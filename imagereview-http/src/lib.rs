@@ -67,52 +67,37 @@
 //! [`Reload`] asks for it. What can't be used never replaces what is served. A second listener
 //! ([`Config::health_listen`]) answers `/livez`, `/readyz` and `/healthz` and serves `/metrics`.
 
-mod accept;
-mod admission;
-mod audit;
-mod body;
-mod certificate;
 mod check;
-mod clients;
 mod config;
-mod connection;
-mod decision;
-mod endpoint;
-mod handshake;
-mod health;
-mod held;
-mod image_policy;
-mod metrics;
+mod observe;
 mod policy;
 mod reload;
 mod request;
-mod routes;
-mod server;
+mod review;
+mod serve;
+mod slots;
 mod state;
-mod status;
+mod text;
 mod tls;
-#[cfg(feature = "opentelemetry")]
-mod traces;
-mod waiting;
 
-pub use audit::{AuditLog, AuditTarget, WhenFull};
 pub use check::Check;
 pub use config::{
-    Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DroppedLogLines, Limits, ServerIdentity,
-    Timeouts,
+    AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DroppedLogLines, Limits,
+    ServerIdentity, Timeouts, WhenFull,
 };
+pub use observe::{Log, LogFormat};
+#[cfg(feature = "opentelemetry")]
+pub use observe::{Traces, TracesError};
 pub use policy::{PolicyError, ServerPolicy};
 pub use reload::Reload;
-pub use server::{Server, ServerError};
+pub use serve::{Server, ServerError};
 pub use tls::TlsError;
-#[cfg(feature = "opentelemetry")]
-pub use traces::{Traces, TracesError};
 
-/// The path at which an `ImageReview` is answered.
-pub const IMAGE_POLICY_PATH: &str = endpoint::Endpoint::ImagePolicy.path();
+/// The path at which an `ImageReview` is reviewed.
+pub const IMAGE_POLICY_PATH: &str = request::Endpoint::ImagePolicy.path();
 
-/// The path at which an `AdmissionReview` is answered as a validating webhook does.
-pub const VALIDATE_PATH: &str = endpoint::Endpoint::Validate.path();
+/// The path at which an `AdmissionReview` is reviewed as a validating webhook does.
+pub const VALIDATE_PATH: &str = request::Endpoint::Validate.path();
 
-/// The path at which an `AdmissionReview` is answered as a mutating webhook does.
-pub const MUTATE_PATH: &str = endpoint::Endpoint::Mutate.path();
+/// The path at which an `AdmissionReview` is reviewed as a mutating webhook does.
+pub const MUTATE_PATH: &str = request::Endpoint::Mutate.path();

@@ -2,7 +2,6 @@
 
 mod args;
 mod dev;
-mod log;
 
 use std::{
     io::{self, Write},
@@ -12,7 +11,7 @@ use std::{
 };
 
 use imagereview_core::NoLatestTag;
-use imagereview_http::{Check, IMAGE_POLICY_PATH, Reload, Server, ServerError, ServerPolicy};
+use imagereview_http::{Check, IMAGE_POLICY_PATH, Log, Reload, Server, ServerError, ServerPolicy};
 #[cfg(feature = "opentelemetry")]
 use imagereview_http::{Traces, TracesError};
 use tokio::{
@@ -23,7 +22,6 @@ use tokio::{
 use crate::{
     args::Args,
     dev::{DevelopmentPki, DevelopmentPkiError},
-    log::Log,
 };
 
 /// Why the program ends before it serves.
@@ -75,7 +73,7 @@ fn main() -> ExitCode {
 
 /// Serves until it is told to stop. The log's last lines are written by then.
 fn serve(args: &Args) -> Result<(), StartError> {
-    let log = Log::start(args.log_format, args.log_level).map_err(StartError::Log)?;
+    let log = Log::start(args.log_format.into(), args.log_level).map_err(StartError::Log)?;
     let runtime = Runtime::new().map_err(StartError::Runtime)?;
     let outcome = runtime.block_on(run(args, &log));
     // A thread that waits for the reader of the audit log, or for a policy that doesn't return, is not

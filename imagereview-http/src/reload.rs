@@ -21,9 +21,10 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::{
     config::Config,
-    metrics::Part,
+    observe::Part,
     policy::{self, ServerPolicy},
     state::State,
+    text::one_line,
     tls::{Tls, TlsError},
 };
 
@@ -50,7 +51,7 @@ impl Reload {
     /// opens the audit log's file anew. Returns at once; the log and the metrics tell what came of it.
     pub fn request(&self) {
         // A server that has stopped has nothing to read.
-        let _ = self.0.send(Trigger::Asked);
+        let _ = self.0.send(Trigger::Requested);
     }
 }
 
@@ -58,7 +59,7 @@ impl Reload {
 enum Trigger {
     /// Something happened in a folder that is watched.
     Changed,
-    Asked,
+    Requested,
     Stop,
 }
 
@@ -223,7 +224,7 @@ impl Files {
                 self.tried = Tried::Served;
                 let policy = state.policy.load();
                 tracing::info!(part, policy = policy.identity.as_deref(), "reloaded");
-                state.metrics.reloaded(self.part, true);
+                state.metrics.reloads.count(self.part, true);
             }
             Err(error) => {
                 self.tried = if error.downcast_ref().is_some_and(TlsError::is_for_now) {
@@ -231,12 +232,12 @@ impl Files {
                 } else {
                     Tried::Refused
                 };
-                state.metrics.reloaded(self.part, false);
+                state.metrics.reloads.count(self.part, false);
                 if is_told {
                     return;
                 }
                 // A policy's mistakes are a line each, and this is one line of the log.
-                let error = error.to_string().replace(":\n", ": ").replace('\n', "; ");
+                let error = one_line(&error.to_string());
                 tracing::error!(
                     part,
                     "not reloaded, the one of before is still served: {error}"
@@ -296,7 +297,7 @@ impl Watch {
         self.reload(false);
         loop {
             let asked = match triggers.recv_timeout(POLL) {
-                Ok(Trigger::Asked) => true,
+                Ok(Trigger::Requested) => true,
                 Ok(Trigger::Changed) => match settle(triggers) {
                     Some(asked) => asked,
                     None => return,
@@ -356,7 +357,7 @@ impl Watch {
         if reminded {
             self.reminded = Some(Instant::now());
         }
-        self.state.tell_validity(&tls);
+        self.state.show_validity(&tls);
     }
 }
 
@@ -367,7 +368,7 @@ fn settle(triggers: &Receiver<Trigger>) -> Option<bool> {
     while begin.elapsed() < SETTLE_AT_MOST {
         match triggers.recv_timeout(SETTLE) {
             Ok(Trigger::Changed) => {}
-            Ok(Trigger::Asked) => asked = true,
+            Ok(Trigger::Requested) => asked = true,
             Ok(Trigger::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
             Err(RecvTimeoutError::Timeout) => break,
         }

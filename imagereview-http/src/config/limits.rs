@@ -1,0 +1,40 @@
+//! How much there may be at a time.
+
+/// How much there may be at a time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Open connections. Where there are so many, a new one takes the place of the one that has
+    /// been silent for longest since it was opened; if all have asked something, new ones wait in
+    /// the system's queue. Default 4,096.
+    pub connections: usize,
+    /// Connections that have not asked anything yet, those in their handshake included. Beyond
+    /// that the one that has been silent for longest is closed. Default 1,024.
+    pub silent: usize,
+    /// Requests in flight: their headers are read, and they are not answered. Beyond that the one
+    /// whose body has been waited for longest gives way (408), and if there is none the new one is
+    /// answered 429 at once. Default 1,024.
+    pub requests: usize,
+    /// Bytes of request bodies that are held at a time. Beyond that the one that has been waited for
+    /// longest gives way (408), and if there is none the new one is answered 429. Never less than what
+    /// one `AdmissionReview` may have. Default 64 MiB.
+    pub body_memory: usize,
+    /// Requests in flight on one HTTP/2 connection. Default 250, which is what Go's own server
+    /// allows.
+    pub streams: u32,
+    /// The size of a request's headers in bytes; longer ones are refused with 431. Default 16 KiB.
+    pub header_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            silent: 1024,
+            requests: 1024,
+            body_memory: 64 * 1024 * 1024,
+            streams: 250,
+            header_bytes: 16 * 1024,
+        }
+    }
+}
