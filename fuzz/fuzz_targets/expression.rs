@@ -7,7 +7,7 @@
 use arbitrary::Unstructured;
 use imagereview_core::{
     ContainerKind, ImagePolicy, Language, Location, Operation, PolicySource, Review, StringMap,
-    User, workload::ObjectKind,
+    User, object::ObjectKind,
 };
 use imagereview_fuzz::{
     expression::{Expression, Known},

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use arbitrary::Unstructured;
 use imagereview_core::{
     AdmissionReview, ImagePolicy, Mode, PolicyErrors, PolicySource, Review, StringMap, User,
-    Verdict, mutation::Facts,
+    Verdict, facts::Facts,
 };
 use imagereview_fuzz::{document::arbitrary_document, verdict::check_decision};
 use libfuzzer_sys::fuzz_target;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use imagereview_core::{
-    ImageExplanation, ImagePolicy, Language, Outcome, Review, Verdict, Violation, decide,
+    ImageExplanation, ImagePolicy, Language, Review, Verdict, Violation, decide, document::Outcome,
     policy::REASON_LIMIT,
 };
 

@@ -17,10 +17,7 @@ use std::{
     io::{self, Write},
 };
 
-use imagereview_core::{
-    ImagePolicy,
-    mutation::{Facts, Patch},
-};
+use imagereview_core::{ImagePolicy, facts::Facts, mutation::Patch};
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::{Value as Json, value::RawValue};
 use similar::TextDiff;

@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use imagereview_core::{ImageReviewResponse, Language, Policy, decide, review::image_review};
+use imagereview_core::{ImageReviewResponse, Language, Policy, decide, wire::image_review};
 
 use crate::{
     baseline::{Baseline, BaselineError},

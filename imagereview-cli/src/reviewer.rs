@@ -14,8 +14,9 @@ use std::{
 
 use imagereview_core::{
     AdmissionReview, DecodeError, ImageReview, Location, Review,
-    review::{admission_review, image_review},
-    workload::{Manifest, ObjectError, ObjectErrorKind},
+    object::{ObjectError, ObjectErrorKind},
+    wire::{admission_review, image_review},
+    workload::Manifest,
 };
 use rayon::{
     ThreadPoolBuilder,

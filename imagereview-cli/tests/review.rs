@@ -785,7 +785,7 @@ fn a_long_input_is_reviewed_as_one_and_in_order() {
 /// The limit is one of each object, and not of an input.
 #[test]
 fn an_object_of_too_many_images_is_denied_and_those_beside_it_are_reviewed() {
-    const LIMIT: usize = imagereview_core::review::ENTRIES_LIMIT;
+    const LIMIT: usize = imagereview_core::limits::ENTRIES_LIMIT;
     let pod = |containers: usize| {
         let containers = vec![json!({"image": "a:1"}); containers];
         json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}})

@@ -39,8 +39,6 @@ mod check;
 mod declaration;
 mod exemption;
 mod explanation;
-#[cfg(feature = "cel")]
-mod expression;
 mod mutations;
 mod node;
 mod problem;
@@ -78,10 +76,12 @@ pub use self::{
 use json_patch::Patch;
 
 use crate::{
-    AdmissionReview, Image, Mode, Policy, Review, Verdict, decide,
-    mutation::{self, Facts, Mutations},
+    facts::Facts,
+    mutation::{self, Mutations},
     pattern::RegexBudget,
-    policy::Exempted,
+    policy::{Exempted, Mode, Policy, Verdict, decide},
+    review::{Image, Review},
+    wire::AdmissionReview,
     workload::{self, Workload, WorkloadKinds},
 };
 
@@ -236,7 +236,7 @@ impl ImagePolicy {
     /// matches applies, and what is at the target of any is left there.
     ///
     /// ```
-    /// use imagereview_core::{AdmissionReview, ImagePolicy, PolicySource, decide, mutation::Facts};
+    /// use imagereview_core::{AdmissionReview, ImagePolicy, PolicySource, decide, facts::Facts};
     ///
     /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
     /// apiVersion: imagereview/v1alpha1
@@ -281,7 +281,7 @@ impl ImagePolicy {
     /// the object is decided.
     ///
     /// ```
-    /// use imagereview_core::{ImagePolicy, PolicySource, mutation::Facts};
+    /// use imagereview_core::{ImagePolicy, PolicySource, facts::Facts};
     /// use serde::de::DeserializeSeed;
     ///
     /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"

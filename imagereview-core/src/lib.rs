@@ -58,26 +58,30 @@
 #![forbid(unsafe_code)]
 
 pub mod document;
+#[cfg(feature = "cel")]
+mod expression;
+pub mod facts;
+mod json;
 mod language;
+pub mod limits;
 pub mod mutation;
+pub mod object;
 mod pattern;
 pub mod policy;
 mod quote;
 pub mod reference;
 pub mod review;
+mod suggestion;
+pub mod wire;
 pub mod workload;
 
 pub use crate::{
-    document::{
-        Explanation, ImageExplanation, ImagePolicy, Outcome, PolicyErrors, PolicySource, Problem,
-        Step,
-    },
+    document::{Explanation, ImageExplanation, ImagePolicy, PolicyErrors, PolicySource},
+    json::DecodeError,
     language::{Language, Message, UnknownLanguage},
+    object::{ContainerKind, Operation, User},
     policy::{AllowAll, Exempted, Mode, NoLatestTag, Policy, Verdict, Violation, decide},
     reference::{Digest, DigestAlgorithm, ImageRef, ReferenceError, ReferenceErrorKind},
-    review::{
-        ContainerKind, DecodeError, Image, Location, Review, StringMap,
-        admission_review::{AdmissionResponse, AdmissionReview, Operation, User},
-        image_review::{ImageReview, ImageReviewResponse},
-    },
+    review::{Image, Location, Review, StringMap},
+    wire::{AdmissionResponse, AdmissionReview, ImageReview, ImageReviewResponse},
 };

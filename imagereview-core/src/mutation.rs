@@ -6,7 +6,8 @@
 //! ```
 //! use imagereview_core::{
 //!     AdmissionResponse, AdmissionReview, Language, NoLatestTag, decide,
-//!     mutation::{Facts, MirrorRule, Mirrors, Mutations},
+//!     facts::Facts,
+//!     mutation::{MirrorRule, Mirrors, Mutations},
 //! };
 //!
 //! let mirrors = Mirrors::new([MirrorRule::new("docker.io/**", "mirror.example.com/hub/**")?])?;
@@ -40,7 +41,6 @@
 //!   `ephemeralcontainers` subresource, all but the new ephemeral containers.
 //! - Other subresources, `DELETE` and `CONNECT`.
 
-mod facts;
 mod full_name;
 mod mirror;
 mod pin_digest;
@@ -59,17 +59,19 @@ use json_patch::{
 use serde_json::{Value, json};
 
 pub use self::{
-    facts::Facts,
     full_name::FullName,
     mirror::{MirrorRule, MirrorRuleError, Mirrors, UnreachableMirror},
     pin_digest::PinDigest,
-    pull_policy::{PullPolicy, PullPolicyRule},
+    pull_policy::PullPolicyRule,
     pull_secret::PullSecretRule,
     repositories::{Repositories, RepositoriesError},
 };
 use crate::{
-    AdmissionReview, ContainerKind, ImageRef, Operation,
+    facts::Facts,
+    object::{ContainerKind, Operation},
+    reference::ImageRef,
     review::FormerImages,
+    wire::AdmissionReview,
     workload::{PodSpec, Workload, WorkloadImage},
 };
 
@@ -176,7 +178,7 @@ impl Mutations {
     /// document that it stands in.
     ///
     /// ```
-    /// use imagereview_core::{mutation::{Facts, FullName, Mutations}, workload::Manifest};
+    /// use imagereview_core::{facts::Facts, mutation::{FullName, Mutations}, workload::Manifest};
     ///
     /// let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
     ///     {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}]}"#;

@@ -15,7 +15,7 @@ pub use self::{
 };
 use std::{cell::LazyCell, collections::BTreeSet};
 
-use crate::{Image, Review};
+use crate::review::{Image, Review};
 
 /// Turns a review into a verdict.
 ///

@@ -1,42 +1,26 @@
-//! One request to decide, and the wire types that carry it.
+//! One request to decide.
 
-pub mod admission_review;
-pub(crate) mod decode;
-pub mod image_review;
+mod former_images;
+mod image;
 mod location;
 mod string_map;
 
-use self::{
-    admission_review::{Operation, User},
-    location::Standing,
-};
+use std::time::SystemTime;
+
+pub(crate) use self::{former_images::FormerImages, string_map::FewAnnotations};
 pub use self::{
-    decode::DecodeError,
-    location::{ContainerKind, Location},
+    image::{Image, UnreadableImage},
+    location::Location,
     string_map::StringMap,
 };
-use std::{collections::BTreeSet, time::SystemTime};
-
 use crate::{
-    ImageRef, ReferenceError,
-    workload::{ObjectError, ObjectKind},
+    object::{ObjectError, ObjectKind, Operation, User},
+    reference::ImageRef,
 };
-
-/// The most entries that are read of one review: containers, volumes, labels, annotations, groups of
-/// the user, and whatever else stands in a list or a map that images have to do with.
-///
-/// A review that has more is [denied](Review::with_unreadable_object), and nothing is kept of what
-/// goes beyond: an entry of three bytes takes hundreds until it is decided. It is per object, so a
-/// `List` may have any number of items.
-///
-/// No Pod that can be stored has as many containers: etcd takes 1.5 MiB (`DefaultMaxRequestBytes` of
-/// `go.etcd.io/etcd/server/v3/embed`), and a container with nothing but a name and an image takes some
-/// 230 bytes there, 70 of its own and 160 of `managedFields`.
-pub const ENTRIES_LIMIT: usize = 10_000;
 
 /// One request to decide: the images, where each stands, and what is known of their pod.
 ///
-/// It is made from a wire type ([`ImageReview::review`](image_review::ImageReview::review)), or by
+/// It is made from a wire type ([`ImageReview::review`](crate::ImageReview::review)), or by
 /// hand:
 ///
 /// ```
@@ -339,101 +323,5 @@ impl<'a> FromIterator<&'a str> for Review<'a> {
             review.add_image(text, Location::new("IMAGE", index, ""));
         }
         review
-    }
-}
-
-/// The images that stood in an object before an update, and where.
-pub(crate) struct FormerImages<'i>(BTreeSet<(&'i str, Standing<'i>)>);
-
-impl<'i> FormerImages<'i> {
-    pub(crate) fn new(images: impl IntoIterator<Item = (&'i str, &'i Location<'i>)>) -> Self {
-        let standing =
-            |(image, location): (&'i str, &'i Location<'i>)| (image, location.standing());
-        Self(images.into_iter().map(standing).collect())
-    }
-
-    pub(crate) fn contains(&self, image: &str, location: &Location<'_>) -> bool {
-        !self.0.is_empty() && self.0.contains(&(image, location.standing()))
-    }
-}
-
-/// One image of a review whose reference is valid.
-#[derive(Clone, Debug)]
-pub struct Image<'a> {
-    reference: ImageRef<'a>,
-    location: Location<'a>,
-    position: usize,
-    is_unchanged: bool,
-}
-
-impl<'a> Image<'a> {
-    /// The reference.
-    #[must_use]
-    pub fn reference(&self) -> &ImageRef<'a> {
-        &self.reference
-    }
-
-    /// Where the image stands in the request.
-    #[must_use]
-    pub fn location(&self) -> &Location<'a> {
-        &self.location
-    }
-
-    /// How many images of the request come before it.
-    #[must_use]
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
-    /// Whether the same image stood at the [same place](Review::with_former_images) in the object
-    /// before this update. What was let in is not thrown out by an update that has nothing to do with
-    /// it: [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
-    #[must_use]
-    pub fn is_unchanged(&self) -> bool {
-        self.is_unchanged
-    }
-}
-
-/// One image of a review whose reference is not valid.
-#[derive(Clone, Debug)]
-pub struct UnreadableImage<'a> {
-    text: &'a str,
-    error: ReferenceError,
-    location: Location<'a>,
-    position: usize,
-    is_unchanged: bool,
-}
-
-impl<'a> UnreadableImage<'a> {
-    /// The text as it was written.
-    #[must_use]
-    pub fn as_written(&self) -> &'a str {
-        self.text
-    }
-
-    /// Why it is no reference.
-    #[must_use]
-    pub fn error(&self) -> &ReferenceError {
-        &self.error
-    }
-
-    /// Where the image stands in the request.
-    #[must_use]
-    pub fn location(&self) -> &Location<'a> {
-        &self.location
-    }
-
-    /// How many images of the request come before it.
-    #[must_use]
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
-    /// Whether the same image stood at the [same place](Review::with_former_images) in the object
-    /// before this update. What was let in is not thrown out by an update that has nothing to do with
-    /// it: [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
-    #[must_use]
-    pub fn is_unchanged(&self) -> bool {
-        self.is_unchanged
     }
 }

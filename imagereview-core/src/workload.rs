@@ -42,31 +42,29 @@
 //!   lists and maps together is an error too. A `List` may have any number of items.
 //! - A built-in kind without a pod spec is an error: nothing can be said of it.
 
-mod error;
 mod field_path;
 mod kinds;
 pub(crate) mod node;
-mod object_kind;
 mod shape;
-mod value_type;
 
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, de::DeserializeSeed};
 
-pub use self::{
-    error::{ObjectError, ObjectErrorKind},
-    field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
-    kinds::{CustomResource, CustomResourceError, WorkloadKinds},
-    object_kind::ObjectKind,
-    value_type::ValueType,
-};
 use self::{
     field_path::Step,
     kinds::{IMAGE_LISTS, PodSpecPath},
     node::{Node, NodeSeed, Room},
 };
-use crate::{ContainerKind, Location, Review, StringMap, review::ENTRIES_LIMIT};
+pub use self::{
+    field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
+    kinds::{CustomResource, CustomResourceError, WorkloadKinds},
+};
+use crate::{
+    limits::ENTRIES_LIMIT,
+    object::{ContainerKind, ObjectError, ObjectErrorKind, ObjectKind},
+    review::{Location, Review, StringMap},
+};
 
 /// The objects of one document: the object that it is, or the items of a `List`.
 ///

@@ -3,8 +3,9 @@
 use imagereview_core::{
     AdmissionResponse, AdmissionReview, AllowAll, DecodeError, ImagePolicy, Language, Mode,
     NoLatestTag, Operation, Policy, PolicySource, Review, Verdict, Violation, decide,
-    mutation::{Facts, MirrorRule, Mirrors, Mutations},
-    review::admission_review::{WARNING_LIMIT, WARNINGS_LIMIT},
+    facts::Facts,
+    mutation::{MirrorRule, Mirrors, Mutations},
+    wire::{WARNING_LIMIT, WARNINGS_LIMIT},
     workload::{CustomResource, WorkloadKinds},
 };
 use proptest::prelude::*;

@@ -4,8 +4,7 @@
 use std::fmt::Write as _;
 
 use imagereview_core::{
-    AdmissionReview, ImagePolicy, Language, PolicySource, Review, StringMap, decide,
-    mutation::Facts,
+    AdmissionReview, ImagePolicy, Language, PolicySource, Review, StringMap, decide, facts::Facts,
 };
 use serde::de::DeserializeSeed as _;
 use serde_json::{Value, json};

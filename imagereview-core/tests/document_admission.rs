@@ -1,7 +1,7 @@
 //! What a policy document says about admission: scopes by user and object, custom resources,
 //! mutations, and updates that leave images alone.
 
-use imagereview_core::{AdmissionReview, ImagePolicy, Mode, PolicySource, decide, mutation::Facts};
+use imagereview_core::{AdmissionReview, ImagePolicy, Mode, PolicySource, decide, facts::Facts};
 use serde::de::DeserializeSeed;
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use imagereview_core::{
-    ContainerKind, Exempted, ImageExplanation, ImagePolicy, Language, Location, Mode, Outcome,
-    PolicySource, Review, StringMap, decide, policy::UNREADABLE_REFERENCE,
+    ContainerKind, Exempted, ImageExplanation, ImagePolicy, Language, Location, Mode, PolicySource,
+    Review, StringMap, decide, document::Outcome, policy::UNREADABLE_REFERENCE,
 };
 use proptest::prelude::*;
 

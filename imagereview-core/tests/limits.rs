@@ -2,8 +2,9 @@
 
 use imagereview_core::{
     AdmissionReview, AllowAll, ImageReview, Language, Review, StringMap, Verdict, decide,
-    review::ENTRIES_LIMIT,
-    workload::{CustomResource, Manifest, ObjectError, ObjectErrorKind, WorkloadKinds},
+    limits::ENTRIES_LIMIT,
+    object::{ObjectError, ObjectErrorKind},
+    workload::{CustomResource, Manifest, WorkloadKinds},
 };
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::{Value, json};

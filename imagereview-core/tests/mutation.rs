@@ -2,10 +2,12 @@
 
 use imagereview_core::{
     AdmissionReview, ImageRef, ReferenceError,
+    facts::Facts,
     mutation::{
-        Facts, FullName, MirrorRule, Mirrors, Mutations, PinDigest, PullPolicy, PullPolicyRule,
-        PullSecretRule, Rewrite,
+        FullName, MirrorRule, Mirrors, Mutations, PinDigest, PullPolicyRule, PullSecretRule,
+        Rewrite,
     },
+    object::PullPolicy,
     workload::Workload,
 };
 use json_patch::Patch;

@@ -2,7 +2,7 @@
 //! policy never lets more through, and who loosens it never stops more.
 
 use imagereview_core::{
-    AdmissionReview, ImagePolicy, Mode, PolicySource, Review, StringMap, decide, mutation::Facts,
+    AdmissionReview, ImagePolicy, Mode, PolicySource, Review, StringMap, decide, facts::Facts,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};

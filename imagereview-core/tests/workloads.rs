@@ -4,9 +4,11 @@ use imagereview_core::{
     AdmissionResponse, AdmissionReview, AllowAll,
     ContainerKind::{self, Ephemeral, Init, Regular, Unknown, Volume},
     Language, decide,
-    mutation::{Facts, FullName, Mutations},
-    review::ENTRIES_LIMIT,
-    workload::{CustomResource, FieldPath, Manifest, ObjectKind, Workload, WorkloadKinds},
+    facts::Facts,
+    limits::ENTRIES_LIMIT,
+    mutation::{FullName, Mutations},
+    object::ObjectKind,
+    workload::{CustomResource, FieldPath, Manifest, Workload, WorkloadKinds},
 };
 use proptest::prelude::*;
 use serde::{Deserialize, de::DeserializeSeed};

@@ -9,9 +9,7 @@ use std::{
 
 use imagereview_core::{
     AdmissionReview, ImagePolicy, Language, Policy, PolicyErrors, PolicySource, Review,
-    document::is_policy_file,
-    mutation::{Facts, Patch},
-    workload::WorkloadKinds,
+    document::is_policy_file, facts::Facts, mutation::Patch, workload::WorkloadKinds,
 };
 
 /// Where the policy comes from.

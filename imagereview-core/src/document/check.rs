@@ -3,17 +3,18 @@
 #[cfg(feature = "cel")]
 use std::cell::OnceCell;
 
-#[cfg(feature = "cel")]
-use super::expression::Expression;
 use super::{
     declaration::{self, Pinned},
     problem::Problems,
     scope::{compiled, repositories},
 };
+#[cfg(feature = "cel")]
+use crate::expression::Expression;
 use crate::{
-    DigestAlgorithm, Image, ImageRef, Message, Review,
+    language::Message,
     pattern::{Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet},
-    reference::DEFAULT_TAG,
+    reference::{DEFAULT_TAG, DigestAlgorithm, ImageRef},
+    review::{Image, Review},
 };
 
 /// One thing that a rule asks of an image; compiled.

@@ -10,10 +10,11 @@ use super::{
     template::Template,
 };
 use crate::{
-    ContainerKind, DigestAlgorithm, Mode, Operation,
-    mutation::PullPolicy,
+    object::{ContainerKind, Operation, PullPolicy},
     pattern::{NamePattern, RegistryPattern, RepositoryPattern, TagPattern},
-    policy::{UNDECIDED, UNREADABLE_OBJECT, UNREADABLE_REFERENCE},
+    policy::{Mode, UNDECIDED, UNREADABLE_OBJECT, UNREADABLE_REFERENCE},
+    reference::DigestAlgorithm,
+    wire::image_review::FORWARDED,
     workload::FieldPath,
 };
 
@@ -581,11 +582,6 @@ impl NamespacePattern {
 /// The key of an annotation that the API server forwards.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ForwardedKey(pub(super) Box<str>);
-
-/// What the API server asks of the key of an annotation that it forwards in an `ImageReview`.
-///
-/// Source: `plugin/pkg/admission/imagepolicy` of Kubernetes, `filterAnnotations`.
-pub(super) const FORWARDED: &str = ".image-policy.k8s.io/";
 
 impl ForwardedKey {
     fn parse(text: &str) -> Result<Self, String> {

@@ -8,8 +8,8 @@ use super::{
     scope::{compiled, namespace_set, repositories},
 };
 use crate::{
-    Image, Review,
     pattern::{MAX_VALUE_LEN, NameSet, Reading, RepositorySet},
+    review::{Image, Review},
 };
 
 /// A declared way past rules; compiled. What a review does not tell is no match.

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::{Location, Message, Mode, Verdict};
+use crate::{
+    language::Message,
+    policy::{Mode, Verdict},
+    review::Location,
+};
 
 /// How a policy came to its verdict.
 ///
 /// ```
-/// use imagereview_core::{ImagePolicy, Outcome, PolicySource};
+/// use imagereview_core::{ImagePolicy, PolicySource, document::Outcome};
 ///
 /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
 /// apiVersion: imagereview/v1alpha1

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-#[cfg(feature = "cel")]
-use super::expression::Expression;
 use super::{
     check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
@@ -11,7 +9,14 @@ use super::{
     problem::Problems,
     scope::{OutOfScope, Scope},
 };
-use crate::{Image, Message, Mode, Review, Violation, pattern::RegexBudget};
+#[cfg(feature = "cel")]
+use crate::expression::Expression;
+use crate::{
+    language::Message,
+    pattern::RegexBudget,
+    policy::{Mode, Violation},
+    review::{Image, Review},
+};
 
 #[derive(Debug)]
 pub(super) struct Rule {

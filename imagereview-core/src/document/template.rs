@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Image, Review};
+use crate::review::{Image, Review};
 
 /// A message with placeholders, which are checked when it is read: `{image}`, `{registry}`,
 /// `{repository}`, `{tag}`, `{digest}`, `{namespace}`, `{container}`, `{location}`, `{rule}`. `{{` and

@@ -1,13 +1,13 @@
 //! Writing out what is implicit.
 
-use super::{Facts, Rewrite};
-use crate::ImageRef;
+use super::Rewrite;
+use crate::{facts::Facts, reference::ImageRef};
 
 /// The full normal name is written out: `nginx` becomes `docker.io/library/nginx`. An implicit
 /// `latest` stays implicit unless asked for.
 ///
 /// ```
-/// use imagereview_core::{ImageRef, mutation::{Facts, FullName, Rewrite}};
+/// use imagereview_core::{ImageRef, facts::Facts, mutation::{FullName, Rewrite}};
 ///
 /// let image = ImageRef::parse("nginx")?;
 /// let write = |full_name: FullName| full_name.rewrite(&image, &Facts::new());

@@ -1,10 +1,10 @@
 //! Pulling from a mirror.
 
 use super::{
-    Facts, Rewrite,
+    Rewrite,
     repositories::{Repositories, RepositoriesError, RepositoriesIndex},
 };
-use crate::ImageRef;
+use crate::{facts::Facts, reference::ImageRef};
 
 /// Images of some repositories are pulled from another place.
 ///
@@ -84,7 +84,7 @@ pub enum MirrorRuleError {
 /// port in its path, keeps its name, and the policy judges that.
 ///
 /// ```
-/// use imagereview_core::{ImageRef, mutation::{Facts, MirrorRule, Mirrors, Rewrite}};
+/// use imagereview_core::{ImageRef, facts::Facts, mutation::{MirrorRule, Mirrors, Rewrite}};
 ///
 /// let mirrors = Mirrors::new([
 ///     MirrorRule::new("docker.io/**", "mirror.example.com/hub/**")?,

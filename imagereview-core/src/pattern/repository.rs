@@ -8,7 +8,7 @@
 use std::{borrow::Cow, collections::HashMap, net::Ipv6Addr};
 
 use super::{PatternError, Reading, glob, globs::Globs, is_glob, stray_character};
-use crate::{ImageRef, reference::DEFAULT_REGISTRY};
+use crate::reference::{DEFAULT_REGISTRY, ImageRef};
 
 /// Hosts that lead to Docker Hub under other names than the one in references. A denial of
 /// `docker.io` must not be walked around through them.

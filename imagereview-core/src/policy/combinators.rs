@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Mode, Policy, Verdict, evaluate};
-use crate::Review;
+use crate::review::Review;
 
 /// Allows every image whose reference can be read.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,7 +1,11 @@
 //! The built-in policy: no `latest`, no missing tag.
 
 use super::{Policy, Verdict, Violation};
-use crate::{Image, Message, Review, reference::DEFAULT_TAG};
+use crate::{
+    language::Message,
+    reference::DEFAULT_TAG,
+    review::{Image, Review},
+};
 
 /// Denies the tag `latest`, written or implied; an image with a digest is always fine.
 ///

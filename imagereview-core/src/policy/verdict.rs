@@ -3,7 +3,10 @@
 use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 
 use super::{Mode, Violation};
-use crate::{Language, Message, StringMap};
+use crate::{
+    language::{Language, Message},
+    review::StringMap,
+};
 
 /// The longest reason, in bytes.
 ///

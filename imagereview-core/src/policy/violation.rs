@@ -4,8 +4,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::Mode;
 use crate::{
-    Image, Language, Location, Message, quote::Quoted, review::UnreadableImage,
-    workload::ObjectError,
+    language::{Language, Message},
+    object::ObjectError,
+    quote::Quoted,
+    review::{Image, Location, UnreadableImage},
 };
 
 /// The rule that an image breaks whose reference cannot be read.

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::{Language, Message, quote::Quoted};
+use crate::{
+    language::{Language, Message},
+    quote::Quoted,
+};
 
 /// The text is no image reference, or one that readers disagree about.
 ///

@@ -2,8 +2,11 @@
 
 use std::sync::LazyLock;
 
-use super::{field_path::FieldPath, object_kind::ObjectKind, shape::Shape};
-use crate::quote::Quoted;
+use super::{field_path::FieldPath, shape::Shape};
+use crate::{
+    object::{ObjectKind, split_api_version},
+    quote::Quoted,
+};
 
 /// Which kinds of object have images, and where: the built-in kinds, and custom resources as far as
 /// they are declared.
@@ -209,11 +212,6 @@ impl WorkloadKinds {
     pub(crate) fn shape(&self) -> &Shape {
         &self.shape
     }
-}
-
-/// The group and the version of an `apiVersion`; the core group is the empty one.
-pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
-    api_version.split_once('/').unwrap_or(("", api_version))
 }
 
 /// Adds what is looked at, in an object alone and in the items of a list.

@@ -7,17 +7,12 @@ use serde::{
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{
-    error::{ObjectError, ObjectErrorKind},
-    shape::Shape,
-    value_type::ValueType,
-};
+use super::shape::Shape;
 use crate::{
-    StringMap,
-    review::{
-        ENTRIES_LIMIT,
-        decode::{same_but_for_case, skip_elements, skip_entries},
-    },
+    json::{same_but_for_case, skip_elements, skip_entries},
+    limits::ENTRIES_LIMIT,
+    object::{ObjectError, ObjectErrorKind, ValueType},
+    review::StringMap,
 };
 
 /// What stands in a field. Strings are borrowed from the text where they have no escapes, names

@@ -11,11 +11,13 @@ use cel::{
 use regex::Regex;
 
 use super::{
-    super::read::suggestion,
     ENV, IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES, VARIABLES, WORD,
     variables::{IMAGE_FIELDS, REVIEW_FIELDS},
 };
-use crate::pattern::{RegexBudget, RegexError};
+use crate::{
+    pattern::{RegexBudget, RegexError},
+    suggestion::suggestion,
+};
 
 /// How many steps it may be from an expression to a part of it. Evaluating takes up to 40 KB of the stack
 /// for each in a build that is not optimised.

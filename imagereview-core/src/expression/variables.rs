@@ -4,8 +4,12 @@ use std::collections::HashMap;
 
 use cel::{Value, objects::Key};
 
-use super::{super::declaration::FORWARDED, WORD};
-use crate::{ContainerKind, Image, Operation, Review, User};
+use super::WORD;
+use crate::{
+    object::{ContainerKind, Operation, User},
+    review::{Image, Review},
+    wire::image_review::FORWARDED,
+};
 
 /// The fields of an image.
 pub(super) const IMAGE_FIELDS: [&str; 8] = [

@@ -4,16 +4,16 @@ use std::{borrow::Cow, fmt};
 
 use super::value_type::ValueType;
 use crate::{
-    Language, Message,
+    language::{Language, Message},
+    limits::ENTRIES_LIMIT,
     quote::{Quoted, QuotedPath},
-    review::ENTRIES_LIMIT,
 };
 
 /// The images of an object cannot be known: what stands where they should be is something else, or
 /// can be read in two ways.
 ///
 /// ```
-/// use imagereview_core::workload::{Manifest, ObjectErrorKind};
+/// use imagereview_core::{object::ObjectErrorKind, workload::Manifest};
 ///
 /// let pod = r#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": 5}]}}"#;
 /// let manifest: Manifest<'_> = serde_json::from_str(pod)?;
@@ -60,7 +60,7 @@ pub enum ObjectErrorKind {
     /// A list of objects stands within another.
     NestedList,
     /// With the entries of this list or map there are more than
-    /// [`ENTRIES_LIMIT`](crate::review::ENTRIES_LIMIT).
+    /// [`ENTRIES_LIMIT`](crate::limits::ENTRIES_LIMIT).
     TooManyEntries,
 }
 

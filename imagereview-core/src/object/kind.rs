@@ -2,14 +2,12 @@
 
 use std::fmt;
 
-use super::kinds::split_api_version;
-
 /// The kind of an object: its API group, version and name.
 ///
 /// Source: `GroupVersionKind` of `k8s.io/apimachinery/pkg/runtime/schema`.
 ///
 /// ```
-/// use imagereview_core::workload::ObjectKind;
+/// use imagereview_core::object::ObjectKind;
 ///
 /// let kind = ObjectKind::new("apps/v1", "Deployment");
 /// assert_eq!((kind.group(), kind.version(), kind.name()), ("apps", "v1", "Deployment"));
@@ -78,4 +76,9 @@ impl fmt::Display for ApiVersion<'_> {
         }
         f.write_str(self.1)
     }
+}
+
+/// The group and the version of an `apiVersion`; the core group is the empty one.
+pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
 }

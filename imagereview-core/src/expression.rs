@@ -21,7 +21,10 @@ use self::{
     failure::{failure, kind_of},
     variables::{describe_image, describe_review, forwarded_annotations, size_of},
 };
-use crate::{Image, Review, pattern::RegexBudget};
+use crate::{
+    pattern::RegexBudget,
+    review::{Image, Review},
+};
 
 /// The language's functions and macros.
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));

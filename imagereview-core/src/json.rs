@@ -11,7 +11,10 @@ use serde::{
     de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 
-use super::ENTRIES_LIMIT;
+use crate::{
+    limits::ENTRIES_LIMIT,
+    quote::{Quoted, QuotedPath},
+};
 
 /// The bytes are no review that can be read.
 ///
@@ -58,7 +61,7 @@ pub enum DecodeError {
 }
 
 /// Asks that a document be of a kind and version.
-pub(super) fn require_type(
+pub(crate) fn require_type(
     kind: Option<Cow<'_, str>>,
     expected_kind: &'static str,
     api_version: Option<Cow<'_, str>>,
@@ -82,14 +85,14 @@ pub(super) fn require_type(
 fn path_prefix(path: &str) -> String {
     match path {
         "" | "." => String::new(),
-        path => format!("{}: ", crate::quote::QuotedPath(path)),
+        path => format!("{}: ", QuotedPath(path)),
     }
 }
 
 fn found_or_missing(found: Option<&str>) -> Cow<'_, str> {
     match found {
         None => Cow::Borrowed("missing"),
-        Some(found) => Cow::Owned(crate::quote::Quoted(found).to_string()),
+        Some(found) => Cow::Owned(Quoted(found).to_string()),
     }
 }
 
@@ -106,12 +109,12 @@ impl DecodeError {
 }
 
 /// Reads one JSON document. Only where that fails, it is read once more to find the JSON path.
-pub(super) fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+pub(crate) fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     from_slice_seed(bytes, || PhantomData::<T>)
 }
 
 /// [`from_slice`] for a value that is read into one of `seed`.
-pub(super) fn from_slice_seed<'a, S: DeserializeSeed<'a>>(
+pub(crate) fn from_slice_seed<'a, S: DeserializeSeed<'a>>(
     bytes: &'a [u8],
     seed: impl Fn() -> S,
 ) -> Result<S::Value, DecodeError> {
@@ -128,7 +131,7 @@ pub(super) fn from_slice_seed<'a, S: DeserializeSeed<'a>>(
 }
 
 /// Adds the JSON path to an error.
-pub(super) fn locate<'a, T: Deserialize<'a>>(
+pub(crate) fn locate<'a, T: Deserialize<'a>>(
     text: &'a str,
     source: serde_json::Error,
 ) -> DecodeError {
@@ -156,7 +159,7 @@ fn locate_seed<'a>(
 }
 
 /// A string that is borrowed where it has no escapes; `null` is the empty string, as in Go.
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -187,7 +190,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
 }
 
 /// An object of which some fields are read.
-pub(super) trait Fields<'de>: Sized {
+pub(crate) trait Fields<'de>: Sized {
     /// The names of the fields that [`read`](Self::read) takes.
     const NAMES: &'static [&'static str];
 
@@ -196,7 +199,7 @@ pub(super) trait Fields<'de>: Sized {
 }
 
 /// Reads an object; `null` is one without fields, as in Go. Unknown fields are passed over.
-pub(super) struct Object<T>(pub(super) T);
+pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Fields<'de> + Default> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -314,7 +317,7 @@ pub(crate) fn skip_entries<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, 
 
 /// A list; `null` is an empty one, as in Go. `None` where it has more than [`ENTRIES_LIMIT`] entries:
 /// those are passed over.
-pub(super) struct List<T>(pub(super) Option<Vec<T>>);
+pub(crate) struct List<T>(pub(crate) Option<Vec<T>>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -11,18 +11,24 @@ use serde::{
     Deserialize, Deserializer, Serialize, Serializer, de::MapAccess, ser::SerializeStruct,
 };
 
-use super::{
-    DecodeError, Location, Review, StringMap,
-    decode::{self, Fields, List, Object, Text},
-    string_map::FewAnnotations,
+use crate::{
+    json::{self, DecodeError, Fields, List, Object, Text},
+    language::Language,
+    object::ObjectError,
+    policy::Verdict,
+    review::{FewAnnotations, Location, Review, StringMap},
 };
-use crate::{Language, Verdict, workload::ObjectError};
 
 /// The `apiVersion` of an `ImageReview`.
 pub const API_VERSION: &str = "imagepolicy.k8s.io/v1alpha1";
 
 /// The `kind` of an `ImageReview`.
 pub const KIND: &str = "ImageReview";
+
+/// What the API server asks of the key of an annotation that it forwards.
+///
+/// Source: `plugin/pkg/admission/imagepolicy` of Kubernetes, `filterAnnotations`.
+pub const FORWARDED: &str = ".image-policy.k8s.io/";
 
 /// A question: may these images run?
 ///
@@ -95,10 +101,10 @@ impl<'a> ImageReview<'a> {
     ///
     /// A [`DecodeError`] where the bytes are not one JSON document, are of another `kind` or
     /// `apiVersion`, or have no `spec`. An image that is no reference is not an error here, nor are
-    /// more entries than [`ENTRIES_LIMIT`](super::ENTRIES_LIMIT): they are denied by
+    /// more entries than [`ENTRIES_LIMIT`](crate::limits::ENTRIES_LIMIT): they are denied by
     /// [`decide`](crate::decide), with the reason.
     pub fn from_slice(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let Object(document) = decode::from_slice::<Object<Document<'a>>>(bytes)?;
+        let Object(document) = json::from_slice::<Object<Document<'a>>>(bytes)?;
         document.into_review()
     }
 
@@ -121,7 +127,7 @@ impl<'a> ImageReview<'a> {
             start = documents.byte_offset();
             Some(match document {
                 Ok(Object(document)) => document.into_review(),
-                Err(source) => Err(decode::locate::<Object<Document<'a>>>(this, source)),
+                Err(source) => Err(json::locate::<Object<Document<'a>>>(this, source)),
             })
         })
     }
@@ -149,10 +155,10 @@ impl<'a> ImageReview<'a> {
     }
 
     /// Why not all of the review is here, if that is so: it has more containers or annotations than
-    /// [`ENTRIES_LIMIT`](super::ENTRIES_LIMIT).
+    /// [`ENTRIES_LIMIT`](crate::limits::ENTRIES_LIMIT).
     ///
     /// ```
-    /// use imagereview_core::{AllowAll, ImageReview, decide, review::ENTRIES_LIMIT};
+    /// use imagereview_core::{AllowAll, ImageReview, decide, limits::ENTRIES_LIMIT};
     ///
     /// let many = serde_json::to_string(&ImageReview::new(vec!["nginx:1.27"; ENTRIES_LIMIT + 1]))?;
     /// let question = ImageReview::from_slice(many.as_bytes())?;
@@ -168,12 +174,14 @@ impl<'a> ImageReview<'a> {
     /// The review to decide.
     #[must_use]
     pub fn review(&self) -> Review<'_> {
-        let mut review = Review {
-            namespace: self.namespace(),
-            annotations: Some(self.annotations()),
-            unreadable_object: self.unreadable(),
-            ..Review::with_capacity(self.spec.containers.len())
-        };
+        let mut review =
+            Review::with_capacity(self.spec.containers.len()).with_annotations(self.annotations());
+        if let Some(namespace) = self.namespace() {
+            review = review.with_namespace(namespace);
+        }
+        if let Some(error) = self.unreadable() {
+            review = review.with_unreadable_object(error);
+        }
         for (index, image) in self.images().enumerate() {
             review.add_image(image, Location::new("spec.containers", index, "image"));
         }
@@ -231,7 +239,7 @@ struct Document<'a> {
 
 impl<'a> Document<'a> {
     fn into_review(self) -> Result<ImageReview<'a>, DecodeError> {
-        decode::require_type(self.kind, KIND, self.api_version, API_VERSION)?;
+        json::require_type(self.kind, KIND, self.api_version, API_VERSION)?;
         let spec = self.spec.ok_or(DecodeError::MissingSpec)?;
         Ok(ImageReview { spec })
     }

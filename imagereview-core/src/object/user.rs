@@ -2,10 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde::de::MapAccess;
-
-use crate::review::decode::{Fields, List, Text};
-
 /// Who asks: a user's name and groups, as the API server authenticated them.
 ///
 /// Source: `UserInfo` of `k8s.io/api/authentication/v1`.
@@ -21,8 +17,6 @@ use crate::review::decode::{Fields, List, Text};
 pub struct User<'a> {
     name: Cow<'a, str>,
     groups: Vec<Cow<'a, str>>,
-    /// Whether there are more groups than are read.
-    pub(super) has_too_many_groups: bool,
 }
 
 impl<'a> User<'a> {
@@ -31,7 +25,6 @@ impl<'a> User<'a> {
         Self {
             name: name.into(),
             groups: Vec::new(),
-            has_too_many_groups: false,
         }
     }
 
@@ -40,6 +33,14 @@ impl<'a> User<'a> {
     pub fn with_group(mut self, group: impl Into<Cow<'a, str>>) -> Self {
         self.groups.push(group.into());
         self
+    }
+
+    pub(crate) fn set_name(&mut self, name: Cow<'a, str>) {
+        self.name = name;
+    }
+
+    pub(crate) fn set_groups(&mut self, groups: Vec<Cow<'a, str>>) {
+        self.groups = groups;
     }
 
     /// The name; empty where the request has none.
@@ -70,21 +71,5 @@ impl<'a> User<'a> {
             .split_once(':')?;
         let is_one = !namespace.is_empty() && !name.is_empty() && !name.contains(':');
         is_one.then_some((namespace, name))
-    }
-}
-
-impl<'de> Fields<'de> for User<'de> {
-    const NAMES: &'static [&'static str] = &["username", "groups"];
-
-    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
-        if Self::NAMES[index] == "username" {
-            Text(self.name) = map.next_value()?;
-        } else {
-            let List(groups) = map.next_value::<List<Text<'de>>>()?;
-            self.has_too_many_groups = groups.is_none();
-            let groups = groups.into_iter().flatten();
-            self.groups = groups.map(|Text(group)| group).collect();
-        }
-        Ok(())
     }
 }

@@ -6,8 +6,13 @@ use base64::{display::Base64Display, engine::general_purpose::STANDARD};
 use json_patch::Patch;
 use serde::{Serialize, Serializer, ser::Error as _};
 
-use super::{API_VERSION, AdmissionReview, KIND};
-use crate::{Language, StringMap, Verdict, Violation, quote::Quoted};
+use super::admission_review::{API_VERSION, AdmissionReview, KIND};
+use crate::{
+    language::Language,
+    policy::{Verdict, Violation},
+    quote::Quoted,
+    review::StringMap,
+};
 
 /// The longest warning, in characters: what Kubernetes advises, since some clients cut at it.
 pub const WARNING_LIMIT: usize = 120;

@@ -15,7 +15,7 @@
 //!   is the whole Pod, the new ephemeral containers alone are thus judged in full.
 //! - An object of a kind that is neither built in nor declared has no images.
 //! - An object whose images cannot be known (see [`ObjectError`]), or of another kind than the request
-//!   says, or of a user in more groups than [`ENTRIES_LIMIT`](super::ENTRIES_LIMIT), is denied by
+//!   says, or of a user in more groups than [`ENTRIES_LIMIT`](crate::limits::ENTRIES_LIMIT), is denied by
 //!   [`decide`](crate::decide): the question itself has been read, so the answer is a proper one. Only
 //!   what is no `AdmissionReview` is a [`DecodeError`].
 //!
@@ -27,10 +27,6 @@
 //! two fields of one name in an object they take the last, where ours see that there are two. To pass
 //! over the same bytes with `serde_json` takes a third to a half of what ours take.
 
-mod answer;
-mod operation;
-mod user;
-
 use std::{borrow::Cow, sync::LazyLock};
 
 use serde::{
@@ -38,18 +34,14 @@ use serde::{
     de::{DeserializeSeed as _, Error as _, MapAccess},
 };
 
-pub use self::{
-    answer::{AdmissionResponse, WARNING_LIMIT, WARNINGS_LIMIT},
-    operation::Operation,
-    user::User,
-};
-use super::{
-    DecodeError, FormerImages, Location, Review,
-    decode::{self, Fields, Object, Text},
-};
-use crate::workload::{
-    ObjectError, ObjectErrorKind, ObjectKind, Workload, WorkloadKinds,
-    node::{Node, NodeSeed, Room},
+use crate::{
+    json::{self, DecodeError, Fields, List, Object, Text},
+    object::{ObjectError, ObjectErrorKind, ObjectKind, Operation, User},
+    review::{FormerImages, Location, Review},
+    workload::{
+        Workload, WorkloadKinds,
+        node::{Node, NodeSeed, Room},
+    },
 };
 
 /// The `apiVersion` of an `AdmissionReview`.
@@ -103,7 +95,7 @@ pub struct AdmissionReview<'a> {
     name: Cow<'a, str>,
     namespace: Cow<'a, str>,
     operation: Option<Operation>,
-    user: User<'a>,
+    user: UserInfo<'a>,
     is_dry_run: bool,
     object: Option<Result<Workload<'a>, ObjectError>>,
     old_object: Option<Result<Workload<'a>, ObjectError>>,
@@ -129,7 +121,7 @@ impl<'a> AdmissionReview<'a> {
     /// As [`from_slice`](Self::from_slice).
     pub fn from_slice_with(bytes: &'a [u8], kinds: &'a WorkloadKinds) -> Result<Self, DecodeError> {
         let seed = || Object(Document::new(kinds));
-        let Object(document) = decode::from_slice_seed(bytes, seed)?;
+        let Object(document) = json::from_slice_seed(bytes, seed)?;
         document.into_review()
     }
 
@@ -177,7 +169,7 @@ impl<'a> AdmissionReview<'a> {
     /// Who asks.
     #[must_use]
     pub fn user(&self) -> &User<'a> {
-        &self.user
+        &self.user.user
     }
 
     /// Whether nothing will be stored, whatever the answer.
@@ -219,8 +211,8 @@ impl<'a> AdmissionReview<'a> {
         if !self.kind().name().is_empty() {
             review = review.with_kind(self.kind());
         }
-        if !self.user.name().is_empty() {
-            review = review.with_user(&self.user);
+        if !self.user().name().is_empty() {
+            review = review.with_user(self.user());
         }
         if let Some(operation) = self.operation {
             review = review.with_operation(operation);
@@ -287,7 +279,7 @@ impl<'a> Document<'a> {
     }
 
     fn into_review(self) -> Result<AdmissionReview<'a>, DecodeError> {
-        decode::require_type(self.kind, KIND, self.api_version, API_VERSION)?;
+        json::require_type(self.kind, KIND, self.api_version, API_VERSION)?;
         let request = self.request.ok_or(DecodeError::MissingRequest)?;
         Ok(request.into_review())
     }
@@ -320,7 +312,7 @@ struct Request<'a> {
     name: Cow<'a, str>,
     namespace: Cow<'a, str>,
     operation: Option<Operation>,
-    user: User<'a>,
+    user: UserInfo<'a>,
     is_dry_run: bool,
     object: Node<'a>,
     old_object: Node<'a>,
@@ -337,7 +329,7 @@ impl<'a> Request<'a> {
             name: Cow::default(),
             namespace: Cow::default(),
             operation: None,
-            user: User::default(),
+            user: UserInfo::default(),
             is_dry_run: false,
             object: Node::Null,
             old_object: Node::Null,
@@ -440,6 +432,34 @@ impl<'de> Fields<'de> for RequestKind<'de> {
             "group" => Text(self.group) = map.next_value()?,
             "version" => Text(self.version) = map.next_value()?,
             _ => Text(self.name) = map.next_value()?,
+        }
+        Ok(())
+    }
+}
+
+/// Who asks, as far as it is read.
+///
+/// Source: `UserInfo` of `k8s.io/api/authentication/v1`.
+#[derive(Clone, Debug, Default)]
+struct UserInfo<'a> {
+    user: User<'a>,
+    /// Whether there are more groups than are read.
+    has_too_many_groups: bool,
+}
+
+impl<'de> Fields<'de> for UserInfo<'de> {
+    const NAMES: &'static [&'static str] = &["username", "groups"];
+
+    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
+        if Self::NAMES[index] == "username" {
+            let Text(name) = map.next_value()?;
+            self.user.set_name(name);
+        } else {
+            let List(groups) = map.next_value::<List<Text<'de>>>()?;
+            self.has_too_many_groups = groups.is_none();
+            let groups = groups.into_iter().flatten();
+            self.user
+                .set_groups(groups.map(|Text(group)| group).collect());
         }
         Ok(())
     }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::Language;
+use crate::language::Language;
 
 /// The type of a value in JSON or YAML.
 ///
 /// ```
-/// use imagereview_core::{Language, workload::ValueType};
+/// use imagereview_core::{Language, object::ValueType};
 ///
 /// assert_eq!(ValueType::List.to_string(), "a list");
 /// assert_eq!(ValueType::List.name(Language::Chinese), "列表");

@@ -33,7 +33,7 @@ impl Operation {
     }
 
     /// The operation of this name on the wire.
-    pub(super) fn from_wire(name: &str) -> Option<Self> {
+    pub(crate) fn from_wire(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|operation| operation.as_str() == name)

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Digest, ImageRef};
+use crate::reference::{Digest, ImageRef};
 
 /// What was found out about images outside this crate, before it is asked: which digest a registry
 /// gives for a tag. Core does no I/O, so whoever can ask the registry hands its answer over.
 ///
 /// ```
-/// use imagereview_core::{ImageRef, mutation::{Facts, PinDigest, Rewrite}};
+/// use imagereview_core::{ImageRef, facts::Facts, mutation::{PinDigest, Rewrite}};
 ///
 /// let answer = format!("docker.io/library/nginx@sha256:{}", "0".repeat(64));
 /// let digest = ImageRef::parse(&answer)?.digest().unwrap();
