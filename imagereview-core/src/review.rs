@@ -6,16 +6,16 @@ pub mod image_review;
 mod location;
 mod string_map;
 
-use self::{
-    admission_review::{Operation, User},
-    location::Standing,
-};
+use self::admission_review::{Operation, User};
 pub use self::{
     decode::DecodeError,
     location::{ContainerKind, Location},
     string_map::StringMap,
 };
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{
+    collections::{HashMap, HashSet},
+    time::SystemTime,
+};
 
 use crate::{
     ImageRef, ReferenceError,
@@ -119,9 +119,10 @@ impl<'a> Review<'a> {
 
     /// Says which images stood where in the object before the update that is reviewed. Of those that
     /// were added so far, the ones that are still there are [unchanged](Image::is_unchanged): the same
-    /// text for the same kind of container, of the same name, in the same list, wherever in it.
+    /// text for the same kind of container, of the same name, in the same list, wherever in it. As many
+    /// are unchanged as there were: where a list has one more of them, one is new.
     ///
-    /// Another place makes it another image. What was let in to be mounted is not what was let in to
+    /// Another location makes it another image. What was let in to be mounted is not what was let in to
     /// run, and a container that is added is new, whatever its image.
     ///
     /// ```
@@ -145,11 +146,19 @@ impl<'a> Review<'a> {
         images: impl IntoIterator<Item = (&'i str, &'i Location<'i>)>,
     ) -> Self {
         let former = FormerImages::new(images);
-        for image in &mut self.images {
-            image.is_unchanged = former.contains(image.reference.as_written(), &image.location);
+        let readable = self.images.iter();
+        let readable = readable.map(|image| (image.reference.as_written(), &image.location));
+        let unreadable = self
+            .unreadable
+            .iter()
+            .map(|image| (image.text, &image.location));
+        let images: Vec<_> = readable.chain(unreadable).collect();
+        let mut unchanged = former.find(&images).into_iter();
+        for (image, is_unchanged) in self.images.iter_mut().zip(&mut unchanged) {
+            image.is_unchanged = is_unchanged;
         }
-        for image in &mut self.unreadable {
-            image.is_unchanged = former.contains(image.text, &image.location);
+        for (image, is_unchanged) in self.unreadable.iter_mut().zip(unchanged) {
+            image.is_unchanged = is_unchanged;
         }
         self
     }
@@ -343,17 +352,38 @@ impl<'a> FromIterator<&'a str> for Review<'a> {
 }
 
 /// The images that stood in an object before an update, and where.
-pub(crate) struct FormerImages<'i>(BTreeSet<(&'i str, Standing<'i>)>);
+pub(crate) struct FormerImages<'i>(Vec<(&'i str, &'i Location<'i>)>);
 
 impl<'i> FormerImages<'i> {
     pub(crate) fn new(images: impl IntoIterator<Item = (&'i str, &'i Location<'i>)>) -> Self {
-        let standing =
-            |(image, location): (&'i str, &'i Location<'i>)| (image, location.standing());
-        Self(images.into_iter().map(standing).collect())
+        Self(images.into_iter().collect())
     }
 
-    pub(crate) fn contains(&self, image: &str, location: &Location<'_>) -> bool {
-        !self.0.is_empty() && self.0.contains(&(image, location.standing()))
+    /// Tells of each of these images whether it was there before. Each former image is found once, at
+    /// its own location if it is still there: an element that is put in front of it is the new one.
+    pub(crate) fn find<'n>(&'n self, images: &[(&'n str, &'n Location<'n>)]) -> Vec<bool> {
+        if self.0.is_empty() {
+            return vec![false; images.len()];
+        }
+        let mut left: HashMap<(&'n str, _), usize> = HashMap::new();
+        for (image, location) in &self.0 {
+            *left.entry((*image, location.standing())).or_default() += 1;
+        }
+        let mut take = |image: &'n str, location: &'n Location<'n>| {
+            let same = left.get_mut(&(image, location.standing()));
+            same.filter(|left| **left > 0)
+                .map(|left| *left -= 1)
+                .is_some()
+        };
+        let here: HashSet<(&str, &Location<'_>)> = self.0.iter().copied().collect();
+        let mut found: Vec<bool> = images
+            .iter()
+            .map(|(image, location)| here.contains(&(*image, *location)) && take(image, location))
+            .collect();
+        for (found, (image, location)) in found.iter_mut().zip(images) {
+            *found = *found || take(image, location);
+        }
+        found
     }
 }
 

@@ -349,7 +349,7 @@ fn is_above_docker_hub(domain: &str) -> bool {
         let before = host.strip_suffix(domain);
         before.is_some_and(|before| before.ends_with('.'))
     };
-    DOCKER_HUB_HOSTS.iter().any(|host| is_below(host))
+    DOCKER_HUB_HOSTS.iter().any(is_below)
 }
 
 /// The host as every spelling of it is read: in lower case, `docker.io` for every host of Docker Hub,
