@@ -139,3 +139,92 @@ rules:
         );
     }
 }
+
+/// An update that puts new containers first may not lay the excess on those that were there.
+#[test]
+fn too_many_images_are_blamed_on_those_that_are_new() {
+    let policy = |scope: &str| {
+        let text = format!(
+            "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: p}}\n\
+             rules: [{{name: few, maxImages: 2{scope}}}]\n"
+        );
+        ImagePolicy::compile([PolicySource::new("p.yaml", &text)]).unwrap()
+    };
+    // The images before and after, and what is denied and what is warned of.
+    type Row = (
+        &'static str,
+        &'static [&'static str],
+        &'static [&'static str],
+        &'static [&'static str],
+        &'static [&'static str],
+    );
+    let rows: [Row; 6] = [
+        (
+            "",
+            &["a:1", "b:1"],
+            &["new:1", "a:1", "b:1"],
+            &["new:1"],
+            &[],
+        ),
+        (
+            "",
+            &["a:1", "b:1", "c:1"],
+            &["a:1", "b:1", "c:1"],
+            &[],
+            &["c:1"],
+        ),
+        (
+            "",
+            &["a:1", "b:1", "c:1"],
+            &["new:1", "a:1", "b:1", "c:1"],
+            &["new:1"],
+            &["c:1"],
+        ),
+        ("", &[], &["a:1", "b:1", "c:1"], &["c:1"], &[]),
+        // One that can't be read takes a place, whatever its own violation counts for.
+        (
+            "",
+            &[],
+            &["Bad/ref", "b:1", "c:1"],
+            &["Bad/ref", "c:1"],
+            &[],
+        ),
+        // One that the rule is not about takes a place, and can't be blamed.
+        (
+            ", scope: {images: {exclude: [b]}}",
+            &[],
+            &["a:1", "b:1", "b:2"],
+            &["a:1"],
+            &[],
+        ),
+    ];
+    for (scope, before, after, denied, warned) in rows {
+        let location = |image: &&'static str| {
+            Location::new("spec.containers", 0, "image").with_container(*image)
+        };
+        let former: Vec<_> = before
+            .iter()
+            .map(|image| (*image, location(image)))
+            .collect();
+        let mut review = Review::new();
+        for image in after {
+            review.add_image(image, location(image));
+        }
+        let review =
+            review.with_former_images(former.iter().map(|(image, location)| (*image, location)));
+        let verdict = decide(&policy(scope), &review);
+        let denials: Vec<&str> = verdict
+            .denials()
+            .map(imagereview_core::Violation::image)
+            .collect();
+        let warnings: Vec<&str> = verdict
+            .warnings()
+            .map(imagereview_core::Violation::image)
+            .collect();
+        assert_eq!(
+            (&denials[..], &warnings[..]),
+            (denied, warned),
+            "{scope} {before:?} {after:?}"
+        );
+    }
+}
