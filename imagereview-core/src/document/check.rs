@@ -128,18 +128,21 @@ impl<'r> Asked<'r> {
     fn ranks(&self) -> Vec<usize> {
         let readable = self.review.images().iter().map(|image| {
             let is_in_scope = |scope: &&Scope| scope.admits_image(image).is_ok();
-            let turn = match image.is_unchanged() {
-                true => Turn::Unchanged,
-                false if self.scopes.iter().all(is_in_scope) => Turn::New,
-                false => Turn::OutOfScope,
+            let turn = if image.is_unchanged() {
+                Turn::Unchanged
+            } else if self.scopes.iter().all(is_in_scope) {
+                Turn::New
+            } else {
+                Turn::OutOfScope
             };
             (turn, image.position())
         });
         let unreadable = self.review.unreadable_images().iter().map(|image| {
-            // It has a violation of its own.
-            let turn = match image.is_unchanged() {
-                true => Turn::Unchanged,
-                false => Turn::OutOfScope,
+            let turn = if image.is_unchanged() {
+                Turn::Unchanged
+            } else {
+                // It has a violation of its own.
+                Turn::OutOfScope
             };
             (turn, image.position())
         });
