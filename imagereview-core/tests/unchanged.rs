@@ -140,6 +140,15 @@ rules:
     }
 }
 
+/// The rest of a rule, the images before and after, and what is denied and what is warned of.
+type Counted = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
 /// An update that puts new containers first may not lay the excess on those that were there.
 #[test]
 fn too_many_images_are_blamed_on_those_that_are_new() {
@@ -150,15 +159,7 @@ fn too_many_images_are_blamed_on_those_that_are_new() {
         );
         ImagePolicy::compile([PolicySource::new("p.yaml", &text)]).unwrap()
     };
-    // The images before and after, and what is denied and what is warned of.
-    type Row = (
-        &'static str,
-        &'static [&'static str],
-        &'static [&'static str],
-        &'static [&'static str],
-        &'static [&'static str],
-    );
-    let rows: [Row; 6] = [
+    let rows: [Counted; 6] = [
         (
             "",
             &["a:1", "b:1"],
