@@ -332,14 +332,10 @@ impl ImagePolicy {
     /// Decides a review and tells, for each image, what each rule found.
     #[must_use]
     pub fn explain(&self, review: &Review<'_>) -> Explanation {
-        let asked = |document: &CompiledDocument| -> Vec<Asked<'_>> {
-            let rules = document.rules.iter();
-            rules.map(|_| Asked::about(review)).collect()
-        };
         let documents: Vec<_> = self
             .documents
             .iter()
-            .map(|document| (document, asked(document)))
+            .map(|document| (document, document.asked(review)))
             .collect();
         let explain = |image: &Image<'_>| ImageExplanation {
             image: image.reference().as_written().into(),
@@ -451,6 +447,14 @@ impl CompiledDocument {
         })
     }
 
+    /// What each rule is asked about.
+    fn asked<'r>(&'r self, review: &'r Review<'r>) -> Vec<Asked<'r>> {
+        let rules = self.rules.iter();
+        rules
+            .map(|rule| Asked::about(review, [&self.scope, &rule.scope]))
+            .collect()
+    }
+
     fn evaluate(&self, review: &Review<'_>, verdict: &mut Verdict) {
         if self.scope.admits_review(review).is_err() {
             return;
@@ -459,7 +463,7 @@ impl CompiledDocument {
             if rule.scope.admits_review(review).is_err() {
                 continue;
             }
-            let asked = Asked::about(review);
+            let asked = Asked::about(review, [&self.scope, &rule.scope]);
             for image in review.images() {
                 if self.scope.admits_image(image).is_err() {
                     continue;

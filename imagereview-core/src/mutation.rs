@@ -225,11 +225,10 @@ impl All<'_> {
         let mut patch = Vec::new();
         // The new images of each pod spec.
         let mut pulled: Vec<Vec<ImageRef<'_>>> = vec![Vec::new(); object.pod_specs.len()];
-        for image in &mut object.images {
+        let unchanged = former.find(&object.images().collect::<Vec<_>>());
+        for (image, is_unchanged) in object.images.iter_mut().zip(unchanged) {
             let is_ephemeral = image.location.kind() == ContainerKind::Ephemeral;
-            if former.contains(&image.text, &image.location)
-                || (mutable == Mutable::EphemeralContainers && !is_ephemeral)
-            {
+            if is_unchanged || (mutable == Mutable::EphemeralContainers && !is_ephemeral) {
                 continue;
             }
             if let Some(text) = self.rewritten(&image.text, facts) {

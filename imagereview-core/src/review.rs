@@ -103,9 +103,10 @@ impl<'a> Review<'a> {
 
     /// Says which images stood where in the object before the update that is reviewed. Of those that
     /// were added so far, the ones that are still there are [unchanged](Image::is_unchanged): the same
-    /// text for the same kind of container, of the same name, in the same list, wherever in it.
+    /// text for the same kind of container, of the same name, in the same list, wherever in it. As many
+    /// are unchanged as there were: where a list has one more of them, one is new.
     ///
-    /// Another place makes it another image. What was let in to be mounted is not what was let in to
+    /// Another location makes it another image. What was let in to be mounted is not what was let in to
     /// run, and a container that is added is new, whatever its image.
     ///
     /// ```
@@ -129,11 +130,19 @@ impl<'a> Review<'a> {
         images: impl IntoIterator<Item = (&'i str, &'i Location<'i>)>,
     ) -> Self {
         let former = FormerImages::new(images);
-        for image in &mut self.images {
-            image.is_unchanged = former.contains(image.reference.as_written(), &image.location);
+        let readable = self.images.iter();
+        let readable = readable.map(|image| (image.reference.as_written(), &image.location));
+        let unreadable = self
+            .unreadable
+            .iter()
+            .map(|image| (image.text, &image.location));
+        let images: Vec<_> = readable.chain(unreadable).collect();
+        let mut unchanged = former.find(&images).into_iter();
+        for (image, is_unchanged) in self.images.iter_mut().zip(&mut unchanged) {
+            image.is_unchanged = is_unchanged;
         }
-        for image in &mut self.unreadable {
-            image.is_unchanged = former.contains(image.text, &image.location);
+        for (image, is_unchanged) in self.unreadable.iter_mut().zip(unchanged) {
+            image.is_unchanged = is_unchanged;
         }
         self
     }

@@ -62,14 +62,15 @@ pub use self::{
 };
 use crate::{
     limits::ENTRIES_LIMIT,
-    object::{ContainerKind, ObjectError, ObjectErrorKind, ObjectKind},
+    object::{ContainerKind, ObjectError, ObjectErrorKind, ObjectKind, ValueType},
     review::{Location, Review, StringMap},
 };
 
 /// The objects of one document: the object that it is, or the items of a `List`.
 ///
 /// `v1 List` is what `kubectl get -o yaml` writes; a list of one kind (`PodList`), whose items may
-/// leave their kind out, is read too. A document of nothing has no objects.
+/// leave their kind out, is read too. So is an object of any other kind that has `items`: kubectl
+/// creates those, and the API server the object. A document of nothing has no objects.
 ///
 /// Read with [`WorkloadKinds`] as the seed, it finds custom resources:
 ///
@@ -100,9 +101,10 @@ impl<'a> Manifest<'a> {
             Ok(type_meta) => type_meta,
             Err(error) => return Self(vec![Err(error)]),
         };
-        let Some(item_kind) = type_meta.item_kind(kinds) else {
+        let item_kind = type_meta.item_kind(kinds);
+        if item_kind.is_none() && !has_items(document) {
             return Self(vec![Workload::new(kinds, document, "", type_meta)]);
-        };
+        }
         let items = document
             .field("items", "")
             .and_then(|items| items.elements("items"));
@@ -110,16 +112,47 @@ impl<'a> Manifest<'a> {
             Ok(items) => items,
             Err(error) => return Self(vec![Err(error)]),
         };
+        let item_kind = item_kind.unwrap_or_else(|| without_list(&type_meta.kind));
         let item = |(index, node): (usize, &Node<'a>)| {
             let path = format!("items[{index}]");
-            let type_meta = TypeMeta::read(node, &path)?.or(&type_meta.api_version, item_kind);
-            if type_meta.item_kind(kinds).is_some() {
+            let item = TypeMeta::read(node, &path)?.or(&type_meta.api_version, item_kind);
+            if item.item_kind(kinds).is_some() || has_items(node) {
                 return Err(ObjectError::new(path, ObjectErrorKind::NestedList));
             }
-            Workload::new(kinds, node, &path, type_meta)
+            Workload::new(kinds, node, &path, item)
         };
-        Self(items.iter().enumerate().map(item).collect())
+        let items: Vec<_> = items.iter().enumerate().map(item).collect();
+        // Not every reader takes it for a list: to the API server it is an object.
+        let object = (!type_meta.kind.ends_with(LIST))
+            .then(|| Workload::new(kinds, document, "", type_meta));
+        Self(object.into_iter().chain(items).collect())
     }
+}
+
+/// Whether kubectl takes an object for a list, whatever its kind: it creates each of the `items` then.
+/// It refuses the object if one of them is something else than an object.
+///
+/// Source: `unstructuredJSONScheme.decode` of `k8s.io/apimachinery/pkg/apis/meta/v1/unstructured`, which
+/// reads names in their own case alone.
+fn has_items(object: &Node<'_>) -> bool {
+    let is_object = |node: &Node<'_>| match node {
+        Node::Text(_) | Node::List(_) => false,
+        Node::Other(found) => *found == ValueType::Object,
+        _ => true,
+    };
+    match object.field("items", "") {
+        Ok(Node::List(items)) => items.iter().all(is_object),
+        Ok(Node::Unclear(kind)) => !matches!(kind, ObjectErrorKind::CaseVariant { .. }),
+        _ => false,
+    }
+}
+
+/// How the kind of a list ends.
+const LIST: &str = "List";
+
+/// The kind of a list's items, where they leave it out.
+fn without_list(kind: &str) -> &str {
+    kind.strip_suffix(LIST).unwrap_or(kind)
 }
 
 /// Each object in order, or why its images cannot be known.
@@ -178,7 +211,7 @@ impl<'a> TypeMeta<'a> {
 
     /// The kind of a list's items: empty if they say it themselves, and `None` for what is no list.
     fn item_kind(&self, kinds: &WorkloadKinds) -> Option<&str> {
-        let item = self.kind.strip_suffix("List")?;
+        let item = self.kind.strip_suffix(LIST)?;
         let is_list = item.is_empty() || kinds.has_images(&self.api_version, item);
         is_list.then_some(item)
     }

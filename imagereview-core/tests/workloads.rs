@@ -7,7 +7,7 @@ use imagereview_core::{
     facts::Facts,
     limits::ENTRIES_LIMIT,
     mutation::{FullName, Mutations},
-    object::ObjectKind,
+    object::{ObjectErrorKind, ObjectKind},
     workload::{CustomResource, FieldPath, Manifest, Workload, WorkloadKinds},
 };
 use proptest::prelude::*;
@@ -460,6 +460,95 @@ fn one_bad_item_does_not_hide_the_others() {
     let manifest: Manifest<'_> = serde_json::from_str(&json).unwrap();
     let read: Vec<bool> = manifest.into_iter().map(|object| object.is_ok()).collect();
     assert_eq!(read, [false, true]);
+}
+
+/// kubectl creates what is in the `items` of any object, and the API server takes the object itself.
+#[test]
+fn whatever_has_items_is_a_list_too() {
+    let pod = || {
+        object(
+            "v1",
+            "Pod",
+            "spec",
+            &json!({"containers": [{"image": "nginx"}]}),
+        )
+    };
+    let in_items = &["items[0].spec.containers[0].image"][..];
+    // A document, the locations of its images, and how many of its objects can't be read.
+    for (mut document, locations, unreadable) in [
+        (
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}}),
+            in_items,
+            0,
+        ),
+        (json!({"apiVersion": "v1", "kind": "Secret"}), in_items, 0),
+        (
+            json!({"apiVersion": "v1", "kind": "ConfigMapList"}),
+            in_items,
+            0,
+        ),
+        (
+            json!({"apiVersion": "example.com/v1", "kind": "Thing"}),
+            in_items,
+            0,
+        ),
+        (
+            pod(),
+            &[
+                "spec.containers[0].image",
+                "items[0].spec.containers[0].image",
+            ],
+            0,
+        ),
+        // Without a kind it is refused by everybody; what is in it is told all the same.
+        (json!({"apiVersion": "v1"}), in_items, 1),
+    ] {
+        document["items"] = json!([pod()]);
+        let json = document.to_string();
+        let manifest: Manifest<'_> = serde_json::from_str(&json).unwrap();
+        let objects: Vec<_> = manifest.into_iter().collect();
+        let readable = objects.iter().filter_map(|object| object.as_ref().ok());
+        let found: Vec<String> = readable
+            .flat_map(|object| {
+                object
+                    .images()
+                    .map(|(_, location)| location.path().to_string())
+            })
+            .collect();
+        assert_eq!(found, locations, "{json}");
+        let errors = objects.iter().filter(|object| object.is_err());
+        assert_eq!(errors.count(), unreadable, "{json}");
+    }
+    // The items may leave their kind out, and may be no lists themselves.
+    let json = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": []},
+        "items": [{"spec": {"containers": [{"image": "nginx"}]}}]})
+    .to_string();
+    let manifest: Manifest<'_> = serde_json::from_str(&json).unwrap();
+    let images: usize = manifest
+        .into_iter()
+        .map(|object| object.unwrap().images().len())
+        .sum();
+    assert_eq!(images, 1, "{json}");
+    let nested = json!({"apiVersion": "v1", "kind": "ConfigMap", "items": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "items": [pod()]}]})
+    .to_string();
+    let manifest: Manifest<'_> = serde_json::from_str(&nested).unwrap();
+    let error = manifest.into_iter().find_map(Result::err).unwrap();
+    assert_eq!(error.kind(), &ObjectErrorKind::NestedList);
+    // To kubectl the name of a field has one case, and items that are no objects are refused.
+    for other in [
+        json!({"Items": [pod()]}),
+        json!({"items": ["a"]}),
+        json!({"items": "a"}),
+    ] {
+        let mut document = json!({"apiVersion": "example.com/v1", "kind": "Thing"});
+        document
+            .as_object_mut()
+            .unwrap()
+            .extend(other.as_object().unwrap().clone());
+        let json = document.to_string();
+        assert_eq!(read(&json).expect(&json).images().len(), 0);
+    }
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! What a rule asks of an image.
 
-#[cfg(feature = "cel")]
 use std::cell::OnceCell;
 
 use super::{
     declaration::{self, Pinned},
     problem::Problems,
-    scope::{compiled, repositories},
+    scope::{Scope, compiled, repositories},
 };
 #[cfg(feature = "cel")]
 use crate::expression::Expression;
@@ -50,7 +49,10 @@ enum Cause<'c> {
     NotAllowed(What),
     Denied(What, &'c RepositoryPattern),
     NotDenied(What),
-    ImageCount(usize),
+    ImageCount {
+        images: usize,
+        max: usize,
+    },
     #[cfg(feature = "cel")]
     Expression(Result<bool, String>),
 }
@@ -86,31 +88,76 @@ impl<'c> Finding<'c> {
     }
 }
 
-/// The review that one rule is asked about, with what its expression needs for all images of it.
+/// The review that one rule is asked about, with what is worked out once for all images of it.
 pub(super) struct Asked<'r> {
     pub(super) review: &'r Review<'r>,
+    /// Those of the document and the rule.
+    scopes: [&'r Scope; 2],
+    /// By the position of each image.
+    ranks: OnceCell<Vec<usize>>,
     #[cfg(feature = "cel")]
     context: OnceCell<Result<cel::Context<'static, 'static>, String>>,
 }
 
+/// Who has a place first where a review has more images than it may have.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// It was let in before, and a new one may not push it out.
+    Unchanged,
+    /// The rule is not about it, so it can't be blamed.
+    OutOfScope,
+    New,
+}
+
 impl<'r> Asked<'r> {
-    pub(super) fn about(review: &'r Review<'r>) -> Self {
+    pub(super) fn about(review: &'r Review<'r>, scopes: [&'r Scope; 2]) -> Self {
         Self {
             review,
+            scopes,
+            ranks: OnceCell::new(),
             #[cfg(feature = "cel")]
             context: OnceCell::new(),
         }
     }
+
+    /// How many images of the review come before this one where only so many may stay.
+    fn rank(&self, image: &Image<'_>) -> usize {
+        let ranks = self.ranks.get_or_init(|| self.ranks());
+        ranks[image.position()]
+    }
+
+    fn ranks(&self) -> Vec<usize> {
+        let readable = self.review.images().iter().map(|image| {
+            let is_in_scope = |scope: &&Scope| scope.admits_image(image).is_ok();
+            let turn = if image.is_unchanged() {
+                Turn::Unchanged
+            } else if self.scopes.iter().all(is_in_scope) {
+                Turn::New
+            } else {
+                Turn::OutOfScope
+            };
+            (turn, image.position())
+        });
+        let unreadable = self.review.unreadable_images().iter().map(|image| {
+            let turn = if image.is_unchanged() {
+                Turn::Unchanged
+            } else {
+                // It has a violation of its own.
+                Turn::OutOfScope
+            };
+            (turn, image.position())
+        });
+        let mut turns: Vec<(Turn, usize)> = readable.chain(unreadable).collect();
+        turns.sort_unstable();
+        let mut ranks = vec![0; turns.len()];
+        for (rank, (_, position)) in turns.into_iter().enumerate() {
+            ranks[position] = rank;
+        }
+        ranks
+    }
 }
 
 impl Check {
-    #[cfg_attr(
-        not(feature = "cel"),
-        expect(
-            unused_variables,
-            reason = "only an expression looks at the whole review"
-        )
-    )]
     pub(super) fn judge(&self, asked: &Asked<'_>, image: &Image<'_>) -> Finding<'_> {
         let reference = image.reference();
         match self {
@@ -118,10 +165,14 @@ impl Check {
             Self::Digest(digest) => digest.judge(reference),
             Self::Registries(lists) => lists.judge(What::Registry, reference),
             Self::Repositories(lists) => lists.judge(What::Repository, reference),
-            Self::MaxImages(max) => Finding {
-                passed: image.position() < *max,
-                cause: Cause::ImageCount(*max),
-            },
+            Self::MaxImages(max) => {
+                let review = asked.review;
+                let images = review.images().len() + review.unreadable_images().len();
+                Finding {
+                    passed: images <= *max || asked.rank(image) < *max,
+                    cause: Cause::ImageCount { images, max: *max },
+                }
+            }
             #[cfg(feature = "cel")]
             Self::Expression(expression) => {
                 let context = asked
@@ -414,13 +465,18 @@ impl Finding<'_> {
                 ),
                 format!("{}{}未被禁止", what.chinese(), what.of(reference)),
             ),
-            Cause::ImageCount(max) => message(
-                format!(
-                    "it is image {} of a review that may have {max}",
-                    image.position() + 1
-                ),
-                format!("是第{}个镜像,最多允许{max}个", image.position() + 1),
-            ),
+            Cause::ImageCount { images, max } => {
+                let english = format!("the review has {images} images, and may have {max}");
+                let chinese = format!("共有{images}个镜像,最多允许{max}个");
+                if self.passed && images > max {
+                    message(
+                        format!("{english}; others are in excess"),
+                        format!("{chinese};超出的是其他镜像"),
+                    )
+                } else {
+                    message(english, chinese)
+                }
+            }
             #[cfg(feature = "cel")]
             Cause::Expression(result) => match result {
                 Ok(true) => Message::new("the expression is true for it", "表达式为真"),

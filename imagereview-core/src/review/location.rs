@@ -162,7 +162,7 @@ impl fmt::Display for Described<'_> {
 }
 
 /// A place but for where in its list it is: what kind of container, of which name, in which list.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Standing<'p> {
     kind: ContainerKind,
     container: Option<&'p str>,
