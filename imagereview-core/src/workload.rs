@@ -203,6 +203,13 @@ pub struct Workload<'a> {
 
 /// One image of an object.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "mutation"),
+    expect(
+        dead_code,
+        reason = "read for its type alone; only mutations need the value"
+    )
+)]
 pub(crate) struct WorkloadImage<'a> {
     pub(crate) text: Cow<'a, str>,
     pub(crate) location: Location<'a>,
@@ -214,6 +221,13 @@ pub(crate) struct WorkloadImage<'a> {
 
 /// What is known of a pod spec beside its images.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "mutation"),
+    expect(
+        dead_code,
+        reason = "read for its type alone; only mutations need the value"
+    )
+)]
 pub(crate) struct PodSpec<'a> {
     pub(crate) path: Cow<'a, str>,
     /// The names of the secrets in `imagePullSecrets`; `None` if there is no such list.

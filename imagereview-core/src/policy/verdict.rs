@@ -62,6 +62,7 @@ pub struct Exempted {
 }
 
 impl Exempted {
+    #[cfg(feature = "document")]
     pub(crate) fn new(violation: Violation, exemption: &str, reason: &str) -> Self {
         Self {
             violation,
@@ -129,6 +130,7 @@ impl Verdict {
     }
 
     /// Records a violation that does not count.
+    #[cfg(feature = "document")]
     pub(crate) fn exempt(&mut self, exempted: Exempted) {
         self.exempted.push(exempted);
     }

@@ -214,10 +214,12 @@ impl fmt::Display for ReferenceError {
 }
 
 /// The reference is valid, but `oci-spec` has no value for it: its host is an IPv6 address.
+#[cfg(feature = "oci-spec")]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("oci-spec has no reference for the IPv6 host {0}")]
 pub struct NotOci(Box<str>);
 
+#[cfg(feature = "oci-spec")]
 impl NotOci {
     pub(super) fn new(host: &str) -> Self {
         Self(host.into())

@@ -37,7 +37,7 @@ use serde::{
 use crate::{
     json::{self, DecodeError, Fields, List, Object, Text},
     object::{ObjectError, ObjectErrorKind, ObjectKind, Operation, User},
-    review::{FormerImages, Location, Review},
+    review::{Location, Review},
     workload::{
         Workload, WorkloadKinds,
         node::{Node, NodeSeed, Room},
@@ -228,10 +228,14 @@ impl<'a> AdmissionReview<'a> {
     }
 
     /// The object, and the images that stood in it before.
+    #[cfg(feature = "mutation")]
     pub(crate) fn object_and_former_images(
         &mut self,
-    ) -> Option<(&mut Workload<'a>, FormerImages<'_>)> {
-        let former = FormerImages::new(former_images(self.operation, self.old_object.as_ref()));
+    ) -> Option<(&mut Workload<'a>, crate::review::FormerImages<'_>)> {
+        let former = crate::review::FormerImages::new(former_images(
+            self.operation,
+            self.old_object.as_ref(),
+        ));
         let object = self.object.as_mut()?.as_mut().ok()?;
         Some((object, former))
     }

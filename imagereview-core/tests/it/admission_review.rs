@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// What the API server sends, after the Kubernetes documentation.
 macro_rules! sample {
     ($name:literal) => {
-        include_str!(concat!("data/admission/", $name, ".json"))
+        include_str!(concat!("../data/admission/", $name, ".json"))
     };
 }
 

@@ -1,13 +1,12 @@
 //! The built-in policy, first of all where the script that it replaces was wrong.
 
+use super::support::SHA256;
 use imagereview_core::{
     Language, NoLatestTag, Review, Violation, decide,
     policy::{REASON_LIMIT, UNREADABLE_REFERENCE},
 };
 
 const HEADLINE: &str = "检查镜像失败!镜像标签不允许使用latest!";
-const SHA256: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
 fn review(images: &[&'static str]) -> Review<'static> {
     images.iter().copied().collect()
 }
