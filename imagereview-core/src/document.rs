@@ -84,7 +84,7 @@ use crate::{
 };
 use crate::{
     pattern::RegexBudget,
-    policy::{Exempted, Mode, Policy, Verdict, decide},
+    policy::{Exempted, Mode, Modes, Policy, Verdict, decide},
     review::{Image, Review},
     workload::{self, WorkloadKinds},
 };
@@ -139,8 +139,7 @@ pub struct ImagePolicy {
 
 #[derive(Debug)]
 struct CompiledDocument {
-    unreadable: Mode,
-    unchanged: Mode,
+    modes: Modes,
     #[cfg(feature = "mutation")]
     mutations: Mutations,
     scope: Scope,
@@ -376,14 +375,9 @@ impl Policy for ImagePolicy {
         verdict
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        let modes = self.about(review).map(|document| document.unreadable);
-        modes.max().unwrap_or(Mode::Audit)
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        let modes = self.about(review).map(|document| document.unchanged);
-        modes.max().unwrap_or(Mode::Audit)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        let modes = self.about(review).map(|document| document.modes);
+        modes.reduce(Modes::strongest).unwrap_or(Modes::AUDIT)
     }
 }
 
@@ -461,8 +455,9 @@ impl CompiledDocument {
             });
         }
         Some(Self {
-            unreadable: declared.unreadable_references.unwrap_or(mode).min(mode),
-            unchanged: declared.unchanged_images.unwrap_or(Mode::Warn).min(mode),
+            modes: Modes::default()
+                .with_unreadable(declared.unreadable_references.unwrap_or(mode).min(mode))
+                .with_unchanged(declared.unchanged_images.unwrap_or(Mode::Warn).min(mode)),
             #[cfg(feature = "mutation")]
             mutations,
             scope: scope?,
@@ -486,7 +481,7 @@ impl CompiledDocument {
                 }
                 for mut violation in rule.violations(&asked, image) {
                     if image.is_unchanged() {
-                        violation = violation.in_mode(self.unchanged);
+                        violation = violation.in_mode(self.modes.unchanged());
                     }
                     match self.exemption(rule, review, image) {
                         None => verdict.extend([violation]),

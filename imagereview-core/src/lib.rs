@@ -86,7 +86,9 @@ pub use crate::{
     json::DecodeError,
     language::{Language, Message, UnknownLanguage},
     object::{ContainerKind, Operation, User},
-    policy::{AllowAll, Exempted, Mode, NoLatestTag, Policy, Verdict, Violation, decide},
+    policy::{
+        AllowAll, Exempted, Mode, Modes, NoLatestTag, Policy, Subject, Verdict, Violation, decide,
+    },
     reference::{Digest, DigestAlgorithm, ImageRef, ReferenceError, ReferenceErrorKind},
     review::{Image, Location, Review, StringMap},
     wire::{AdmissionResponse, AdmissionReview, ImageReview, ImageReviewResponse},

@@ -273,7 +273,7 @@ impl Serialize for Broken<'_> {
         let mut broken = serializer.serialize_struct("Violation", 6)?;
         broken.serialize_field("rule", violation.rule())?;
         broken.serialize_field("mode", &violation.mode().to_string())?;
-        broken.serialize_field("image", violation.image())?;
+        broken.serialize_field("image", violation.image().unwrap_or_default())?;
         broken.serialize_field("location", &violation.location().to_string())?;
         broken.serialize_field("reason", violation.reason().text(self.language))?;
         if let Some(exempted) = self.exemption {

@@ -384,7 +384,7 @@ fn mode_label(mode: Mode) -> &'static str {
     match mode {
         Mode::Audit => "audit",
         Mode::Warn => "warn",
-        _ => "enforce",
+        Mode::Enforce => "enforce",
     }
 }
 

@@ -199,11 +199,13 @@ impl ReferenceError {
         if self.excerpt.is_empty() {
             let position = self.position;
             return Message::from(format!("at byte {position}: {english}"))
-                .in_chinese(format!("{chinese}(字节{position})"));
+                .with(Language::Chinese, format!("{chinese}(字节{position})"));
         }
         let (position, excerpt) = (self.position, Quoted(&self.excerpt));
-        Message::from(format!("at byte {position} ({excerpt}): {english}"))
-            .in_chinese(format!("{chinese}(字节{position}:{excerpt})"))
+        Message::from(format!("at byte {position} ({excerpt}): {english}")).with(
+            Language::Chinese,
+            format!("{chinese}(字节{position}:{excerpt})"),
+        )
     }
 }
 

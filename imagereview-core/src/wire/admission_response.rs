@@ -176,10 +176,10 @@ fn warning(violation: &Violation, language: Language) -> String {
     if whole.chars().count() <= WARNING_LIMIT {
         return one_line(&whole);
     }
-    if violation.image().is_empty() {
+    let Some(image) = violation.image() else {
         return cut(&one_line(&whole));
-    }
-    let (image, rule) = (Quoted(violation.image()), violation.rule());
+    };
+    let (image, rule) = (Quoted(image), violation.rule());
     let reason = violation.reason().text(language);
     cut(&one_line(&match language {
         Language::English => format!("{image} breaks \"{rule}\": {reason}"),
