@@ -59,6 +59,16 @@ const FILE_SIZE_LIMIT: i32 = 25;
 
 fn main() -> ExitCode {
     let args = Args::read();
+    if let Some(printed) = args.print_instead(&mut io::stdout()) {
+        return match printed {
+            // Whoever closed standard output has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                eprintln!("error: cannot write to standard output: {error}");
+                ExitCode::from(1)
+            }
+            _ => ExitCode::SUCCESS,
+        };
+    }
     if args.check_config {
         return check(&args);
     }

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::{
     config::Config,
@@ -39,7 +39,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// How long that may take while changes go on.
 const SETTLE_AT_MOST: Duration = Duration::from_secs(2);
 
-/// How often a certificate that ends soon is mentioned.
+/// How often a certificate that expires soon is mentioned.
 const REMINDER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Asks a running [`Server`](crate::Server) to read its files again, as on SIGHUP.
@@ -279,7 +279,8 @@ impl Watch {
         };
         let watcher = notify::recommended_watcher(on_event)
             .inspect_err(|error| {
-                tracing::warn!("changes of files are looked for every {POLL:?} only: {error}");
+                let why = why_not_watched(&error);
+                tracing::warn!("files are checked for changes every {POLL:?} only: {why}");
             })
             .ok();
         Self {
@@ -323,7 +324,8 @@ impl Watch {
         for folder in folders {
             if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 let folder = folder.display();
-                tracing::warn!("changes in {folder} are looked for every {POLL:?} only: {error}");
+                let why = why_not_watched(&error);
+                tracing::warn!("{folder} is checked for changes every {POLL:?} only: {why}");
             }
         }
     }
@@ -348,9 +350,9 @@ impl Watch {
             ("client CA", tls.client_ca),
         ] {
             let Some(validity) = validity else { continue };
-            if remind && validity.ends_soon(now) {
+            if remind && validity.expires_soon(now) {
                 let end = humantime::format_rfc3339_seconds(validity.not_after);
-                tracing::warn!("the {name} ends on {end}");
+                tracing::warn!("the {name} expires on {end}");
                 reminded = true;
             }
         }
@@ -374,4 +376,48 @@ fn settle(triggers: &Receiver<Trigger>) -> Option<bool> {
         }
     }
     Some(asked)
+}
+
+/// Why the system doesn't report changes.
+fn why_not_watched(error: &notify::Error) -> String {
+    match &error.kind {
+        ErrorKind::MaxFilesWatch => {
+            "the system has no watches left; raise the sysctl fs.inotify.max_user_watches"
+                .to_owned()
+        }
+        ErrorKind::PathNotFound => "it does not exist".to_owned(),
+        ErrorKind::Io(error) => format!("the system can't watch it: {error}"),
+        _ => format!("the system can't watch it ({error})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_not_to_watch_is_explained() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let rows = [
+            (
+                ErrorKind::MaxFilesWatch,
+                "raise the sysctl fs.inotify.max_user_watches",
+            ),
+            (ErrorKind::PathNotFound, "it does not exist"),
+            (
+                ErrorKind::Io(denied()),
+                "the system can't watch it: permission denied",
+            ),
+            (
+                ErrorKind::Generic("x".to_owned()),
+                "the system can't watch it (x)",
+            ),
+        ];
+        for (kind, said) in rows {
+            let why = why_not_watched(&notify::Error::new(kind));
+            assert!(why.contains(said), "{why}");
+        }
+    }
 }

@@ -1,0 +1,36 @@
+//! What the program prints about itself: the manual page, and completions for shells.
+
+use std::io::{self, Write};
+
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+/// What to do instead of serving.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub(crate) enum Instead {
+    /// Print the manual page
+    ///
+    /// To read it: imagereview-http man > imagereview-http.1 && man ./imagereview-http.1
+    Man,
+    /// Print the completions of options for a shell
+    ///
+    /// For bash, for example: imagereview-http completions bash > /etc/bash_completion.d/imagereview-http
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+impl Instead {
+    pub(super) fn print(self, mut command: Command, out: &mut dyn Write) -> io::Result<()> {
+        let mut text = Vec::new();
+        match self {
+            Self::Man => Man::new(command).render(&mut text)?,
+            Self::Completions { shell } => {
+                clap_complete::generate(shell, &mut command, "imagereview-http", &mut text);
+            }
+        }
+        out.write_all(&text)
+    }
+}
