@@ -27,6 +27,7 @@ use self::{
 // The headings of --help.
 const POLICY: &str = "Policy";
 const LISTENING: &str = "Listening";
+const HEALTH: &str = "Probes and metrics";
 const TLS: &str = "TLS and clients";
 const LIMITS: &str = "Limits";
 const TIMEOUTS: &str = "Timeouts";
@@ -102,7 +103,7 @@ pub(crate) struct Args {
     /// Empty for none
     #[arg(
         long,
-        env = "IMAGEREVIEW_HEALTH_LISTEN", help_heading = LISTENING,
+        env = "IMAGEREVIEW_HEALTH_LISTEN", help_heading = HEALTH,
         value_name = "ADDRESS:PORT",
         default_value = "127.0.0.1:8081",
         value_parser = optional_address
@@ -358,7 +359,7 @@ impl Args {
 
     /// Prints what was asked for instead of serving. `None` where nothing was.
     pub(crate) fn print_instead(&self, out: &mut dyn Write) -> Option<io::Result<()>> {
-        Some(self.instead?.print(Self::command(), out))
+        Some(self.instead.as_ref()?.print(Self::command(), out))
     }
 
     /// What must go together, wherever it was given.

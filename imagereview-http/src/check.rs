@@ -13,8 +13,8 @@ use crate::{
 
 /// What a configuration's files hold, and everything that is wrong with them.
 ///
-/// It reads what a [`Server`](crate::Server) would read, and asks more than one does: that each
-/// certificate is valid now.
+/// It reads what a [`Server`](crate::Server) would read, and is stricter: each certificate must be
+/// valid now.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Check {

@@ -28,8 +28,8 @@ use crate::{
     tls::{Tls, TlsError},
 };
 
-/// How often the files are compared, for changes that no event tells of: behind a symbolic link
-/// that stays, on a network file system, or where the system's watches are used up.
+/// How often the files are compared, for changes without an event: behind a symbolic link that stays,
+/// on a network file system, or where the system's watches are used up.
 const POLL: Duration = Duration::from_secs(30);
 
 /// How long it must be quiet after a change before the files are read, so that a certificate and
@@ -48,7 +48,7 @@ pub struct Reload(Sender<Trigger>);
 
 impl Reload {
     /// Reads policy and certificate again, changed or not, and client CAs if they have changed, and
-    /// opens the audit log's file anew. Returns at once; the log and the metrics tell what came of it.
+    /// reopens the audit log's file. Returns at once; the log and the metrics show the outcome.
     pub fn request(&self) {
         // A server that has stopped has nothing to read.
         let _ = self.0.send(Trigger::Requested);
@@ -64,7 +64,7 @@ enum Trigger {
 }
 
 /// Watches files from a thread of its own, since reading files and compiling a policy would hold up
-/// the answers. It ends with this value.
+/// the responses. It ends with this value.
 pub(crate) struct Reloader {
     triggers: Sender<Trigger>,
 }
@@ -202,21 +202,21 @@ impl Files {
         })
     }
 
-    /// Reads the files if they are others than those that were tried last, or if `asked` to.
-    fn reload(&mut self, asked: bool, state: &State) {
+    /// Reads the files if they differ from those that were tried last, or if it was `requested`.
+    fn reload(&mut self, requested: bool, state: &State) {
         let fingerprint = fingerprint(&self.paths);
         let is_same = fingerprint == self.fingerprint;
         let wants_same = match self.tried {
             Tried::Early => true,
-            Tried::Refused => asked,
-            // Whoever asks wants the audit log opened anew, most often. Client CAs that are the same are
-            // not put in place again, since all connections would have to be made anew.
-            Tried::Served => asked && self.part != Part::ClientCa,
+            Tried::Refused => requested,
+            // Most requests are for reopening the audit log. The same client CAs are not put in place
+            // again, since all connections would have to be made anew.
+            Tried::Served => requested && self.part != Part::ClientCa,
         };
         if is_same && !wants_same {
             return;
         }
-        let is_told = is_same && !asked;
+        let is_known = is_same && !requested;
         self.fingerprint = fingerprint;
         let part = self.part.as_str();
         match (self.install)() {
@@ -233,7 +233,7 @@ impl Files {
                     Tried::Refused
                 };
                 state.metrics.reloads.count(self.part, false);
-                if is_told {
+                if is_known {
                     return;
                 }
                 // A policy's mistakes are a line each, and this is one line of the log.
@@ -272,7 +272,7 @@ struct Watch {
 impl Watch {
     fn new(parts: Vec<Files>, state: Arc<State>, tls: Arc<Tls>, events: Sender<Trigger>) -> Self {
         let on_event = move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event too, and would be answered by reading it.
+            // Reading a file is an event too, and would lead to reading it again.
             if !event.is_ok_and(|event| event.kind.is_access()) {
                 let _ = events.send(Trigger::Changed);
             }
@@ -297,10 +297,10 @@ impl Watch {
         // A change between the first reading and the first watch would be missed.
         self.reload(false);
         loop {
-            let asked = match triggers.recv_timeout(POLL) {
+            let requested = match triggers.recv_timeout(POLL) {
                 Ok(Trigger::Requested) => true,
                 Ok(Trigger::Changed) => match settle(triggers) {
-                    Some(asked) => asked,
+                    Some(requested) => requested,
                     None => return,
                 },
                 Err(RecvTimeoutError::Timeout) => {
@@ -310,7 +310,7 @@ impl Watch {
                 }
                 Ok(Trigger::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             };
-            self.reload(asked);
+            self.reload(requested);
         }
     }
 
@@ -330,12 +330,12 @@ impl Watch {
         }
     }
 
-    fn reload(&mut self, asked: bool) {
-        if asked {
+    fn reload(&mut self, requested: bool) {
+        if requested {
             self.state.reopen_audit();
         }
         for part in &mut self.parts {
-            part.reload(asked, &self.state);
+            part.reload(requested, &self.state);
         }
         self.tell_expiry();
     }
@@ -363,19 +363,19 @@ impl Watch {
     }
 }
 
-/// Waits until it is quiet. `None` if the server stops; otherwise whether a reload was asked for.
+/// Waits until it is quiet. `None` if the server stops; otherwise whether a reload was requested.
 fn settle(triggers: &Receiver<Trigger>) -> Option<bool> {
     let begin = Instant::now();
-    let mut asked = false;
+    let mut requested = false;
     while begin.elapsed() < SETTLE_AT_MOST {
         match triggers.recv_timeout(SETTLE) {
             Ok(Trigger::Changed) => {}
-            Ok(Trigger::Requested) => asked = true,
+            Ok(Trigger::Requested) => requested = true,
             Ok(Trigger::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
             Err(RecvTimeoutError::Timeout) => break,
         }
     }
-    Some(asked)
+    Some(requested)
 }
 
 /// Why the system doesn't report changes.

@@ -35,8 +35,8 @@ pub(crate) struct Audit {
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What responses wait for where they are to wait for the log. Permits are given in the order in which
-/// they were asked for.
+/// What responses wait for where they are to wait for the log. The first to come is the first to get
+/// permits.
 #[derive(Debug)]
 struct Permits {
     /// One for each byte that may still wait.
@@ -124,7 +124,7 @@ impl Audit {
         }
     }
 
-    /// Waits for room. Whether the line was taken.
+    /// Waits for permits. Whether the line was taken.
     async fn record_with_permits(&self, line: &[u8]) -> Result<bool, AcquireError> {
         let Permits { bytes, lines } = &*self.permits;
         let bytes = bytes.acquire_many(permits_of(line)).await?;
@@ -174,7 +174,7 @@ fn permits_of(text: &[u8]) -> u32 {
         .min(QUEUED_BYTES)
 }
 
-/// Counts a line as dropped whose client gave up while it waited for room.
+/// Counts a line as dropped whose client gave up while it waited for permits.
 struct GivenUp<'m>(&'m AuditMetrics);
 
 impl Drop for GivenUp<'_> {

@@ -1,6 +1,6 @@
 //! Lines that wait to be written, and the loop that writes them.
 //!
-//! A bounded buffer stands between those who log and a writer, so a slow disk or a slow reader holds up
+//! A bounded buffer is between those who log and a writer, so a slow disk or a slow reader delays
 //! nobody. The log and the audit log are both written from one.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 /// How many bytes are written at a time, unless a single line is longer.
 const BATCH: usize = 64 * 1024;
 
-/// The capacity that the two buffers keep, whatever they have held: some times what comes within
+/// The capacity that the two buffers keep, whatever was in them: some times what comes within
 /// [`REST`] at 100,000 lines a second.
 const KEPT: usize = 256 * 1024;
 
@@ -46,7 +46,7 @@ pub(super) struct Rejected;
 #[derive(Debug, Default)]
 struct Buffer {
     text: Vec<u8>,
-    /// Where the first line begins. What stands before it is done with.
+    /// Where the first line begins. The bytes before it are done with.
     start: usize,
     lines: usize,
     /// Bytes that were taken and are not written yet.
@@ -73,7 +73,7 @@ impl Buffer {
         self.text.len() - self.start
     }
 
-    /// Whether there is room for another line. A line that is longer than the capacity gets all of it.
+    /// Whether another line fits. A line that is longer than the capacity gets all of it.
     fn fits(&self, line: &[u8], capacity: Capacity) -> bool {
         let used = self.taken + self.waiting();
         (used == 0 || used + line.len() <= capacity.bytes) && self.lines < capacity.lines
@@ -117,7 +117,7 @@ impl LineQueue {
         }
     }
 
-    /// Adds a line where there is room for it.
+    /// Adds a line if it fits.
     pub(super) fn push(&self, line: &[u8]) -> Result<(), Rejected> {
         let mut buffer = self.lock();
         if buffer.is_closed || !buffer.fits(line, self.capacity) {
@@ -128,8 +128,8 @@ impl LineQueue {
         Ok(())
     }
 
-    /// Adds a line, and drops the oldest ones until there is room for it. Gives how many lines were
-    /// dropped: the new one is among them if what is being written takes all room.
+    /// Adds a line, and drops the oldest ones until it fits. Gives how many lines were dropped: the new
+    /// one is among them if what is being written takes all the capacity.
     pub(super) fn push_over_oldest(&self, line: &[u8]) -> usize {
         let mut buffer = self.lock();
         if buffer.is_closed {

@@ -102,7 +102,7 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         self.lines.queue.close();
-        // Whoever reads it may stand still.
+        // Its reader may be stalled.
         let _ = self.ended.recv_timeout(LAST_LINES);
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn clients(
         path: path.clone(),
         source,
     })?;
-    // One that has expired vouches for nobody, and may stay beside its successor for a while.
+    // An expired one may stay beside its successor for a while.
     let now = SystemTime::now();
     authorities.retain(|authority| {
         let is_over = Validity::has_expired(authority, now);

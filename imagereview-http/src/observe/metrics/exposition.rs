@@ -15,7 +15,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What a client asks for; Prometheus' own format for one that doesn't say.
+    /// The format that a client accepts; Prometheus' own for one that doesn't say.
     pub(crate) fn negotiated(headers: &HeaderMap) -> Self {
         let accepted = headers
             .get_all(ACCEPT)
