@@ -279,7 +279,7 @@ impl Watch {
         };
         let watcher = notify::recommended_watcher(on_event)
             .inspect_err(|error| {
-                let why = why_not_watched(&error);
+                let why = why_not_watched(error);
                 tracing::warn!("files are checked for changes every {POLL:?} only: {why}");
             })
             .ok();

@@ -128,13 +128,12 @@ impl Audit {
     async fn record_with_permits(&self, line: &[u8]) -> Result<bool, AcquireError> {
         let Permits { bytes, lines } = &*self.permits;
         let bytes = bytes.acquire_many(permits_of(line)).await?;
-        let line_permit = match lines.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => {
-                // The writer may rest.
-                self.queue.nudge();
-                lines.acquire().await?
-            }
+        let line_permit = if let Ok(permit) = lines.try_acquire() {
+            permit
+        } else {
+            // The writer may rest.
+            self.queue.nudge();
+            lines.acquire().await?
         };
         let is_taken = self.queue.push(line).is_ok();
         if is_taken {

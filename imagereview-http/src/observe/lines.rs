@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use memchr::{memchr, memchr_iter, memrchr};
+
 /// How many bytes are written at a time, unless a single line is longer.
 const BATCH: usize = 64 * 1024;
 
@@ -211,7 +213,7 @@ impl LineQueue {
             let text = &buffer.text[buffer.start..];
             let length = last_line_end(&text[..BATCH]).unwrap_or_else(|| first_line(text));
             batch.extend_from_slice(&text[..length]);
-            let lines = batch.iter().filter(|&&byte| byte == b'\n').count();
+            let lines = memchr_iter(b'\n', batch).count();
             buffer.skip(length, lines);
             lines
         };
@@ -245,14 +247,12 @@ impl LineQueue {
 
 /// How long the first line is.
 fn first_line(text: &[u8]) -> usize {
-    let end = text.iter().position(|&byte| byte == b'\n');
-    end.map_or(text.len(), |end| end + 1)
+    memchr(b'\n', text).map_or(text.len(), |end| end + 1)
 }
 
 /// Where the last whole line ends.
 fn last_line_end(text: &[u8]) -> Option<usize> {
-    let end = text.iter().rposition(|&byte| byte == b'\n');
-    end.map(|end| end + 1)
+    memrchr(b'\n', text).map(|end| end + 1)
 }
 
 /// Writes lines so that an error tears no line but the one that it hits.
