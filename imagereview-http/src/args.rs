@@ -287,7 +287,7 @@ pub(crate) struct Args {
         value_name = "FORMAT",
         default_value = "text"
     )]
-    pub(crate) log_format: LogFormat,
+    pub(crate) log_format: LogFormatArg,
 
     /// Least important lines that are logged: error, warn, info, debug or trace
     #[arg(
@@ -302,18 +302,18 @@ pub(crate) struct Args {
 
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum LogFormat {
+pub(crate) enum LogFormatArg {
     /// For people
     Text,
     /// One JSON object a line
     Json,
 }
 
-impl From<LogFormat> for imagereview_http::LogFormat {
-    fn from(format: LogFormat) -> Self {
+impl From<LogFormatArg> for imagereview_http::LogFormat {
+    fn from(format: LogFormatArg) -> Self {
         match format {
-            LogFormat::Text => Self::Text,
-            LogFormat::Json => Self::Json,
+            LogFormatArg::Text => Self::Text,
+            LogFormatArg::Json => Self::Json,
         }
     }
 }
@@ -375,7 +375,9 @@ impl Args {
             _ => {}
         }
         if !self.client_name.is_empty() && self.client_ca.is_none() {
-            return Err("--client-name needs --client-ca, which vouches for the names");
+            return Err(
+                "--client-name needs --client-ca, since only a client certificate has a name",
+            );
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ impl Audit {
             lines: Semaphore::new(lines),
         });
         let reopen = Arc::new(AtomicBool::new(false));
-        let mut writer = Writer {
+        let mut writer = AuditWriter {
             output: open(&log.target)?,
             target: log.target.clone(),
             reopen: Arc::clone(&reopen),
@@ -184,7 +184,7 @@ impl Drop for GivenUp<'_> {
 
 type Output = LineOutput<Box<dyn Write + Send>>;
 
-struct Writer {
+struct AuditWriter {
     output: Output,
     target: AuditTarget,
     reopen: Arc<AtomicBool>,
@@ -193,7 +193,7 @@ struct Writer {
     is_failing: bool,
 }
 
-impl Writer {
+impl AuditWriter {
     /// A full disk must not stop the responses, so what can't be written is lost, and counted.
     fn write(&mut self, batch: &[u8]) {
         if self.reopen.swap(false, Ordering::Relaxed) {

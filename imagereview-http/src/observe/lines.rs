@@ -53,7 +53,7 @@ struct Buffer {
     lines: usize,
     /// Bytes that were taken and are not written yet.
     taken: usize,
-    writer: Writer,
+    writer: WriterState,
     is_nudged: bool,
     /// Whether no line is to come any more.
     is_closed: bool,
@@ -61,7 +61,7 @@ struct Buffer {
 
 /// What the thread that writes is doing.
 #[derive(Debug, Default, PartialEq, Eq)]
-enum Writer {
+enum WriterState {
     #[default]
     Busy,
     /// Until lines come in numbers, or some time has passed.
@@ -177,12 +177,12 @@ impl LineQueue {
     /// where it rests and many have come.
     fn wake_for_lines(&self, mut buffer: MutexGuard<'_, Buffer>) {
         let is_woken = match buffer.writer {
-            Writer::Busy => false,
-            Writer::Resting => buffer.is_half_full(self.capacity),
-            Writer::Idle => true,
+            WriterState::Busy => false,
+            WriterState::Resting => buffer.is_half_full(self.capacity),
+            WriterState::Idle => true,
         };
         if is_woken {
-            buffer.writer = Writer::Busy;
+            buffer.writer = WriterState::Busy;
             drop(buffer);
             self.wake.notify_one();
         }
@@ -196,13 +196,13 @@ impl LineQueue {
             if buffer.is_closed {
                 return None;
             }
-            buffer.writer = Writer::Idle;
+            buffer.writer = WriterState::Idle;
             buffer = self
                 .wake
                 .wait(buffer)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        buffer.writer = Writer::Busy;
+        buffer.writer = WriterState::Busy;
         buffer.is_nudged = false;
         let lines = if buffer.waiting() <= BATCH {
             let start = mem::take(&mut buffer.start);
@@ -225,7 +225,7 @@ impl LineQueue {
     fn rest(&self) {
         let mut buffer = self.lock();
         buffer.taken = 0;
-        buffer.writer = Writer::Resting;
+        buffer.writer = WriterState::Resting;
         let must_go_on = |buffer: &Buffer| {
             buffer.is_nudged || buffer.is_closed || buffer.is_half_full(self.capacity)
         };
@@ -234,9 +234,9 @@ impl LineQueue {
                 .wake
                 .wait_timeout_while(buffer, REST, |buffer| !must_go_on(buffer))
                 .unwrap_or_else(PoisonError::into_inner);
-            buffer.writer = Writer::Busy;
+            buffer.writer = WriterState::Busy;
         } else {
-            buffer.writer = Writer::Busy;
+            buffer.writer = WriterState::Busy;
         }
     }
 

@@ -51,7 +51,7 @@ enum Tried {
 }
 
 /// One thing that is read from files.
-pub(super) struct Files {
+pub(super) struct WatchedFiles {
     part: Part,
     paths: Vec<PathBuf>,
     /// Of the contents that were tried last.
@@ -67,19 +67,24 @@ pub(super) fn parts(
     tls: &Arc<Tls>,
     policy: ServerPolicy,
     before: &Before,
-) -> Vec<Files> {
+) -> Vec<WatchedFiles> {
     let mut parts = Vec::new();
     if let ServerPolicy::Files(paths) = policy {
         let (state, files) = (Arc::clone(state), paths.clone());
-        parts.push(Files::new(Part::Policy, paths, before.policy, move || {
-            state.serve_policy(policy::load(&files)?);
-            Ok(())
-        }));
+        parts.push(WatchedFiles::new(
+            Part::Policy,
+            paths,
+            before.policy,
+            move || {
+                state.serve_policy(policy::load(&files)?);
+                Ok(())
+            },
+        ));
     }
     let identity = tls.identity_files();
     if !identity.is_empty() {
         let tls = Arc::clone(tls);
-        parts.push(Files::new(
+        parts.push(WatchedFiles::new(
             Part::Certificate,
             identity,
             before.identity,
@@ -88,7 +93,7 @@ pub(super) fn parts(
     }
     if let Some(path) = tls.client_ca_file() {
         let tls = Arc::clone(tls);
-        parts.push(Files::new(
+        parts.push(WatchedFiles::new(
             Part::ClientCa,
             vec![path],
             before.client_ca,
@@ -98,7 +103,7 @@ pub(super) fn parts(
     parts
 }
 
-impl Files {
+impl WatchedFiles {
     fn new(
         part: Part,
         paths: Vec<PathBuf>,

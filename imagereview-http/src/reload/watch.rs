@@ -12,7 +12,7 @@ use std::{
 
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::files::Files;
+use super::files::WatchedFiles;
 use crate::{state::State, tls::Tls};
 
 /// How often the files are compared, for changes without an event: behind a symbolic link that stays,
@@ -40,7 +40,7 @@ pub(super) enum Trigger {
 
 /// Reads files again when they change, or when it is requested.
 pub(super) struct Watch {
-    parts: Vec<Files>,
+    parts: Vec<WatchedFiles>,
     state: Arc<State>,
     tls: Arc<Tls>,
     watcher: Option<RecommendedWatcher>,
@@ -49,7 +49,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(
-        parts: Vec<Files>,
+        parts: Vec<WatchedFiles>,
         state: Arc<State>,
         tls: Arc<Tls>,
         events: Sender<Trigger>,
@@ -104,7 +104,8 @@ impl Watch {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        let folders: BTreeSet<PathBuf> = self.parts.iter().flat_map(Files::folders).collect();
+        let folders: BTreeSet<PathBuf> =
+            self.parts.iter().flat_map(WatchedFiles::folders).collect();
         for folder in folders {
             if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 let folder = folder.display();
