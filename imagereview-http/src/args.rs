@@ -37,7 +37,7 @@ const LOG: &str = "Log";
 const AFTER_HELP: &str = "\
 Exit status:
   0  the server stopped after SIGTERM or SIGINT, or --check-config found nothing wrong
-  1  an address can't be listened on, or the system has no threads or signals for the server
+  1  an address can't be listened on, output can't be written, or the system lacks threads or signals
   2  the options, or the files that they name, can't be used
 
 Examples:
@@ -50,9 +50,10 @@ Examples:
   Read the manual page:
     imagereview-http man > imagereview-http.1 && man ./imagereview-http.1";
 
-/// Reviews container images for kube-apiserver over HTTPS, by the policy in --policy: ImageReviews
-/// at /image_policy, AdmissionReviews at /validate and /mutate. Without a policy, no image may have
-/// the tag latest or no tag; a digest always passes.
+/// Reviews container images for kube-apiserver over HTTPS
+///
+/// The policy in --policy decides ImageReviews at /image_policy, and AdmissionReviews at /validate and
+/// /mutate. Without a policy, no image may have the tag latest or no tag; a digest always passes.
 ///
 /// Without --tls-cert and --tls-key it makes a certificate authority for trying it out, and prints a
 /// curl command that sends it a request.

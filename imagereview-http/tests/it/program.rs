@@ -620,10 +620,10 @@ async fn the_manual_and_the_completions_name_every_option() {
         (&["man"][..], ".ie", "client\\-ca"),
         (
             &["completions", "bash"],
-            "_imagereview-http()",
+            "_imagereview__http() {",
             "--client-ca",
         ),
-        (&["completions", "fish"], "", "client-ca"),
+        (&["completions", "fish"], "# Print", "-l client-ca"),
         (&["completions", "zsh"], "#compdef", "--client-ca"),
     ];
     for row @ (arguments, beginning, option) in rows {
