@@ -21,8 +21,7 @@ pub use self::{
 };
 use imagereview_core::Language;
 
-/// The address that is listened on unless another is given: loopback only, so that nothing is
-/// exposed by accident.
+/// The default address to listen on: loopback only, so that nothing is exposed by accident.
 pub const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
 
@@ -35,8 +34,8 @@ pub const DEFAULT_LISTEN: SocketAddr =
 /// pod: give the webhook of such a one 20 MiB.
 pub const DEFAULT_MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
-/// Everything that a [`Server`](crate::Server) is told: where it listens, who it is, whom it asks
-/// for a certificate, how it speaks and how long it waits.
+/// The configuration of a [`Server`](crate::Server): where it listens, its certificate, which clients
+/// may connect, its limits and its timeouts.
 ///
 /// [`Config::new`] takes what has no default; the fields hold the rest and may be assigned.
 ///
@@ -57,15 +56,15 @@ pub struct Config {
     /// The server's certificate chain and private key.
     pub identity: ServerIdentity,
     /// A PEM file of certificate authorities. With it a client must present a certificate that one
-    /// of them issued (mutual TLS); without it anyone who reaches the port may ask.
+    /// of them issued (mutual TLS); without it any client that reaches the port may connect.
     pub client_ca: Option<PathBuf>,
-    /// The language of the reasons in answers.
+    /// The language of the reasons in responses.
     pub language: Language,
-    /// The names of clients that may ask. A certificate must have one of them as its subject's
-    /// common name or as an alternative name; an empty list takes every certificate that the
-    /// client CA vouches for.
+    /// The names of clients that may connect. A certificate must have one of them as its subject's
+    /// common name or as an alternative name; an empty list accepts every certificate that the client
+    /// CA issued.
     pub client_names: Vec<String>,
-    /// The address and port of the second listener, which answers probes and serves metrics over
+    /// The address and port of the second listener, which serves probes and metrics over
     /// plain HTTP; `None` for none.
     pub health_listen: Option<SocketAddr>,
     /// The largest request body that is read, in bytes; a longer one is refused with 413. An
@@ -73,8 +72,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// How much there may be of everything else.
     pub limits: Limits,
-    /// How long a connection lasts before its client is told to make a new one, so that clients
-    /// spread over replicas again. It varies by a tenth. `None` for as long as the client likes.
+    /// The age at which a connection is closed gracefully, so that clients spread over replicas again.
+    /// It varies by a tenth. `None` for never.
     /// Default 10 minutes.
     pub max_connection_age: Option<Duration>,
     /// Where each decision is recorded, if anywhere.
@@ -108,12 +107,12 @@ impl Config {
     }
 }
 
-/// A function that tells how many lines of its log the program has dropped.
+/// A function that counts the lines of its log that the program has dropped.
 #[derive(Clone)]
 pub struct DroppedLogLines(pub(crate) Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl DroppedLogLines {
-    /// Asks this function each time that the metrics are read.
+    /// Calls this function each time that the metrics are read.
     pub fn new(count: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(count))
     }

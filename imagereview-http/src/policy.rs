@@ -101,9 +101,9 @@ impl ServedPolicy {
     }
 
     /// Changes an object as the documents declare.
-    pub(crate) fn mutate(&self, question: &mut AdmissionReview<'_>) -> Patch {
+    pub(crate) fn mutate(&self, request: &mut AdmissionReview<'_>) -> Patch {
         match &self.documents {
-            Some(documents) => documents.mutate(question, &Facts::new()),
+            Some(documents) => documents.mutate(request, &Facts::new()),
             None => Patch::default(),
         }
     }

@@ -9,6 +9,7 @@ mod images;
 mod json_line;
 mod log_line;
 mod outcome;
+mod record;
 mod request_id;
 mod respond;
 

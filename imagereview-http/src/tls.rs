@@ -4,6 +4,7 @@ mod certificate;
 mod clients;
 mod current;
 mod error;
+mod explain;
 mod handshake;
 mod identity;
 mod named_clients;

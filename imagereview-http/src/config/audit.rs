@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Where decisions are recorded, and what becomes of those that come faster than they are written.
+/// Where decisions are recorded, and what happens when they come faster than they are written.
 ///
 /// ```
 /// use imagereview_http::{AuditLog, AuditTarget, WhenFull};
@@ -16,9 +16,9 @@ pub struct AuditLog {
     /// Where the lines go.
     pub target: AuditTarget,
     /// How many decisions may wait to be written. Default 10,000, about 5 MB. Whatever their number,
-    /// they may take 32 MiB.
+    /// they take at most 32 MiB.
     pub queue: usize,
-    /// What happens to a decision for which the queue has no room. By default it is dropped.
+    /// What happens to a decision when the queue is full. By default it is dropped.
     pub when_full: WhenFull,
 }
 
@@ -40,13 +40,12 @@ impl AuditLog {
 pub enum AuditTarget {
     /// Standard output.
     Stdout,
-    /// A file, which is made if there is none and appended to if there is. It is opened anew at
-    /// each requested reload, so that it may be renamed away before.
+    /// A file, which is created or appended to. Each requested reload reopens it, so that it may be
+    /// renamed before.
     File(PathBuf),
 }
 
-/// What happens to a decision for which the queue of an [`AuditLog`] has no room. What is dropped is
-/// counted.
+/// What happens to a decision when the queue of an [`AuditLog`] is full. Dropped decisions are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
@@ -54,6 +53,6 @@ pub enum WhenFull {
     DropNew,
     /// The decision that has waited longest is not recorded.
     DropOld,
-    /// Its answer waits. No decision is missing, and a disk that stands still stops the answers.
+    /// Its response waits. No decision is missing, and a stalled disk stops the responses.
     Block,
 }

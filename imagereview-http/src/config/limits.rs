@@ -4,20 +4,19 @@
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Open connections. Where there are so many, a new one takes the place of the one that has
-    /// been silent for longest since it was opened; if all have asked something, new ones wait in
-    /// the system's queue. Default 4,096.
+    /// Open connections. Beyond that, a new one evicts the one that has been open for longest without
+    /// a request. If all have sent one, new ones wait in the system's queue. Default 4,096.
     pub connections: usize,
-    /// Connections that have not asked anything yet, those in their handshake included. Beyond
-    /// that the one that has been silent for longest is closed. Default 1,024.
+    /// Connections without a request yet, those in their handshake included. Beyond that, the oldest
+    /// is evicted. Default 1,024.
     pub silent: usize,
-    /// Requests in flight: their headers are read, and they are not answered. Beyond that the one
-    /// whose body has been waited for longest gives way (408), and if there is none the new one is
-    /// answered 429 at once. Default 1,024.
+    /// Requests in flight: their headers are read, and their response is not sent. Beyond that, the one
+    /// whose body has been awaited for longest is evicted (408). If there is none, the new one gets 429
+    /// at once. Default 1,024.
     pub requests: usize,
-    /// Bytes of request bodies that are held at a time. Beyond that the one that has been waited for
-    /// longest gives way (408), and if there is none the new one is answered 429. Never less than what
-    /// one `AdmissionReview` may have. Default 64 MiB.
+    /// Bytes of buffered request bodies. Beyond that, the body over 16 KiB that has been awaited for
+    /// longest is evicted (408). If there is none, the new one gets 429. Never less than what one
+    /// `AdmissionReview` may have. Default 64 MiB.
     pub body_memory: usize,
     /// Requests in flight on one HTTP/2 connection. Default 250, which is what Go's own server
     /// allows.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long the server waits for a client before it gives up, so that a slow or silent one can't
-/// hold a place.
+/// keep a slot.
 ///
 /// kube-apiserver gives a whole webhook call 30 seconds; the defaults stay inside that.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,17 +15,17 @@ pub struct Timeouts {
     pub header: Duration,
     /// From a request's headers to the last byte of its body. Default 10 seconds.
     pub body: Duration,
-    /// How long an answer waits for a client that takes nothing of it, before the connection is cut
+    /// How long a response waits for a client that reads nothing of it, before the connection is cut
     /// (on Linux) or, on HTTP/2, the request's stream is reset; and how long a client on HTTP/2 has to
-    /// confirm that it was told to go. Default 20 seconds, which makes 30 with the body's, as kube-apiserver
-    /// gives a whole call.
+    /// confirm a GOAWAY. Default 20 seconds, which makes 30 with the body's, as kube-apiserver gives a
+    /// whole call.
     pub answer: Duration,
-    /// How long a connection is kept on which nothing more is asked. Default 5 minutes, so that it is
+    /// How long an idle connection is kept. Default 5 minutes, so that it is
     /// kube-apiserver, after 90 seconds, that closes first: a request that meets the end of its
     /// connection is not sent again.
     pub idle: Duration,
-    /// From the wish to stop until no connection is accepted any more. Readiness is false from the
-    /// beginning. Default 0.
+    /// From the signal to stop until no connection is accepted any more. Readiness is false meanwhile.
+    /// Default 0.
     pub shutdown_delay: Duration,
     /// From then until connections that are still busy are cut. Default 20 seconds,
     /// below the 30 that Kubernetes gives a pod by default.

@@ -35,8 +35,8 @@ pub(crate) struct Audit {
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What responses wait for where they are to wait for the log. Permits are given in the order in which
-/// they were asked for.
+/// What responses wait for where they are to wait for the log. The first to come is the first to get
+/// permits.
 #[derive(Debug)]
 struct Permits {
     /// One for each byte that may still wait.
@@ -65,7 +65,7 @@ impl Audit {
             lines: Semaphore::new(lines),
         });
         let reopen = Arc::new(AtomicBool::new(false));
-        let mut writer = Writer {
+        let mut writer = AuditWriter {
             output: open(&log.target)?,
             target: log.target.clone(),
             reopen: Arc::clone(&reopen),
@@ -124,17 +124,16 @@ impl Audit {
         }
     }
 
-    /// Waits for room. Whether the line was taken.
+    /// Waits for permits. Whether the line was taken.
     async fn record_with_permits(&self, line: &[u8]) -> Result<bool, AcquireError> {
         let Permits { bytes, lines } = &*self.permits;
         let bytes = bytes.acquire_many(permits_of(line)).await?;
-        let line_permit = match lines.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => {
-                // The writer may rest.
-                self.queue.nudge();
-                lines.acquire().await?
-            }
+        let line_permit = if let Ok(permit) = lines.try_acquire() {
+            permit
+        } else {
+            // The writer may rest.
+            self.queue.nudge();
+            lines.acquire().await?
         };
         let is_taken = self.queue.push(line).is_ok();
         if is_taken {
@@ -174,7 +173,7 @@ fn permits_of(text: &[u8]) -> u32 {
         .min(QUEUED_BYTES)
 }
 
-/// Counts a line as dropped whose client gave up while it waited for room.
+/// Counts a line as dropped whose client gave up while it waited for permits.
 struct GivenUp<'m>(&'m AuditMetrics);
 
 impl Drop for GivenUp<'_> {
@@ -185,7 +184,7 @@ impl Drop for GivenUp<'_> {
 
 type Output = LineOutput<Box<dyn Write + Send>>;
 
-struct Writer {
+struct AuditWriter {
     output: Output,
     target: AuditTarget,
     reopen: Arc<AtomicBool>,
@@ -194,7 +193,7 @@ struct Writer {
     is_failing: bool,
 }
 
-impl Writer {
+impl AuditWriter {
     /// A full disk must not stop the responses, so what can't be written is lost, and counted.
     fn write(&mut self, batch: &[u8]) {
         if self.reopen.swap(false, Ordering::Relaxed) {

@@ -1,6 +1,6 @@
 //! Lines that wait to be written, and the loop that writes them.
 //!
-//! A bounded buffer stands between those who log and a writer, so a slow disk or a slow reader holds up
+//! A bounded buffer is between those who log and a writer, so a slow disk or a slow reader delays
 //! nobody. The log and the audit log are both written from one.
 
 use std::{
@@ -10,10 +10,12 @@ use std::{
     time::Duration,
 };
 
+use memchr::{memchr, memchr_iter, memrchr};
+
 /// How many bytes are written at a time, unless a single line is longer.
 const BATCH: usize = 64 * 1024;
 
-/// The capacity that the two buffers keep, whatever they have held: some times what comes within
+/// The capacity that the two buffers keep, whatever was in them: some times what comes within
 /// [`REST`] at 100,000 lines a second.
 const KEPT: usize = 256 * 1024;
 
@@ -46,12 +48,12 @@ pub(super) struct Rejected;
 #[derive(Debug, Default)]
 struct Buffer {
     text: Vec<u8>,
-    /// Where the first line begins. What stands before it is done with.
+    /// Where the first line begins. The bytes before it are done with.
     start: usize,
     lines: usize,
     /// Bytes that were taken and are not written yet.
     taken: usize,
-    writer: Writer,
+    writer: WriterState,
     is_nudged: bool,
     /// Whether no line is to come any more.
     is_closed: bool,
@@ -59,7 +61,7 @@ struct Buffer {
 
 /// What the thread that writes is doing.
 #[derive(Debug, Default, PartialEq, Eq)]
-enum Writer {
+enum WriterState {
     #[default]
     Busy,
     /// Until lines come in numbers, or some time has passed.
@@ -73,7 +75,7 @@ impl Buffer {
         self.text.len() - self.start
     }
 
-    /// Whether there is room for another line. A line that is longer than the capacity gets all of it.
+    /// Whether another line fits. A line that is longer than the capacity gets all of it.
     fn fits(&self, line: &[u8], capacity: Capacity) -> bool {
         let used = self.taken + self.waiting();
         (used == 0 || used + line.len() <= capacity.bytes) && self.lines < capacity.lines
@@ -117,7 +119,7 @@ impl LineQueue {
         }
     }
 
-    /// Adds a line where there is room for it.
+    /// Adds a line if it fits.
     pub(super) fn push(&self, line: &[u8]) -> Result<(), Rejected> {
         let mut buffer = self.lock();
         if buffer.is_closed || !buffer.fits(line, self.capacity) {
@@ -128,8 +130,8 @@ impl LineQueue {
         Ok(())
     }
 
-    /// Adds a line, and drops the oldest ones until there is room for it. Gives how many lines were
-    /// dropped: the new one is among them if what is being written takes all room.
+    /// Adds a line, and drops the oldest ones until it fits. Gives how many lines were dropped: the new
+    /// one is among them if what is being written takes all the capacity.
     pub(super) fn push_over_oldest(&self, line: &[u8]) -> usize {
         let mut buffer = self.lock();
         if buffer.is_closed {
@@ -175,12 +177,12 @@ impl LineQueue {
     /// where it rests and many have come.
     fn wake_for_lines(&self, mut buffer: MutexGuard<'_, Buffer>) {
         let is_woken = match buffer.writer {
-            Writer::Busy => false,
-            Writer::Resting => buffer.is_half_full(self.capacity),
-            Writer::Idle => true,
+            WriterState::Busy => false,
+            WriterState::Resting => buffer.is_half_full(self.capacity),
+            WriterState::Idle => true,
         };
         if is_woken {
-            buffer.writer = Writer::Busy;
+            buffer.writer = WriterState::Busy;
             drop(buffer);
             self.wake.notify_one();
         }
@@ -194,13 +196,13 @@ impl LineQueue {
             if buffer.is_closed {
                 return None;
             }
-            buffer.writer = Writer::Idle;
+            buffer.writer = WriterState::Idle;
             buffer = self
                 .wake
                 .wait(buffer)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        buffer.writer = Writer::Busy;
+        buffer.writer = WriterState::Busy;
         buffer.is_nudged = false;
         let lines = if buffer.waiting() <= BATCH {
             let start = mem::take(&mut buffer.start);
@@ -211,7 +213,7 @@ impl LineQueue {
             let text = &buffer.text[buffer.start..];
             let length = last_line_end(&text[..BATCH]).unwrap_or_else(|| first_line(text));
             batch.extend_from_slice(&text[..length]);
-            let lines = batch.iter().filter(|&&byte| byte == b'\n').count();
+            let lines = memchr_iter(b'\n', batch).count();
             buffer.skip(length, lines);
             lines
         };
@@ -223,7 +225,7 @@ impl LineQueue {
     fn rest(&self) {
         let mut buffer = self.lock();
         buffer.taken = 0;
-        buffer.writer = Writer::Resting;
+        buffer.writer = WriterState::Resting;
         let must_go_on = |buffer: &Buffer| {
             buffer.is_nudged || buffer.is_closed || buffer.is_half_full(self.capacity)
         };
@@ -232,9 +234,9 @@ impl LineQueue {
                 .wake
                 .wait_timeout_while(buffer, REST, |buffer| !must_go_on(buffer))
                 .unwrap_or_else(PoisonError::into_inner);
-            buffer.writer = Writer::Busy;
+            buffer.writer = WriterState::Busy;
         } else {
-            buffer.writer = Writer::Busy;
+            buffer.writer = WriterState::Busy;
         }
     }
 
@@ -245,14 +247,12 @@ impl LineQueue {
 
 /// How long the first line is.
 fn first_line(text: &[u8]) -> usize {
-    let end = text.iter().position(|&byte| byte == b'\n');
-    end.map_or(text.len(), |end| end + 1)
+    memchr(b'\n', text).map_or(text.len(), |end| end + 1)
 }
 
 /// Where the last whole line ends.
 fn last_line_end(text: &[u8]) -> Option<usize> {
-    let end = text.iter().rposition(|&byte| byte == b'\n');
-    end.map(|end| end + 1)
+    memrchr(b'\n', text).map(|end| end + 1)
 }
 
 /// Writes lines so that an error tears no line but the one that it hits.

@@ -60,13 +60,7 @@ impl Log {
     ///
     /// If a global subscriber is set already.
     pub fn start(format: LogFormat, level: Level) -> io::Result<Self> {
-        let lines = Arc::new(LogLines {
-            queue: LineQueue::new(Capacity {
-                bytes: QUEUED_BYTES,
-                lines: usize::MAX,
-            }),
-            dropped: AtomicU64::new(0),
-        });
+        let lines = Arc::new(LogLines::new(QUEUED_BYTES));
         let (running, ended) = mpsc::channel();
         let written = Arc::clone(&lines);
         thread::Builder::new()
@@ -102,7 +96,7 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         self.lines.queue.close();
-        // Whoever reads it may stand still.
+        // Its reader may be stalled.
         let _ = self.ended.recv_timeout(LAST_LINES);
     }
 }
@@ -115,6 +109,16 @@ struct LogLines {
 }
 
 impl LogLines {
+    fn new(bytes: usize) -> Self {
+        Self {
+            queue: LineQueue::new(Capacity {
+                bytes,
+                lines: usize::MAX,
+            }),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
     /// Writes what comes until the queue is closed.
     fn write_to(&self, output: impl Write) {
         let mut output = LineOutput::new(output);
@@ -148,5 +152,36 @@ impl FormatTime for Rfc3339 {
         // The form has no time before 1970.
         let now = SystemTime::now().max(SystemTime::UNIX_EPOCH);
         write!(writer, "{}", humantime::format_rfc3339_micros(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An output without any room.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_do_not_fit_or_cannot_be_written_are_counted() {
+        let lines = LogLines::new(10);
+        let dropped = || lines.dropped.load(Ordering::Relaxed);
+        for line in ["one\n", "two\n", "three\n"] {
+            (&lines).write_all(line.as_bytes()).unwrap();
+        }
+        assert_eq!(dropped(), 1);
+        lines.queue.close();
+        lines.write_to(Full);
+        assert_eq!(dropped(), 3);
     }
 }

@@ -42,7 +42,7 @@ const METHODS: [Method; 9] = [
     Method::TRACE,
 ];
 
-/// Why traces can't be exported as the environment asks.
+/// Why traces can't be exported as the environment says.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TracesError {
@@ -242,21 +242,21 @@ pub(crate) fn begin<B>(request: &Request<B>) -> Context {
     parent.with_span(span)
 }
 
-/// Answers a request inside its span, which ends with the answer, or when the client gives up.
+/// Makes a response inside the span of its request, which ends with it, or when the client gives up.
 pub(crate) async fn traced<B>(
     context: Context,
-    answer: impl Future<Output = Response<B>>,
+    response: impl Future<Output = Response<B>>,
 ) -> Response<B> {
-    let answer = answer.with_context(context.clone()).await;
+    let response = response.with_context(context.clone()).await;
     context.span().set_attribute(KeyValue::new(
         "http.response.status_code",
-        i64::from(answer.status().as_u16()),
+        i64::from(response.status().as_u16()),
     ));
     context.span().end();
-    answer
+    response
 }
 
-/// Adds to the span of the request that is being answered what came of its review.
+/// Adds the outcome of a review to the span of the current request.
 pub(crate) fn decided(allowed: bool, images: usize) {
     let context = Context::current();
     let images = i64::try_from(images).unwrap_or(i64::MAX);
@@ -266,7 +266,7 @@ pub(crate) fn decided(allowed: bool, images: usize) {
     ]);
 }
 
-/// The trace that the request which is being answered is part of, if any.
+/// The trace of the current request, if any.
 pub(crate) fn trace_id() -> Option<TraceId> {
     let trace_id = Context::current().span().span_context().trace_id();
     (trace_id != TraceId::INVALID).then_some(trace_id)

@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     future::poll_fn,
+    io, iter,
     ops::Deref,
     pin::{Pin, pin},
     sync::Arc,
@@ -127,7 +128,7 @@ impl Bodies {
             if error.is::<LengthLimitError>() {
                 Refusal::TooLarge { limit }
             } else {
-                Refusal::BrokenBody(error.to_string())
+                Refusal::BrokenBody(why_broken(&*error))
             }
         };
         let mut body = Limited::new(body, limit);
@@ -196,6 +197,18 @@ impl Bodies {
     }
 }
 
+/// Why a body ended early. hyper wraps what its decoder says in an error of its own.
+fn why_broken(error: &(dyn Error + 'static)) -> &'static str {
+    let mut causes = iter::successors(Some(error), |error| (*error).source());
+    let kind = causes.find_map(|error| Some(error.downcast_ref::<io::Error>()?.kind()));
+    match kind {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            "its chunked encoding is malformed"
+        }
+        _ => "the client ended it early",
+    }
+}
+
 /// A future's output, unless the slot is evicted before that.
 async fn unless_evicted<F: Future>(slot: Option<&Slot>, future: F) -> Result<F::Output, Refusal> {
     match slot {
@@ -231,4 +244,30 @@ async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         })
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_body_is_explained() {
+        let rows = [
+            (
+                io::ErrorKind::InvalidInput,
+                "its chunked encoding is malformed",
+            ),
+            (
+                io::ErrorKind::InvalidData,
+                "its chunked encoding is malformed",
+            ),
+            (io::ErrorKind::UnexpectedEof, "the client ended it early"),
+        ];
+        for (kind, said) in rows {
+            let error = io::Error::from(kind);
+            assert_eq!(why_broken(&error), said, "{kind:?}");
+            let wrapped: Box<dyn Error + Send + Sync> = io::Error::from(kind).into();
+            assert_eq!(why_broken(&*wrapped), said, "{kind:?}");
+        }
+    }
 }

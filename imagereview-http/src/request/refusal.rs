@@ -1,15 +1,15 @@
-//! Refusals: how a request that holds no review is answered.
+//! Refusals: the response to a request that holds no review.
 //!
 //! The body is a Kubernetes
 //! [`Status`](https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#Status) object, because
-//! client-go decodes one from any answer that isn't 2xx and shows its message to whoever created
+//! client-go decodes one from any response that isn't 2xx and shows its message to whoever created
 //! the pod.
 //!
-//! Overload is 429. The client of `ImagePolicyWebhook` asks again after it, up to four times with
+//! Overload is 429. The client of `ImagePolicyWebhook` sends its request again after it, up to four times with
 //! half a second and more between, which is what an overload of moments needs (`DefaultShouldRetry`
 //! in `k8s.io/apiserver/pkg/util/webhook`). After a 503 it would not, and leave the decision to
 //! `defaultAllow`; after a 200 with a denial it would keep the denial for its `denyTTL`. For
-//! `AdmissionReview` nothing is asked again, and any error leaves it to the `failurePolicy`.
+//! `AdmissionReview` nothing is sent again, and any error leaves it to the `failurePolicy`.
 //!
 //! No refusal carries `Retry-After`: client-go would repeat the request up to ten times
 //! inside each of the API server's own retries.
@@ -25,24 +25,24 @@ use hyper::{
 use imagereview_core::DecodeError;
 use serde::Serialize;
 
-/// The media type of every answer.
+/// The media type of every response.
 pub(crate) const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// How long the `uid` of an `AdmissionReview` may be, which stands in the answer: a UUID has 36 bytes.
+/// How long the `uid` of an `AdmissionReview` may be, which the response repeats: a UUID has 36 bytes.
 pub(crate) const MAX_UID: usize = 256;
 
 /// Why a request was not reviewed. The text says what was wrong and what to send instead.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("too many requests are in flight; ask again")]
+    #[error("too many requests are in flight; send it again later")]
     Overloaded,
     #[error("nothing is served at {path:?}; the paths are: {served}")]
     UnknownPath { path: String, served: &'static str },
-    #[error("{method} is not answered here; send a POST")]
+    #[error("the method {method} is not allowed; send a POST")]
     Method { method: String },
-    #[error("the content type {found:?} is not understood; send application/json")]
+    #[error("the content type {found:?} is not supported; send application/json")]
     MediaType { found: String },
-    #[error("the content encoding {found:?} is not understood; send the JSON as it is")]
+    #[error("the content encoding {found:?} is not supported; send the JSON as it is")]
     Encoding { found: String },
     #[error("the body is longer than the limit of {limit} bytes")]
     TooLarge { limit: usize },
@@ -50,10 +50,12 @@ pub(crate) enum Refusal {
     SlowHeader { limit: Duration },
     #[error("the body did not arrive in full within {}", humantime::format_duration(*.limit))]
     SlowBody { limit: Duration },
-    #[error("the body did not arrive in full before its place was needed for another request")]
+    #[error(
+        "the body did not arrive in full before its slot or its memory was needed for another request"
+    )]
     Evicted,
     #[error("the body could not be read to its end: {0}")]
-    BrokenBody(String),
+    BrokenBody(&'static str),
     #[error(transparent)]
     Unreadable(DecodeError),
     #[error("request.uid has {length} bytes; send one of at most {MAX_UID}, as an API server's is")]
@@ -109,7 +111,7 @@ impl Refusal {
         }
     }
 
-    /// The `metav1.StatusReason`. kube-apiserver's webhook client asks again after `Timeout`, which
+    /// The `metav1.StatusReason`. kube-apiserver's webhook client sends again after `Timeout`, which
     /// is right for a body that stalled, and after `TooManyRequests`; after none of the others.
     fn reason(&self) -> &'static str {
         match self {
@@ -152,7 +154,7 @@ impl Refusal {
         response
     }
 
-    /// The same answer as bytes for an HTTP/1.1 connection on which no request could be read.
+    /// The same response as bytes for an HTTP/1.1 connection on which no request could be read.
     pub(crate) fn http1_response(&self) -> Vec<u8> {
         let body = self.body();
         let mut response = format!(

@@ -2,19 +2,18 @@
 
 use std::{borrow::Cow, time::SystemTime};
 
-use imagereview_core::{Exempted, Language, Operation, Review, User, Verdict, Violation};
+use imagereview_core::{Exempted, Language, Operation, User, Violation};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{context::RequestContext, images::images, request_id::RequestId};
+use super::{images::images, record::Record};
 
-pub(super) fn to_json(
-    request: RequestId,
-    context: RequestContext<'_>,
-    review: &Review<'_>,
-    verdict: &Verdict,
-    duration_us: u64,
-    language: Language,
-) -> Vec<u8> {
+pub(super) fn to_json(record: &Record<'_>, language: Language) -> Vec<u8> {
+    let Record {
+        context,
+        review,
+        verdict,
+        ..
+    } = record;
     let violations = verdict.violations().iter().map(|violation| FailedRule {
         violation,
         exemption: None,
@@ -27,7 +26,7 @@ pub(super) fn to_json(
     });
     let line = AuditLine {
         time: humantime::format_rfc3339_micros(SystemTime::now()).to_string(),
-        request: request.to_string(),
+        request: record.request.to_string(),
         endpoint: context.endpoint.as_str(),
         uid: context.uid,
         peer: &context.caller.peer,
@@ -43,7 +42,7 @@ pub(super) fn to_json(
         reason: (!verdict.is_allowed()).then(|| verdict.reason(language)),
         violations: violations.chain(exempted).collect(),
         policy: verdict.policy(),
-        duration_us,
+        duration_us: record.duration_us,
     };
     let mut json = serde_json::to_vec(&line).expect("strings and numbers always serialise");
     json.push(b'\n');

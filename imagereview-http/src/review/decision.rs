@@ -22,7 +22,7 @@ static POLICY_FAILED: Message = Message::new(
 /// What came of a review.
 pub(super) struct Decision {
     pub(super) verdict: Verdict,
-    /// Whether the verdict stands for one that was not reached.
+    /// Whether the verdict replaces one that was not reached.
     pub(super) is_fallback: bool,
 }
 

@@ -1,22 +1,23 @@
 //! The line of the log about a decision.
 
-use imagereview_core::{Operation, Review, User, Verdict};
+use imagereview_core::{Operation, User};
 
-use super::{context::RequestContext, images::logged_images, request_id::RequestId};
+use super::{images::logged_images, record::Record};
 #[cfg(feature = "opentelemetry")]
 use crate::observe::traces;
 use crate::text::cut;
 
-pub(super) fn write(
-    request: RequestId,
-    context: RequestContext<'_>,
-    review: &Review<'_>,
-    verdict: &Verdict,
-    duration_us: u64,
-) {
+pub(super) fn write(record: &Record<'_>) {
     if !tracing::enabled!(tracing::Level::INFO) {
         return;
     }
+    let Record {
+        request,
+        context,
+        review,
+        verdict,
+        duration_us,
+    } = record;
     let annotations = verdict.audit_annotations();
     #[cfg(feature = "opentelemetry")]
     let trace_id = traces::trace_id().map(tracing::field::display);

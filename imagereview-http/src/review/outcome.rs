@@ -6,7 +6,8 @@ use imagereview_core::Review;
 #[cfg(feature = "opentelemetry")]
 use super::images::images;
 use super::{
-    audit_line, context::RequestContext, decision::Decision, log_line, request_id::RequestId,
+    audit_line, context::RequestContext, decision::Decision, log_line, record::Record,
+    request_id::RequestId,
 };
 #[cfg(feature = "opentelemetry")]
 use crate::observe::traces;
@@ -37,13 +38,18 @@ impl Outcome {
             .decided(context.endpoint, reached, duration);
         #[cfg(feature = "opentelemetry")]
         traces::decided(verdict.is_allowed(), images(review).count());
-        let request = RequestId::next();
-        let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        log_line::write(request, context, review, verdict, duration_us);
-        let audit_line = state.audit.is_some().then(|| {
-            let language = state.language;
-            audit_line::to_json(request, context, review, verdict, duration_us, language)
-        });
+        let record = Record {
+            request: RequestId::next(),
+            context,
+            review,
+            verdict,
+            duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+        };
+        log_line::write(&record);
+        let audit_line = state
+            .audit
+            .is_some()
+            .then(|| audit_line::to_json(&record, state.language));
         Self {
             response,
             audit_line,

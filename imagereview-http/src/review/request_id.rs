@@ -1,4 +1,4 @@
-//! What tells a request from others in the logs.
+//! The identity of a request in the logs.
 
 use std::{
     fmt,
@@ -9,8 +9,7 @@ use std::{
     },
 };
 
-/// What tells a request from the others in the logs of this process and, most likely, of all
-/// replicas.
+/// The identity of a request in the logs: unique in this process and, most likely, among all replicas.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestId(u64);
 

@@ -46,8 +46,8 @@ impl Connections {
         }
     }
 
-    /// Serves one connection until it ends, or until it has answered what was in flight when
-    /// `draining` became true.
+    /// Serves one connection until it ends, or until the requests that were in flight when `draining`
+    /// became true have their responses.
     pub(super) async fn serve(
         &self,
         stream: TcpStream,

@@ -39,7 +39,13 @@ pub(super) async fn handshake(
             if failure == HandshakeFailure::BrokenOff {
                 tracing::debug!(%peer, "TLS handshake was broken off");
             } else {
-                tracing::warn!(%peer, cause = failure.as_str(), "TLS handshake failed: {error}");
+                let explanation = failure.explanation();
+                tracing::warn!(
+                    %peer,
+                    cause = failure.as_str(),
+                    detail = %error,
+                    "TLS handshake failed: {explanation}"
+                );
                 linger(stream).await;
             }
         }

@@ -90,7 +90,7 @@ fn respond(state: &State, request: &Request<Incoming>) -> Response<Full<Bytes>> 
         return response;
     }
     match request.uri().path() {
-        // The process answers, so it lives.
+        // The process responds, so it lives.
         "/livez" | "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" if state.is_ready() => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" => text(

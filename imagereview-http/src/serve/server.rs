@@ -48,7 +48,7 @@ pub enum ServerError {
     Audit {
         /// The file.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
     /// An address can't be listened on.
@@ -56,7 +56,7 @@ pub enum ServerError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -70,7 +70,7 @@ fn listen_advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// A server that listens already and answers once [`serve`](Self::serve) is called.
+/// A server that listens already, and responds once [`serve`](Self::serve) is called.
 pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
@@ -168,8 +168,7 @@ impl Server {
         self.connections.serve_plain(stream, is_http2).await;
     }
 
-    /// The address that is listened on, with the port that the system chose where port 0 was asked
-    /// for.
+    /// The address that is listened on, with the port that the system chose for port 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -181,8 +180,8 @@ impl Server {
         self.health.as_ref().map(Health::local_addr)
     }
 
-    /// What tells the policy that is served from others: its documents' names and the hash of their
-    /// text. `None` for a policy that the program holds.
+    /// The identity of the policy that is served: its documents' names and the hash of their text. `None`
+    /// for a policy that the program holds.
     #[must_use]
     pub fn policy_identity(&self) -> Option<String> {
         self.state
@@ -199,12 +198,12 @@ impl Server {
         self.reloader.handle()
     }
 
-    /// Answers until `shutdown` is ready and returns once the server has stopped:
+    /// Serves until `shutdown` is ready, and returns once the server has stopped:
     ///
     /// 1. readiness goes false, and for [`Timeouts::shutdown_delay`] everything else goes on, so
-    ///    that whoever routes requests here can take notice;
-    /// 2. no connection is accepted any more, and every client is told to go elsewhere (HTTP/2
-    ///    GOAWAY, `Connection: close`);
+    ///    that load balancers can take notice;
+    /// 2. no connection is accepted any more, and every client is sent elsewhere (HTTP/2 GOAWAY,
+    ///    `Connection: close`);
     /// 3. what is in flight gets [`Timeouts::shutdown`] to finish.
     ///
     /// Dropping the future instead cuts every connection.

@@ -1,4 +1,4 @@
-//! What a certificate says: whose it is, and when it ends.
+//! What a certificate says: whose it is, and when it is valid.
 
 use std::{
     net::IpAddr,
@@ -42,14 +42,14 @@ impl Validity {
         })
     }
 
-    /// Whether a certificate has ended; one that can't be read has not.
+    /// Whether a certificate has expired. One that can't be read has not.
     pub(crate) fn has_expired(certificate: &CertificateDer<'_>, now: SystemTime) -> bool {
         Self::of(certificate).is_ok_and(|validity| validity.not_after < now)
     }
 
-    /// Whether it ends so soon that someone should see to it: within two weeks, or within the last
+    /// Whether it expires so soon that someone should renew it: within two weeks, or within the last
     /// fifth of its time where that is shorter.
-    pub(crate) fn ends_soon(&self, now: SystemTime) -> bool {
+    pub(crate) fn expires_soon(&self, now: SystemTime) -> bool {
         const TWO_WEEKS: Duration = Duration::from_secs(14 * 24 * 60 * 60);
         let whole = self
             .not_after

@@ -16,7 +16,7 @@ use super::{
     pem_file::read_certificates,
 };
 
-/// The client CAs that are trusted; none where no client is asked for a certificate.
+/// The client CAs that are trusted; none where clients need no certificate.
 pub(crate) fn client_authorities(
     path: Option<&Path>,
     names: &[String],
@@ -26,13 +26,13 @@ pub(crate) fn client_authorities(
     Ok(clients.map_or_else(Vec::new, |clients| clients.authorities))
 }
 
-/// How clients are verified, and whose word counts for that.
+/// How clients are verified, and by which authorities.
 pub(super) struct Clients {
     pub(super) verifier: Arc<dyn ClientCertVerifier>,
     pub(super) authorities: Vec<CertificateDer<'static>>,
 }
 
-/// `None` where no client is asked for a certificate.
+/// `None` where clients need no certificate.
 pub(super) fn clients(
     path: Option<&Path>,
     names: &[String],
@@ -51,7 +51,7 @@ pub(super) fn clients(
         path: path.clone(),
         source,
     })?;
-    // One that has ended vouches for nobody, and may stay beside its successor for a while.
+    // An expired one may stay beside its successor for a while.
     let now = SystemTime::now();
     authorities.retain(|authority| {
         let is_over = Validity::has_expired(authority, now);
@@ -59,7 +59,7 @@ pub(super) fn clients(
             let name = Names::of(authority).common_name;
             tracing::warn!(
                 name,
-                "a client CA of {} has ended and is left out",
+                "a client CA in {} has expired and is skipped",
                 path.display()
             );
         }

@@ -45,7 +45,7 @@ pub(crate) struct Generation {
     pub(crate) certificate: Option<Validity>,
     /// When the client CAs are valid, where there are any.
     pub(crate) client_ca: Option<Validity>,
-    /// Dropped once connections that these client CAs vouched for should be made anew.
+    /// Dropped once connections with certificates of these client CAs should be made anew.
     trust: Arc<watch::Sender<()>>,
 }
 
@@ -79,7 +79,7 @@ impl Generation {
         })
     }
 
-    /// Ends once the client CAs that vouched for a connection are no longer the ones that count.
+    /// Is ready once the client CAs of a connection were replaced.
     pub(crate) fn trust_ended(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let mut trust = self.trust.subscribe();
         async move { while trust.changed().await.is_ok() {} }
@@ -151,8 +151,8 @@ impl Tls {
         Ok(())
     }
 
-    /// Reads the client CAs again. No session of before is resumed, since resuming asks for no
-    /// certificate, and connections of before are told to come again.
+    /// Reads the client CAs again. No earlier session is resumed, since resuming needs no certificate, and
+    /// earlier connections are closed gracefully.
     pub(crate) fn reload_client_ca(&self) -> Result<(), TlsError> {
         let current = self.current();
         let clients = clients(

@@ -11,15 +11,15 @@ pub(crate) enum HandshakeFailure {
     BrokenOff,
     /// It was not finished in time.
     Timeout,
-    /// It was closed to make room for others.
+    /// It was evicted, since others needed its slot.
     Evicted,
-    /// What came is no TLS.
+    /// What came is not TLS.
     NotTls,
     /// Client and server have no TLS version, cipher suite or protocol in common.
     NothingInCommon,
     /// The client showed no certificate.
     NoClientCertificate,
-    /// The client's certificate is out of its time.
+    /// The client's certificate has expired or is not valid yet.
     ClientCertificateExpired,
     /// The client's certificate is from another authority, or not made for clients.
     ClientCertificateInvalid,
@@ -32,7 +32,7 @@ pub(crate) enum HandshakeFailure {
 }
 
 impl HandshakeFailure {
-    /// All of them; each stands at its own index.
+    /// All of them, each at its own index.
     pub(crate) const ALL: [Self; 11] = [
         Self::BrokenOff,
         Self::Timeout,
@@ -61,6 +61,39 @@ impl HandshakeFailure {
             Self::ClientNotListed => "client_not_listed",
             Self::ServerCertificateRefused => "server_certificate_refused",
             Self::Other => "other",
+        }
+    }
+}
+
+impl HandshakeFailure {
+    /// What went wrong, and what to do about it.
+    pub(crate) fn explanation(self) -> &'static str {
+        match self {
+            Self::BrokenOff => "the client closed the connection",
+            Self::Timeout => "the client did not finish it in time",
+            Self::Evicted => "others needed the slot",
+            Self::NotTls => "the client does not speak TLS; connect by https",
+            Self::NothingInCommon => {
+                "client and server share no TLS version, cipher suite or protocol; the server has \
+                 TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1"
+            }
+            Self::NoClientCertificate => {
+                "the client sent no certificate; give it one that the client CA issued"
+            }
+            Self::ClientCertificateExpired => {
+                "the client's certificate has expired or is not valid yet; renew it, and compare the clocks"
+            }
+            Self::ClientCertificateInvalid => {
+                "the client's certificate is from another authority than the client CA, or not for \
+                 clients; give the client one that the client CA issued"
+            }
+            Self::ClientNotListed => {
+                "the client's certificate has none of the names that may connect; see --client-name"
+            }
+            Self::ServerCertificateRefused => {
+                "the client refuses the server's certificate; give the client the CA that issued it"
+            }
+            Self::Other => "the TLS library refuses what the client sent",
         }
     }
 }
@@ -102,5 +135,67 @@ impl From<&io::Error> for HandshakeFailure {
             ) => Self::ServerCertificateRefused,
             _ => Self::Other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{InvalidMessage, PeerIncompatible, PeerMisbehaved};
+
+    use super::{HandshakeFailure as Failure, *};
+
+    #[test]
+    fn each_error_of_the_library_has_a_cause() {
+        let rows = [
+            (
+                Error::InvalidMessage(InvalidMessage::InvalidContentType),
+                Failure::NotTls,
+            ),
+            (
+                Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+                Failure::NothingInCommon,
+            ),
+            (Error::NoApplicationProtocol, Failure::NothingInCommon),
+            (Error::NoCertificatesPresented, Failure::NoClientCertificate),
+            (
+                CertificateError::Expired.into(),
+                Failure::ClientCertificateExpired,
+            ),
+            (
+                CertificateError::NotValidYet.into(),
+                Failure::ClientCertificateExpired,
+            ),
+            (
+                CertificateError::UnknownIssuer.into(),
+                Failure::ClientCertificateInvalid,
+            ),
+            (
+                CertificateError::ApplicationVerificationFailure.into(),
+                Failure::ClientNotListed,
+            ),
+            (
+                Error::AlertReceived(AlertDescription::UnknownCA),
+                Failure::ServerCertificateRefused,
+            ),
+            (
+                Error::PeerMisbehaved(PeerMisbehaved::TooMuchEarlyDataReceived),
+                Failure::Other,
+            ),
+        ];
+        for (error, failure) in rows {
+            let named = format!("{error:?}");
+            let error = io::Error::new(io::ErrorKind::InvalidData, error);
+            assert_eq!(Failure::from(&error), failure, "{named}");
+        }
+        let closed = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert_eq!(Failure::from(&closed), Failure::BrokenOff);
+    }
+
+    #[test]
+    fn each_failure_has_its_own_explanation() {
+        let mut explanations = Failure::ALL.map(Failure::explanation).to_vec();
+        explanations.sort_unstable();
+        explanations.dedup();
+        assert_eq!(explanations.len(), Failure::ALL.len());
     }
 }

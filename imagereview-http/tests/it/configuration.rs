@@ -157,7 +157,7 @@ async fn a_check_tells_what_is_there_and_what_is_wrong() {
             &ended_key,
             &policy,
             2,
-            &["the server certificate ended on 197"],
+            &["the server certificate expired on 197"],
         ),
         (
             &certificate,

@@ -92,12 +92,12 @@ fn is_message(field: &Field) -> bool {
     field.name() == "message"
 }
 
-/// Whether text between quotation marks reads as it stands.
+/// Whether text needs no escapes between quotation marks.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| PLAIN[usize::from(byte)])
 }
 
-/// Which bytes stand for themselves: what ASCII prints but `"` and `\\`.
+/// Which bytes need no escape: what ASCII prints but `"` and `\\`.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = b' ';

@@ -37,7 +37,7 @@ impl ConnectionMetrics {
             evicted: register(
                 registry,
                 "connections_evicted",
-                "Connections that had not asked anything yet and were closed to make room for others",
+                "Connections without a request yet that were closed for others",
             ),
             handshake_failures: HandshakeFailure::ALL
                 .map(HandshakeFailure::as_str)

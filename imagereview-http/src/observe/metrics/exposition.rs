@@ -15,7 +15,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What a client asks for; Prometheus' own format for one that doesn't say.
+    /// The format that a client accepts; Prometheus' own for one that doesn't say.
     pub(crate) fn negotiated(headers: &HeaderMap) -> Self {
         let accepted = headers
             .get_all(ACCEPT)
@@ -71,4 +71,29 @@ fn comment(line: &str) -> Option<(&str, &str, &str)> {
     let (keyword, rest) = line.strip_prefix("# ")?.split_once(' ')?;
     let (name, kind) = rest.split_once(' ')?;
     Some((keyword, name, kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+
+    use super::*;
+
+    /// The encoder's text is read as data here and nowhere else.
+    #[test]
+    fn a_counter_is_named_by_its_sample_in_the_older_format() {
+        let mut registry = Registry::with_prefix("x");
+        registry.register("count", "How many", Counter::<u64>::default());
+        registry.register("level", "How much: of all", Gauge::<i64>::default());
+        assert_eq!(
+            encode(&registry, Format::OpenMetrics),
+            "# HELP x_count How many.\n# TYPE x_count counter\nx_count_total 0\n\
+             # HELP x_level How much: of all.\n# TYPE x_level gauge\nx_level 0\n# EOF\n"
+        );
+        assert_eq!(
+            encode(&registry, Format::Prometheus),
+            "# HELP x_count_total How many.\n# TYPE x_count_total counter\nx_count_total 0\n\
+             # HELP x_level How much: of all.\n# TYPE x_level gauge\nx_level 0\n"
+        );
+    }
 }

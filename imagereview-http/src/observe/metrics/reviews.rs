@@ -83,7 +83,7 @@ impl ReviewMetrics {
             panics: register(
                 registry,
                 "panics",
-                "Reviews in which the policy or the answer panicked; each was denied",
+                "Reviews in which the policy or the response panicked; each was denied",
             ),
         }
     }

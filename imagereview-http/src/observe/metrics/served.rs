@@ -48,12 +48,12 @@ impl ServedMetrics {
             certificate_expiry: register(
                 registry,
                 "certificate_expiry_timestamp_seconds",
-                "When the first certificate of the chain that is served ends, in seconds since 1970",
+                "When the first certificate of the chain that is served expires, in seconds since 1970",
             ),
             client_ca_expiry: register(
                 registry,
                 "client_ca_expiry_timestamp_seconds",
-                "When the first of the client CAs ends, in seconds since 1970",
+                "When the first of the client CAs expires, in seconds since 1970",
             ),
         }
     }

@@ -39,7 +39,7 @@ impl ViolationMetrics {
             violations: register(
                 registry,
                 "violations",
-                "Images that broke a rule, by rule and by what that counted for",
+                "Images that failed a rule, by rule and by mode",
             ),
             rules: Mutex::default(),
         }
