@@ -377,7 +377,11 @@ impl Policy for ImagePolicy {
 
     fn modes(&self, review: &Review<'_>) -> Modes {
         let modes = self.about(review).map(|document| document.modes);
-        modes.reduce(Modes::strongest).unwrap_or(Modes::AUDIT)
+        modes.reduce(Modes::strongest).unwrap_or(
+            Modes::default()
+                .with_unreadable(Mode::Audit)
+                .with_unchanged(Mode::Audit),
+        )
     }
 }
 

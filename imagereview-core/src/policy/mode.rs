@@ -64,12 +64,6 @@ pub struct Modes {
 }
 
 impl Modes {
-    /// Nothing counts for more than `audit`: the modes of a policy that is not about the review.
-    pub(crate) const AUDIT: Self = Self {
-        unreadable: Mode::Audit,
-        unchanged: Mode::Audit,
-    };
-
     /// Sets what an image whose reference cannot be read counts for, and an object whose images
     /// cannot be known.
     #[must_use]

@@ -28,5 +28,6 @@ mod references;
 #[cfg(all(feature = "cel", feature = "mutation", feature = "schema"))]
 mod schema;
 mod support;
+mod verdict;
 #[cfg(feature = "mutation")]
 mod workloads;
