@@ -50,6 +50,7 @@ mod rule;
 mod schema;
 mod scope;
 mod template;
+mod yaml_error;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -47,8 +47,9 @@ mod pin_digest;
 mod pull_policy;
 mod pull_secret;
 mod repositories;
+mod rewrite;
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 /// A JSON Patch (RFC 6902), of the crate `json-patch`.
 pub use json_patch::Patch;
@@ -65,6 +66,7 @@ pub use self::{
     pull_policy::PullPolicyRule,
     pull_secret::PullSecretRule,
     repositories::{Repositories, RepositoriesError},
+    rewrite::Rewrite,
 };
 use crate::{
     facts::Facts,
@@ -74,16 +76,6 @@ use crate::{
     wire::AdmissionReview,
     workload::{PodSpec, Workload, WorkloadImage},
 };
-
-/// One step that gives an image another reference.
-///
-/// It is a pure function of the reference and of what was found out beforehand, and gives `None` or
-/// the same reference where it has nothing to change. It must be idempotent: what it gives, it
-/// leaves alone.
-pub trait Rewrite: fmt::Debug + Send + Sync {
-    /// The reference that an image is to have instead. One that is not valid is not taken.
-    fn rewrite(&self, image: &ImageRef<'_>, facts: &Facts) -> Option<String>;
-}
 
 /// What is changed in objects before they are stored. See the [module](self).
 #[derive(Debug, Default)]
@@ -334,19 +326,6 @@ impl All<'_> {
             .get_or_insert_default()
             .extend(missing);
     }
-}
-
-/// A name with the tag and digest of an image, as they are written.
-fn with_tag_and_digest(mut name: String, image: &ImageRef<'_>) -> String {
-    if let Some(tag) = image.tag() {
-        name.push(':');
-        name.push_str(tag);
-    }
-    if let Some(digest) = image.digest() {
-        name.push('@');
-        name.push_str(&digest.to_string());
-    }
-    name
 }
 
 fn pointer(image: &WorkloadImage<'_>) -> PointerBuf {

@@ -1,9 +1,8 @@
 //! What is wrong with a policy document, and where.
 
-use std::{
-    borrow::Cow,
-    fmt::{self, Write as _},
-};
+use std::fmt::{self, Write as _};
+
+use crate::quote::first_chars;
 
 /// A place in a text: line and column, both from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,8 +158,8 @@ impl Problems {
         self.all.push(Problem {
             source: self.source.clone(),
             position,
-            field: cut(&self.path).into(),
-            message: cut(message().as_ref()).into(),
+            field: first_chars(&self.path, MAX_CHARS).into(),
+            message: first_chars(message().as_ref(), MAX_CHARS).into(),
         });
     }
 
@@ -211,13 +210,5 @@ impl Problems {
             });
         }
         Err(PolicyErrors(self.all))
-    }
-}
-
-/// The beginning of a text that is too long to be told.
-fn cut(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(MAX_CHARS) {
-        None => text.into(),
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
     }
 }

@@ -7,7 +7,11 @@
 
 use std::{borrow::Cow, collections::HashMap, net::Ipv6Addr};
 
-use super::{PatternError, Reading, glob, globs::Globs, is_glob, stray_character};
+use super::{
+    glob::{glob, is_glob, stray_character},
+    globs::Globs,
+    reading::{PatternError, Reading},
+};
 use crate::reference::{DEFAULT_REGISTRY, ImageRef};
 
 /// Hosts that lead to Docker Hub under other names than the one in references. A denial of

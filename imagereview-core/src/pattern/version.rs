@@ -10,7 +10,7 @@
 
 use semver::{Prerelease, Version, VersionReq};
 
-use super::{PatternError, Reading};
+use super::reading::{PatternError, Reading};
 
 const PRE_RELEASE_WORDS: [&str; 10] = [
     "alpha",

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Mode, Modes, Policy, Verdict, evaluate};
+use super::{
+    Policy, evaluate,
+    mode::{Mode, Modes},
+    verdict::Verdict,
+};
 use crate::review::Review;
 
 /// Allows every image whose reference can be read.

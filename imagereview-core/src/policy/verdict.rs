@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{Mode, Violation};
+use super::{mode::Mode, violation::Violation};
 use crate::{
     language::{Language, Message},
     review::{Image, Review, StringMap},

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::Mode;
+use super::mode::Mode;
 use crate::{
     language::{Language, Message},
     object::ObjectError,

@@ -14,7 +14,7 @@ use super::admission_review::{API_VERSION, AdmissionReview, KIND};
 use crate::{
     language::Language,
     policy::{Verdict, Violation},
-    quote::Quoted,
+    quote::{Quoted, first_words, one_line},
     review::StringMap,
 };
 
@@ -174,56 +174,17 @@ fn warnings(verdict: &Verdict, language: Language) -> Vec<String> {
 fn warning(violation: &Violation, language: Language) -> String {
     let whole = violation.describe(language);
     if whole.chars().count() <= WARNING_LIMIT {
+        // The API server drops a warning with control characters in it.
         return one_line(&whole);
     }
     let Some(image) = violation.image() else {
-        return cut(&one_line(&whole));
+        return first_words(&one_line(&whole), WARNING_LIMIT).into_owned();
     };
     let (image, rule) = (Quoted(image), violation.rule());
     let reason = violation.reason().text(language);
-    cut(&one_line(&match language {
+    let short = match language {
         Language::English => format!("{image} breaks \"{rule}\": {reason}"),
         Language::Chinese => format!("{image}违反\"{rule}\":{reason}"),
-    }))
-}
-
-/// The API server drops a warning with control characters in it.
-fn one_line(text: &str) -> String {
-    let space = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(space).collect()
-}
-
-/// At most [`WARNING_LIMIT`] characters, cut between words where there is a space not too far back.
-fn cut(text: &str) -> String {
-    let Some((limit, _)) = text.char_indices().nth(WARNING_LIMIT) else {
-        return text.to_owned();
     };
-    // The last character makes room for the ellipsis; it may be the space to cut at.
-    let within = &text[..limit];
-    let end = within.char_indices().next_back().map_or(0, |(at, _)| at);
-    let kept = match within.rfind(' ') {
-        Some(space) if space > end / 2 => &text[..space],
-        _ => &text[..end],
-    };
-    format!("{kept}…")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_cut_between_words_or_at_least_between_characters() {
-        let words = "word ".repeat(40);
-        let chinese = "镜".repeat(200);
-        for (text, expected) in [
-            ("short", "short".to_owned()),
-            (&words, format!("{}…", "word ".repeat(23) + "word")),
-            (&chinese, format!("{}…", "镜".repeat(WARNING_LIMIT - 1))),
-            (&chinese[..3 * WARNING_LIMIT], "镜".repeat(WARNING_LIMIT)),
-        ] {
-            assert_eq!(cut(text), expected, "{text}");
-            assert!(cut(text).chars().count() <= WARNING_LIMIT, "{text}");
-        }
-    }
+    first_words(&one_line(&short), WARNING_LIMIT).into_owned()
 }

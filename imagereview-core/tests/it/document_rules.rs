@@ -703,7 +703,7 @@ fn a_rule_counts_for_no_more_than_its_document() {
         let key = match expected {
             Mode::Enforce => "denied-by",
             Mode::Warn => "warned-by",
-            _ => "audited-by",
+            Mode::Audit => "audited-by",
         };
         assert_eq!(verdict.audit_annotations().get(key), Some("rule"));
         assert_eq!(

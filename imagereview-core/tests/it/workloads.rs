@@ -893,7 +893,7 @@ fn a_manifest_is_read_from_bytes_as_its_siblings_are() {
         (&b"{}{}"[..], "trailing characters at line 1 column 3"),
         (
             b"{\"kind\":",
-            "EOF while parsing a value at line 1 column 8",
+            "kind: EOF while parsing a value at line 1 column 8",
         ),
         (b"\"\xff\"", "the text is not UTF-8 at byte 1; JSON must be"),
     ] {
