@@ -1,7 +1,7 @@
 //! Policy documents: what a platform team writes, compiled to a [`Policy`].
 //!
 //! A document is YAML or JSON. It is read from text, since this crate does no I/O, and everything
-//! that is wrong with it is told at once, each with its file, line, column and field.
+//! that is wrong with it is reported at once, each with its file, line, column and field.
 //!
 //! ```
 //! use imagereview_core::{ImagePolicy, PolicySource, decide};
@@ -234,8 +234,8 @@ impl ImagePolicy {
         &self.kinds
     }
 
-    /// Changes the object of a question as the documents that are about it declare, and gives the
-    /// patch that does the same to its JSON. The question is then to be decided as it results.
+    /// Changes the object of a request as the documents that are about it declare, and gives the
+    /// patch that does the same to its JSON. The request is then to be decided as it results.
     ///
     /// What several documents declare is one list: of the mirrors of all of them the first that
     /// matches applies, and what is at the target of any is left there.
@@ -253,25 +253,25 @@ impl ImagePolicy {
     ///   - {name: own-registry, registries: {allow: [mirror.example.com]}}
     /// "#)])?;
     ///
-    /// let mut question = AdmissionReview::from_slice_with(br#"{
+    /// let mut request = AdmissionReview::from_slice_with(br#"{
     ///     "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
     ///     "request": {"uid": "6f0d", "operation": "CREATE", "object": {
     ///         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
     /// }"#, policy.kinds())?;
-    /// assert!(!decide(&policy, &question.review()).is_allowed());
-    /// let patch = policy.mutate(&mut question, &Facts::new());
+    /// assert!(!decide(&policy, &request.review()).is_allowed());
+    /// let patch = policy.mutate(&mut request, &Facts::new());
     /// assert_eq!(patch.0.len(), 1);
-    /// assert!(decide(&policy, &question.review()).is_allowed());
+    /// assert!(decide(&policy, &request.review()).is_allowed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(feature = "mutation")]
-    #[must_use = "the API server changes nothing unless the answer has the patch"]
-    pub fn mutate(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
-        let mutations = self.mutations_for(&question.review());
+    #[must_use = "the API server changes nothing unless the response has the patch"]
+    pub fn mutate(&self, request: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
+        let mutations = self.mutations_for(&request.review());
         if mutations.is_empty() {
             return Patch::default();
         }
-        mutation::All(&mutations).apply(question, facts)
+        mutation::All(&mutations).apply(request, facts)
     }
 
     /// Whether any document declares mutations.
@@ -448,7 +448,7 @@ impl CompiledDocument {
                 let Some(exemption) = Exemption::compile(exemption, problems) else {
                     return;
                 };
-                // An exemption is a way past the rules of its own document, so of no others.
+                // An exemption covers rules of its own document only.
                 for name in exemption.rules() {
                     if !rule_names.contains(name) {
                         let message =

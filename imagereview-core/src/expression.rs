@@ -116,7 +116,7 @@ impl Expression {
         match Value::resolve(&self.root, &context) {
             Ok(Value::Bool(kept)) => Ok(kept),
             Ok(value) => Err(format!(
-                "it gives {}, neither true nor false",
+                "it returns {}; it must return a bool",
                 kind_of(&value)
             )),
             Err(error) => Err(failure(&error)),

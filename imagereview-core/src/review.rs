@@ -18,7 +18,7 @@ use crate::{
     reference::ImageRef,
 };
 
-/// One request to decide: the images, where each stands, and what is known of their pod.
+/// One request to decide: the images, the location of each, and what is known of their pod.
 ///
 /// It is made from a wire type ([`ImageReview::review`](crate::ImageReview::review)), or by
 /// hand:
@@ -74,14 +74,14 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// Adds an image as it was written, and where it stands.
+    /// Adds an image as it was written, and its location.
     #[must_use]
     pub fn with_image(mut self, text: &'a str, location: Location<'a>) -> Self {
         self.add_image(text, location);
         self
     }
 
-    /// Adds an image as it was written, and where it stands.
+    /// Adds an image as it was written, and its location.
     pub fn add_image(&mut self, text: &'a str, location: Location<'a>) {
         let position = self.images.len() + self.unreadable.len();
         match ImageRef::parse(text) {
@@ -105,7 +105,7 @@ impl<'a> Review<'a> {
     /// were added so far, the ones that are still there are [unchanged](Image::is_unchanged): the same
     /// text for the same kind of container, of the same name, in the same list, wherever in it.
     ///
-    /// Another place makes it another image. What was let in to be mounted is not what was let in to
+    /// Another location makes it another image. What was let in to be mounted is not what was let in to
     /// run, and a container that is added is new, whatever its image.
     ///
     /// ```
@@ -309,7 +309,7 @@ impl<'a> Review<'a> {
     }
 }
 
-/// A review of bare references, each at the place `IMAGE[n]`.
+/// A review of bare references, each at the location `IMAGE[n]`.
 ///
 /// ```
 /// # use imagereview_core::Review;

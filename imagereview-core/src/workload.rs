@@ -1,4 +1,4 @@
-//! The images of Kubernetes objects, and where in them they stand.
+//! The images of Kubernetes objects, and their locations in them.
 //!
 //! A [`Manifest`] is one object, or the items of a `List`. It is read from whatever serde reads
 //! (JSON, YAML), in one pass that keeps only the fields that images have to do with and borrows
@@ -303,7 +303,7 @@ impl<'a> Workload<'a> {
         &self.annotations
     }
 
-    /// Each image as it is written, and where it stands: of each pod spec `containers`,
+    /// Each image as it is written, and its location: of each pod spec `containers`,
     /// `initContainers`, `ephemeralContainers` and `volumes`, then those at declared paths.
     #[must_use]
     pub fn images(&self) -> impl ExactSizeIterator<Item = (&str, &Location<'a>)> {

@@ -83,7 +83,7 @@ declare! {
         "mutations" mutations: Option<Mutations>,
         /// What images must keep to.
         "rules" rules: Vec<Rule>,
-        /// Declared ways past rules. Every use is recorded.
+        /// Declared exemptions from rules. Every use is recorded.
         "exemptions" exemptions: Option<Vec<Exemption>>,
     }
 
@@ -270,7 +270,7 @@ declare! {
         "exclude" exclude: Option<Vec<RepositoryPattern>>,
     }
 
-    /// A declared way past rules. Everything that is given must match, and what a review does not
+    /// A declared exemption from rules. Everything that is given must match, and what a review does not
     /// tell is no match.
     struct Exemption {
         /// Lower-case letters, digits and dashes; unique in the policy.
@@ -279,7 +279,7 @@ declare! {
         "reason" reason: String,
         /// The last day (`2027-01-31`, in UTC) or the instant (`2027-01-31T12:00:00Z`) at which it ends.
         "expires" expires: Option<Expiry>,
-        /// The names of the rules that it is a way past. All if left out.
+        /// The names of the rules that it covers. All if left out.
         "rules" rules: Option<Vec<Name>>,
         /// Which repositories.
         "images" images: Option<Vec<RepositoryPattern>>,
@@ -498,7 +498,7 @@ texts! {
     };
 }
 
-/// The text of an expression, and where it stands.
+/// The text of an expression, and its location.
 #[derive(Debug)]
 pub(super) struct Expression {
     pub(super) text: String,

@@ -24,7 +24,7 @@ const MAX_ALIASES: usize = 256;
 /// an unoptimised build takes tens of kilobytes of stack for each level.
 const MAX_DEPTH: usize = 16;
 
-/// A value, and where it stands.
+/// A value, and its location.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) value: Value,

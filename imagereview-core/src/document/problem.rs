@@ -98,11 +98,11 @@ impl fmt::Display for PolicyErrors {
 
 impl std::error::Error for PolicyErrors {}
 
-/// How many problems are told. Whoever has more has given another file than they meant, or will not
+/// How many problems are reported. Whoever has more has given another file than they meant, or will not
 /// mend them all before they look again.
 const MAX_PROBLEMS: usize = 100;
 
-/// How many characters of a message and of a field are told, since both may hold what the document
+/// How many characters of a message and of a field are reported, since both may hold what the document
 /// holds.
 const MAX_CHARS: usize = 1000;
 
@@ -145,7 +145,7 @@ impl Problems {
         self.add_with(position, || message);
     }
 
-    /// [`add`](Self::add), with a message that is made only if it is told.
+    /// [`add`](Self::add), with a message that is made only if it is reported.
     pub(super) fn add_with<M: AsRef<str>>(
         &mut self,
         position: Position,

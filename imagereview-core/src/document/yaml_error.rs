@@ -35,6 +35,10 @@ impl MessageFormatter for MessageAlone {
                 let said = DefaultMessageFormatter.format_message(error);
                 format!("this is too much or too deep for a policy ({said})").into()
             }
+            // The scanner below the reader has no kinds: nothing but the text tells this one.
+            Error::ExternalMessage { msg, .. } if msg.contains("limit exceeded") => {
+                format!("this is too much or too deep for a policy ({msg})").into()
+            }
             _ => DefaultMessageFormatter.format_message(error),
         }
     }
@@ -58,6 +62,10 @@ mod tests {
                 "merge keys (\"<<\") are not of YAML 1.2; write the fields out",
             ),
             ("a: *b", "alias references unknown anchor"),
+            (
+                &"[".repeat(1000),
+                "this is too much or too deep for a policy (recursion limit exceeded)",
+            ),
         ] {
             let options = serde_saphyr::options! {
                 merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,

@@ -8,7 +8,7 @@ use crate::quote::Quoted;
 /// Why a text is no expression.
 pub(super) fn unparsable(errors: &ParseErrors) -> String {
     // Nothing but the text tells this one from others.
-    let is_too_deep = |message: &str| message.starts_with("Recursion limit");
+    let is_too_deep = |message: &str| message.contains("Recursion limit");
     if errors.errors.iter().any(|error| is_too_deep(&error.msg)) {
         return format!(
             "its brackets lie more than {MAX_BRACKETS} deep within each other; make several rules of it"

@@ -265,6 +265,11 @@ pub(crate) struct RepositorySet {
 }
 
 impl RepositorySet {
+    /// The patterns, in their order.
+    pub(crate) fn patterns(&self) -> &[RepositoryPattern] {
+        &self.patterns
+    }
+
     pub(crate) fn new(
         patterns: Vec<RepositoryPattern>,
         reading: Reading,

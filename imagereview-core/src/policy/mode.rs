@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 pub enum Mode {
     /// The images may run; the violation is recorded.
     Audit,
-    /// The images may run; whoever asks is warned, and the violation is recorded.
+    /// The images may run; whoever sends the request is warned, and the violation is recorded.
     Warn,
     /// The images may not run.
     #[default]

@@ -55,7 +55,7 @@ pub struct Verdict {
     undecided: Option<Message>,
 }
 
-/// A violation that does not count, because an exemption is a way past its rule.
+/// A violation that does not count, because an exemption covers its rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exempted {
     violation: Violation,
@@ -219,7 +219,7 @@ impl Verdict {
         self.in_mode(Mode::Enforce)
     }
 
-    /// The violations that whoever asks is to be warned of.
+    /// The violations that whoever sends the request is to be warned of.
     pub fn warnings(&self) -> impl Iterator<Item = &Violation> {
         self.in_mode(Mode::Warn)
     }

@@ -228,7 +228,7 @@ impl Violation {
         self.mode
     }
 
-    /// The whole violation in one sentence: image, place, rule, reason and remedy.
+    /// The whole violation in one sentence: image, location, rule, reason and remedy.
     #[must_use]
     pub fn describe(&self, language: Language) -> String {
         let Subject::Image {

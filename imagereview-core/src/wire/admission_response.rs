@@ -31,7 +31,7 @@ const FORBIDDEN: u16 = 403;
 /// The reason of a denial, which `kubectl` shows in brackets (`StatusReasonForbidden`).
 const FORBIDDEN_REASON: &str = "Forbidden";
 
-/// The answer to an [`AdmissionReview`], ready to be written as JSON.
+/// The response to an [`AdmissionReview`], ready to be written as JSON.
 ///
 /// A denial's reason is what the user sees after `admission webhook "<name>" denied the request: `.
 /// Violations in mode `warn` become warnings, each of at most [`WARNING_LIMIT`] characters, and of
@@ -41,16 +41,16 @@ const FORBIDDEN_REASON: &str = "Forbidden";
 /// ```
 /// use imagereview_core::{AdmissionResponse, AdmissionReview, Language, NoLatestTag, decide};
 ///
-/// let question = AdmissionReview::from_slice(br#"{
+/// let request = AdmissionReview::from_slice(br#"{
 ///     "apiVersion": "admission.k8s.io/v1",
 ///     "kind": "AdmissionReview",
 ///     "request": {"uid": "6f0d", "operation": "CREATE", "object": {
 ///         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
 /// }"#)?;
-/// let verdict = decide(&NoLatestTag, &question.review());
-/// let answer = AdmissionResponse::new(&question, &verdict, Language::English);
+/// let verdict = decide(&NoLatestTag, &request.review());
+/// let response = AdmissionResponse::new(&request, &verdict, Language::English);
 /// assert_eq!(
-///     serde_json::to_string(&answer)?,
+///     serde_json::to_string(&response)?,
 ///     r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"6f0d","allowed":true}}"#,
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -91,13 +91,9 @@ struct Status<'v> {
 }
 
 impl<'v> AdmissionResponse<'v> {
-    /// The answer that this verdict gives, as a validating webhook gives it: without a patch.
+    /// The response that this verdict gives, as a validating webhook gives it: without a patch.
     #[must_use]
-    pub fn new(
-        question: &'v AdmissionReview<'_>,
-        verdict: &'v Verdict,
-        language: Language,
-    ) -> Self {
+    pub fn new(request: &'v AdmissionReview<'_>, verdict: &'v Verdict, language: Language) -> Self {
         let denial = (!verdict.is_allowed()).then(|| Status {
             message: verdict.reason(language),
             reason: FORBIDDEN_REASON,
@@ -107,7 +103,7 @@ impl<'v> AdmissionResponse<'v> {
             api_version: API_VERSION,
             kind: KIND,
             response: Response {
-                uid: question.uid(),
+                uid: request.uid(),
                 allowed: denial.is_none(),
                 status: denial,
                 #[cfg(feature = "mutation")]
@@ -120,7 +116,7 @@ impl<'v> AdmissionResponse<'v> {
         }
     }
 
-    /// The same answer with a patch, as a mutating webhook gives it. A denial takes none, and a
+    /// The same response with a patch, as a mutating webhook gives it. A denial takes none, and a
     /// patch that changes nothing is left out.
     #[cfg(feature = "mutation")]
     #[must_use]
@@ -170,7 +166,7 @@ fn warnings(verdict: &Verdict, language: Language) -> Vec<String> {
 }
 
 /// The violation in one line of at most [`WARNING_LIMIT`] characters: whole if it has room, else
-/// without its place and remedy, else cut.
+/// without its location and remedy, else cut.
 fn warning(violation: &Violation, language: Language) -> String {
     let whole = violation.describe(language);
     if whole.chars().count() <= WARNING_LIMIT {

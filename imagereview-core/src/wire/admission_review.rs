@@ -10,13 +10,13 @@
 //! - `CREATE` and `UPDATE`: every image of the object. An operation that is not known is treated as
 //!   `CREATE`.
 //! - `DELETE` and `CONNECT` make no image run: the review has no images.
-//! - On `UPDATE`, an image that stood [at the same place](Review::with_former_images) in `oldObject` is
+//! - On `UPDATE`, an image that stood [at the same location](Review::with_former_images) in `oldObject` is
 //!   [unchanged](crate::Image::is_unchanged). For the `ephemeralcontainers` subresource, whose object
 //!   is the whole Pod, the new ephemeral containers alone are thus judged in full.
 //! - An object of a kind that is neither built in nor declared has no images.
 //! - An object whose images cannot be known (see [`ObjectError`]), or of another kind than the request
 //!   says, or of a user in more groups than [`ENTRIES_LIMIT`](crate::limits::ENTRIES_LIMIT), is denied by
-//!   [`decide`](crate::decide): the question itself has been read, so the answer is a proper one. Only
+//!   [`decide`](crate::decide): the request itself has been read, so the response is a proper one. Only
 //!   what is no `AdmissionReview` is a [`DecodeError`].
 //!
 //! # Why not `kube-core`'s types
@@ -54,15 +54,15 @@ pub const KIND: &str = "AdmissionReview";
 static TOO_MANY_GROUPS: LazyLock<ObjectError> =
     LazyLock::new(|| ObjectError::too_many("request.userInfo.groups"));
 
-/// A question: may this be done to this object?
+/// A request: may this be done to this object?
 ///
-/// It borrows its strings from the JSON that it is read from. Unknown fields are passed over,
+/// It borrows its strings from the JSON that it is read from. Unknown fields are skipped,
 /// `null` is the same as absent, and what two readers could read differently is an error.
 ///
 /// ```
 /// use imagereview_core::{AdmissionReview, NoLatestTag, Operation, decide};
 ///
-/// let question = AdmissionReview::from_slice(br#"{
+/// let request = AdmissionReview::from_slice(br#"{
 ///     "apiVersion": "admission.k8s.io/v1",
 ///     "kind": "AdmissionReview",
 ///     "request": {
@@ -78,7 +78,7 @@ static TOO_MANY_GROUPS: LazyLock<ObjectError> =
 ///         }
 ///     }
 /// }"#)?;
-/// let review = question.review();
+/// let review = request.review();
 /// assert_eq!(review.operation(), Some(Operation::Create));
 /// assert!(review.user().unwrap().is_in("developers"));
 ///
@@ -138,7 +138,7 @@ impl<'a> AdmissionReview<'a> {
         document.into_review().map_err(D::Error::custom)
     }
 
-    /// The identifier of the request, which the answer repeats.
+    /// The identifier of the request, which the response repeats.
     #[must_use]
     pub fn uid(&self) -> &str {
         &self.uid
@@ -172,7 +172,7 @@ impl<'a> AdmissionReview<'a> {
         &self.user.user
     }
 
-    /// Whether nothing will be stored, whatever the answer.
+    /// Whether nothing will be stored, whatever the response.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
         self.is_dry_run
@@ -187,7 +187,7 @@ impl<'a> AdmissionReview<'a> {
         self.object.as_ref().map(Result::as_ref)
     }
 
-    /// The question as something to decide; see the [module](self).
+    /// The request as something to decide; see the [module](self).
     #[must_use]
     pub fn review(&self) -> Review<'_> {
         let mut review = match &self.object {
