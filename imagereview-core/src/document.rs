@@ -28,12 +28,12 @@
 //! # Ok::<(), imagereview_core::PolicyErrors>(())
 //! ```
 //!
-//! # What is written widely and what exactly
+//! # Deny patterns match broadly, allow patterns exactly
 //!
-//! A pattern that denies is read widely: letters match without regard to case, a host without a
-//! port matches every port, and the other names of Docker Hub's hosts match `docker.io`. A pattern
-//! that allows or exempts is read exactly. What a review does not tell (the namespace of a bare
-//! reference, the containers of an `ImageReview`) never skips a rule and never grants an exemption.
+//! Deny patterns match any case, any port where the pattern names none, and Docker Hub's other host
+//! names. Patterns that allow or exempt match exactly what is written. What a review does not contain
+//! (the namespace of a bare reference, the containers of an `ImageReview`) never skips a rule and
+//! never grants an exemption.
 
 mod check;
 mod custom_resources;
@@ -127,7 +127,7 @@ pub fn is_policy_file(name: &str) -> bool {
     stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("_test"))
 }
 
-/// A compiled policy document, or several that all must be kept.
+/// A compiled policy document, or several that must all pass.
 ///
 /// See the [module](self) for an example.
 #[derive(Debug)]
@@ -234,8 +234,8 @@ impl ImagePolicy {
         &self.kinds
     }
 
-    /// Changes the object of a request as the documents that are about it declare, and gives the
-    /// patch that does the same to its JSON. The request is then to be decided as it results.
+    /// Changes the object of a request as the matching documents declare, and returns the JSON Patch
+    /// that makes the same changes. Decide the request afterwards: its review is of the changed object.
     ///
     /// What several documents declare is one list: of the mirrors of all of them the first that
     /// matches applies, and what is at the target of any is left there.

@@ -1,8 +1,8 @@
 //! Patterns over the parts of a reference, compiled so that one image is matched against ten
 //! thousand of them at about the cost of ten.
 //!
-//! The same pattern is read more widely where a match denies than where it allows
-//! ([`Reading`]), so that no spelling of a name gets past a denial or into an allowance.
+//! Deny patterns match broadly and allow patterns exactly ([`Reading`]), so that no spelling of a name
+//! gets past a denial or into an allowance.
 
 mod glob;
 mod globs;

@@ -65,7 +65,7 @@ impl<'a> Review<'a> {
         Self::default()
     }
 
-    /// A review of no images yet, with room for so many.
+    /// A review of no images yet, with capacity for this many.
     #[must_use]
     pub fn with_capacity(images: usize) -> Self {
         Self {
@@ -173,7 +173,7 @@ impl<'a> Review<'a> {
         self
     }
 
-    /// Sets who asks.
+    /// Sets the user of the request.
     #[must_use]
     pub fn with_user(mut self, user: &'a User<'a>) -> Self {
         self.user = Some(user);
@@ -252,7 +252,7 @@ impl<'a> Review<'a> {
         self.operation
     }
 
-    /// Who asks, where the request tells.
+    /// The user of the request, where it names one.
     #[must_use]
     pub fn user(&self) -> Option<&'a User<'a>> {
         self.user

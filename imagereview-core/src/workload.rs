@@ -54,7 +54,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeSeed};
 use self::{
     field_path::Step,
     kinds::{IMAGE_LISTS, PodSpecPath},
-    node::{Node, NodeSeed, Room},
+    node::{EntryBudget, Node, NodeSeed},
 };
 pub use self::{
     field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
@@ -173,8 +173,8 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for &'a WorkloadKinds {
     type Value = Manifest<'a>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Manifest<'a>, D::Error> {
-        let room = Room::new();
-        let document = NodeSeed::document(self.shape(), &room).deserialize(deserializer)?;
+        let budget = EntryBudget::new();
+        let document = NodeSeed::document(self.shape(), &budget).deserialize(deserializer)?;
         Ok(Manifest::new(self, &document))
     }
 }

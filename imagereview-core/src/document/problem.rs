@@ -98,8 +98,8 @@ impl fmt::Display for PolicyErrors {
 
 impl std::error::Error for PolicyErrors {}
 
-/// How many problems are reported. Whoever has more has given another file than they meant, or will not
-/// mend them all before they look again.
+/// The most problems that are reported. A file with more is another file than was meant, or is mended
+/// in steps.
 const MAX_PROBLEMS: usize = 100;
 
 /// How many characters of a message and of a field are reported, since both may hold what the document

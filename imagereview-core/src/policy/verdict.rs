@@ -26,7 +26,7 @@ const PASSED_CHINESE: &str = "检查镜像通过.";
 /// What the reason of a denial begins with, where the policy has no headline of its own.
 static FAILED: Message = Message::new("image check failed: ", "检查镜像失败!");
 
-/// What stands for the denials that a reason has no room for.
+/// What stands for the denials that a reason cannot hold.
 fn more(count: usize, language: Language) -> String {
     match language {
         Language::English => format!("; and {count} more"),
@@ -230,7 +230,7 @@ impl Verdict {
             .filter(move |violation| violation.mode() == mode)
     }
 
-    /// Why, in one paragraph of at most [`REASON_LIMIT`] bytes: every denial that has room, those
+    /// Why, in one paragraph of at most [`REASON_LIMIT`] bytes: every denial that fits, those
     /// of one image together, and how many more there are. The first denial always stands whole.
     #[must_use]
     pub fn reason(&self, language: Language) -> Cow<'static, str> {
@@ -254,12 +254,12 @@ impl Verdict {
                 denial.describe(language)
             };
             let left = rest.len() - index;
-            let room_for_rest = if left == 1 {
+            let needed_for_rest = if left == 1 {
                 0
             } else {
                 more(left - 1, language).len()
             };
-            if reason.len() + "; ".len() + sentence.len() + room_for_rest > REASON_LIMIT {
+            if reason.len() + "; ".len() + sentence.len() + needed_for_rest > REASON_LIMIT {
                 reason.push_str(&more(left, language));
                 break;
             }

@@ -1,4 +1,4 @@
-//! What a validating or mutating webhook answers.
+//! What a validating or mutating webhook sends back.
 
 use std::borrow::Cow;
 
@@ -91,7 +91,7 @@ struct Status<'v> {
 }
 
 impl<'v> AdmissionResponse<'v> {
-    /// The response that this verdict gives, as a validating webhook gives it: without a patch.
+    /// The response for this verdict, as of a validating webhook: without a patch.
     #[must_use]
     pub fn new(request: &'v AdmissionReview<'_>, verdict: &'v Verdict, language: Language) -> Self {
         let denial = (!verdict.is_allowed()).then(|| Status {
@@ -116,8 +116,8 @@ impl<'v> AdmissionResponse<'v> {
         }
     }
 
-    /// The same response with a patch, as a mutating webhook gives it. A denial takes none, and a
-    /// patch that changes nothing is left out.
+    /// The same response with a patch, as of a mutating webhook. A denial and an empty patch are sent
+    /// without one.
     #[cfg(feature = "mutation")]
     #[must_use]
     pub fn with_patch(mut self, patch: &'v Patch) -> Self {
@@ -142,30 +142,30 @@ impl Serialize for Base64<'_> {
     }
 }
 
-/// Every warning that has room, and how many more there are.
+/// The warnings that fit, and how many more there are.
 fn warnings(verdict: &Verdict, language: Language) -> Vec<String> {
     let mut warnings = Vec::new();
-    let mut room = WARNINGS_LIMIT;
+    let mut budget = WARNINGS_LIMIT;
     let mut left = verdict.warnings().count();
     for violation in verdict.warnings() {
         let warning = warning(violation, language);
         let len = warning.chars().count();
-        // Room for this one and, unless it is the last, for saying that there are more.
-        if len + if left > 1 { WARNING_LIMIT } else { 0 } > room {
+        // It has to fit this one and, unless it is the last, for saying that there are more.
+        if len + if left > 1 { WARNING_LIMIT } else { 0 } > budget {
             warnings.push(match language {
                 Language::English => format!("and {left} more"),
                 Language::Chinese => format!("另有{left}项"),
             });
             break;
         }
-        room -= len;
+        budget -= len;
         left -= 1;
         warnings.push(warning);
     }
     warnings
 }
 
-/// The violation in one line of at most [`WARNING_LIMIT`] characters: whole if it has room, else
+/// The violation in one line of at most [`WARNING_LIMIT`] characters: whole if it fits, else
 /// without its location and remedy, else cut.
 fn warning(violation: &Violation, language: Language) -> String {
     let whole = violation.describe(language);

@@ -16,8 +16,8 @@
 //! - An object of a kind that is neither built in nor declared has no images.
 //! - An object whose images cannot be known (see [`ObjectError`]), or of another kind than the request
 //!   says, or of a user in more groups than [`ENTRIES_LIMIT`](crate::limits::ENTRIES_LIMIT), is denied by
-//!   [`decide`](crate::decide): the request itself has been read, so the response is a proper one. Only
-//!   what is no `AdmissionReview` is a [`DecodeError`].
+//!   [`decide`](crate::decide): the request itself was read, so the response is a denial. Only bytes that
+//!   are no `AdmissionReview` are a [`DecodeError`].
 //!
 //! # Why not `kube-core`'s types
 //!
@@ -40,7 +40,7 @@ use crate::{
     review::{Location, Review},
     workload::{
         Workload, WorkloadKinds,
-        node::{Node, NodeSeed, Room},
+        node::{EntryBudget, Node, NodeSeed},
     },
 };
 
@@ -54,7 +54,7 @@ pub const KIND: &str = "AdmissionReview";
 static TOO_MANY_GROUPS: LazyLock<ObjectError> =
     LazyLock::new(|| ObjectError::too_many("request.userInfo.groups"));
 
-/// A request: may this be done to this object?
+/// The request to a validating or mutating webhook: may this be done to this object?
 ///
 /// It borrows its strings from the JSON that it is read from. Unknown fields are skipped,
 /// `null` is the same as absent, and what two readers could read differently is an error.
@@ -166,7 +166,7 @@ impl<'a> AdmissionReview<'a> {
         }
     }
 
-    /// Who asks.
+    /// The user of the request.
     #[must_use]
     pub fn user(&self) -> &User<'a> {
         &self.user.user
@@ -187,7 +187,7 @@ impl<'a> AdmissionReview<'a> {
         self.object.as_ref().map(Result::as_ref)
     }
 
-    /// The request as something to decide; see the [module](self).
+    /// The review to decide; see the [module](self).
     #[must_use]
     pub fn review(&self) -> Review<'_> {
         let mut review = match &self.object {
@@ -336,7 +336,7 @@ impl<'a> Request<'a> {
     }
 
     fn read_object<'de: 'a, A: MapAccess<'de>>(&self, map: &mut A) -> Result<Node<'a>, A::Error> {
-        map.next_value_seed(NodeSeed::object(self.kinds.shape(), &Room::new()))
+        map.next_value_seed(NodeSeed::object(self.kinds.shape(), &EntryBudget::new()))
     }
 
     /// The error that an object is not there, where one has to be.
@@ -415,7 +415,7 @@ impl<'de> Fields<'de> for RequestKind<'de> {
     }
 }
 
-/// Who asks, as far as it is read.
+/// The user of the request, as far as it is read.
 ///
 /// Source: `UserInfo` of `k8s.io/api/authentication/v1`.
 #[derive(Clone, Debug, Default)]

@@ -28,7 +28,7 @@ pub const KIND: &str = "ImageReview";
 /// Source: `plugin/pkg/admission/imagepolicy` of Kubernetes, `filterAnnotations`.
 pub const FORWARDED: &str = ".image-policy.k8s.io/";
 
-/// A request: may these images run?
+/// The request of an `ImagePolicyWebhook`: may these images run?
 ///
 /// It borrows its strings from the JSON that it is read from. Unknown fields are skipped,
 /// `null` is the same as absent, and what two readers could read differently is an error: a field
@@ -66,7 +66,7 @@ struct Container<'a> {
 }
 
 impl<'a> ImageReview<'a> {
-    /// The request about these images.
+    /// A request for these images.
     pub fn new<I: Into<Cow<'a, str>>>(images: impl IntoIterator<Item = I>) -> Self {
         let containers = images.into_iter().map(|image| Container {
             image: image.into(),
@@ -312,7 +312,7 @@ pub struct ImageReviewResponse<'v> {
 }
 
 impl<'v> ImageReviewResponse<'v> {
-    /// The response that this verdict gives.
+    /// The response for this verdict.
     #[must_use]
     pub fn new(verdict: &'v Verdict, language: Language) -> Self {
         Self { verdict, language }
