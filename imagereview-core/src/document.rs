@@ -1,7 +1,7 @@
 //! Policy documents: what a platform team writes, compiled to a [`Policy`].
 //!
 //! A document is YAML or JSON. It is read from text, since this crate does no I/O, and everything
-//! that is wrong with it is told at once, each with its file, line, column and field.
+//! that is wrong with it is reported at once, each with its file, line, column and field.
 //!
 //! ```
 //! use imagereview_core::{ImagePolicy, PolicySource, decide};
@@ -28,12 +28,12 @@
 //! # Ok::<(), imagereview_core::PolicyErrors>(())
 //! ```
 //!
-//! # What is written widely and what exactly
+//! # Deny patterns match broadly, allow patterns exactly
 //!
-//! A pattern that denies is read widely: letters match without regard to case, a host without a
-//! port matches every port, and the other names of Docker Hub's hosts match `docker.io`. A pattern
-//! that allows or exempts is read exactly. What a review does not tell (the namespace of a bare
-//! reference, the containers of an `ImageReview`) never skips a rule and never grants an exemption.
+//! Deny patterns match any case, any port where the pattern names none, and Docker Hub's other host
+//! names. Patterns that allow or exempt match exactly what is written. What a review does not contain
+//! (the namespace of a bare reference, the containers of an `ImageReview`) never skips a rule and
+//! never grants an exemption.
 
 mod check;
 mod custom_resources;
@@ -50,6 +50,7 @@ mod rule;
 mod schema;
 mod scope;
 mod template;
+mod yaml_error;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -126,7 +127,7 @@ pub fn is_policy_file(name: &str) -> bool {
     stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("_test"))
 }
 
-/// A compiled policy document, or several that all must be kept.
+/// A compiled policy document, or several that must all pass.
 ///
 /// See the [module](self) for an example.
 #[derive(Debug)]
@@ -233,8 +234,8 @@ impl ImagePolicy {
         &self.kinds
     }
 
-    /// Changes the object of a question as the documents that are about it declare, and gives the
-    /// patch that does the same to its JSON. The question is then to be decided as it results.
+    /// Changes the object of a request as the matching documents declare, and returns the JSON Patch
+    /// that makes the same changes. Decide the request afterwards: its review is of the changed object.
     ///
     /// What several documents declare is one list: of the mirrors of all of them the first that
     /// matches applies, and what is at the target of any is left there.
@@ -252,25 +253,25 @@ impl ImagePolicy {
     ///   - {name: own-registry, registries: {allow: [mirror.example.com]}}
     /// "#)])?;
     ///
-    /// let mut question = AdmissionReview::from_slice_with(br#"{
+    /// let mut request = AdmissionReview::from_slice_with(br#"{
     ///     "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
     ///     "request": {"uid": "6f0d", "operation": "CREATE", "object": {
     ///         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
     /// }"#, policy.kinds())?;
-    /// assert!(!decide(&policy, &question.review()).is_allowed());
-    /// let patch = policy.mutate(&mut question, &Facts::new());
+    /// assert!(!decide(&policy, &request.review()).is_allowed());
+    /// let patch = policy.mutate(&mut request, &Facts::new());
     /// assert_eq!(patch.0.len(), 1);
-    /// assert!(decide(&policy, &question.review()).is_allowed());
+    /// assert!(decide(&policy, &request.review()).is_allowed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(feature = "mutation")]
-    #[must_use = "the API server changes nothing unless the answer has the patch"]
-    pub fn mutate(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
-        let mutations = self.mutations_for(&question.review());
+    #[must_use = "the API server changes nothing unless the response has the patch"]
+    pub fn mutate(&self, request: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
+        let mutations = self.mutations_for(&request.review());
         if mutations.is_empty() {
             return Patch::default();
         }
-        mutation::All(&mutations).apply(question, facts)
+        mutation::All(&mutations).apply(request, facts)
     }
 
     /// Whether any document declares mutations.
@@ -373,7 +374,11 @@ impl Policy for ImagePolicy {
 
     fn modes(&self, review: &Review<'_>) -> Modes {
         let modes = self.about(review).map(|document| document.modes);
-        modes.reduce(Modes::strongest).unwrap_or(Modes::AUDIT)
+        modes.reduce(Modes::strongest).unwrap_or(
+            Modes::default()
+                .with_unreadable(Mode::Audit)
+                .with_unchanged(Mode::Audit),
+        )
     }
 }
 
@@ -439,7 +444,7 @@ impl CompiledDocument {
                 let Some(exemption) = Exemption::compile(exemption, problems) else {
                     return;
                 };
-                // An exemption is a way past the rules of its own document, so of no others.
+                // An exemption covers rules of its own document only.
                 for name in exemption.rules() {
                     if !rule_names.contains(name) {
                         let message =

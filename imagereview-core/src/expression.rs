@@ -6,60 +6,27 @@
 
 mod bounds;
 mod failure;
+mod language;
 mod variables;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock},
-};
+use std::{collections::HashMap, sync::Arc};
 
-use cel::{Context, Env, ExecutionError, Value, common::ast::IdedExpr, extractors::This};
+use cel::{Context, ExecutionError, Value, common::ast::IdedExpr, extractors::This};
 use regex::Regex;
 
 use self::{
     bounds::Bounds,
-    failure::{failure, kind_of},
+    failure::{failure, kind_of, unparsable},
+    language::{
+        ENV, IN_ORDER, MATCHES, MAX_BRACKETS, MAX_IMAGE_BYTES, MAX_IMAGES, MAX_ITEMS, MAX_LEN,
+        MAX_REVIEW_BYTES,
+    },
     variables::{describe_image, describe_review, forwarded_annotations, size_of},
 };
 use crate::{
     pattern::RegexBudget,
     review::{Image, Review},
 };
-
-/// The language's functions and macros.
-static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
-
-/// The longest expression, in bytes.
-const MAX_LEN: usize = 2048;
-
-/// The most images of a review that an expression is evaluated for. Each evaluation may look at all
-/// of them, so their number counts twice.
-const MAX_IMAGES: usize = 200;
-
-/// The variables that an expression may use.
-const VARIABLES: [&str; 2] = ["image", "review"];
-
-/// The function of regular expressions. It is ours, so that they are compiled once.
-const MATCHES: &str = "matches";
-
-/// The function that gives what a loop goes over. A map has no order of its own: without it, the same
-/// expression about the same review could be true once and false the next time. The language's
-/// grammar lets nobody else call it.
-const IN_ORDER: &str = "@in_order";
-
-/// The size of a number, a truth value or the place of a value in a list, in bytes.
-const WORD: usize = 32;
-
-/// The most that one image and one review may hold for an expression, in bytes.
-const MAX_IMAGE_BYTES: usize = 4 * 1024;
-const MAX_REVIEW_BYTES: usize = 1024 * 1024;
-
-/// The most that a loop goes through.
-const MAX_ITEMS: usize = 256;
-
-/// How deep brackets may lie within each other. The parser takes up to 150 KB of the stack for each in a
-/// build that is not optimised.
-const MAX_BRACKETS: u16 = 8;
 
 /// An expression over an image and its review; compiled.
 ///
@@ -89,17 +56,7 @@ impl Expression {
             return Err(format!("the expression is longer than {MAX_LEN} bytes"));
         }
         let parser = ENV.parser().max_recursion_depth(MAX_BRACKETS);
-        let mut root = parser.parse(text).map_err(|errors| {
-            let errors = errors.to_string();
-            // There is no other sign of it.
-            if errors.contains("Recursion limit") {
-                return format!(
-                    "its brackets lie more than {MAX_BRACKETS} deep within each other; make several \
-                     rules of it"
-                );
-            }
-            format!("this is no CEL expression: {}", first_line(&errors))
-        })?;
+        let mut root = parser.parse(text).map_err(|errors| unparsable(&errors))?;
         let regexes = Bounds::new(budget).keep(&mut root)?;
         Ok(Self {
             text: text.to_owned(),
@@ -159,7 +116,7 @@ impl Expression {
         match Value::resolve(&self.root, &context) {
             Ok(Value::Bool(kept)) => Ok(kept),
             Ok(value) => Err(format!(
-                "it gives {}, neither true nor false",
+                "it returns {}; it must return a bool",
                 kind_of(&value)
             )),
             Err(error) => Err(failure(&error)),
@@ -197,8 +154,4 @@ fn in_order(value: Value) -> Result<Value, ExecutionError> {
         )),
         _ => Ok(in_order),
     }
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use crate::reference::{Digest, ImageRef};
 
 /// What was found out about images outside this crate, before it is asked: which digest a registry
-/// gives for a tag. Core does no I/O, so whoever can ask the registry hands its answer over.
+/// gives for a tag. Core does no I/O, so whoever can ask the registry hands its response over.
 ///
 /// ```
 /// use imagereview_core::{ImageRef, facts::Facts};
 ///
-/// let answer = format!("docker.io/library/nginx@sha256:{}", "0".repeat(64));
-/// let digest = ImageRef::parse(&answer)?.digest().unwrap();
+/// let response = format!("docker.io/library/nginx@sha256:{}", "0".repeat(64));
+/// let digest = ImageRef::parse(&response)?.digest().unwrap();
 ///
 /// let facts = Facts::new().with_digest(&ImageRef::parse("nginx:1.27")?, digest);
 /// let same = ImageRef::parse("docker.io/nginx:1.27")?;

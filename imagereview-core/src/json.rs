@@ -118,7 +118,7 @@ pub(crate) fn from_slice_seed<'a, S: DeserializeSeed<'a>>(
     bytes: &'a [u8],
     seed: impl Fn() -> S,
 ) -> Result<S::Value, DecodeError> {
-    // Strings that are passed over would not be checked otherwise, and those that are read are
+    // Strings that are skipped would not be checked otherwise, and those that are read are
     // then not checked again.
     let text = std::str::from_utf8(bytes).map_err(|error| DecodeError::NotUtf8 {
         valid_up_to: error.valid_up_to(),
@@ -224,7 +224,7 @@ macro_rules! fields {
 }
 pub(crate) use fields;
 
-/// Reads an object; `null` is one without fields, as in Go. Unknown fields are passed over.
+/// Reads an object; `null` is one without fields, as in Go. Unknown fields are skipped.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Fields<'de> + Default> Deserialize<'de> for Object<T> {
@@ -320,7 +320,7 @@ pub(crate) fn same_but_for_case(found: &str, name: &str) -> bool {
     folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
-/// Passes over the rest of a list, and tells whether there was any.
+/// Skips the rest of a list, and tells whether there was any.
 pub(crate) fn skip_elements<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<bool, A::Error> {
     let mut is_more = false;
     while seq.next_element::<de::IgnoredAny>()?.is_some() {
@@ -329,7 +329,7 @@ pub(crate) fn skip_elements<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<bool,
     Ok(is_more)
 }
 
-/// Passes over the rest of a map, and tells whether there was any.
+/// Skips the rest of a map, and tells whether there was any.
 pub(crate) fn skip_entries<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
     let mut is_more = false;
     while map
@@ -342,7 +342,7 @@ pub(crate) fn skip_entries<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, 
 }
 
 /// A list; `null` is an empty one, as in Go. `None` where it has more than [`ENTRIES_LIMIT`] entries:
-/// those are passed over.
+/// those are skipped.
 pub(crate) struct List<T>(pub(crate) Option<Vec<T>>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {

@@ -41,7 +41,7 @@ impl FromStr for Language {
     type Err = UnknownLanguage;
 
     /// Takes a [BCP 47](https://www.rfc-editor.org/info/bcp47) tag in any case; what follows the
-    /// language (`zh-CN`, `en_US`) is passed over.
+    /// language (`zh-CN`, `en_US`) is skipped.
     fn from_str(tag: &str) -> Result<Self, Self::Err> {
         let language = tag.split(['-', '_']).next().unwrap_or_default();
         if language.eq_ignore_ascii_case("en") {

@@ -48,21 +48,21 @@ use crate::review::{Image, Review};
 /// ```
 ///
 /// Policies compose: [`and`](Self::and), [`or`](Self::or), [`when`](Self::when),
-/// [`in_mode`](Self::in_mode), and a list of policies is the policy that asks for all of them.
+/// [`in_mode`](Self::in_mode). A list of policies requires all of them to pass.
 pub trait Policy {
     /// The verdict on a review.
     fn evaluate(&self, review: &Review<'_>) -> Verdict;
 
-    /// What images count for that no rule decides alone: those whose reference cannot be read, and
-    /// those that [stood in the object before](crate::Image::is_unchanged) the update.
+    /// The modes for images that the policy alone does not decide: unreadable ones, and those that
+    /// were [in the object before](crate::Image::is_unchanged) the update.
     ///
-    /// A policy that wraps another gives that one's modes.
+    /// A policy that wraps another returns that policy's modes.
     fn modes(&self, review: &Review<'_>) -> Modes {
         let _ = review;
         Modes::default()
     }
 
-    /// The policy that asks for both.
+    /// Requires both policies to pass.
     ///
     /// ```
     /// use imagereview_core::{AllowAll, NoLatestTag, Policy, decide};
@@ -77,8 +77,8 @@ pub trait Policy {
         And(self, other)
     }
 
-    /// The policy that is content with either: a review is denied only if both deny it, and then
-    /// for the reasons of both.
+    /// Requires one of the two policies to pass. A review is denied only if both deny it, and then for
+    /// the reasons of both.
     ///
     /// ```
     /// use imagereview_core::{AllowAll, NoLatestTag, Policy, decide};
@@ -93,8 +93,8 @@ pub trait Policy {
         Or(self, other)
     }
 
-    /// The policy that applies only to reviews that meet a condition, and allows the others.
-    /// References that cannot be read are still denied in those.
+    /// Applies the policy only to reviews that meet a condition, and allows the others. Unreadable
+    /// references are denied in those too.
     ///
     /// ```
     /// use imagereview_core::{NoLatestTag, Policy, Review, decide};
@@ -114,8 +114,7 @@ pub trait Policy {
         }
     }
 
-    /// The policy whose violations, those of unreadable references included, count for no more
-    /// than this mode.
+    /// Caps all violations of the policy at this mode, those of unreadable references included.
     ///
     /// ```
     /// use imagereview_core::{Mode, NoLatestTag, Policy, decide};

@@ -18,7 +18,7 @@ use crate::{
     reference::ImageRef,
 };
 
-/// One request to decide: the images, where each stands, and what is known of their pod.
+/// One request to decide: the images, the location of each, and what is known of their pod.
 ///
 /// It is made from a wire type ([`ImageReview::review`](crate::ImageReview::review)), or by
 /// hand:
@@ -65,7 +65,7 @@ impl<'a> Review<'a> {
         Self::default()
     }
 
-    /// A review of no images yet, with room for so many.
+    /// A review of no images yet, with capacity for this many.
     #[must_use]
     pub fn with_capacity(images: usize) -> Self {
         Self {
@@ -74,14 +74,14 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// Adds an image as it was written, and where it stands.
+    /// Adds an image as it was written, and its location.
     #[must_use]
     pub fn with_image(mut self, text: &'a str, location: Location<'a>) -> Self {
         self.add_image(text, location);
         self
     }
 
-    /// Adds an image as it was written, and where it stands.
+    /// Adds an image as it was written, and its location.
     pub fn add_image(&mut self, text: &'a str, location: Location<'a>) {
         let position = self.images.len() + self.unreadable.len();
         match ImageRef::parse(text) {
@@ -182,7 +182,7 @@ impl<'a> Review<'a> {
         self
     }
 
-    /// Sets who asks.
+    /// Sets the user of the request.
     #[must_use]
     pub fn with_user(mut self, user: &'a User<'a>) -> Self {
         self.user = Some(user);
@@ -261,7 +261,7 @@ impl<'a> Review<'a> {
         self.operation
     }
 
-    /// Who asks, where the request tells.
+    /// The user of the request, where it names one.
     #[must_use]
     pub fn user(&self) -> Option<&'a User<'a>> {
         self.user
@@ -318,7 +318,7 @@ impl<'a> Review<'a> {
     }
 }
 
-/// A review of bare references, each at the place `IMAGE[n]`.
+/// A review of bare references, each at the location `IMAGE[n]`.
 ///
 /// ```
 /// # use imagereview_core::Review;

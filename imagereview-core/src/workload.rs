@@ -1,4 +1,4 @@
-//! The images of Kubernetes objects, and where in them they stand.
+//! The images of Kubernetes objects, and their locations in them.
 //!
 //! A [`Manifest`] is one object, or the items of a `List`. It is read from whatever serde reads
 //! (JSON, YAML), in one pass that keeps only the fields that images have to do with and borrows
@@ -54,7 +54,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeSeed};
 use self::{
     field_path::Step,
     kinds::{IMAGE_LISTS, PodSpecPath},
-    node::{Node, NodeSeed, Room},
+    node::{EntryBudget, Node, NodeSeed},
 };
 pub use self::{
     field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
@@ -206,8 +206,8 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for &'a WorkloadKinds {
     type Value = Manifest<'a>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Manifest<'a>, D::Error> {
-        let room = Room::new();
-        let document = NodeSeed::document(self.shape(), &room).deserialize(deserializer)?;
+        let budget = EntryBudget::new();
+        let document = NodeSeed::document(self.shape(), &budget).deserialize(deserializer)?;
         Ok(Manifest::new(self, &document))
     }
 }
@@ -336,7 +336,7 @@ impl<'a> Workload<'a> {
         &self.annotations
     }
 
-    /// Each image as it is written, and where it stands: of each pod spec `containers`,
+    /// Each image as it is written, and its location: of each pod spec `containers`,
     /// `initContainers`, `ephemeralContainers` and `volumes`, then those at declared paths.
     #[must_use]
     pub fn images(&self) -> impl ExactSizeIterator<Item = (&str, &Location<'a>)> {

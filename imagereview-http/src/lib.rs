@@ -7,16 +7,17 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use imagereview_core::{Image, NoLatestTag, Policy, Review, Verdict, Violation};
+//! use imagereview_core::{NoLatestTag, Policy, Review, Verdict, Violation};
 //! use imagereview_http::{Config, Server, ServerIdentity};
 //!
 //! struct OwnRegistry;
 //!
 //! impl Policy for OwnRegistry {
 //!     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-//!         let foreign = |image: &&Image<'_>| image.reference().registry() != "registry.example.com";
-//!         let violation = |image| Violation::new("own-registry", image, "it is not from our registry");
-//!         review.images().iter().filter(foreign).map(violation).collect()
+//!         Verdict::for_each_image(review, |image| {
+//!             let is_own = image.reference().registry() == "registry.example.com";
+//!             (!is_own).then(|| Violation::new("own-registry", image, "it is not from our registry"))
+//!         })
 //!     }
 //! }
 //!

@@ -46,7 +46,7 @@ enum Cause<'c> {
     DigestGood,
     DigestAlgorithm(&'c [DigestAlgorithm]),
     Allowed(What, &'c RepositoryPattern),
-    NotAllowed(What),
+    NotAllowed(What, &'c RepositorySet),
     Denied(What, &'c RepositoryPattern),
     NotDenied(What),
     ImageCount {
@@ -215,7 +215,7 @@ impl Tags {
             problems.add(
                 position,
                 match missing {
-                    None => "tags asks for nothing; give \"allow\", \"deny\" or \"missing\"",
+                    None => "tags has no checks; give \"allow\", \"deny\" or \"missing\"",
                     Some(_) => "a missing tag is allowed unless \"allow\" or \"deny\" says otherwise; give one",
                 },
             );
@@ -276,7 +276,7 @@ impl Digest {
         if !required && declared.algorithms.is_none() {
             problems.add(
                 declared.position,
-                "digest asks for nothing; require it, or give the \"algorithms\" that one may have",
+                "digest has no checks; require it, or give the \"algorithms\" that one may have",
             );
             return None;
         }
@@ -313,10 +313,7 @@ impl AllowDeny {
         problems: &mut Problems,
     ) -> Option<Self> {
         if allow.is_none() && deny.is_none() {
-            problems.add(
-                position,
-                "this asks for nothing; give \"allow\" or \"deny\"",
-            );
+            problems.add(position, "this has no checks; give \"allow\" or \"deny\"");
             return None;
         }
         let set = |list: Option<Vec<P>>, reading| list.map(|list| repositories(list, reading));
@@ -336,7 +333,7 @@ impl AllowDeny {
             None => Finding::pass(Cause::NotDenied(what)),
             Some(allow) => match allow.find(reference) {
                 Some(pattern) => Finding::pass(Cause::Allowed(what, pattern)),
-                None => Finding::fail(Cause::NotAllowed(what)),
+                None => Finding::fail(Cause::NotAllowed(what, allow)),
             },
         }
     }
@@ -365,6 +362,9 @@ impl What {
     }
 }
 
+/// How many of the allowed patterns are named to someone whose image matches none.
+const MAX_SHOWN: usize = 3;
+
 fn message(english: String, chinese: String) -> Message {
     Message::from(english).with(Language::Chinese, chinese)
 }
@@ -385,7 +385,7 @@ impl TagCause<'_> {
                 format!("{tag_zh}符合允许的\"{}\"", pattern.as_str()),
             ),
             Self::NotAllowed => message(
-                format!("{tag} is none of those allowed"),
+                format!("{tag} is not allowed"),
                 format!("{tag_zh}不在允许之列"),
             ),
             Self::Denied(pattern) => message(
@@ -423,7 +423,7 @@ impl Finding<'_> {
             ),
             Cause::Allowed(what, pattern) => message(
                 format!(
-                    "its {} {} is allowed by \"{}\"",
+                    "{} \"{}\" is allowed by \"{}\"",
                     what.english(),
                     what.of(reference),
                     pattern.as_str()
@@ -435,9 +435,9 @@ impl Finding<'_> {
                     pattern.as_str()
                 ),
             ),
-            Cause::NotAllowed(what) => message(
+            Cause::NotAllowed(what, _) => message(
                 format!(
-                    "its {} {} is none of those allowed",
+                    "{} \"{}\" is not allowed",
                     what.english(),
                     what.of(reference)
                 ),
@@ -445,7 +445,7 @@ impl Finding<'_> {
             ),
             Cause::Denied(what, pattern) => message(
                 format!(
-                    "its {} {} is denied by \"{}\"",
+                    "{} \"{}\" is denied by \"{}\"",
                     what.english(),
                     what.of(reference),
                     pattern.as_str()
@@ -459,7 +459,7 @@ impl Finding<'_> {
             ),
             Cause::NotDenied(what) => message(
                 format!(
-                    "its {} {} is not denied",
+                    "{} \"{}\" is not denied",
                     what.english(),
                     what.of(reference)
                 ),
@@ -513,7 +513,22 @@ impl Finding<'_> {
                 let known = known.join(", ");
                 Some(message(format!("use {known}"), format!("请使用{known}")))
             }
-            Cause::NotAllowed(what) | Cause::Denied(what, _) => Some(message(
+            Cause::NotAllowed(_, allow) => {
+                let patterns = allow.patterns();
+                let shown = patterns
+                    .iter()
+                    .take(MAX_SHOWN)
+                    .map(RepositoryPattern::as_str);
+                let shown = shown.collect::<Vec<_>>().join(", ");
+                Some(match patterns.len().saturating_sub(MAX_SHOWN) {
+                    0 => message(format!("allowed: {shown}"), format!("允许的有:{shown}")),
+                    more => message(
+                        format!("allowed: {shown} (and {more} more)"),
+                        format!("允许的有:{shown}(另有{more}项)"),
+                    ),
+                })
+            }
+            Cause::Denied(what, _) => Some(message(
                 format!(
                     "use an image from a {} that the rule allows",
                     what.english()

@@ -136,6 +136,6 @@ pub enum Outcome {
     Passed,
     /// The image breaks the rule.
     Violated,
-    /// The image breaks the rule, and an exemption is a way past it.
+    /// The image breaks the rule, and an exemption covers it.
     Exempted,
 }

@@ -121,7 +121,7 @@ impl Rule {
         if complete && checks.is_empty() {
             problems.add(
                 position,
-                "the rule asks for nothing; give tags, digest, registries, repositories, maxImages or \
+                "the rule has no checks; give tags, digest, registries, repositories, maxImages or \
                  expression",
             );
             complete = false;

@@ -129,7 +129,7 @@ impl Scope {
                 problems.add(
                     position,
                     format!(
-                        "no kind is named {kind:?}: kinds are written as in Pod and StatefulSet"
+                        "invalid kind {kind:?}: kinds are CamelCase, such as Pod or StatefulSet"
                     ),
                 );
                 return None;

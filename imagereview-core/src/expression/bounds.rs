@@ -11,7 +11,9 @@ use cel::{
 use regex::Regex;
 
 use super::{
-    ENV, IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES, VARIABLES, WORD,
+    language::{
+        ENV, IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES, VARIABLES, WORD,
+    },
     variables::{IMAGE_FIELDS, REVIEW_FIELDS},
 };
 use crate::{

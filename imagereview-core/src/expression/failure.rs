@@ -1,9 +1,32 @@
-//! Why an expression could not be decided.
+//! Why an expression cannot be read or decided: what `cel` says of it, in our words.
 
-use cel::{ExecutionError, Value};
+use cel::{ExecutionError, ParseErrors, Value};
 
-use super::first_line;
+use super::language::MAX_BRACKETS;
 use crate::quote::Quoted;
+
+/// Why a text is no expression.
+pub(super) fn unparsable(errors: &ParseErrors) -> String {
+    // Nothing but the text tells this one from others.
+    let is_too_deep = |message: &str| message.contains("Recursion limit");
+    if errors.errors.iter().any(|error| is_too_deep(&error.msg)) {
+        return format!(
+            "its brackets lie more than {MAX_BRACKETS} deep within each other; make several rules of it"
+        );
+    }
+    match errors.errors.first() {
+        None => "this is no CEL expression".into(),
+        Some(error) => {
+            let (line, column) = error.pos;
+            let message = Quoted(first_line(&error.msg));
+            format!("this is no CEL expression: {message}, at line {line}, column {column} of it")
+        }
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
 
 /// Why an evaluation failed, by the kinds of the values in question: the values themselves can be
 /// long, and a map shows its fields in another order each time.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use cel::{Value, objects::Key};
 
-use super::WORD;
+use super::language::WORD;
 use crate::{
     object::{ContainerKind, Operation, User},
     review::{Image, Review},

@@ -1,6 +1,6 @@
 //! Writing out what is implicit.
 
-use super::Rewrite;
+use super::rewrite::{Rewrite, with_tag_and_digest};
 use crate::{facts::Facts, reference::ImageRef};
 
 /// The full normal name is written out: `nginx` becomes `docker.io/library/nginx`. An implicit
@@ -44,6 +44,6 @@ impl Rewrite for FullName {
             return Some(image.to_string());
         }
         let name = format!("{}/{}", image.registry(), image.repository());
-        Some(super::with_tag_and_digest(name, image))
+        Some(with_tag_and_digest(name, image))
     }
 }

@@ -1,8 +1,8 @@
 //! Pulling from a mirror.
 
 use super::{
-    Rewrite,
     repositories::{Repositories, RepositoriesError, RepositoriesIndex},
+    rewrite::{Rewrite, with_tag_and_digest},
 };
 use crate::{facts::Facts, reference::ImageRef};
 
@@ -136,7 +136,7 @@ impl Mirrors {
             return None;
         }
         let name = rules.find_map(|rule| rule.name(image))?;
-        Some(super::with_tag_and_digest(name, image))
+        Some(with_tag_and_digest(name, image))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pinning an image to what its tag means now.
 
-use super::Rewrite;
+use super::rewrite::Rewrite;
 use crate::{facts::Facts, reference::ImageRef};
 
 /// The digest that a registry gives is written behind the tag, as far as [`Facts`] know it; an image

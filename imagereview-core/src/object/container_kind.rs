@@ -20,7 +20,7 @@ pub enum ContainerKind {
 impl ContainerKind {
     /// The word that policy documents and expressions use.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
             Self::Regular => "regular",

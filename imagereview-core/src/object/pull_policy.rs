@@ -19,7 +19,7 @@ pub enum PullPolicy {
 impl PullPolicy {
     /// The name in a manifest.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Always => "Always",
             Self::IfNotPresent => "IfNotPresent",

@@ -1,8 +1,8 @@
-//! Who asks.
+//! The user of a request.
 
 use std::borrow::Cow;
 
-/// Who asks: a user's name and groups, as the API server authenticated them.
+/// The user of a request: name and groups, as the API server authenticated them.
 ///
 /// Source: `UserInfo` of `k8s.io/api/authentication/v1`.
 ///

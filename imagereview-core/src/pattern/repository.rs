@@ -7,7 +7,11 @@
 
 use std::{borrow::Cow, collections::HashMap, net::Ipv6Addr};
 
-use super::{PatternError, Reading, glob, globs::Globs, is_glob, stray_character};
+use super::{
+    glob::{glob, is_glob, stray_character},
+    globs::Globs,
+    reading::{PatternError, Reading},
+};
 use crate::reference::{DEFAULT_REGISTRY, ImageRef};
 
 /// The hosts of Docker Hub. In a denial they are one registry: a pattern that matches one of them
@@ -260,6 +264,11 @@ pub(crate) struct RepositorySet {
 }
 
 impl RepositorySet {
+    /// The patterns, in their order.
+    pub(crate) fn patterns(&self) -> &[RepositoryPattern] {
+        &self.patterns
+    }
+
     pub(crate) fn new(
         patterns: Vec<RepositoryPattern>,
         reading: Reading,

@@ -1,7 +1,7 @@
 //! Tags as versions.
 //!
 //! An image tag is a version if it begins, after an optional `v`, with one to three numbers between
-//! dots: `1`, `v1.27`, `1.27.3-alpine`. Missing numbers are 0, and a fourth is passed over. What
+//! dots: `1`, `v1.27`, `1.27.3-alpine`. Missing numbers are 0, and a fourth is skipped. What
 //! follows is nearly always a variant of the image (`-alpine`, `-bookworm`), which the ordinary
 //! rules of semantic versions would take for a pre-release, so that `>=1.20` would refuse
 //! `1.27-alpine`. Here only the words that people use for pre-releases make one: `alpha`, `beta`,
@@ -15,7 +15,7 @@ use std::num::IntErrorKind;
 
 use semver::{Prerelease, Version, VersionReq};
 
-use super::{PatternError, Reading};
+use super::reading::{PatternError, Reading};
 
 const PRE_RELEASE_WORDS: [&str; 11] = [
     "alpha",

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Mode, Modes, Policy, Verdict, evaluate};
+use super::{
+    Policy, evaluate,
+    mode::{Mode, Modes},
+    verdict::Verdict,
+};
 use crate::review::Review;
 
 /// Allows every image whose reference can be read.
@@ -19,7 +23,7 @@ impl Policy for AllowAll {
     }
 }
 
-/// Asks for both; see [`Policy::and`].
+/// Requires both; see [`Policy::and`].
 #[derive(Clone, Copy, Debug)]
 pub struct And<A, B>(pub(super) A, pub(super) B);
 
@@ -33,7 +37,7 @@ impl<A: Policy, B: Policy> Policy for And<A, B> {
     }
 }
 
-/// Is content with either; see [`Policy::or`].
+/// Requires either; see [`Policy::or`].
 #[derive(Clone, Copy, Debug)]
 pub struct Or<A, B>(pub(super) A, pub(super) B);
 
@@ -77,7 +81,7 @@ impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
     }
 }
 
-/// Counts for no more than a mode; see [`Policy::in_mode`].
+/// Caps violations at a mode; see [`Policy::in_mode`].
 #[derive(Clone, Copy, Debug)]
 pub struct InMode<P> {
     pub(super) policy: P,
@@ -97,7 +101,7 @@ impl<P: Policy> Policy for InMode<P> {
     }
 }
 
-/// Asks for all of them; an empty list allows what [`AllowAll`] does.
+/// Requires all of them; an empty list allows what [`AllowAll`] does.
 impl<P: Policy> Policy for [P] {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
         self.iter()
@@ -111,7 +115,7 @@ impl<P: Policy> Policy for [P] {
     }
 }
 
-/// Asks for all of them; an empty list allows what [`AllowAll`] does.
+/// Requires all of them; an empty list allows what [`AllowAll`] does.
 impl<P: Policy> Policy for Vec<P> {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
         self.as_slice().evaluate(review)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// How much a violation counts for. Ordered by strength: `Audit < Warn < Enforce`.
+/// What a violation does. Ordered by strength: `Audit < Warn < Enforce`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 pub enum Mode {
     /// The images may run; the violation is recorded.
     Audit,
-    /// The images may run; whoever asks is warned, and the violation is recorded.
+    /// The images may run; the user is warned, and the violation is recorded.
     Warn,
     /// The images may not run.
     #[default]
@@ -47,8 +47,8 @@ impl Serialize for Mode {
     }
 }
 
-/// How much the violations that no rule of its own decides count for: what
-/// [`Policy::modes`](super::Policy::modes) gives.
+/// The modes for unreadable and for unchanged images, as [`Policy::modes`](super::Policy::modes)
+/// returns them.
 ///
 /// ```
 /// use imagereview_core::{Mode, Modes};
@@ -64,36 +64,28 @@ pub struct Modes {
 }
 
 impl Modes {
-    /// Nothing counts for more than `audit`: the modes of a policy that is not about the review.
-    pub(crate) const AUDIT: Self = Self {
-        unreadable: Mode::Audit,
-        unchanged: Mode::Audit,
-    };
-
-    /// Sets what an image whose reference cannot be read counts for, and an object whose images
-    /// cannot be known.
+    /// Sets the mode for images whose reference cannot be read, and for objects whose images cannot be
+    /// known.
     #[must_use]
     pub const fn with_unreadable(mut self, mode: Mode) -> Self {
         self.unreadable = mode;
         self
     }
 
-    /// Sets what a violation counts for at most where its image stood in the object before the
-    /// update.
+    /// Sets the cap for violations of images that were in the object before the update.
     #[must_use]
     pub const fn with_unchanged(mut self, mode: Mode) -> Self {
         self.unchanged = mode;
         self
     }
 
-    /// What an image whose reference cannot be read counts for, and an object whose images cannot be
-    /// known.
+    /// The mode for images whose reference cannot be read, and for objects whose images cannot be known.
     #[must_use]
     pub const fn unreadable(self) -> Mode {
         self.unreadable
     }
 
-    /// What a violation counts for at most where its image stood in the object before the update.
+    /// The cap for violations of images that were in the object before the update.
     #[must_use]
     pub const fn unchanged(self) -> Mode {
         self.unchanged

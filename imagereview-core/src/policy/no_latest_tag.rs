@@ -1,6 +1,6 @@
 //! The built-in policy: no `latest`, no missing tag.
 
-use super::{Policy, Verdict, Violation};
+use super::{Policy, verdict::Verdict, violation::Violation};
 use crate::{
     language::Message,
     reference::DEFAULT_TAG,

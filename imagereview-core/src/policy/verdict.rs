@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{Mode, Violation};
+use super::{mode::Mode, violation::Violation};
 use crate::{
     language::{Language, Message},
     review::{Image, Review, StringMap},
@@ -26,7 +26,7 @@ const PASSED_CHINESE: &str = "检查镜像通过.";
 /// What the reason of a denial begins with, where the policy has no headline of its own.
 static FAILED: Message = Message::new("image check failed: ", "检查镜像失败!");
 
-/// What stands for the denials that a reason has no room for.
+/// What stands for the denials that a reason cannot hold.
 fn more(count: usize, language: Language) -> String {
     match language {
         Language::English => format!("; and {count} more"),
@@ -55,7 +55,7 @@ pub struct Verdict {
     undecided: Option<Message>,
 }
 
-/// A violation that does not count, because an exemption is a way past its rule.
+/// A violation that does not count, because an exemption covers its rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exempted {
     violation: Violation,
@@ -219,7 +219,7 @@ impl Verdict {
         self.in_mode(Mode::Enforce)
     }
 
-    /// The violations that whoever asks is to be warned of.
+    /// The violations that whoever sends the request is to be warned of.
     pub fn warnings(&self) -> impl Iterator<Item = &Violation> {
         self.in_mode(Mode::Warn)
     }
@@ -230,7 +230,7 @@ impl Verdict {
             .filter(move |violation| violation.mode() == mode)
     }
 
-    /// Why, in one paragraph of at most [`REASON_LIMIT`] bytes: every denial that has room, those
+    /// Why, in one paragraph of at most [`REASON_LIMIT`] bytes: every denial that fits, those
     /// of one image together, and how many more there are. The first denial always stands whole.
     #[must_use]
     pub fn reason(&self, language: Language) -> Cow<'static, str> {
@@ -254,12 +254,12 @@ impl Verdict {
                 denial.describe(language)
             };
             let left = rest.len() - index;
-            let room_for_rest = if left == 1 {
+            let needed_for_rest = if left == 1 {
                 0
             } else {
                 more(left - 1, language).len()
             };
-            if reason.len() + "; ".len() + sentence.len() + room_for_rest > REASON_LIMIT {
+            if reason.len() + "; ".len() + sentence.len() + needed_for_rest > REASON_LIMIT {
                 reason.push_str(&more(left, language));
                 break;
             }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::Mode;
+use super::mode::Mode;
 use crate::{
     language::{Language, Message},
     object::ObjectError,
@@ -99,8 +99,8 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// The image breaks the rule for this reason. It counts in full until
-    /// [`in_mode`](Self::in_mode) says otherwise.
+    /// The image breaks the rule for this reason. Its mode is `enforce` until
+    /// [`in_mode`](Self::in_mode) caps it.
     ///
     /// A rule's name is a word of lower-case letters, digits and dashes, so that it can stand in
     /// audit annotations and metrics.
@@ -160,7 +160,7 @@ impl Violation {
         self
     }
 
-    /// The same violation, counting for no more than this mode.
+    /// The same violation, capped at this mode.
     #[must_use]
     pub fn in_mode(mut self, mode: Mode) -> Self {
         self.mode = self.mode.min(mode);
@@ -222,13 +222,13 @@ impl Violation {
         self.remedy.as_ref()
     }
 
-    /// How much the violation counts for.
+    /// What the violation does.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// The whole violation in one sentence: image, place, rule, reason and remedy.
+    /// The whole violation in one sentence: image, location, rule, reason and remedy.
     #[must_use]
     pub fn describe(&self, language: Language) -> String {
         let Subject::Image {

@@ -95,7 +95,7 @@ impl<'a> Location<'a> {
         Path(self)
     }
 
-    /// What stays the same of a place when elements are added to its list or taken from it.
+    /// What stays the same of a location when elements are added to its list or taken from it.
     pub(crate) fn standing(&self) -> Standing<'_> {
         Standing {
             kind: self.kind,
@@ -118,7 +118,7 @@ impl<'a> Location<'a> {
         Described(self, language)
     }
 
-    /// The same place, borrowed from this one.
+    /// The same location, borrowed from this one.
     #[must_use]
     pub(crate) fn as_borrowed(&self) -> Location<'_> {
         Location {
@@ -128,7 +128,7 @@ impl<'a> Location<'a> {
         }
     }
 
-    /// The same place, borrowed from nothing.
+    /// The same location, borrowed from nothing.
     #[must_use]
     pub fn into_owned(self) -> Location<'static> {
         Location {
@@ -177,7 +177,7 @@ impl fmt::Display for Described<'_> {
     }
 }
 
-/// A place but for where in its list it is: what kind of container, of which name, in which list.
+/// A location but for where in its list it is: what kind of container, of which name, in which list.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Standing<'p> {
     kind: ContainerKind,

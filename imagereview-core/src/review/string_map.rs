@@ -87,7 +87,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for StringMap<'a> {
     }
 }
 
-/// [`StringMap`]; `None` where there are more than [`ENTRIES_LIMIT`]: those are passed over.
+/// [`StringMap`]; `None` where there are more than [`ENTRIES_LIMIT`]: those are skipped.
 pub(crate) struct FewAnnotations<'a>(pub(crate) Option<StringMap<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {

@@ -1,4 +1,4 @@
-//! What a validating or mutating webhook answers.
+//! What a validating or mutating webhook sends back.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use super::admission_review::{API_VERSION, AdmissionReview, KIND};
 use crate::{
     language::Language,
     policy::{Verdict, Violation},
-    quote::Quoted,
+    quote::{Quoted, first_words, one_line},
     review::StringMap,
 };
 
@@ -31,7 +31,7 @@ const FORBIDDEN: u16 = 403;
 /// The reason of a denial, which `kubectl` shows in brackets (`StatusReasonForbidden`).
 const FORBIDDEN_REASON: &str = "Forbidden";
 
-/// The answer to an [`AdmissionReview`], ready to be written as JSON.
+/// The response to an [`AdmissionReview`], ready to be written as JSON.
 ///
 /// A denial's reason is what the user sees after `admission webhook "<name>" denied the request: `.
 /// Violations in mode `warn` become warnings, each of at most [`WARNING_LIMIT`] characters, and of
@@ -41,16 +41,16 @@ const FORBIDDEN_REASON: &str = "Forbidden";
 /// ```
 /// use imagereview_core::{AdmissionResponse, AdmissionReview, Language, NoLatestTag, decide};
 ///
-/// let question = AdmissionReview::from_slice(br#"{
+/// let request = AdmissionReview::from_slice(br#"{
 ///     "apiVersion": "admission.k8s.io/v1",
 ///     "kind": "AdmissionReview",
 ///     "request": {"uid": "6f0d", "operation": "CREATE", "object": {
 ///         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
 /// }"#)?;
-/// let verdict = decide(&NoLatestTag, &question.review());
-/// let answer = AdmissionResponse::new(&question, &verdict, Language::English);
+/// let verdict = decide(&NoLatestTag, &request.review());
+/// let response = AdmissionResponse::new(&request, &verdict, Language::English);
 /// assert_eq!(
-///     serde_json::to_string(&answer)?,
+///     serde_json::to_string(&response)?,
 ///     r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"6f0d","allowed":true}}"#,
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -91,13 +91,9 @@ struct Status<'v> {
 }
 
 impl<'v> AdmissionResponse<'v> {
-    /// The answer that this verdict gives, as a validating webhook gives it: without a patch.
+    /// The response for this verdict, as of a validating webhook: without a patch.
     #[must_use]
-    pub fn new(
-        question: &'v AdmissionReview<'_>,
-        verdict: &'v Verdict,
-        language: Language,
-    ) -> Self {
+    pub fn new(request: &'v AdmissionReview<'_>, verdict: &'v Verdict, language: Language) -> Self {
         let denial = (!verdict.is_allowed()).then(|| Status {
             message: verdict.reason(language),
             reason: FORBIDDEN_REASON,
@@ -107,7 +103,7 @@ impl<'v> AdmissionResponse<'v> {
             api_version: API_VERSION,
             kind: KIND,
             response: Response {
-                uid: question.uid(),
+                uid: request.uid(),
                 allowed: denial.is_none(),
                 status: denial,
                 #[cfg(feature = "mutation")]
@@ -120,8 +116,8 @@ impl<'v> AdmissionResponse<'v> {
         }
     }
 
-    /// The same answer with a patch, as a mutating webhook gives it. A denial takes none, and a
-    /// patch that changes nothing is left out.
+    /// The same response with a patch, as of a mutating webhook. A denial and an empty patch are sent
+    /// without one.
     #[cfg(feature = "mutation")]
     #[must_use]
     pub fn with_patch(mut self, patch: &'v Patch) -> Self {
@@ -146,84 +142,45 @@ impl Serialize for Base64<'_> {
     }
 }
 
-/// Every warning that has room, and how many more there are.
+/// The warnings that fit, and how many more there are.
 fn warnings(verdict: &Verdict, language: Language) -> Vec<String> {
     let mut warnings = Vec::new();
-    let mut room = WARNINGS_LIMIT;
+    let mut budget = WARNINGS_LIMIT;
     let mut left = verdict.warnings().count();
     for violation in verdict.warnings() {
         let warning = warning(violation, language);
         let len = warning.chars().count();
-        // Room for this one and, unless it is the last, for saying that there are more.
-        if len + if left > 1 { WARNING_LIMIT } else { 0 } > room {
+        // It has to fit this one and, unless it is the last, for saying that there are more.
+        if len + if left > 1 { WARNING_LIMIT } else { 0 } > budget {
             warnings.push(match language {
                 Language::English => format!("and {left} more"),
                 Language::Chinese => format!("另有{left}项"),
             });
             break;
         }
-        room -= len;
+        budget -= len;
         left -= 1;
         warnings.push(warning);
     }
     warnings
 }
 
-/// The violation in one line of at most [`WARNING_LIMIT`] characters: whole if it has room, else
-/// without its place and remedy, else cut.
+/// The violation in one line of at most [`WARNING_LIMIT`] characters: whole if it fits, else
+/// without its location and remedy, else cut.
 fn warning(violation: &Violation, language: Language) -> String {
     let whole = violation.describe(language);
     if whole.chars().count() <= WARNING_LIMIT {
+        // The API server drops a warning with control characters in it.
         return one_line(&whole);
     }
     let Some(image) = violation.image() else {
-        return cut(&one_line(&whole));
+        return first_words(&one_line(&whole), WARNING_LIMIT).into_owned();
     };
     let (image, rule) = (Quoted(image), violation.rule());
     let reason = violation.reason().text(language);
-    cut(&one_line(&match language {
+    let short = match language {
         Language::English => format!("{image} breaks \"{rule}\": {reason}"),
         Language::Chinese => format!("{image}违反\"{rule}\":{reason}"),
-    }))
-}
-
-/// The API server drops a warning with control characters in it.
-fn one_line(text: &str) -> String {
-    let space = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(space).collect()
-}
-
-/// At most [`WARNING_LIMIT`] characters, cut between words where there is a space not too far back.
-fn cut(text: &str) -> String {
-    let Some((limit, _)) = text.char_indices().nth(WARNING_LIMIT) else {
-        return text.to_owned();
     };
-    // The last character makes room for the ellipsis; it may be the space to cut at.
-    let within = &text[..limit];
-    let end = within.char_indices().next_back().map_or(0, |(at, _)| at);
-    let kept = match within.rfind(' ') {
-        Some(space) if space > end / 2 => &text[..space],
-        _ => &text[..end],
-    };
-    format!("{kept}…")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_cut_between_words_or_at_least_between_characters() {
-        let words = "word ".repeat(40);
-        let chinese = "镜".repeat(200);
-        for (text, expected) in [
-            ("short", "short".to_owned()),
-            (&words, format!("{}…", "word ".repeat(23) + "word")),
-            (&chinese, format!("{}…", "镜".repeat(WARNING_LIMIT - 1))),
-            (&chinese[..3 * WARNING_LIMIT], "镜".repeat(WARNING_LIMIT)),
-        ] {
-            assert_eq!(cut(text), expected, "{text}");
-            assert!(cut(text).chars().count() <= WARNING_LIMIT, "{text}");
-        }
-    }
+    first_words(&one_line(&short), WARNING_LIMIT).into_owned()
 }

@@ -10,14 +10,14 @@
 //! - `CREATE` and `UPDATE`: every image of the object. An operation that is not known is treated as
 //!   `CREATE`.
 //! - `DELETE` and `CONNECT` make no image run: the review has no images.
-//! - On `UPDATE`, an image that stood [at the same place](Review::with_former_images) in `oldObject` is
+//! - On `UPDATE`, an image that stood [at the same location](Review::with_former_images) in `oldObject` is
 //!   [unchanged](crate::Image::is_unchanged). For the `ephemeralcontainers` subresource, whose object
 //!   is the whole Pod, the new ephemeral containers alone are thus judged in full.
 //! - An object of a kind that is neither built in nor declared has no images.
 //! - An object whose images cannot be known (see [`ObjectError`]), or of another kind than the request
 //!   says, or of a user in more groups than [`ENTRIES_LIMIT`](crate::limits::ENTRIES_LIMIT), is denied by
-//!   [`decide`](crate::decide): the question itself has been read, so the answer is a proper one. Only
-//!   what is no `AdmissionReview` is a [`DecodeError`].
+//!   [`decide`](crate::decide): the request itself was read, so the response is a denial. Only bytes that
+//!   are no `AdmissionReview` are a [`DecodeError`].
 //!
 //! # Why not `kube-core`'s types
 //!
@@ -40,7 +40,7 @@ use crate::{
     review::{Location, Review},
     workload::{
         Workload, WorkloadKinds,
-        node::{Node, NodeSeed, Room},
+        node::{EntryBudget, Node, NodeSeed},
     },
 };
 
@@ -54,15 +54,15 @@ pub const KIND: &str = "AdmissionReview";
 static TOO_MANY_GROUPS: LazyLock<ObjectError> =
     LazyLock::new(|| ObjectError::too_many("request.userInfo.groups"));
 
-/// A question: may this be done to this object?
+/// The request to a validating or mutating webhook: may this be done to this object?
 ///
-/// It borrows its strings from the JSON that it is read from. Unknown fields are passed over,
+/// It borrows its strings from the JSON that it is read from. Unknown fields are skipped,
 /// `null` is the same as absent, and what two readers could read differently is an error.
 ///
 /// ```
 /// use imagereview_core::{AdmissionReview, NoLatestTag, Operation, decide};
 ///
-/// let question = AdmissionReview::from_slice(br#"{
+/// let request = AdmissionReview::from_slice(br#"{
 ///     "apiVersion": "admission.k8s.io/v1",
 ///     "kind": "AdmissionReview",
 ///     "request": {
@@ -78,7 +78,7 @@ static TOO_MANY_GROUPS: LazyLock<ObjectError> =
 ///         }
 ///     }
 /// }"#)?;
-/// let review = question.review();
+/// let review = request.review();
 /// assert_eq!(review.operation(), Some(Operation::Create));
 /// assert!(review.user().unwrap().is_in("developers"));
 ///
@@ -138,7 +138,7 @@ impl<'a> AdmissionReview<'a> {
         document.into_review().map_err(D::Error::custom)
     }
 
-    /// The identifier of the request, which the answer repeats.
+    /// The identifier of the request, which the response repeats.
     #[must_use]
     pub fn uid(&self) -> &str {
         &self.uid
@@ -166,13 +166,13 @@ impl<'a> AdmissionReview<'a> {
         }
     }
 
-    /// Who asks.
+    /// The user of the request.
     #[must_use]
     pub fn user(&self) -> &User<'a> {
         &self.user.user
     }
 
-    /// Whether nothing will be stored, whatever the answer.
+    /// Whether nothing will be stored, whatever the response.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
         self.is_dry_run
@@ -187,7 +187,7 @@ impl<'a> AdmissionReview<'a> {
         self.object.as_ref().map(Result::as_ref)
     }
 
-    /// The question as something to decide; see the [module](self).
+    /// The review to decide; see the [module](self).
     #[must_use]
     pub fn review(&self) -> Review<'_> {
         let mut review = match &self.object {
@@ -336,7 +336,7 @@ impl<'a> Request<'a> {
     }
 
     fn read_object<'de: 'a, A: MapAccess<'de>>(&self, map: &mut A) -> Result<Node<'a>, A::Error> {
-        map.next_value_seed(NodeSeed::object(self.kinds.shape(), &Room::new()))
+        map.next_value_seed(NodeSeed::object(self.kinds.shape(), &EntryBudget::new()))
     }
 
     /// The error that an object is not there, where one has to be.
@@ -415,7 +415,7 @@ impl<'de> Fields<'de> for RequestKind<'de> {
     }
 }
 
-/// Who asks, as far as it is read.
+/// The user of the request, as far as it is read.
 ///
 /// Source: `UserInfo` of `k8s.io/api/authentication/v1`.
 #[derive(Clone, Debug, Default)]

@@ -28,22 +28,22 @@ pub const KIND: &str = "ImageReview";
 /// Source: `plugin/pkg/admission/imagepolicy` of Kubernetes, `filterAnnotations`.
 pub const FORWARDED: &str = ".image-policy.k8s.io/";
 
-/// A question: may these images run?
+/// The request of an `ImagePolicyWebhook`: may these images run?
 ///
-/// It borrows its strings from the JSON that it is read from. Unknown fields are passed over,
+/// It borrows its strings from the JSON that it is read from. Unknown fields are skipped,
 /// `null` is the same as absent, and what two readers could read differently is an error: a field
 /// that stands twice, or whose name differs from a known one only in case.
 ///
 /// ```
 /// use imagereview_core::ImageReview;
 ///
-/// let question = ImageReview::from_slice(br#"{
+/// let request = ImageReview::from_slice(br#"{
 ///     "apiVersion": "imagepolicy.k8s.io/v1alpha1",
 ///     "kind": "ImageReview",
 ///     "spec": {"containers": [{"image": "nginx:1.27"}], "namespace": "shop"}
 /// }"#)?;
-/// assert_eq!(question.images().collect::<Vec<_>>(), ["nginx:1.27"]);
-/// assert_eq!(question.namespace(), Some("shop"));
+/// assert_eq!(request.images().collect::<Vec<_>>(), ["nginx:1.27"]);
+/// assert_eq!(request.namespace(), Some("shop"));
 /// # Ok::<(), imagereview_core::DecodeError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ struct Container<'a> {
 }
 
 impl<'a> ImageReview<'a> {
-    /// The question about these images.
+    /// A request for these images.
     pub fn new<I: Into<Cow<'a, str>>>(images: impl IntoIterator<Item = I>) -> Self {
         let containers = images.into_iter().map(|image| Container {
             image: image.into(),
@@ -159,9 +159,9 @@ impl<'a> ImageReview<'a> {
     /// use imagereview_core::{AllowAll, ImageReview, decide, limits::ENTRIES_LIMIT};
     ///
     /// let many = serde_json::to_string(&ImageReview::new(vec!["nginx:1.27"; ENTRIES_LIMIT + 1]))?;
-    /// let question = ImageReview::from_slice(many.as_bytes())?;
-    /// assert_eq!(question.unreadable().unwrap().path(), "spec.containers");
-    /// assert!(!decide(&AllowAll, &question.review()).is_allowed());
+    /// let request = ImageReview::from_slice(many.as_bytes())?;
+    /// assert_eq!(request.unreadable().unwrap().path(), "spec.containers");
+    /// assert!(!decide(&AllowAll, &request.review()).is_allowed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -287,7 +287,7 @@ impl<'de> Fields<'de> for Container<'de> {
     }
 }
 
-/// The answer to an [`ImageReview`], ready to be written as JSON.
+/// The response to an [`ImageReview`], ready to be written as JSON.
 ///
 /// The API server reads `status` only: `allowed`, the `reason` of a denial (which the user sees
 /// after `image policy webhook backend denied one or more images: `) and `auditAnnotations`, which
@@ -296,11 +296,11 @@ impl<'de> Fields<'de> for Container<'de> {
 /// ```
 /// use imagereview_core::{ImageReview, ImageReviewResponse, Language, NoLatestTag, decide};
 ///
-/// let question = ImageReview::new(["nginx:1.27"]);
-/// let verdict = decide(&NoLatestTag, &question.review());
-/// let answer = ImageReviewResponse::new(&verdict, Language::English);
+/// let request = ImageReview::new(["nginx:1.27"]);
+/// let verdict = decide(&NoLatestTag, &request.review());
+/// let response = ImageReviewResponse::new(&verdict, Language::English);
 /// assert_eq!(
-///     serde_json::to_string(&answer)?,
+///     serde_json::to_string(&response)?,
 ///     r#"{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","status":{"allowed":true,"reason":"image check passed"}}"#,
 /// );
 /// # Ok::<(), serde_json::Error>(())
@@ -312,13 +312,13 @@ pub struct ImageReviewResponse<'v> {
 }
 
 impl<'v> ImageReviewResponse<'v> {
-    /// The answer that this verdict gives.
+    /// The response for this verdict.
     #[must_use]
     pub fn new(verdict: &'v Verdict, language: Language) -> Self {
         Self { verdict, language }
     }
 
-    /// The answer as JSON.
+    /// The response as JSON.
     ///
     /// An approval with nothing to record, the common case, is the same bytes each time, which are
     /// borrowed: writing them anew took an eighth of a whole review of three containers.
@@ -328,8 +328,8 @@ impl<'v> ImageReviewResponse<'v> {
     ///
     /// use imagereview_core::{ImageReviewResponse, Language, Verdict};
     ///
-    /// let answer = ImageReviewResponse::new(&Verdict::allowed(), Language::English).to_json();
-    /// assert!(matches!(answer, Cow::Borrowed(json) if json.starts_with(b"{")));
+    /// let response = ImageReviewResponse::new(&Verdict::allowed(), Language::English).to_json();
+    /// assert!(matches!(response, Cow::Borrowed(json) if json.starts_with(b"{")));
     /// ```
     #[must_use]
     pub fn to_json(&self) -> Cow<'static, [u8]> {
@@ -337,8 +337,8 @@ impl<'v> ImageReviewResponse<'v> {
             [Language::English, Language::Chinese]
                 .map(|language| write(&ImageReviewResponse::new(&Verdict::allowed(), language)))
         });
-        fn write(answer: &ImageReviewResponse<'_>) -> Vec<u8> {
-            serde_json::to_vec(answer).expect("strings and a boolean are written to memory")
+        fn write(response: &ImageReviewResponse<'_>) -> Vec<u8> {
+            serde_json::to_vec(response).expect("strings and a boolean are written to memory")
         }
 
         if self.verdict.is_unremarkable() {
@@ -354,15 +354,15 @@ impl<'v> ImageReviewResponse<'v> {
 
 impl Serialize for ImageReviewResponse<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut answer = serializer.serialize_struct(KIND, 3)?;
-        answer.serialize_field("apiVersion", API_VERSION)?;
-        answer.serialize_field("kind", KIND)?;
-        answer.serialize_field("status", &Status(*self))?;
-        answer.end()
+        let mut response = serializer.serialize_struct(KIND, 3)?;
+        response.serialize_field("apiVersion", API_VERSION)?;
+        response.serialize_field("kind", KIND)?;
+        response.serialize_field("status", &Status(*self))?;
+        response.end()
     }
 }
 
-/// The `status` of an answer.
+/// The `status` of an response.
 struct Status<'v>(ImageReviewResponse<'v>);
 
 impl Serialize for Status<'_> {

@@ -27,7 +27,7 @@ use crate::{
 /// ```
 ///
 /// A built-in kind is known by its API group, in whatever version: the pod spec has stood at the
-/// same place in all of them.
+/// same location in all of them.
 #[derive(Clone, Debug)]
 pub struct WorkloadKinds {
     kinds: Vec<WorkloadKind>,

@@ -147,14 +147,14 @@ impl<'a> Node<'a> {
 }
 
 /// How many more entries of lists and maps one object may have.
-pub(crate) struct Room(Cell<usize>);
+pub(crate) struct EntryBudget(Cell<usize>);
 
-impl Room {
+impl EntryBudget {
     pub(crate) fn new() -> Self {
         Self(Cell::new(ENTRIES_LIMIT))
     }
 
-    /// Takes the room of one entry; `false` where there is none.
+    /// Takes one entry from the budget; `false` where it is spent.
     fn take(&self) -> bool {
         let left = self.0.get();
         self.0.set(left.saturating_sub(1));
@@ -172,7 +172,7 @@ impl Room {
 enum Level {
     /// The document, which may be a list of objects.
     Document,
-    /// The `items` of such a list: each is an object of its own, and has room of its own.
+    /// The `items` of such a list: each is an object of its own, and has a budget of its own.
     Items,
     /// An object, or what is in one.
     Object,
@@ -181,25 +181,25 @@ enum Level {
 /// Reads what a shape looks at.
 pub(crate) struct NodeSeed<'a, 'r> {
     shape: &'a Shape,
-    room: &'r Room,
+    budget: &'r EntryBudget,
     level: Level,
 }
 
 impl<'a, 'r> NodeSeed<'a, 'r> {
     /// Reads one object.
-    pub(crate) fn object(shape: &'a Shape, room: &'r Room) -> Self {
+    pub(crate) fn object(shape: &'a Shape, budget: &'r EntryBudget) -> Self {
         Self {
             shape,
-            room,
+            budget,
             level: Level::Object,
         }
     }
 
     /// Reads one object, or a list of them.
-    pub(crate) fn document(shape: &'a Shape, room: &'r Room) -> Self {
+    pub(crate) fn document(shape: &'a Shape, budget: &'r EntryBudget) -> Self {
         Self {
             shape,
-            room,
+            budget,
             level: Level::Document,
         }
     }
@@ -212,7 +212,7 @@ impl<'a, 'r> NodeSeed<'a, 'r> {
         };
         Self {
             shape,
-            room: self.room,
+            budget: self.budget,
             level,
         }
     }
@@ -290,15 +290,15 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
         let mut elements = Vec::with_capacity(4);
         if self.level == Level::Items {
             while let Some(element) =
-                seq.next_element_seed(NodeSeed::object(shape, &Room::new()))?
+                seq.next_element_seed(NodeSeed::object(shape, &EntryBudget::new()))?
             {
                 elements.push(element);
             }
             return Ok(Node::List(elements));
         }
-        while self.room.take() {
-            let Some(element) = seq.next_element_seed(NodeSeed::object(shape, self.room))? else {
-                self.room.give_back();
+        while self.budget.take() {
+            let Some(element) = seq.next_element_seed(NodeSeed::object(shape, self.budget))? else {
+                self.budget.give_back();
                 return Ok(Node::List(elements));
             };
             elements.push(element);
@@ -313,12 +313,12 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'a>, A::Error> {
         if let Some(shape) = &self.shape.any_field {
             let mut pairs = Vec::new();
-            while self.room.take() {
+            while self.budget.take() {
                 let Some(key) = map.next_key_seed(Key)? else {
-                    self.room.give_back();
+                    self.budget.give_back();
                     return Ok(Node::Map(pairs));
                 };
-                let value = map.next_value_seed(NodeSeed::object(shape, self.room))?;
+                let value = map.next_value_seed(NodeSeed::object(shape, self.budget))?;
                 pairs.push((key, value));
             }
             return Ok(if skip_entries(&mut map)? {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use imagereview_core::{AllowAll, Mode, NoLatestTag, Policy, Review, Verdict, Violation, decide};
+use imagereview_core::{
+    AllowAll, Mode, Modes, NoLatestTag, Policy, Review, Verdict, Violation, decide,
+};
 use proptest::prelude::*;
 
 /// Denies every image whose name contains a word.
@@ -109,5 +111,53 @@ fn lists_and_pointers_of_policies_are_policies() {
         assert_eq!(allowed(&none, images), by_none, "{images:?}");
         assert_eq!(allowed(&all, images), by_all, "{images:?}");
         assert_eq!(allowed(&shared, images), by_shared, "{images:?}");
+    }
+}
+
+/// Has modes of its own.
+struct Lenient;
+
+impl Policy for Lenient {
+    fn evaluate(&self, _: &Review<'_>) -> Verdict {
+        Verdict::allowed()
+    }
+
+    fn modes(&self, _: &Review<'_>) -> Modes {
+        Modes::default()
+            .with_unreadable(Mode::Audit)
+            .with_unchanged(Mode::Enforce)
+    }
+}
+
+#[test]
+fn what_wraps_a_policy_gives_its_modes() {
+    let own = (Mode::Audit, Mode::Enforce);
+    let lists: [Vec<Lenient>; 2] = [vec![], vec![Lenient, Lenient]];
+    let [none, two] = lists;
+    for (policy, expected) in [
+        (Box::new(Lenient) as Box<dyn Policy>, own),
+        (Box::new(&Lenient), own),
+        (Box::new(Box::new(Lenient)), own),
+        (Box::new(Arc::new(Lenient)), own),
+        (Box::new(Lenient.when(|_: &Review<'_>| false)), own),
+        (Box::new(Lenient.in_mode(Mode::Warn)), own),
+        (Box::new(Lenient.and(Lenient)), own),
+        (
+            Box::new(Lenient.and(AllowAll)),
+            (Mode::Enforce, Mode::Enforce),
+        ),
+        (
+            Box::new(AllowAll.or(Lenient)),
+            (Mode::Enforce, Mode::Enforce),
+        ),
+        (
+            Box::new(AllowAll.in_mode(Mode::Warn)),
+            (Mode::Warn, Mode::Warn),
+        ),
+        (Box::new(none), (Mode::Enforce, Mode::Warn)),
+        (Box::new(two), own),
+    ] {
+        let modes = policy.modes(&Review::new());
+        assert_eq!((modes.unreadable(), modes.unchanged()), expected);
     }
 }

@@ -548,8 +548,8 @@ fn an_expression_that_fails_says_why_in_the_same_short_words_each_time() {
             "image[review.annotations['x.image-policy.k8s.io/long']] == 1",
             format!("there is no field \"{}…\"", "k".repeat(160)),
         ),
-        ("image", "it gives a map, neither true nor false".into()),
-        ("null", "it gives null, neither true nor false".into()),
+        ("image", "it returns a map; it must return a bool".into()),
+        ("null", "it returns null; it must return a bool".into()),
     ] {
         let text = format!("rules: [{{name: r, expression: {expression:?}}}]");
         let review: Review<'_> = ["nginx"].into_iter().collect();
@@ -703,7 +703,7 @@ fn a_rule_counts_for_no_more_than_its_document() {
         let key = match expected {
             Mode::Enforce => "denied-by",
             Mode::Warn => "warned-by",
-            _ => "audited-by",
+            Mode::Audit => "audited-by",
         };
         assert_eq!(verdict.audit_annotations().get(key), Some("rule"));
         assert_eq!(
@@ -978,11 +978,33 @@ fn the_violations_of_one_image_stand_together() {
     assert_eq!(
         verdict.reason(Language::English),
         "image check failed: image \"nginx\" (IMAGE[0]) breaks rule \"a\": it has no tag, which means \
-         \"latest\", and that is denied by \"latest\"; write a fixed tag or a digest; rule \"b\": its registry \
-         docker.io is none of those allowed; use an image from a registry that the rule allows; image \
-         \"redis:7\" (IMAGE[1]) breaks rule \"b\": its registry docker.io is none of those allowed; use an \
-         image from a registry that the rule allows"
+         \"latest\", and that is denied by \"latest\"; write a fixed tag or a digest; rule \"b\": registry \
+         \"docker.io\" is not allowed; allowed: example.com; image \"redis:7\" (IMAGE[1]) breaks rule \
+         \"b\": registry \"docker.io\" is not allowed; allowed: example.com"
     );
+}
+
+#[test]
+fn of_many_allowed_patterns_the_first_are_named() {
+    for (allow, english, chinese) in [
+        ("a.example", "allowed: a.example", "允许的有:a.example"),
+        (
+            "a.example, b.example, '*.c.example'",
+            "allowed: a.example, b.example, *.c.example",
+            "允许的有:a.example, b.example, *.c.example",
+        ),
+        (
+            "a.example, b.example, c.example, d.example, e.example",
+            "allowed: a.example, b.example, c.example (and 2 more)",
+            "允许的有:a.example, b.example, c.example(另有2项)",
+        ),
+    ] {
+        let policy = rule(&format!("registries: {{allow: [{allow}]}}"));
+        let verdict = decide(&policy, &["nginx"].into_iter().collect());
+        let remedy = verdict.violations()[0].remedy().unwrap();
+        assert_eq!(remedy.text(Language::English), english);
+        assert_eq!(remedy.text(Language::Chinese), chinese);
+    }
 }
 
 #[test]

@@ -32,5 +32,6 @@ mod schema;
 mod support;
 #[cfg(feature = "document")]
 mod unchanged;
+mod verdict;
 #[cfg(feature = "mutation")]
 mod workloads;

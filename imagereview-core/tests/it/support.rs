@@ -4,10 +4,6 @@
 use imagereview_core::{ImagePolicy, PolicySource};
 use serde_json::{Value, json};
 
-/// A digest that could be one.
-pub(crate) const SHA256: &str =
-    "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
 /// The policy of a document with these fields, which begin on line 4 of `policy.yaml`, or everything
 /// that is wrong with it.
 #[cfg(feature = "document")]

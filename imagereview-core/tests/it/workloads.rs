@@ -963,3 +963,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_manifest_is_read_from_bytes_as_its_siblings_are() {
+    let kinds = WorkloadKinds::new([CustomResource::new("tekton.dev/v1", "Task")
+        .unwrap()
+        .with_image("spec.steps[*].image".parse().unwrap())])
+    .unwrap();
+    let task =
+        br#"{"apiVersion":"tekton.dev/v1","kind":"Task","spec":{"steps":[{"image":"a:1"}]}}"#;
+    let images = |manifest: Manifest<'_>| -> usize {
+        let objects = manifest.into_iter();
+        objects.map(|object| object.unwrap().images().len()).sum()
+    };
+    assert_eq!(images(Manifest::from_slice(task).unwrap()), 0);
+    assert_eq!(images(Manifest::from_slice_with(task, &kinds).unwrap()), 1);
+    for (bytes, expected) in [
+        (&b"{}{}"[..], "trailing characters at line 1 column 3"),
+        (
+            b"{\"kind\":",
+            "kind: EOF while parsing a value at line 1 column 8",
+        ),
+        (b"\"\xff\"", "the text is not UTF-8 at byte 1; JSON must be"),
+    ] {
+        let error = Manifest::from_slice(bytes).unwrap_err().to_string();
+        assert_eq!(error, expected);
+    }
+}
