@@ -39,7 +39,7 @@ use crate::{
     object::{ObjectError, ObjectErrorKind, ObjectKind, Operation, User},
     review::{FormerImages, Location, Review},
     workload::{
-        Workload, WorkloadKinds,
+        UnreadableObject, Workload, WorkloadKinds,
         node::{Node, NodeSeed, Room},
     },
 };
@@ -97,8 +97,8 @@ pub struct AdmissionReview<'a> {
     operation: Option<Operation>,
     user: UserInfo<'a>,
     is_dry_run: bool,
-    object: Option<Result<Workload<'a>, ObjectError>>,
-    old_object: Option<Result<Workload<'a>, ObjectError>>,
+    object: Option<Result<Workload<'a>, UnreadableObject<'a>>>,
+    old_object: Option<Result<Workload<'a>, UnreadableObject<'a>>>,
     /// Whether the two are the same in all that is read of them.
     is_unchanged_object: bool,
 }
@@ -184,7 +184,8 @@ impl<'a> AdmissionReview<'a> {
     ///
     /// An [`ObjectError`] where its images cannot be known.
     pub fn object(&self) -> Option<Result<&Workload<'a>, &ObjectError>> {
-        self.object.as_ref().map(Result::as_ref)
+        let object = self.object.as_ref()?;
+        Some(object.as_ref().map_err(UnreadableObject::error))
     }
 
     /// The question as something to decide; see the [module](self).
@@ -201,8 +202,9 @@ impl<'a> AdmissionReview<'a> {
                 }
             }
             Some(Ok(object)) => object.review_without_images(),
-            Some(Err(error)) if self.can_run_images() => Review::new()
-                .with_unreadable_object(error)
+            Some(Err(object)) if self.can_run_images() => object
+                .review()
+                .with_former_images(former_images(self.operation, self.old_object.as_ref()))
                 .with_unchanged_object(self.is_unchanged_object),
             _ => Review::new(),
         }
@@ -245,7 +247,7 @@ impl<'a> AdmissionReview<'a> {
 /// none that can be told where the old object cannot be read.
 fn former_images<'o>(
     operation: Option<Operation>,
-    old_object: Option<&'o Result<Workload<'o>, ObjectError>>,
+    old_object: Option<&'o Result<Workload<'o>, UnreadableObject<'o>>>,
 ) -> impl Iterator<Item = (&'o str, &'o Location<'o>)> {
     let old = old_object.filter(|_| operation == Some(Operation::Update));
     let old = old.and_then(|old| old.as_ref().ok());
@@ -355,7 +357,8 @@ impl<'a> Request<'a> {
         };
         let is_update = self.operation == Some(Operation::Update);
         AdmissionReview {
-            object: object(&self.object).or_else(|| self.missing_object().map(Err)),
+            object: object(&self.object)
+                .or_else(|| self.missing_object().map(|error| Err(error.into()))),
             old_object: object(&self.old_object),
             // Of two that are not told nobody knows whether they are the same.
             is_unchanged_object: is_update
