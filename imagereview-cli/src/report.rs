@@ -181,7 +181,8 @@ impl ReviewedDocument {
                 position: None,
                 columns: None,
                 violations: std::iter::from_fn(|| {
-                    violations.next_if(|violation| violation.position() <= position)
+                    violations
+                        .next_if(|violation| violation.position().is_some_and(|it| it <= position))
                 })
                 .collect(),
             })
@@ -190,7 +191,7 @@ impl ReviewedDocument {
         images.extend(violations.map(|violation| {
             let path = violation.location().path().to_string();
             ReviewedImage {
-                image: violation.image().to_owned(),
+                image: violation.image().unwrap_or_default().to_owned(),
                 path,
                 container: None,
                 span: None,
@@ -325,7 +326,7 @@ impl Summary {
             english += in_english;
             chinese += in_chinese;
         }
-        let message = Message::from(english).in_chinese(chinese);
+        let message = Message::from(english).with(Language::Chinese, chinese);
         message.text(language).to_owned()
     }
 }

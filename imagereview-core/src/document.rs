@@ -36,9 +36,11 @@
 //! reference, the containers of an `ImageReview`) never skips a rule and never grants an exemption.
 
 mod check;
+mod custom_resources;
 mod declaration;
 mod exemption;
 mod explanation;
+#[cfg(feature = "mutation")]
 mod mutations;
 mod node;
 mod problem;
@@ -73,16 +75,18 @@ pub use self::{
     explanation::{Explanation, ImageExplanation, Outcome, Step},
     problem::{PolicyErrors, Problem},
 };
-use json_patch::Patch;
-
+#[cfg(feature = "mutation")]
 use crate::{
     facts::Facts,
-    mutation::{self, Mutations},
-    pattern::RegexBudget,
-    policy::{Exempted, Mode, Policy, Verdict, decide},
-    review::{Image, Review},
+    mutation::{self, Mutations, Patch},
     wire::AdmissionReview,
-    workload::{self, Workload, WorkloadKinds},
+    workload::Workload,
+};
+use crate::{
+    pattern::RegexBudget,
+    policy::{Exempted, Mode, Modes, Policy, Verdict, decide},
+    review::{Image, Review},
+    workload::{self, WorkloadKinds},
 };
 
 /// The text of a policy, and the name of the file that it came from.
@@ -135,8 +139,8 @@ pub struct ImagePolicy {
 
 #[derive(Debug)]
 struct CompiledDocument {
-    unreadable: Mode,
-    unchanged: Mode,
+    modes: Modes,
+    #[cfg(feature = "mutation")]
     mutations: Mutations,
     scope: Scope,
     rules: Vec<Rule>,
@@ -207,7 +211,7 @@ impl ImagePolicy {
             // Writing to a string cannot fail.
             let _ = write!(identity, "{byte:02x}");
         }
-        let kinds = mutations::kinds(taken.resources, &mut problems);
+        let kinds = custom_resources::kinds(taken.resources, &mut problems);
         problems.finish(Self {
             documents,
             kinds,
@@ -259,6 +263,7 @@ impl ImagePolicy {
     /// assert!(decide(&policy, &question.review()).is_allowed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(feature = "mutation")]
     #[must_use = "the API server changes nothing unless the answer has the patch"]
     pub fn mutate(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
         let mutations = self.mutations_for(&question.review());
@@ -269,6 +274,7 @@ impl ImagePolicy {
     }
 
     /// Whether any document declares mutations.
+    #[cfg(feature = "mutation")]
     #[must_use]
     pub fn has_mutations(&self) -> bool {
         let mut documents = self.documents.iter();
@@ -302,6 +308,7 @@ impl ImagePolicy {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(feature = "mutation")]
     #[must_use = "the document itself is not changed"]
     pub fn mutate_object(&self, object: &mut Workload<'_>, facts: &Facts) -> Patch {
         let mutations = self.mutations_for(&object.review());
@@ -310,6 +317,7 @@ impl ImagePolicy {
 
     /// The mutations of the documents that are about a review. Nothing that they change has to do with
     /// which documents those are.
+    #[cfg(feature = "mutation")]
     fn mutations_for(&self, review: &Review<'_>) -> Vec<&Mutations> {
         let mutations = self.about(review).map(|document| &document.mutations);
         mutations.filter(|one| !one.is_empty()).collect()
@@ -363,14 +371,9 @@ impl Policy for ImagePolicy {
         verdict
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        let modes = self.about(review).map(|document| document.unreadable);
-        modes.max().unwrap_or(Mode::Audit)
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        let modes = self.about(review).map(|document| document.unchanged);
-        modes.max().unwrap_or(Mode::Audit)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        let modes = self.about(review).map(|document| document.modes);
+        modes.reduce(Modes::strongest).unwrap_or(Modes::AUDIT)
     }
 }
 
@@ -397,11 +400,21 @@ impl CompiledDocument {
             let resource = problems.within(segment, |problems| resource.compile(problems));
             taken.resources.extend(resource);
         }
+        #[cfg(feature = "mutation")]
         let mutations = declared.mutations.map_or_else(Mutations::new, |mutations| {
             problems.within(format_args!(".mutations"), |problems| {
                 mutations::compile(mutations, problems)
             })
         });
+        #[cfg(not(feature = "mutation"))]
+        if let Some(mutations) = declared.mutations {
+            problems.within(format_args!(".mutations"), |problems| {
+                problems.add(
+                    mutations.position,
+                    "this build cannot apply mutations (the feature \"mutation\" is off)",
+                );
+            });
+        }
         let rule_names: BTreeSet<Name> = declared
             .rules
             .iter()
@@ -438,8 +451,10 @@ impl CompiledDocument {
             });
         }
         Some(Self {
-            unreadable: declared.unreadable_references.unwrap_or(mode).min(mode),
-            unchanged: declared.unchanged_images.unwrap_or(Mode::Warn).min(mode),
+            modes: Modes::default()
+                .with_unreadable(declared.unreadable_references.unwrap_or(mode).min(mode))
+                .with_unchanged(declared.unchanged_images.unwrap_or(Mode::Warn).min(mode)),
+            #[cfg(feature = "mutation")]
             mutations,
             scope: scope?,
             rules,
@@ -470,7 +485,7 @@ impl CompiledDocument {
                 }
                 for mut violation in rule.violations(&asked, image) {
                     if image.is_unchanged() {
-                        violation = violation.in_mode(self.unchanged);
+                        violation = violation.in_mode(self.modes.unchanged());
                     }
                     match self.exemption(rule, review, image) {
                         None => verdict.extend([violation]),

@@ -198,6 +198,32 @@ pub(crate) trait Fields<'de>: Sized {
     fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error>;
 }
 
+/// Declares the fields of an object once: the name of each, and how its value is read. What `each`
+/// says is done for every one of them. Stands in an `impl Fields<'de>`.
+macro_rules! fields {
+    (|$this:ident, $map:ident| $(each => $each:expr,)? $($name:literal => $read:expr,)+) => {
+        const NAMES: &'static [&'static str] = &[$($name),+];
+
+        fn read<A: serde::de::MapAccess<'de>>(
+            &mut $this,
+            index: usize,
+            $map: &mut A,
+        ) -> Result<(), A::Error> {
+            $($each;)?
+            let mut indices = 0..;
+            $(
+                if indices.next() == Some(index) {
+                    $read;
+                    return Ok(());
+                }
+            )+
+            // No other index is given out; its value is skipped, as that of an unknown field is.
+            $map.next_value::<serde::de::IgnoredAny>().map(drop)
+        }
+    };
+}
+pub(crate) use fields;
+
 /// Reads an object; `null` is one without fields, as in Go. Unknown fields are passed over.
 pub(crate) struct Object<T>(pub(crate) T);
 

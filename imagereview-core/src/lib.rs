@@ -55,8 +55,10 @@
 //! - [`mutation`]: changes to an object before it is stored.
 //! - [`Language`] and [`Message`]: reasons in English and Chinese.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "document")]
 pub mod document;
 #[cfg(feature = "cel")]
 mod expression;
@@ -64,23 +66,29 @@ pub mod facts;
 mod json;
 mod language;
 pub mod limits;
+#[cfg(feature = "mutation")]
 pub mod mutation;
 pub mod object;
+#[cfg(feature = "document")]
 mod pattern;
 pub mod policy;
 mod quote;
 pub mod reference;
 pub mod review;
+#[cfg(feature = "document")]
 mod suggestion;
 pub mod wire;
 pub mod workload;
 
+#[cfg(feature = "document")]
+pub use crate::document::{Explanation, ImageExplanation, ImagePolicy, PolicyErrors, PolicySource};
 pub use crate::{
-    document::{Explanation, ImageExplanation, ImagePolicy, PolicyErrors, PolicySource},
     json::DecodeError,
     language::{Language, Message, UnknownLanguage},
     object::{ContainerKind, Operation, User},
-    policy::{AllowAll, Exempted, Mode, NoLatestTag, Policy, Verdict, Violation, decide},
+    policy::{
+        AllowAll, Exempted, Mode, Modes, NoLatestTag, Policy, Subject, Verdict, Violation, decide,
+    },
     reference::{Digest, DigestAlgorithm, ImageRef, ReferenceError, ReferenceErrorKind},
     review::{Image, Location, Review, StringMap},
     wire::{AdmissionResponse, AdmissionReview, ImageReview, ImageReviewResponse},

@@ -139,6 +139,7 @@ impl Mutations {
     }
 
     /// Sets mirrors that come before all rewrites.
+    #[cfg(feature = "document")]
     pub(crate) fn with_mirrors(mut self, mirrors: Mirrors) -> Self {
         self.mirrors = Some(mirrors);
         self

@@ -8,10 +8,10 @@ mod violation;
 
 pub use self::{
     combinators::{AllowAll, And, InMode, Or, When},
-    mode::Mode,
+    mode::{Mode, Modes},
     no_latest_tag::NoLatestTag,
     verdict::{Exempted, REASON_LIMIT, UNDECIDED, Verdict},
-    violation::{UNREADABLE_OBJECT, UNREADABLE_REFERENCE, Violation},
+    violation::{Subject, UNREADABLE_OBJECT, UNREADABLE_REFERENCE, Violation},
 };
 use std::{cell::LazyCell, collections::BTreeSet};
 
@@ -23,7 +23,7 @@ use crate::review::{Image, Review};
 /// always gets the same verdict, in the webhook and on the command line alike. It sees only images
 /// whose reference is valid; the others are denied by [`decide`], whatever the policy says.
 ///
-/// Most policies look at one image at a time and collect [`Violation`]s:
+/// Most policies look at one image at a time:
 ///
 /// ```
 /// use imagereview_core::{Policy, Review, Verdict, Violation, decide};
@@ -32,16 +32,19 @@ use crate::review::{Image, Review};
 ///
 /// impl Policy for OwnRegistry {
 ///     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-///         let foreign = |image: &&_| imagereview_core::Image::reference(image).registry() != "registry.example.com";
-///         let violation = |image| Violation::new("own-registry", image, "it is not from registry.example.com");
-///         review.images().iter().filter(foreign).map(violation).collect()
+///         Verdict::for_each_image(review, |image| {
+///             let is_own = image.reference().registry() == "registry.example.com";
+///             (!is_own).then(|| {
+///                 Violation::new("own-registry", image, "it is not from registry.example.com")
+///             })
+///         })
 ///     }
 /// }
 ///
 /// let review: Review<'_> = ["registry.example.com/app:1", "nginx:1.27"].into_iter().collect();
 /// let verdict = decide(&OwnRegistry, &review);
 /// assert!(!verdict.is_allowed());
-/// assert_eq!(verdict.violations()[0].image(), "nginx:1.27");
+/// assert_eq!(verdict.violations()[0].image(), Some("nginx:1.27"));
 /// ```
 ///
 /// Policies compose: [`and`](Self::and), [`or`](Self::or), [`when`](Self::when),
@@ -50,21 +53,13 @@ pub trait Policy {
     /// The verdict on a review.
     fn evaluate(&self, review: &Review<'_>) -> Verdict;
 
-    /// What becomes of an image whose reference cannot be read, and of an object whose images cannot
-    /// be known. It is a denial unless a policy
-    /// that is only being tried out says otherwise.
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+    /// What images count for that no rule decides alone: those whose reference cannot be read, and
+    /// those that [stood in the object before](crate::Image::is_unchanged) the update.
+    ///
+    /// A policy that wraps another gives that one's modes.
+    fn modes(&self, review: &Review<'_>) -> Modes {
         let _ = review;
-        Mode::Enforce
-    }
-
-    /// What a violation counts for at most, if its image [stood in the object
-    /// before](crate::Image::is_unchanged) the update that is reviewed. It is a warning unless a
-    /// policy says otherwise: a denial would keep even an update away that has nothing to do with
-    /// images, such as the one that lets a terminating pod go.
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        let _ = review;
-        Mode::Warn
+        Modes::default()
     }
 
     /// The policy that asks for both.
@@ -140,8 +135,8 @@ pub trait Policy {
 
 /// Decides a review: the policy's verdict, and a violation of [`UNREADABLE_REFERENCE`] for each
 /// image whose reference cannot be read, or of [`UNREADABLE_OBJECT`] if the images cannot be known.
-/// What is said of unchanged images counts for no more than
-/// [`unchanged_mode`](Policy::unchanged_mode). Violations come in the order of the images.
+/// Violations of unchanged images are capped at [`Modes::unchanged`]. Violations come in the order of
+/// the images.
 ///
 /// ```
 /// use imagereview_core::{AllowAll, decide};
@@ -152,13 +147,12 @@ pub trait Policy {
 /// ```
 pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let mut verdict = evaluate(policy, review);
-    let unreadable = policy.unreadable_mode(review);
-    let of_unchanged = LazyCell::new(|| unreadable.min(policy.unchanged_mode(review)));
+    let modes = LazyCell::new(|| policy.modes(review));
     let mode = |is_unchanged| {
         if is_unchanged {
-            *of_unchanged
+            modes.unreadable().min(modes.unchanged())
         } else {
-            unreadable
+            modes.unreadable()
         }
     };
     verdict.extend(
@@ -175,8 +169,8 @@ pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     verdict
 }
 
-/// What a policy says of the images that can be read. What it says of unchanged ones counts for no more
-/// than this policy, and none that it is composed with, says that it does.
+/// What a policy says of the images that can be read. Violations of unchanged images are capped here,
+/// policy by policy, so that no policy changes the cap of another that it is composed with.
 fn evaluate<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let verdict = policy.evaluate(review);
     if verdict.violations().is_empty() {
@@ -187,12 +181,9 @@ fn evaluate<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     if unchanged.is_empty() {
         return verdict;
     }
-    let mode = policy.unchanged_mode(review);
-    verdict.map(|violation| {
-        if unchanged.contains(&violation.position()) {
-            violation.in_mode(mode)
-        } else {
-            violation
-        }
+    let mode = policy.modes(review).unchanged();
+    verdict.map(|violation| match violation.subject().position() {
+        Some(position) if unchanged.contains(&position) => violation.in_mode(mode),
+        _ => violation,
     })
 }

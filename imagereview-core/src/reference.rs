@@ -49,9 +49,11 @@ mod parse;
 
 use std::fmt;
 
+#[cfg(feature = "oci-spec")]
+pub use self::error::NotOci;
 pub use self::{
     digest::{Digest, DigestAlgorithm},
-    error::{NotOci, ReferenceError, ReferenceErrorKind},
+    error::{ReferenceError, ReferenceErrorKind},
 };
 
 /// The registry of a name that names none, after Docker Hub's short host name.
@@ -196,6 +198,7 @@ impl<'a> ImageRef<'a> {
     /// assert_eq!(owned.whole(), "docker.io/library/nginx:1.27");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(feature = "oci-spec")]
     pub fn to_oci(&self) -> Result<oci_spec::distribution::Reference, NotOci> {
         use oci_spec::distribution::Reference;
 

@@ -286,6 +286,7 @@ impl<'a> Review<'a> {
     }
 
     /// Whether annotations came with the request; there may be none among them.
+    #[cfg(feature = "document")]
     pub(crate) fn tells_annotations(&self) -> bool {
         self.annotations.is_some()
     }

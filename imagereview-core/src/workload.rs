@@ -61,6 +61,7 @@ pub use self::{
     kinds::{CustomResource, CustomResourceError, WorkloadKinds},
 };
 use crate::{
+    json::{self, DecodeError},
     limits::ENTRIES_LIMIT,
     object::{ContainerKind, ObjectError, ObjectErrorKind, ObjectKind, ValueType},
     review::{Location, Review, StringMap},
@@ -93,6 +94,34 @@ use crate::{
 pub struct Manifest<'a>(Vec<Result<Workload<'a>, UnreadableObject<'a>>>);
 
 impl<'a> Manifest<'a> {
+    /// Reads one JSON document, with the built-in kinds of object.
+    ///
+    /// ```
+    /// use imagereview_core::workload::Manifest;
+    ///
+    /// let pod = br#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx"}]}}"#;
+    /// let pod = Manifest::from_slice(pod)?.into_iter().next().unwrap()?;
+    /// assert_eq!(pod.images().next().unwrap().0, "nginx");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] where the bytes are not one JSON document. An object whose images cannot be
+    /// known is an error of its own, among the objects.
+    pub fn from_slice(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::from_slice_with(bytes, WorkloadKinds::builtin())
+    }
+
+    /// Reads one JSON document, with these kinds of object.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_slice`](Self::from_slice).
+    pub fn from_slice_with(bytes: &'a [u8], kinds: &'a WorkloadKinds) -> Result<Self, DecodeError> {
+        json::from_slice_seed(bytes, || kinds)
+    }
+
     fn new(kinds: &'a WorkloadKinds, document: &Node<'a>) -> Self {
         if document.is_null() {
             return Self(Vec::new());
@@ -237,6 +266,13 @@ pub struct Workload<'a> {
 
 /// One image of an object.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "mutation"),
+    expect(
+        dead_code,
+        reason = "read for its type alone; only mutations need the value"
+    )
+)]
 pub(crate) struct WorkloadImage<'a> {
     pub(crate) text: Cow<'a, str>,
     pub(crate) location: Location<'a>,
@@ -248,6 +284,13 @@ pub(crate) struct WorkloadImage<'a> {
 
 /// What is known of a pod spec beside its images.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "mutation"),
+    expect(
+        dead_code,
+        reason = "read for its type alone; only mutations need the value"
+    )
+)]
 pub(crate) struct PodSpec<'a> {
     pub(crate) path: Cow<'a, str>,
     /// The names of the secrets in `imagePullSecrets`; `None` if there is no such list.

@@ -10,7 +10,7 @@ use super::{
 #[cfg(feature = "cel")]
 use crate::expression::Expression;
 use crate::{
-    language::Message,
+    language::{Language, Message},
     pattern::{Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet},
     reference::{DEFAULT_TAG, DigestAlgorithm, ImageRef},
     review::{Image, Review},
@@ -366,7 +366,7 @@ impl What {
 }
 
 fn message(english: String, chinese: String) -> Message {
-    Message::from(english).in_chinese(chinese)
+    Message::from(english).with(Language::Chinese, chinese)
 }
 
 impl TagCause<'_> {

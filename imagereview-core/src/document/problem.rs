@@ -118,6 +118,21 @@ pub(super) struct Problems {
 }
 
 impl Problems {
+    /// The value; an error is recorded.
+    pub(super) fn recorded<T, E: fmt::Display>(
+        &mut self,
+        result: Result<T, E>,
+        position: Position,
+    ) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.add(position, error.to_string());
+                None
+            }
+        }
+    }
+
     /// Sets the file that is read from here on.
     pub(super) fn in_source(&mut self, source: &str) {
         self.source = source.into();

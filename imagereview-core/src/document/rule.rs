@@ -12,7 +12,7 @@ use super::{
 #[cfg(feature = "cel")]
 use crate::expression::Expression;
 use crate::{
-    language::Message,
+    language::{Language, Message},
     pattern::RegexBudget,
     policy::{Mode, Violation},
     review::{Image, Review},
@@ -47,7 +47,7 @@ impl Judged {
     pub(super) fn exempt(&mut self, exemption: &str, reason: &str) {
         self.outcome = Outcome::Exempted;
         self.why = Message::from(format!("exemption \"{exemption}\": {reason}"))
-            .in_chinese(format!("豁免\"{exemption}\":{reason}"));
+            .with(Language::Chinese, format!("豁免\"{exemption}\":{reason}"));
     }
 }
 
@@ -195,7 +195,7 @@ impl Rule {
             |template: &super::template::Template| template.fill(&self.name.0, review, image);
         match (&text.english, &text.chinese) {
             (Some(english), Some(chinese)) => {
-                Message::from(fill(english)).in_chinese(fill(chinese))
+                Message::from(fill(english)).with(Language::Chinese, fill(chinese))
             }
             (Some(only), None) | (None, Some(only)) => Message::from(fill(only)),
             (None, None) => Message::from(""),

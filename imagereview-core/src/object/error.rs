@@ -137,7 +137,7 @@ impl ObjectError {
                 format!("{path_zh}是列表中的列表;请逐项列出"),
             ),
         };
-        Message::from(english).in_chinese(chinese)
+        Message::from(english).with(Language::Chinese, chinese)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Mode, Policy, Verdict, evaluate};
+use super::{Mode, Modes, Policy, Verdict, evaluate};
 use crate::review::Review;
 
 /// Allows every image whose reference can be read.
@@ -28,16 +28,8 @@ impl<A: Policy, B: Policy> Policy for And<A, B> {
         evaluate(&self.0, review).merge(evaluate(&self.1, review))
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.0
-            .unreadable_mode(review)
-            .max(self.1.unreadable_mode(review))
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.0
-            .unchanged_mode(review)
-            .max(self.1.unchanged_mode(review))
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        self.0.modes(review).strongest(self.1.modes(review))
     }
 }
 
@@ -58,17 +50,9 @@ impl<A: Policy, B: Policy> Policy for Or<A, B> {
         first.merge(second)
     }
 
-    /// The stronger of the two: a reference that cannot be read is no reason to be lenient.
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.0
-            .unreadable_mode(review)
-            .max(self.1.unreadable_mode(review))
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.0
-            .unchanged_mode(review)
-            .max(self.1.unchanged_mode(review))
+    /// The stronger ones: a reference that cannot be read is no reason to be lenient.
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        self.0.modes(review).strongest(self.1.modes(review))
     }
 }
 
@@ -88,12 +72,8 @@ impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
         }
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.policy.unreadable_mode(review)
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.policy.unchanged_mode(review)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        self.policy.modes(review)
     }
 }
 
@@ -111,12 +91,9 @@ impl<P: Policy> Policy for InMode<P> {
             .map(|violation| violation.in_mode(self.mode))
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.policy.unreadable_mode(review).min(self.mode)
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.policy.unchanged_mode(review)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        let modes = self.policy.modes(review);
+        modes.with_unreadable(modes.unreadable().min(self.mode))
     }
 }
 
@@ -128,16 +105,9 @@ impl<P: Policy> Policy for [P] {
             .fold(Verdict::allowed(), Verdict::merge)
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.iter()
-            .map(|policy| policy.unreadable_mode(review))
-            .max()
-            .unwrap_or_default()
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        let modes = self.iter().map(|policy| policy.unchanged_mode(review));
-        modes.max().unwrap_or(Mode::Warn)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        let modes = self.iter().map(|policy| policy.modes(review));
+        modes.reduce(Modes::strongest).unwrap_or_default()
     }
 }
 
@@ -147,12 +117,8 @@ impl<P: Policy> Policy for Vec<P> {
         self.as_slice().evaluate(review)
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.as_slice().unreadable_mode(review)
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.as_slice().unchanged_mode(review)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        self.as_slice().modes(review)
     }
 }
 
@@ -163,12 +129,8 @@ macro_rules! forward_to_pointee {
                 (**self).evaluate(review)
             }
 
-            fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-                (**self).unreadable_mode(review)
-            }
-
-            fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-                (**self).unchanged_mode(review)
+            fn modes(&self, review: &Review<'_>) -> Modes {
+                (**self).modes(review)
             }
         }
     )*};

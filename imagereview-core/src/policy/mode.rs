@@ -2,9 +2,14 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// How much a violation counts for. Ordered by strength: `Audit < Warn < Enforce`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a caller has to say what each mode means to it; a new one is a new meaning"
+)]
 pub enum Mode {
     /// The images may run; the violation is recorded.
     Audit,
@@ -15,12 +20,102 @@ pub enum Mode {
     Enforce,
 }
 
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Mode {
+    /// Every mode, the weakest first.
+    pub const ALL: [Self; 3] = [Self::Audit, Self::Warn, Self::Enforce];
+
+    /// The word that policy documents and logs use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Audit => "audit",
             Self::Warn => "warn",
             Self::Enforce => "enforce",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Mode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// How much the violations that no rule of its own decides count for: what
+/// [`Policy::modes`](super::Policy::modes) gives.
+///
+/// ```
+/// use imagereview_core::{Mode, Modes};
+///
+/// let modes = Modes::default();
+/// assert_eq!((modes.unreadable(), modes.unchanged()), (Mode::Enforce, Mode::Warn));
+/// assert_eq!(modes.with_unchanged(Mode::Enforce).unchanged(), Mode::Enforce);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Modes {
+    unreadable: Mode,
+    unchanged: Mode,
+}
+
+impl Modes {
+    /// Nothing counts for more than `audit`: the modes of a policy that is not about the review.
+    pub(crate) const AUDIT: Self = Self {
+        unreadable: Mode::Audit,
+        unchanged: Mode::Audit,
+    };
+
+    /// Sets what an image whose reference cannot be read counts for, and an object whose images
+    /// cannot be known.
+    #[must_use]
+    pub const fn with_unreadable(mut self, mode: Mode) -> Self {
+        self.unreadable = mode;
+        self
+    }
+
+    /// Sets what a violation counts for at most where its image stood in the object before the
+    /// update.
+    #[must_use]
+    pub const fn with_unchanged(mut self, mode: Mode) -> Self {
+        self.unchanged = mode;
+        self
+    }
+
+    /// What an image whose reference cannot be read counts for, and an object whose images cannot be
+    /// known.
+    #[must_use]
+    pub const fn unreadable(self) -> Mode {
+        self.unreadable
+    }
+
+    /// What a violation counts for at most where its image stood in the object before the update.
+    #[must_use]
+    pub const fn unchanged(self) -> Mode {
+        self.unchanged
+    }
+
+    /// Of each mode the stronger one.
+    #[must_use]
+    pub fn strongest(self, other: Self) -> Self {
+        Self {
+            unreadable: self.unreadable.max(other.unreadable),
+            unchanged: self.unchanged.max(other.unchanged),
+        }
+    }
+}
+
+/// Unreadable references are denied. Unchanged images are warned of: a denial would keep even an
+/// update away that has nothing to do with images, such as the one that lets a terminating pod go.
+impl Default for Modes {
+    fn default() -> Self {
+        Self {
+            unreadable: Mode::Enforce,
+            unchanged: Mode::Warn,
+        }
     }
 }

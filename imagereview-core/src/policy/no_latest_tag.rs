@@ -66,11 +66,6 @@ impl NoLatestTag {
 
 impl Policy for NoLatestTag {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-        review
-            .images()
-            .iter()
-            .filter_map(Self::violation)
-            .collect::<Verdict>()
-            .with_headline(Self::HEADLINE)
+        Verdict::for_each_image(review, Self::violation).with_headline(Self::HEADLINE)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
 use super::Mode;
 use crate::{
     language::{Language, Message},
@@ -15,6 +17,62 @@ pub const UNREADABLE_REFERENCE: &str = "unreadable-reference";
 
 /// The rule that an object breaks whose images cannot be known.
 pub const UNREADABLE_OBJECT: &str = "unreadable-object";
+
+/// What breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// An image.
+    #[non_exhaustive]
+    Image {
+        /// The image as it was written.
+        image: Box<str>,
+        /// Where it stands in the request.
+        location: Location<'static>,
+        /// How many images of the request come before it.
+        position: usize,
+    },
+    /// An object whose images cannot be known.
+    #[non_exhaustive]
+    Object {
+        /// The field that is wrong.
+        location: Location<'static>,
+    },
+}
+
+impl Subject {
+    /// The image as it was written; `None` for an object.
+    #[must_use]
+    pub fn image(&self) -> Option<&str> {
+        match self {
+            Self::Image { image, .. } => Some(image),
+            Self::Object { .. } => None,
+        }
+    }
+
+    /// Where the image stands in the request, or the field of the object that is wrong.
+    #[must_use]
+    pub fn location(&self) -> &Location<'static> {
+        match self {
+            Self::Image { location, .. } | Self::Object { location } => location,
+        }
+    }
+
+    /// How many images of the request come before it; `None` for an object.
+    #[must_use]
+    pub fn position(&self) -> Option<usize> {
+        match self {
+            Self::Image { position, .. } => Some(*position),
+            Self::Object { .. } => None,
+        }
+    }
+
+    /// What violations are sorted by: an object comes after all images.
+    pub(super) fn order(&self) -> (bool, Option<usize>) {
+        let position = self.position();
+        (position.is_none(), position)
+    }
+}
 
 /// One rule that one image broke, and why, in the reader's language.
 ///
@@ -33,9 +91,7 @@ pub const UNREADABLE_OBJECT: &str = "unreadable-object";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     rule: Cow<'static, str>,
-    image: Box<str>,
-    location: Location<'static>,
-    position: usize,
+    subject: Subject,
     reason: Message,
     remedy: Option<Message>,
     mode: Mode,
@@ -55,9 +111,11 @@ impl Violation {
     ) -> Self {
         Self {
             rule: rule.into(),
-            image: image.reference().as_written().into(),
-            location: image.location().clone().into_owned(),
-            position: image.position(),
+            subject: Subject::Image {
+                image: image.reference().as_written().into(),
+                location: image.location().clone().into_owned(),
+                position: image.position(),
+            },
             reason: reason.into(),
             remedy: None,
             mode: Mode::Enforce,
@@ -69,9 +127,11 @@ impl Violation {
     pub(super) fn unreadable(image: &UnreadableImage<'_>) -> Self {
         Self {
             rule: Cow::Borrowed(UNREADABLE_REFERENCE),
-            image: image.as_written().into(),
-            location: image.location().clone().into_owned(),
-            position: image.position(),
+            subject: Subject::Image {
+                image: image.as_written().into(),
+                location: image.location().clone().into_owned(),
+                position: image.position(),
+            },
             reason: image.error().message(),
             remedy: None,
             mode: Mode::Enforce,
@@ -79,14 +139,13 @@ impl Violation {
         }
     }
 
-    /// The object's images cannot be known, so there is no image to name: its text is empty, and the
-    /// place is the field that is wrong. It comes after those of all images.
+    /// The object's images cannot be known, so there is no image to name.
     pub(super) fn unreadable_object(error: &ObjectError) -> Self {
         Self {
             rule: Cow::Borrowed(UNREADABLE_OBJECT),
-            image: Box::default(),
-            location: Location::at(error.path().to_owned()),
-            position: usize::MAX,
+            subject: Subject::Object {
+                location: Location::at(error.path().to_owned()),
+            },
             reason: error.message(),
             remedy: None,
             mode: Mode::Enforce,
@@ -127,22 +186,28 @@ impl Violation {
         self.declared_at.as_deref()
     }
 
-    /// The image as it was written.
+    /// What breaks the rule.
     #[must_use]
-    pub fn image(&self) -> &str {
-        &self.image
+    pub fn subject(&self) -> &Subject {
+        &self.subject
     }
 
-    /// Where the image stands in the request.
+    /// The image as it was written; `None` where the images cannot be known.
+    #[must_use]
+    pub fn image(&self) -> Option<&str> {
+        self.subject.image()
+    }
+
+    /// Where the image stands in the request, or the field for which the images cannot be known.
     #[must_use]
     pub fn location(&self) -> &Location<'static> {
-        &self.location
+        self.subject.location()
     }
 
-    /// How many images of the request come before this one.
+    /// How many images of the request come before this one; `None` where the images cannot be known.
     #[must_use]
-    pub fn position(&self) -> usize {
-        self.position
+    pub fn position(&self) -> Option<usize> {
+        self.subject.position()
     }
 
     /// Why the image breaks the rule.
@@ -166,14 +231,17 @@ impl Violation {
     /// The whole violation in one sentence: image, place, rule, reason and remedy.
     #[must_use]
     pub fn describe(&self, language: Language) -> String {
-        if self.rule == UNREADABLE_OBJECT {
+        let Subject::Image {
+            image, location, ..
+        } = &self.subject
+        else {
             let reason = self.reason.text(language);
             return match language {
                 Language::English => format!("the images cannot be known: {reason}"),
                 Language::Chinese => format!("无法得知镜像:{reason}"),
             };
-        }
-        let (image, location) = (Quoted(&self.image), self.location.describe(language));
+        };
+        let (image, location) = (Quoted(image), location.describe(language));
         let broken = self.describe_rule(language);
         match language {
             Language::English => format!("image {image} ({location}) breaks {broken}"),
@@ -193,5 +261,49 @@ impl Violation {
             sentence.push_str(remedy.text(language));
         }
         sentence
+    }
+}
+
+/// `rule`, `mode`, `image` (absent where the images cannot be known), `location`, `reason` in each
+/// language, and where they are there, `remedy` and `declaredAt`:
+///
+/// ```
+/// use imagereview_core::{NoLatestTag, decide};
+/// use serde_json::json;
+///
+/// let verdict = decide(&NoLatestTag, &["nginx"].into_iter().collect());
+/// assert_eq!(serde_json::to_value(&verdict.violations()[0])?, json!({
+///     "rule": "no-latest-tag",
+///     "mode": "enforce",
+///     "image": "nginx",
+///     "location": {"path": "IMAGE[0]", "kind": "unknown"},
+///     "reason": {
+///         "en": "it has no tag, which means \"latest\"",
+///         "zh": "没有写标签,即\"latest\"",
+///     },
+///     "remedy": {"en": "write a fixed tag or a digest", "zh": "请写明固定标签或摘要"},
+/// }));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+impl Serialize for Violation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut violation = serializer.serialize_struct("Violation", 7)?;
+        violation.serialize_field("rule", &self.rule)?;
+        violation.serialize_field("mode", &self.mode)?;
+        match self.image() {
+            None => violation.skip_field("image")?,
+            Some(image) => violation.serialize_field("image", image)?,
+        }
+        violation.serialize_field("location", self.location())?;
+        violation.serialize_field("reason", &self.reason)?;
+        match &self.remedy {
+            None => violation.skip_field("remedy")?,
+            Some(remedy) => violation.serialize_field("remedy", remedy)?,
+        }
+        match &self.declared_at {
+            None => violation.skip_field("declaredAt")?,
+            Some(location) => violation.serialize_field("declaredAt", &**location)?,
+        }
+        violation.end()
     }
 }

@@ -33,7 +33,7 @@ impl<'a> Image<'a> {
 
     /// Whether the same image stood at the [same place](crate::Review::with_former_images) in the object
     /// before this update. What was let in is not thrown out by an update that has nothing to do with
-    /// it: [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
+    /// it: [`Modes::unchanged`](crate::Modes::unchanged).
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.is_unchanged
@@ -77,7 +77,7 @@ impl<'a> UnreadableImage<'a> {
 
     /// Whether the same image stood at the [same place](crate::Review::with_former_images) in the object
     /// before this update. What was let in is not thrown out by an update that has nothing to do with
-    /// it: [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
+    /// it: [`Modes::unchanged`](crate::Modes::unchanged).
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.is_unchanged

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
 use crate::{language::Language, object::ContainerKind, quote::Quoted};
 
 /// Where an image stands: its JSON path, and the container's kind and name where the request
@@ -143,6 +145,20 @@ impl<'a> Location<'a> {
 impl fmt::Display for Location<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.describe(Language::English).fmt(f)
+    }
+}
+
+/// `path`, `kind`, and `container` where the request tells it.
+impl Serialize for Location<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut location = serializer.serialize_struct("Location", 3)?;
+        location.serialize_field("path", &format_args!("{}", self.path()))?;
+        location.serialize_field("kind", self.kind.as_str())?;
+        match self.container() {
+            None => location.skip_field("container")?,
+            Some(container) => location.serialize_field("container", container)?,
+        }
+        location.end()
     }
 }
 

@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "mutation")]
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
+#[cfg(feature = "mutation")]
 use json_patch::Patch;
-use serde::{Serialize, Serializer, ser::Error as _};
+use serde::Serialize;
+#[cfg(feature = "mutation")]
+use serde::{Serializer, ser::Error as _};
 
 use super::admission_review::{API_VERSION, AdmissionReview, KIND};
 use crate::{
@@ -66,8 +70,10 @@ struct Response<'v> {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status<'v>>,
+    #[cfg(feature = "mutation")]
     #[serde(skip_serializing_if = "Option::is_none")]
     patch_type: Option<&'static str>,
+    #[cfg(feature = "mutation")]
     #[serde(skip_serializing_if = "Option::is_none")]
     patch: Option<Base64<'v>>,
     #[serde(skip_serializing_if = "StringMap::is_empty")]
@@ -104,7 +110,9 @@ impl<'v> AdmissionResponse<'v> {
                 uid: question.uid(),
                 allowed: denial.is_none(),
                 status: denial,
+                #[cfg(feature = "mutation")]
                 patch_type: None,
+                #[cfg(feature = "mutation")]
                 patch: None,
                 audit_annotations: verdict.audit_annotations(),
                 warnings: warnings(verdict, language),
@@ -114,6 +122,7 @@ impl<'v> AdmissionResponse<'v> {
 
     /// The same answer with a patch, as a mutating webhook gives it. A denial takes none, and a
     /// patch that changes nothing is left out.
+    #[cfg(feature = "mutation")]
     #[must_use]
     pub fn with_patch(mut self, patch: &'v Patch) -> Self {
         if self.response.allowed && !patch.0.is_empty() {
@@ -125,9 +134,11 @@ impl<'v> AdmissionResponse<'v> {
 }
 
 /// A patch as it goes over the wire: JSON in base64.
+#[cfg(feature = "mutation")]
 #[derive(Debug)]
 struct Base64<'v>(&'v Patch);
 
+#[cfg(feature = "mutation")]
 impl Serialize for Base64<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let json = serde_json::to_vec(self.0).map_err(S::Error::custom)?;
@@ -165,10 +176,10 @@ fn warning(violation: &Violation, language: Language) -> String {
     if whole.chars().count() <= WARNING_LIMIT {
         return one_line(&whole);
     }
-    if violation.image().is_empty() {
+    let Some(image) = violation.image() else {
         return cut(&one_line(&whole));
-    }
-    let (image, rule) = (Quoted(violation.image()), violation.rule());
+    };
+    let (image, rule) = (Quoted(image), violation.rule());
     let reason = violation.reason().text(language);
     cut(&one_line(&match language {
         Language::English => format!("{image} breaks \"{rule}\": {reason}"),

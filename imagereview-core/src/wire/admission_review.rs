@@ -35,9 +35,9 @@ use serde::{
 };
 
 use crate::{
-    json::{self, DecodeError, Fields, List, Object, Text},
+    json::{self, DecodeError, Fields, List, Object, Text, fields},
     object::{ObjectError, ObjectErrorKind, ObjectKind, Operation, User},
-    review::{FormerImages, Location, Review},
+    review::{Location, Review},
     workload::{
         UnreadableObject, Workload, WorkloadKinds,
         node::{Node, NodeSeed, Room},
@@ -230,10 +230,14 @@ impl<'a> AdmissionReview<'a> {
     }
 
     /// The object, and the images that stood in it before.
+    #[cfg(feature = "mutation")]
     pub(crate) fn object_and_former_images(
         &mut self,
-    ) -> Option<(&mut Workload<'a>, FormerImages<'_>)> {
-        let former = FormerImages::new(former_images(self.operation, self.old_object.as_ref()));
+    ) -> Option<(&mut Workload<'a>, crate::review::FormerImages<'_>)> {
+        let former = crate::review::FormerImages::new(former_images(
+            self.operation,
+            self.old_object.as_ref(),
+        ));
         let object = self.object.as_mut()?.as_mut().ok()?;
         Some((object, former))
     }
@@ -288,18 +292,13 @@ impl<'a> Document<'a> {
 }
 
 impl<'de: 'a, 'a> Fields<'de> for Document<'a> {
-    const NAMES: &'static [&'static str] = &["apiVersion", "kind", "request"];
-
-    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
-        match Self::NAMES[index] {
-            "apiVersion" => self.api_version = Some(map.next_value::<Text<'de>>()?.0),
-            "kind" => self.kind = Some(map.next_value::<Text<'de>>()?.0),
-            _ => {
-                let Object(request) = map.next_value_seed(Object(Request::new(self.kinds)))?;
-                self.request = request.is_there.then_some(request);
-            }
-        }
-        Ok(())
+    fields! { |self, map|
+        "apiVersion" => self.api_version = Some(map.next_value::<Text<'de>>()?.0),
+        "kind" => self.kind = Some(map.next_value::<Text<'de>>()?.0),
+        "request" => {
+            let Object(request) = map.next_value_seed(Object(Request::new(self.kinds)))?;
+            self.request = request.is_there.then_some(request);
+        },
     }
 }
 
@@ -377,37 +376,21 @@ impl<'a> Request<'a> {
 }
 
 impl<'de: 'a, 'a> Fields<'de> for Request<'a> {
-    const NAMES: &'static [&'static str] = &[
-        "uid",
-        "kind",
-        "subResource",
-        "name",
-        "namespace",
-        "operation",
-        "userInfo",
-        "object",
-        "oldObject",
-        "dryRun",
-    ];
-
-    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
-        self.is_there = true;
-        match Self::NAMES[index] {
-            "uid" => Text(self.uid) = map.next_value()?,
-            "kind" => Object(self.kind) = map.next_value()?,
-            "subResource" => Text(self.sub_resource) = map.next_value()?,
-            "name" => Text(self.name) = map.next_value()?,
-            "namespace" => Text(self.namespace) = map.next_value()?,
-            "operation" => {
-                let Text(name) = map.next_value()?;
-                self.operation = Operation::from_wire(&name);
-            }
-            "userInfo" => Object(self.user) = map.next_value()?,
-            "object" => self.object = self.read_object(map)?,
-            "oldObject" => self.old_object = self.read_object(map)?,
-            _ => self.is_dry_run = map.next_value::<Option<bool>>()?.unwrap_or_default(),
-        }
-        Ok(())
+    fields! { |self, map|
+        each => self.is_there = true,
+        "uid" => Text(self.uid) = map.next_value()?,
+        "kind" => Object(self.kind) = map.next_value()?,
+        "subResource" => Text(self.sub_resource) = map.next_value()?,
+        "name" => Text(self.name) = map.next_value()?,
+        "namespace" => Text(self.namespace) = map.next_value()?,
+        "operation" => {
+            let Text(name) = map.next_value()?;
+            self.operation = Operation::from_wire(&name);
+        },
+        "userInfo" => Object(self.user) = map.next_value()?,
+        "object" => self.object = self.read_object(map)?,
+        "oldObject" => self.old_object = self.read_object(map)?,
+        "dryRun" => self.is_dry_run = map.next_value::<Option<bool>>()?.unwrap_or_default(),
     }
 }
 
@@ -428,15 +411,10 @@ impl RequestKind<'_> {
 }
 
 impl<'de> Fields<'de> for RequestKind<'de> {
-    const NAMES: &'static [&'static str] = &["group", "version", "kind"];
-
-    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
-        match Self::NAMES[index] {
-            "group" => Text(self.group) = map.next_value()?,
-            "version" => Text(self.version) = map.next_value()?,
-            _ => Text(self.name) = map.next_value()?,
-        }
-        Ok(())
+    fields! { |self, map|
+        "group" => Text(self.group) = map.next_value()?,
+        "version" => Text(self.version) = map.next_value()?,
+        "kind" => Text(self.name) = map.next_value()?,
     }
 }
 
@@ -451,19 +429,16 @@ struct UserInfo<'a> {
 }
 
 impl<'de> Fields<'de> for UserInfo<'de> {
-    const NAMES: &'static [&'static str] = &["username", "groups"];
-
-    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
-        if Self::NAMES[index] == "username" {
+    fields! { |self, map|
+        "username" => {
             let Text(name) = map.next_value()?;
             self.user.set_name(name);
-        } else {
+        },
+        "groups" => {
             let List(groups) = map.next_value::<List<Text<'de>>>()?;
             self.has_too_many_groups = groups.is_none();
             let groups = groups.into_iter().flatten();
-            self.user
-                .set_groups(groups.map(|Text(group)| group).collect());
-        }
-        Ok(())
+            self.user.set_groups(groups.map(|Text(group)| group).collect());
+        },
     }
 }

@@ -7,12 +7,10 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer, de::MapAccess, ser::SerializeStruct,
-};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
-    json::{self, DecodeError, Fields, List, Object, Text},
+    json::{self, DecodeError, Fields, List, Object, Text, fields},
     language::Language,
     object::ObjectError,
     policy::Verdict,
@@ -246,19 +244,13 @@ impl<'a> Document<'a> {
 }
 
 impl<'de> Fields<'de> for Document<'de> {
-    const NAMES: &'static [&'static str] = &["apiVersion", "kind", "spec"];
-
-    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
-        match Self::NAMES[index] {
-            "apiVersion" => self.api_version = Some(map.next_value::<Text<'de>>()?.0),
-            "kind" => self.kind = Some(map.next_value::<Text<'de>>()?.0),
-            _ => {
-                self.spec = map
-                    .next_value::<Option<Object<_>>>()?
-                    .map(|Object(spec)| spec);
-            }
-        }
-        Ok(())
+    fields! { |self, map|
+        "apiVersion" => self.api_version = Some(map.next_value::<Text<'de>>()?.0),
+        "kind" => self.kind = Some(map.next_value::<Text<'de>>()?.0),
+        "spec" => {
+            let spec = map.next_value::<Option<Object<_>>>()?;
+            self.spec = spec.map(|Object(spec)| spec);
+        },
     }
 }
 
@@ -269,21 +261,16 @@ impl Spec<'_> {
 }
 
 impl<'de> Fields<'de> for Spec<'de> {
-    const NAMES: &'static [&'static str] = &["containers", "annotations", "namespace"];
-
-    fn read<A: MapAccess<'de>>(&mut self, index: usize, map: &mut A) -> Result<(), A::Error> {
-        match Self::NAMES[index] {
-            "containers" => match map.next_value()? {
-                List(Some(containers)) => self.containers = containers,
-                List(None) => self.has_too_many("spec.containers"),
-            },
-            "annotations" => match map.next_value()? {
-                FewAnnotations(Some(annotations)) => self.annotations = annotations,
-                FewAnnotations(None) => self.has_too_many("spec.annotations"),
-            },
-            _ => Text(self.namespace) = map.next_value()?,
-        }
-        Ok(())
+    fields! { |self, map|
+        "containers" => match map.next_value()? {
+            List(Some(containers)) => self.containers = containers,
+            List(None) => self.has_too_many("spec.containers"),
+        },
+        "annotations" => match map.next_value()? {
+            FewAnnotations(Some(annotations)) => self.annotations = annotations,
+            FewAnnotations(None) => self.has_too_many("spec.annotations"),
+        },
+        "namespace" => Text(self.namespace) = map.next_value()?,
     }
 }
 
@@ -295,11 +282,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Container<'a> {
 }
 
 impl<'de> Fields<'de> for Container<'de> {
-    const NAMES: &'static [&'static str] = &["image"];
-
-    fn read<A: MapAccess<'de>>(&mut self, _: usize, map: &mut A) -> Result<(), A::Error> {
-        Text(self.image) = map.next_value()?;
-        Ok(())
+    fields! { |self, map|
+        "image" => Text(self.image) = map.next_value()?,
     }
 }
 

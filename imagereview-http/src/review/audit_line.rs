@@ -98,7 +98,7 @@ impl Serialize for FailedRule<'_> {
         let mut object = serializer.serialize_struct("Violation", 6)?;
         object.serialize_field("rule", violation.rule())?;
         object.serialize_field("mode", &violation.mode().to_string())?;
-        object.serialize_field("image", violation.image())?;
+        object.serialize_field("image", violation.image().unwrap_or_default())?;
         object.serialize_field("location", &violation.location().to_string())?;
         object.serialize_field("reason", violation.reason().text(self.language))?;
         if let Some(exempted) = self.exemption {

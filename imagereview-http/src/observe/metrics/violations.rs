@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use imagereview_core::{Mode, Verdict};
+use imagereview_core::Verdict;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family},
@@ -47,7 +47,7 @@ impl ViolationMetrics {
 
     pub(super) fn count(&self, verdict: &Verdict) {
         for violation in verdict.violations() {
-            self.count_one(violation.rule(), mode_label(violation.mode()));
+            self.count_one(violation.rule(), violation.mode().as_str());
         }
         for exempted in verdict.exempted() {
             self.count_one(exempted.violation().rule(), "exempt");
@@ -71,13 +71,5 @@ impl ViolationMetrics {
         }
         rules.insert(rule.into());
         rule
-    }
-}
-
-fn mode_label(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Audit => "audit",
-        Mode::Warn => "warn",
-        _ => "enforce",
     }
 }

@@ -1,7 +1,7 @@
 //! `AdmissionReview` in and out: what the API server sends, and what someone else could.
 
 use imagereview_core::{
-    AdmissionResponse, AdmissionReview, AllowAll, DecodeError, ImagePolicy, Language, Mode,
+    AdmissionResponse, AdmissionReview, AllowAll, DecodeError, ImagePolicy, Language, Mode, Modes,
     NoLatestTag, Operation, Policy, PolicySource, Review, Verdict, Violation, decide,
     facts::Facts,
     mutation::{MirrorRule, Mirrors, Mutations},
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// What the API server sends, after the Kubernetes documentation.
 macro_rules! sample {
     ($name:literal) => {
-        include_str!(concat!("data/admission/", $name, ".json"))
+        include_str!(concat!("../data/admission/", $name, ".json"))
     };
 }
 
@@ -257,7 +257,8 @@ fn check(row: &Row) {
     let of = |mode| -> Vec<&str> {
         let violations = verdict.violations().iter();
         let of_mode = violations.filter(|violation| violation.mode() == mode);
-        of_mode.map(Violation::image).collect()
+        let images: Option<_> = of_mode.map(Violation::image).collect();
+        images.expect("every violation is of an image")
     };
     assert_eq!(of(Mode::Enforce), row.denied, "{json}");
     assert_eq!(of(Mode::Warn), row.warned, "{json}");
@@ -331,8 +332,8 @@ impl Policy for Strict {
         NoLatestTag.evaluate(review)
     }
 
-    fn unchanged_mode(&self, _: &Review<'_>) -> Mode {
-        self.0
+    fn modes(&self, _: &Review<'_>) -> Modes {
+        Modes::default().with_unchanged(self.0)
     }
 }
 
@@ -344,8 +345,8 @@ impl Policy for NothingFound {
         Verdict::allowed()
     }
 
-    fn unchanged_mode(&self, _: &Review<'_>) -> Mode {
-        Mode::Enforce
+    fn modes(&self, _: &Review<'_>) -> Modes {
+        Modes::default().with_unchanged(Mode::Enforce)
     }
 }
 

@@ -1,5 +1,6 @@
 //! How much is read of one review: as many entries as the limit, and not one more.
 
+use super::support;
 use imagereview_core::{
     AdmissionReview, AllowAll, ImageReview, Language, Review, StringMap, Verdict, decide,
     limits::ENTRIES_LIMIT,
@@ -103,8 +104,7 @@ fn pod(spec: &Value) -> Value {
 fn admission_review(request: &Value) -> String {
     let mut request = request.clone();
     request["uid"] = json!("u");
-    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
-        .to_string()
+    support::admission_review(&request)
 }
 
 #[test]

@@ -1,21 +1,10 @@
 //! What a policy document says about admission: scopes by user and object, custom resources,
 //! mutations, and updates that leave images alone.
 
-use imagereview_core::{AdmissionReview, ImagePolicy, Mode, PolicySource, decide, facts::Facts};
+use super::support::{admission_review, compile, document};
+use imagereview_core::{AdmissionReview, ImagePolicy, Mode, decide, facts::Facts};
 use serde::de::DeserializeSeed;
 use serde_json::{Value, json};
-
-fn compile(rest: &str) -> Result<ImagePolicy, String> {
-    let text = format!(
-        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: test}}\n{rest}\n"
-    );
-    ImagePolicy::compile([PolicySource::new("policy.yaml", &text)])
-        .map_err(|errors| errors.to_string())
-}
-
-fn document(rest: &str) -> ImagePolicy {
-    compile(rest).unwrap_or_else(|errors| panic!("{errors}\n{rest}"))
-}
 
 /// A request about a Pod of one image.
 fn request(image: &str) -> Value {
@@ -28,18 +17,9 @@ fn request(image: &str) -> Value {
     })
 }
 
-fn review(request: &Value) -> Vec<u8> {
-    let review = json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": request,
-    });
-    serde_json::to_vec(&review).unwrap()
-}
-
 fn allowed(policy: &ImagePolicy, request: &Value) -> bool {
-    let bytes = review(request);
-    let question = AdmissionReview::from_slice_with(&bytes, policy.kinds()).unwrap();
+    let bytes = admission_review(request);
+    let question = AdmissionReview::from_slice_with(bytes.as_bytes(), policy.kinds()).unwrap();
     decide(policy, &question.review()).is_allowed()
 }
 
@@ -126,8 +106,8 @@ fn unchanged_images_count_for_what_the_document_says() {
         let mut request = request("nginx");
         request["operation"] = "UPDATE".into();
         request["oldObject"] = request["object"].clone();
-        let bytes = review(&request);
-        let question = AdmissionReview::from_slice(&bytes).unwrap();
+        let bytes = admission_review(&request);
+        let question = AdmissionReview::from_slice(bytes.as_bytes()).unwrap();
         let verdict = decide(&policy, &question.review());
         assert_eq!(verdict.violations()[0].mode(), mode, "{setting}");
     }
@@ -205,8 +185,8 @@ rules: [{name: mirrored, registries: {allow: [mirror.example.com]}}]",
     ] {
         let mut request = request(image);
         request["namespace"] = namespace.into();
-        let bytes = review(&request);
-        let mut question = AdmissionReview::from_slice(&bytes).unwrap();
+        let bytes = admission_review(&request);
+        let mut question = AdmissionReview::from_slice(bytes.as_bytes()).unwrap();
         let patch = policy.mutate(&mut question, &Facts::new());
         assert_eq!(
             serde_json::to_value(&patch).unwrap(),

@@ -24,7 +24,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    include_str!("data/references.jsonl")
+    include_str!("../data/references.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).expect(line))
         .collect()

@@ -1,6 +1,7 @@
 //! What holds of every policy document, whatever it says and whatever it is asked: who tightens a
 //! policy never lets more through, and who loosens it never stops more.
 
+use super::support::{admission_review, pod};
 use imagereview_core::{
     AdmissionReview, ImagePolicy, Mode, PolicySource, Review, StringMap, decide, facts::Facts,
 };
@@ -274,7 +275,7 @@ proptest! {
         let sources = documents.iter().map(|text| PolicySource::new("p.json", text));
         // Some mirrors are refused: both ends must fit, and one could never apply.
         let Ok(policy) = ImagePolicy::compile(sources) else { return Ok(()) };
-        let mut object = pod(&image);
+        let mut object = pod(&[&image]);
         let mut mutate = || {
             let request = request(json!({"operation": "CREATE"}), &object);
             let mut question = AdmissionReview::from_slice(request.as_bytes()).unwrap();
@@ -322,20 +323,15 @@ fn mirrored() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-fn pod(image: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": image}]}})
-}
-
 /// An `AdmissionReview` with these fields about an object.
 fn request(mut fields: Value, object: &Value) -> String {
     fields["uid"] = "u".into();
     fields["object"] = object.clone();
-    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": fields})
-        .to_string()
+    admission_review(&fields)
 }
 
 fn is_denied(policy: &ImagePolicy, fields: Value) -> bool {
-    let request = request(fields, &pod("x"));
+    let request = request(fields, &pod(&["x"]));
     let question = AdmissionReview::from_slice(request.as_bytes()).unwrap();
     !decide(policy, &question.review()).is_allowed()
 }

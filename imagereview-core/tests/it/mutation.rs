@@ -1,5 +1,6 @@
 //! Mutations: what a patch does to an object, and what it leaves alone.
 
+use super::support::SHA256;
 use imagereview_core::{
     AdmissionReview, ImageRef, ReferenceError,
     facts::Facts,
@@ -13,8 +14,6 @@ use imagereview_core::{
 use json_patch::Patch;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-const SHA256: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 fn mirrors(rules: &[(&str, &str)]) -> Mirrors {
     let rules = rules

@@ -92,7 +92,13 @@ fn pattern() -> impl Strategy<Value = Pattern> {
 }
 
 fn policy(list: &str, patterns: &[Pattern]) -> ImagePolicy {
-    let patterns: Vec<String> = patterns.iter().map(Pattern::text).collect();
+    policy_of(
+        list,
+        &patterns.iter().map(Pattern::text).collect::<Vec<_>>(),
+    )
+}
+
+fn policy_of(list: &str, patterns: &[String]) -> ImagePolicy {
     let document = json!({
         "apiVersion": "imagereview/v1alpha1",
         "kind": "ImagePolicy",
@@ -139,19 +145,12 @@ fn aliases_and_wildcard_domains_have_one_definition() {
         ("*.docker.io", "nginx", false, true),
         ("registry-1.docker.io", "nginx", false, true),
         ("index.docker.io", "nginx", true, true),
+        ("index.docker.io:*", "index.docker.io:443/x", true, true),
     ] {
         let review: Review<'_> = [image].into_iter().collect();
-        let (is_below, host) = match text.strip_prefix("*.") {
-            Some(domain) => (true, domain),
-            None => (false, text),
-        };
-        let patterns = [Pattern {
-            is_below,
-            host,
-            port: "",
-        }];
+        let patterns = [text.to_owned()];
         let found =
-            ["allow", "deny"].map(|list| decide(&policy(list, &patterns), &review).is_allowed());
+            ["allow", "deny"].map(|list| decide(&policy_of(list, &patterns), &review).is_allowed());
         assert_eq!(found, [allows, !denies], "{text} {image}");
     }
 }

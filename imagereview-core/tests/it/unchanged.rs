@@ -216,11 +216,11 @@ fn too_many_images_are_blamed_on_those_that_are_new() {
         let verdict = decide(&policy(scope), &review);
         let denials: Vec<&str> = verdict
             .denials()
-            .map(imagereview_core::Violation::image)
+            .filter_map(imagereview_core::Violation::image)
             .collect();
         let warnings: Vec<&str> = verdict
             .warnings()
-            .map(imagereview_core::Violation::image)
+            .filter_map(imagereview_core::Violation::image)
             .collect();
         assert_eq!(
             (&denials[..], &warnings[..]),

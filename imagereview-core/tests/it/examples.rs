@@ -1,8 +1,6 @@
 //! The policies under `examples/policies/`, each with the cases beside it, and those of the
 //! documentation.
 
-#![cfg(feature = "cel")]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -3,11 +3,12 @@
 
 use std::fmt::Write as _;
 
+use super::support::{admission_review, pod};
 use imagereview_core::{
     AdmissionReview, ImagePolicy, Language, PolicySource, Review, StringMap, decide, facts::Facts,
 };
 use serde::de::DeserializeSeed as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 fn compile(texts: &[&str]) -> Result<ImagePolicy, String> {
     let sources = texts.iter().map(|text| PolicySource::new("p.yaml", text));
@@ -22,19 +23,12 @@ fn document(name: &str, fields: &str) -> String {
     )
 }
 
-fn pod(images: &[&str]) -> Value {
-    let containers = images.iter().map(|image| json!({"image": image}));
-    let containers: Vec<Value> = containers.collect();
-    json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}})
-}
-
 /// The images of a pod after each of two passes, and the operations of the second patch.
 fn mutate_twice(policy: &ImagePolicy, images: &[&str]) -> (Vec<String>, Vec<String>, usize) {
     let mut object = pod(images);
     let mut pass = || {
-        let request = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
-            "request": {"uid": "u", "operation": "CREATE", "object": object}});
-        let request = request.to_string();
+        let request =
+            admission_review(&json!({"uid": "u", "operation": "CREATE", "object": object}));
         let mut question =
             AdmissionReview::from_slice_with(request.as_bytes(), policy.kinds()).unwrap();
         let patch = policy.mutate(&mut question, &Facts::new());
@@ -215,7 +209,6 @@ fn large_regular_expressions_are_bounded_for_all_rules_together() {
 
 /// Each of these fills the stack, or memory, where nothing bounds it.
 #[test]
-#[cfg(feature = "cel")]
 fn expressions_that_are_deep_or_grow_are_refused_or_decided() {
     let within = |open: &str, count: usize, close: &str| {
         format!("{}1{} == 1", open.repeat(count), close.repeat(count))
@@ -249,7 +242,6 @@ fn expressions_that_are_deep_or_grow_are_refused_or_decided() {
 
 /// A review that holds more than an expression is bounded for is not decided, so it is denied.
 #[test]
-#[cfg(feature = "cel")]
 fn expressions_about_reviews_that_are_too_large_deny() {
     let policy = |expression: &str| {
         let text = json!({"apiVersion": "imagereview/v1alpha1", "kind": "ImagePolicy",

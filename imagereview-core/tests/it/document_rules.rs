@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::support::document;
 use imagereview_core::{
     ContainerKind, Exempted, ImageExplanation, ImagePolicy, Language, Location, Mode, PolicySource,
     Review, StringMap, decide, document::Outcome, policy::UNREADABLE_REFERENCE,
@@ -9,16 +10,6 @@ use imagereview_core::{
 use proptest::prelude::*;
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-fn document(rest: &str) -> ImagePolicy {
-    let text = format!(
-        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: test}}\n{rest}\n"
-    );
-    match ImagePolicy::compile([PolicySource::new("policy.yaml", &text)]) {
-        Ok(policy) => policy,
-        Err(errors) => panic!("{errors}\n{text}"),
-    }
-}
 
 /// A policy of one rule.
 fn rule(checks: &str) -> ImagePolicy {
