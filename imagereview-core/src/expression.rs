@@ -77,6 +77,14 @@ pub(super) struct Expression {
     regexes: Arc<HashMap<String, Regex>>,
 }
 
+/// Which images of a review an expression sees in `review.images`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Images {
+    All,
+    /// Those that were there before the update that is reviewed.
+    Unchanged,
+}
+
 impl std::fmt::Debug for Expression {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Expression").field(&self.text).finish()
@@ -113,7 +121,11 @@ impl Expression {
     /// # Errors
     ///
     /// The review is larger than expressions are for.
-    pub(super) fn context(&self, review: &Review<'_>) -> Result<Context<'static, 'static>, String> {
+    pub(super) fn context(
+        &self,
+        review: &Review<'_>,
+        listed: Images,
+    ) -> Result<Context<'static, 'static>, String> {
         let images = review.images().len() + review.unreadable_images().len();
         for (what, number, most) in [
             ("images", images, MAX_IMAGES),
@@ -141,7 +153,11 @@ impl Expression {
             .add_function(MATCHES, matches)
             .and_then(|()| context.add_function(IN_ORDER, in_order))
             .map_err(|error| error.to_string())?;
-        let review = at_most(MAX_REVIEW_BYTES, "the review", describe_review(review))?;
+        let review = at_most(
+            MAX_REVIEW_BYTES,
+            "the review",
+            describe_review(review, listed),
+        )?;
         context.add_variable_from_value("review", review);
         Ok(context)
     }

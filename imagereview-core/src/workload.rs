@@ -678,7 +678,7 @@ impl FirstError {
 /// assert_eq!(object.error().path(), "spec.containers[0].image");
 /// let verdict = decide(&NoLatestTag, &object.review());
 /// let rules: Vec<&str> = verdict.denials().map(|denial| denial.rule()).collect();
-/// assert_eq!(rules, ["no-latest-tag", "unreadable-object"]);
+/// assert_eq!(rules, ["unreadable-object", "no-latest-tag"]);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug)]

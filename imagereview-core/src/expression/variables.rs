@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use cel::{Value, objects::Key};
 
-use super::WORD;
+use super::{Images, WORD};
 use crate::{
     object::{ContainerKind, Operation, User},
     review::{Image, Review},
@@ -62,9 +62,13 @@ pub(super) fn forwarded_annotations<'r>(
 }
 
 /// A review as a map; what is not told is not there.
-pub(super) fn describe_review(review: &Review<'_>) -> Value {
+pub(super) fn describe_review(review: &Review<'_>, listed: Images) -> Value {
     let annotations: HashMap<&str, &str> = forwarded_annotations(review).collect();
-    let images: Vec<Value> = review.images().iter().map(describe_image).collect();
+    let images = review
+        .images()
+        .iter()
+        .filter(|image| listed == Images::All || image.is_unchanged());
+    let images: Vec<Value> = images.map(describe_image).collect();
     let groups = |user: &User<'_>| Value::from(user.groups().map(Value::from).collect::<Vec<_>>());
     fields([
         ("namespace", review.namespace().map(Value::from)),

@@ -54,27 +54,35 @@ impl Serialize for Mode {
 /// use imagereview_core::{Mode, Modes};
 ///
 /// let modes = Modes::default();
-/// assert_eq!((modes.unreadable(), modes.unchanged()), (Mode::Enforce, Mode::Warn));
+/// assert_eq!((modes.unreadable_references(), modes.unchanged()), (Mode::Enforce, Mode::Warn));
 /// assert_eq!(modes.with_unchanged(Mode::Enforce).unchanged(), Mode::Enforce);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Modes {
-    unreadable: Mode,
+    unreadable_references: Mode,
+    unreadable_object: Mode,
     unchanged: Mode,
 }
 
 impl Modes {
     /// Nothing counts for more than `audit`: the modes of a policy that is not about the review.
     pub(crate) const AUDIT: Self = Self {
-        unreadable: Mode::Audit,
+        unreadable_references: Mode::Audit,
+        unreadable_object: Mode::Audit,
         unchanged: Mode::Audit,
     };
 
-    /// Sets what an image whose reference cannot be read counts for, and an object whose images
-    /// cannot be known.
+    /// Sets what an image whose reference cannot be read counts for.
     #[must_use]
-    pub const fn with_unreadable(mut self, mode: Mode) -> Self {
-        self.unreadable = mode;
+    pub const fn with_unreadable_references(mut self, mode: Mode) -> Self {
+        self.unreadable_references = mode;
+        self
+    }
+
+    /// Sets what an object whose images cannot all be known counts for.
+    #[must_use]
+    pub const fn with_unreadable_object(mut self, mode: Mode) -> Self {
+        self.unreadable_object = mode;
         self
     }
 
@@ -86,11 +94,17 @@ impl Modes {
         self
     }
 
-    /// What an image whose reference cannot be read counts for, and an object whose images cannot be
-    /// known.
+    /// What an image whose reference cannot be read counts for.
     #[must_use]
-    pub const fn unreadable(self) -> Mode {
-        self.unreadable
+    pub const fn unreadable_references(self) -> Mode {
+        self.unreadable_references
+    }
+
+    /// What an object whose images cannot all be known counts for: there may be images in it that break
+    /// any rule.
+    #[must_use]
+    pub const fn unreadable_object(self) -> Mode {
+        self.unreadable_object
     }
 
     /// What a violation counts for at most where its image stood in the object before the update.
@@ -103,7 +117,8 @@ impl Modes {
     #[must_use]
     pub fn strongest(self, other: Self) -> Self {
         Self {
-            unreadable: self.unreadable.max(other.unreadable),
+            unreadable_references: self.unreadable_references.max(other.unreadable_references),
+            unreadable_object: self.unreadable_object.max(other.unreadable_object),
             unchanged: self.unchanged.max(other.unchanged),
         }
     }
@@ -114,7 +129,8 @@ impl Modes {
 impl Default for Modes {
     fn default() -> Self {
         Self {
-            unreadable: Mode::Enforce,
+            unreadable_references: Mode::Enforce,
+            unreadable_object: Mode::Enforce,
             unchanged: Mode::Warn,
         }
     }

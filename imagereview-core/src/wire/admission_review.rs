@@ -202,10 +202,16 @@ impl<'a> AdmissionReview<'a> {
                 }
             }
             Some(Ok(object)) => object.review_without_images(),
-            Some(Err(object)) if self.can_run_images() => object
-                .review()
-                .with_former_images(former_images(self.operation, self.old_object.as_ref()))
-                .with_unchanged_object(self.is_unchanged_object),
+            Some(Err(object)) if self.can_run_images() => {
+                let review = object.review();
+                let review = if self.is_unchanged_object {
+                    review.with_former_images(object.readable().images())
+                } else {
+                    let old = self.old_object.as_ref();
+                    review.with_former_images(former_images(self.operation, old))
+                };
+                review.with_unchanged_object(self.is_unchanged_object)
+            }
             _ => Review::new(),
         }
         .with_dry_run(self.is_dry_run);
@@ -213,7 +219,7 @@ impl<'a> AdmissionReview<'a> {
         if !self.kind().name().is_empty() {
             review = review.with_kind(self.kind());
         }
-        if !self.user().name().is_empty() {
+        if !self.user().name().is_empty() && !self.user.has_too_many_groups {
             review = review.with_user(self.user());
         }
         if let Some(operation) = self.operation {
@@ -435,9 +441,9 @@ impl<'de> Fields<'de> for UserInfo<'de> {
             self.user.set_name(name);
         },
         "groups" => {
-            let List(groups) = map.next_value::<List<Text<'de>>>()?;
-            self.has_too_many_groups = groups.is_none();
-            let groups = groups.into_iter().flatten();
+            let groups = map.next_value::<List<Text<'de>>>()?;
+            self.has_too_many_groups = groups.is_truncated;
+            let groups = groups.elements.into_iter();
             self.user.set_groups(groups.map(|Text(group)| group).collect());
         },
     }

@@ -32,5 +32,7 @@ mod schema;
 mod support;
 #[cfg(feature = "document")]
 mod unchanged;
+#[cfg(feature = "document")]
+mod unreadable_objects;
 #[cfg(feature = "mutation")]
 mod workloads;
