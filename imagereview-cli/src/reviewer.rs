@@ -466,12 +466,25 @@ impl Reading<'_> {
                     self.file.passed_over += 1;
                     has_custom |= is_custom(&object.kind());
                 }
-                Err(error) if is_other_document(&error) => is_kubernetes = false,
+                Err(object) if is_other_document(object.error()) => is_kubernetes = false,
                 // A patch, that some tool is still to put together with the object.
-                Err(error) if is_missing(&error) && error.path().ends_with("spec") => {
+                Err(object)
+                    if is_missing(object.error()) && object.error().path().ends_with("spec") =>
+                {
                     self.file.passed_over += 1;
                 }
-                Err(error) => objects.push(Object::Unreadable(error)),
+                Err(object) => {
+                    let readable = object.readable();
+                    if readable.images().len() > 0 {
+                        let title = title(
+                            readable.kind().name(),
+                            readable.namespace(),
+                            readable.name(),
+                        );
+                        objects.push(Object::Reviewed(self.decide(title, readable.review())));
+                    }
+                    objects.push(Object::Unreadable(object.error().clone()));
+                }
             }
         }
         if is_image_review {

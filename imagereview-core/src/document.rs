@@ -376,7 +376,8 @@ impl Policy for ImagePolicy {
         let modes = self.about(review).map(|document| document.modes);
         modes.reduce(Modes::strongest).unwrap_or(
             Modes::default()
-                .with_unreadable(Mode::Audit)
+                .with_unreadable_references(Mode::Audit)
+                .with_unreadable_object(Mode::Audit)
                 .with_unchanged(Mode::Audit),
         )
     }
@@ -457,7 +458,10 @@ impl CompiledDocument {
         }
         Some(Self {
             modes: Modes::default()
-                .with_unreadable(declared.unreadable_references.unwrap_or(mode).min(mode))
+                .with_unreadable_references(
+                    declared.unreadable_references.unwrap_or(mode).min(mode),
+                )
+                .with_unreadable_object(mode)
                 .with_unchanged(declared.unchanged_images.unwrap_or(Mode::Warn).min(mode)),
             #[cfg(feature = "mutation")]
             mutations,
@@ -489,7 +493,7 @@ impl CompiledDocument {
                     continue;
                 }
                 for mut violation in rule.violations(&asked, image) {
-                    if image.is_unchanged() {
+                    if violation.is_unchanged() {
                         violation = violation.in_mode(self.modes.unchanged());
                     }
                     match self.exemption(rule, review, image) {

@@ -14,6 +14,7 @@ use std::{collections::HashMap, sync::Arc};
 use cel::{Context, ExecutionError, Value, common::ast::IdedExpr, extractors::This};
 use regex::Regex;
 
+pub(crate) use self::variables::Images;
 use self::{
     bounds::Bounds,
     failure::{failure, kind_of, unparsable},
@@ -70,7 +71,11 @@ impl Expression {
     /// # Errors
     ///
     /// The review is larger than expressions are for.
-    pub(super) fn context(&self, review: &Review<'_>) -> Result<Context<'static, 'static>, String> {
+    pub(super) fn context(
+        &self,
+        review: &Review<'_>,
+        listed: Images,
+    ) -> Result<Context<'static, 'static>, String> {
         let images = review.images().len() + review.unreadable_images().len();
         for (what, number, most) in [
             ("images", images, MAX_IMAGES),
@@ -98,7 +103,11 @@ impl Expression {
             .add_function(MATCHES, matches)
             .and_then(|()| context.add_function(IN_ORDER, in_order))
             .map_err(|error| error.to_string())?;
-        let review = at_most(MAX_REVIEW_BYTES, "the review", describe_review(review))?;
+        let review = at_most(
+            MAX_REVIEW_BYTES,
+            "the review",
+            describe_review(review, listed),
+        )?;
         context.add_variable_from_value("review", review);
         Ok(context)
     }

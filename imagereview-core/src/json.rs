@@ -341,9 +341,11 @@ pub(crate) fn skip_entries<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, 
     Ok(is_more)
 }
 
-/// A list; `null` is an empty one, as in Go. `None` where it has more than [`ENTRIES_LIMIT`] entries:
-/// those are skipped.
-pub(crate) struct List<T>(pub(crate) Option<Vec<T>>);
+/// A list; `null` is an empty one, as in Go. Entries beyond [`ENTRIES_LIMIT`] are skipped.
+pub(crate) struct List<T> {
+    pub(crate) elements: Vec<T>,
+    pub(crate) is_truncated: bool,
+}
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -357,19 +359,27 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(List(Some(Vec::new())))
+                Ok(List {
+                    elements: Vec::new(),
+                    is_truncated: false,
+                })
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 // Most pods have a few containers, so the first allocation is the only one.
-                let mut list = Vec::with_capacity(4);
-                while list.len() < ENTRIES_LIMIT {
-                    let Some(item) = seq.next_element()? else {
-                        return Ok(List(Some(list)));
-                    };
-                    list.push(item);
+                let mut elements = Vec::with_capacity(4);
+                let mut is_truncated = false;
+                while let Some(element) = seq.next_element()? {
+                    elements.push(element);
+                    if elements.len() == ENTRIES_LIMIT {
+                        is_truncated = skip_elements(&mut seq)?;
+                        break;
+                    }
                 }
-                Ok(List((!skip_elements(&mut seq)?).then_some(list)))
+                Ok(List {
+                    elements,
+                    is_truncated,
+                })
             }
         }
 

@@ -13,9 +13,9 @@ pub use self::{
     verdict::{Exempted, REASON_LIMIT, UNDECIDED, Verdict},
     violation::{Subject, UNREADABLE_OBJECT, UNREADABLE_REFERENCE, Violation},
 };
-use std::{cell::LazyCell, collections::BTreeSet};
+use std::cell::LazyCell;
 
-use crate::review::{Image, Review};
+use crate::review::Review;
 
 /// Turns a review into a verdict.
 ///
@@ -147,22 +147,23 @@ pub trait Policy {
 pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let mut verdict = evaluate(policy, review);
     let modes = LazyCell::new(|| policy.modes(review));
-    let mode = |is_unchanged| {
-        if is_unchanged {
-            modes.unreadable().min(modes.unchanged())
+    let capped = |violation: Violation, mode: Mode| {
+        let mode = if violation.is_unchanged() {
+            mode.min(modes.unchanged())
         } else {
-            modes.unreadable()
-        }
+            mode
+        };
+        violation.in_mode(mode)
     };
-    verdict.extend(
-        review
-            .unreadable_images()
-            .iter()
-            .map(|image| Violation::unreadable(image).in_mode(mode(image.is_unchanged()))),
-    );
+    let references = review.unreadable_images().iter();
+    verdict.extend(references.map(|image| {
+        let violation = Violation::unreadable(image);
+        capped(violation, modes.unreadable_references())
+    }));
     let object = review.unreadable_object();
     verdict.extend(object.map(|error| {
-        Violation::unreadable_object(error).in_mode(mode(review.is_unchanged_object()))
+        let violation = Violation::unreadable_object(error, review.is_unchanged_object());
+        capped(violation, modes.unreadable_object())
     }));
     verdict.sort();
     verdict
@@ -172,17 +173,15 @@ pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
 /// policy by policy, so that no policy changes the cap of another that it is composed with.
 fn evaluate<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let verdict = policy.evaluate(review);
-    if verdict.violations().is_empty() {
-        return verdict;
-    }
-    let unchanged = review.images().iter().filter(|image| image.is_unchanged());
-    let unchanged: BTreeSet<usize> = unchanged.map(Image::position).collect();
-    if unchanged.is_empty() {
+    if !verdict.violations().iter().any(Violation::is_unchanged) {
         return verdict;
     }
     let mode = policy.modes(review).unchanged();
-    verdict.map(|violation| match violation.subject().position() {
-        Some(position) if unchanged.contains(&position) => violation.in_mode(mode),
-        _ => violation,
+    verdict.map(|violation| {
+        if violation.is_unchanged() {
+            violation.in_mode(mode)
+        } else {
+            violation
+        }
     })
 }

@@ -8,7 +8,7 @@ use super::{
     scope::{Scope, compiled, repositories},
 };
 #[cfg(feature = "cel")]
-use crate::expression::Expression;
+use crate::expression::{Expression, Images};
 use crate::{
     language::{Language, Message},
     pattern::{Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet},
@@ -32,6 +32,8 @@ pub(super) enum Check {
 #[derive(Debug)]
 pub(super) struct Finding<'c> {
     pub(super) passed: bool,
+    /// Whether an unchanged image would pass, were it not for the new ones.
+    pub(super) caused_by_update: bool,
     cause: Cause<'c>,
 }
 
@@ -76,6 +78,7 @@ impl<'c> Finding<'c> {
     fn pass(cause: Cause<'c>) -> Self {
         Self {
             passed: true,
+            caused_by_update: false,
             cause,
         }
     }
@@ -83,6 +86,7 @@ impl<'c> Finding<'c> {
     fn fail(cause: Cause<'c>) -> Self {
         Self {
             passed: false,
+            caused_by_update: false,
             cause,
         }
     }
@@ -96,8 +100,15 @@ pub(super) struct Asked<'r> {
     /// By the position of each image.
     ranks: OnceCell<Vec<usize>>,
     #[cfg(feature = "cel")]
-    context: OnceCell<Result<cel::Context<'static, 'static>, String>>,
+    context: OnceCell<Context>,
+    /// The same without the images that are new.
+    #[cfg(feature = "cel")]
+    unchanged: OnceCell<Context>,
 }
+
+/// What an expression is evaluated with, or why it cannot be.
+#[cfg(feature = "cel")]
+type Context = Result<cel::Context<'static, 'static>, String>;
 
 /// Who has a place first where a review has more images than it may have.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -117,7 +128,33 @@ impl<'r> Asked<'r> {
             ranks: OnceCell::new(),
             #[cfg(feature = "cel")]
             context: OnceCell::new(),
+            #[cfg(feature = "cel")]
+            unchanged: OnceCell::new(),
         }
+    }
+
+    /// Whether the expression is true for an image, in a review of these images.
+    #[cfg(feature = "cel")]
+    fn evaluate(
+        &self,
+        expression: &Expression,
+        images: Images,
+        image: &Image<'_>,
+    ) -> Result<bool, String> {
+        let context = match images {
+            Images::All => &self.context,
+            Images::Unchanged => &self.unchanged,
+        };
+        match context.get_or_init(|| expression.context(self.review, images)) {
+            Ok(context) => expression.evaluate(context, image),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    #[cfg(feature = "cel")]
+    fn has_new_images(&self) -> bool {
+        let mut readable = self.review.images().iter();
+        readable.any(|image| !image.is_unchanged())
     }
 
     /// How many images of the review come before this one where only so many may stay.
@@ -168,22 +205,24 @@ impl Check {
             Self::MaxImages(max) => {
                 let review = asked.review;
                 let images = review.images().len() + review.unreadable_images().len();
-                Finding {
-                    passed: images <= *max || asked.rank(image) < *max,
-                    cause: Cause::ImageCount { images, max: *max },
+                let cause = Cause::ImageCount { images, max: *max };
+                if images <= *max || asked.rank(image) < *max {
+                    Finding::pass(cause)
+                } else {
+                    Finding::fail(cause)
                 }
             }
             #[cfg(feature = "cel")]
             Self::Expression(expression) => {
-                let context = asked
-                    .context
-                    .get_or_init(|| expression.context(asked.review));
-                let result = match context {
-                    Ok(context) => expression.evaluate(context, image),
-                    Err(error) => Err(error.clone()),
-                };
+                let result = asked.evaluate(expression, Images::All, image);
+                let passed = result == Ok(true);
+                let caused_by_update = !passed
+                    && image.is_unchanged()
+                    && asked.has_new_images()
+                    && asked.evaluate(expression, Images::Unchanged, image) == Ok(true);
                 Finding {
-                    passed: result == Ok(true),
+                    passed,
+                    caused_by_update,
                     cause: Cause::Expression(result),
                 }
             }

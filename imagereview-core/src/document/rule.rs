@@ -172,6 +172,11 @@ impl Rule {
         let violation = Violation::new(self.name.0.to_string(), image, reason)
             .in_mode(self.mode)
             .declared_at(Arc::clone(&self.declared_at));
+        let violation = if finding.caused_by_update {
+            violation.caused_by_update()
+        } else {
+            violation
+        };
         let remedy = match &self.remedy {
             Some(text) => Some(self.fill(text, review, image)),
             None if self.message.is_some() => None,

@@ -61,10 +61,22 @@ pub(super) fn forwarded_annotations<'r>(
         .filter(|(key, _)| key.contains(FORWARDED))
 }
 
+/// Which images of a review an expression sees in `review.images`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Images {
+    All,
+    /// Those that were there before the update that is reviewed.
+    Unchanged,
+}
+
 /// A review as a map; what is not told is not there.
-pub(super) fn describe_review(review: &Review<'_>) -> Value {
+pub(super) fn describe_review(review: &Review<'_>, listed: Images) -> Value {
     let annotations: HashMap<&str, &str> = forwarded_annotations(review).collect();
-    let images: Vec<Value> = review.images().iter().map(describe_image).collect();
+    let images = review
+        .images()
+        .iter()
+        .filter(|image| listed == Images::All || image.is_unchanged());
+    let images: Vec<Value> = images.map(describe_image).collect();
     let groups = |user: &User<'_>| Value::from(user.groups().map(Value::from).collect::<Vec<_>>());
     fields([
         ("namespace", review.namespace().map(Value::from)),

@@ -17,7 +17,8 @@ use crate::{
 ///
 /// let pod = r#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": 5}]}}"#;
 /// let manifest: Manifest<'_> = serde_json::from_str(pod)?;
-/// let error = manifest.into_iter().next().unwrap().unwrap_err();
+/// let object = manifest.into_iter().next().unwrap().unwrap_err();
+/// let error = object.error();
 /// assert_eq!(error.path(), "spec.containers[0].image");
 /// assert_eq!(error.to_string(), "spec.containers[0].image is a number, expected a string");
 /// # Ok::<(), serde_json::Error>(())

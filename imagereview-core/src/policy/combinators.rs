@@ -97,7 +97,9 @@ impl<P: Policy> Policy for InMode<P> {
 
     fn modes(&self, review: &Review<'_>) -> Modes {
         let modes = self.policy.modes(review);
-        modes.with_unreadable(modes.unreadable().min(self.mode))
+        modes
+            .with_unreadable_references(modes.unreadable_references().min(self.mode))
+            .with_unreadable_object(modes.unreadable_object().min(self.mode))
     }
 }
 

@@ -54,21 +54,28 @@ impl Serialize for Mode {
 /// use imagereview_core::{Mode, Modes};
 ///
 /// let modes = Modes::default();
-/// assert_eq!((modes.unreadable(), modes.unchanged()), (Mode::Enforce, Mode::Warn));
+/// assert_eq!((modes.unreadable_references(), modes.unchanged()), (Mode::Enforce, Mode::Warn));
 /// assert_eq!(modes.with_unchanged(Mode::Enforce).unchanged(), Mode::Enforce);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Modes {
-    unreadable: Mode,
+    unreadable_references: Mode,
+    unreadable_object: Mode,
     unchanged: Mode,
 }
 
 impl Modes {
-    /// Sets the mode for images whose reference cannot be read, and for objects whose images cannot be
-    /// known.
+    /// Sets the mode for images whose reference cannot be read.
     #[must_use]
-    pub const fn with_unreadable(mut self, mode: Mode) -> Self {
-        self.unreadable = mode;
+    pub const fn with_unreadable_references(mut self, mode: Mode) -> Self {
+        self.unreadable_references = mode;
+        self
+    }
+
+    /// Sets what an object whose images cannot all be known counts for.
+    #[must_use]
+    pub const fn with_unreadable_object(mut self, mode: Mode) -> Self {
+        self.unreadable_object = mode;
         self
     }
 
@@ -79,10 +86,17 @@ impl Modes {
         self
     }
 
-    /// The mode for images whose reference cannot be read, and for objects whose images cannot be known.
+    /// The mode for images whose reference cannot be read.
     #[must_use]
-    pub const fn unreadable(self) -> Mode {
-        self.unreadable
+    pub const fn unreadable_references(self) -> Mode {
+        self.unreadable_references
+    }
+
+    /// What an object whose images cannot all be known counts for: there may be images in it that break
+    /// any rule.
+    #[must_use]
+    pub const fn unreadable_object(self) -> Mode {
+        self.unreadable_object
     }
 
     /// The cap for violations of images that were in the object before the update.
@@ -95,7 +109,8 @@ impl Modes {
     #[must_use]
     pub fn strongest(self, other: Self) -> Self {
         Self {
-            unreadable: self.unreadable.max(other.unreadable),
+            unreadable_references: self.unreadable_references.max(other.unreadable_references),
+            unreadable_object: self.unreadable_object.max(other.unreadable_object),
             unchanged: self.unchanged.max(other.unchanged),
         }
     }
@@ -106,7 +121,8 @@ impl Modes {
 impl Default for Modes {
     fn default() -> Self {
         Self {
-            unreadable: Mode::Enforce,
+            unreadable_references: Mode::Enforce,
+            unreadable_object: Mode::Enforce,
             unchanged: Mode::Warn,
         }
     }

@@ -248,7 +248,7 @@ impl Verdict {
         let mut reason = headline.text(language).to_owned() + &first.describe(language);
         for (index, denial) in rest.iter().enumerate() {
             // `denials[index]` is the one before.
-            let sentence = if denials[index].subject().order() == denial.subject().order() {
+            let sentence = if denials[index].subject().position() == denial.subject().position() {
                 denial.describe_rule(language)
             } else {
                 denial.describe(language)
@@ -316,9 +316,9 @@ impl Verdict {
     /// Puts the violations in the order of the images; those of one image stay as they came.
     pub(super) fn sort(&mut self) {
         self.violations
-            .sort_by_key(|violation| violation.subject().order());
+            .sort_by_key(|violation| violation.subject().position());
         self.exempted
-            .sort_by_key(|exempted| exempted.violation.subject().order());
+            .sort_by_key(|exempted| exempted.violation.subject().position());
     }
 
     pub(super) fn map(mut self, map: impl FnMut(Violation) -> Violation) -> Self {

@@ -66,12 +66,6 @@ impl Subject {
             Self::Object { .. } => None,
         }
     }
-
-    /// What violations are sorted by: an object comes after all images.
-    pub(super) fn order(&self) -> (bool, Option<usize>) {
-        let position = self.position();
-        (position.is_none(), position)
-    }
 }
 
 /// One rule that one image broke, and why, in the reader's language.
@@ -96,6 +90,7 @@ pub struct Violation {
     remedy: Option<Message>,
     mode: Mode,
     declared_at: Option<Arc<str>>,
+    is_unchanged: bool,
 }
 
 impl Violation {
@@ -120,6 +115,7 @@ impl Violation {
             remedy: None,
             mode: Mode::Enforce,
             declared_at: None,
+            is_unchanged: image.is_unchanged(),
         }
     }
 
@@ -136,11 +132,12 @@ impl Violation {
             remedy: None,
             mode: Mode::Enforce,
             declared_at: None,
+            is_unchanged: image.is_unchanged(),
         }
     }
 
     /// The object's images cannot be known, so there is no image to name.
-    pub(super) fn unreadable_object(error: &ObjectError) -> Self {
+    pub(super) fn unreadable_object(error: &ObjectError, is_unchanged: bool) -> Self {
         Self {
             rule: Cow::Borrowed(UNREADABLE_OBJECT),
             subject: Subject::Object {
@@ -150,7 +147,24 @@ impl Violation {
             remedy: None,
             mode: Mode::Enforce,
             declared_at: None,
+            is_unchanged,
         }
+    }
+
+    /// The same violation, brought about by the update that is reviewed: it is not capped at
+    /// [`Modes::unchanged`](super::Modes::unchanged), although its image was there before. So a rule
+    /// about the whole review denies what is added, whichever image it is reported at.
+    #[must_use]
+    pub fn caused_by_update(mut self) -> Self {
+        self.is_unchanged = false;
+        self
+    }
+
+    /// Whether it is capped at [`Modes::unchanged`](super::Modes::unchanged): its image [was there
+    /// before](Image::is_unchanged) the update.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.is_unchanged
     }
 
     /// Adds what would make the image pass.

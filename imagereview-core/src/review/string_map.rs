@@ -25,6 +25,14 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StringMap<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
+impl StringMap<'static> {
+    /// The map of nothing.
+    pub(crate) fn empty() -> &'static Self {
+        static EMPTY: StringMap<'static> = StringMap(Vec::new());
+        &EMPTY
+    }
+}
+
 impl<'a> StringMap<'a> {
     /// From pairs of which no two have the same key.
     pub(crate) fn from_unique(pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Self {

@@ -39,7 +39,7 @@ use crate::{
     object::{ObjectError, ObjectErrorKind, ObjectKind, Operation, User},
     review::{Location, Review},
     workload::{
-        Workload, WorkloadKinds,
+        UnreadableObject, Workload, WorkloadKinds,
         node::{EntryBudget, Node, NodeSeed},
     },
 };
@@ -97,8 +97,8 @@ pub struct AdmissionReview<'a> {
     operation: Option<Operation>,
     user: UserInfo<'a>,
     is_dry_run: bool,
-    object: Option<Result<Workload<'a>, ObjectError>>,
-    old_object: Option<Result<Workload<'a>, ObjectError>>,
+    object: Option<Result<Workload<'a>, UnreadableObject<'a>>>,
+    old_object: Option<Result<Workload<'a>, UnreadableObject<'a>>>,
     /// Whether the two are the same in all that is read of them.
     is_unchanged_object: bool,
 }
@@ -184,7 +184,8 @@ impl<'a> AdmissionReview<'a> {
     ///
     /// An [`ObjectError`] where its images cannot be known.
     pub fn object(&self) -> Option<Result<&Workload<'a>, &ObjectError>> {
-        self.object.as_ref().map(Result::as_ref)
+        let object = self.object.as_ref()?;
+        Some(object.as_ref().map_err(UnreadableObject::error))
     }
 
     /// The review to decide; see the [module](self).
@@ -201,9 +202,16 @@ impl<'a> AdmissionReview<'a> {
                 }
             }
             Some(Ok(object)) => object.review_without_images(),
-            Some(Err(error)) if self.can_run_images() => Review::new()
-                .with_unreadable_object(error)
-                .with_unchanged_object(self.is_unchanged_object),
+            Some(Err(object)) if self.can_run_images() => {
+                let review = object.review();
+                let review = if self.is_unchanged_object {
+                    review.with_former_images(object.readable().images())
+                } else {
+                    let old = self.old_object.as_ref();
+                    review.with_former_images(former_images(self.operation, old))
+                };
+                review.with_unchanged_object(self.is_unchanged_object)
+            }
             _ => Review::new(),
         }
         .with_dry_run(self.is_dry_run);
@@ -211,7 +219,7 @@ impl<'a> AdmissionReview<'a> {
         if !self.kind().name().is_empty() {
             review = review.with_kind(self.kind());
         }
-        if !self.user().name().is_empty() {
+        if !self.user().name().is_empty() && !self.user.has_too_many_groups {
             review = review.with_user(self.user());
         }
         if let Some(operation) = self.operation {
@@ -249,7 +257,7 @@ impl<'a> AdmissionReview<'a> {
 /// none that can be told where the old object cannot be read.
 fn former_images<'o>(
     operation: Option<Operation>,
-    old_object: Option<&'o Result<Workload<'o>, ObjectError>>,
+    old_object: Option<&'o Result<Workload<'o>, UnreadableObject<'o>>>,
 ) -> impl Iterator<Item = (&'o str, &'o Location<'o>)> {
     let old = old_object.filter(|_| operation == Some(Operation::Update));
     let old = old.and_then(|old| old.as_ref().ok());
@@ -354,7 +362,8 @@ impl<'a> Request<'a> {
         };
         let is_update = self.operation == Some(Operation::Update);
         AdmissionReview {
-            object: object(&self.object).or_else(|| self.missing_object().map(Err)),
+            object: object(&self.object)
+                .or_else(|| self.missing_object().map(|error| Err(error.into()))),
             old_object: object(&self.old_object),
             // Of two that are not told nobody knows whether they are the same.
             is_unchanged_object: is_update
@@ -432,9 +441,9 @@ impl<'de> Fields<'de> for UserInfo<'de> {
             self.user.set_name(name);
         },
         "groups" => {
-            let List(groups) = map.next_value::<List<Text<'de>>>()?;
-            self.has_too_many_groups = groups.is_none();
-            let groups = groups.into_iter().flatten();
+            let groups = map.next_value::<List<Text<'de>>>()?;
+            self.has_too_many_groups = groups.is_truncated;
+            let groups = groups.elements.into_iter();
             self.user.set_groups(groups.map(|Text(group)| group).collect());
         },
     }

@@ -56,6 +56,7 @@ struct Spec<'a> {
     containers: Vec<Container<'a>>,
     annotations: StringMap<'a>,
     namespace: Cow<'a, str>,
+    has_too_many_annotations: bool,
     /// Why not all of it is here.
     unreadable: Option<Box<ObjectError>>,
 }
@@ -172,8 +173,11 @@ impl<'a> ImageReview<'a> {
     /// The review to decide.
     #[must_use]
     pub fn review(&self) -> Review<'_> {
-        let mut review =
-            Review::with_capacity(self.spec.containers.len()).with_annotations(self.annotations());
+        let mut review = Review::with_capacity(self.spec.containers.len());
+        // What is not read is not told.
+        if !self.spec.has_too_many_annotations {
+            review = review.with_annotations(self.annotations());
+        }
         if let Some(namespace) = self.namespace() {
             review = review.with_namespace(namespace);
         }
@@ -263,12 +267,19 @@ impl Spec<'_> {
 impl<'de> Fields<'de> for Spec<'de> {
     fields! { |self, map|
         "containers" => match map.next_value()? {
-            List(Some(containers)) => self.containers = containers,
-            List(None) => self.has_too_many("spec.containers"),
+            List { elements, is_truncated } => {
+                self.containers = elements;
+                if is_truncated {
+                    self.has_too_many("spec.containers");
+                }
+            }
         },
         "annotations" => match map.next_value()? {
             FewAnnotations(Some(annotations)) => self.annotations = annotations,
-            FewAnnotations(None) => self.has_too_many("spec.annotations"),
+            FewAnnotations(None) => {
+                self.has_too_many_annotations = true;
+                self.has_too_many("spec.annotations");
+            }
         },
         "namespace" => Text(self.namespace) = map.next_value()?,
     }

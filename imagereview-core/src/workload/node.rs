@@ -26,6 +26,8 @@ pub(crate) enum Node<'a> {
     Null,
     Text(Cow<'a, str>),
     List(Vec<Node<'a>>),
+    /// The beginning of a list that has more entries than are read.
+    Truncated(Vec<Node<'a>>),
     /// An object: those fields that are looked at.
     Fields(Vec<(&'a str, Node<'a>)>),
     /// An object whose names are data.
@@ -44,6 +46,13 @@ fn are_same<N: PartialEq<M>, M>(one: &[(N, Node<'_>)], two: &[(M, Node<'_>)]) ->
 }
 
 static NULL: Node<'static> = Node::Null;
+
+/// What is absent.
+impl Default for &Node<'_> {
+    fn default() -> Self {
+        &NULL
+    }
+}
 
 impl<'a> Node<'a> {
     pub(crate) fn is_null(&self) -> bool {
@@ -71,7 +80,7 @@ impl<'a> Node<'a> {
             Self::Unclear(kind) => return ObjectError::new(path.to_string(), kind.clone()),
             Self::Null => ValueType::Null,
             Self::Text(_) => ValueType::String,
-            Self::List(_) => ValueType::List,
+            Self::List(_) | Self::Truncated(_) => ValueType::List,
             Self::Fields(_) | Self::Map(_) => ValueType::Object,
             Self::Other(found) => *found,
         };
@@ -146,24 +155,41 @@ impl<'a> Node<'a> {
     }
 }
 
-/// How many more entries of lists and maps one object may have.
-pub(crate) struct EntryBudget(Cell<usize>);
+/// How many more entries of lists and maps one object may have: of those that images are in, and of
+/// others, so that labels take nothing from containers.
+pub(crate) struct EntryBudget {
+    images: Cell<usize>,
+    others: Cell<usize>,
+}
 
 impl EntryBudget {
     pub(crate) fn new() -> Self {
-        Self(Cell::new(ENTRIES_LIMIT))
+        Self {
+            images: Cell::new(ENTRIES_LIMIT),
+            others: Cell::new(ENTRIES_LIMIT),
+        }
+    }
+
+    fn left(&self, has_images: bool) -> &Cell<usize> {
+        if has_images {
+            &self.images
+        } else {
+            &self.others
+        }
     }
 
     /// Takes one entry from the budget; `false` where it is spent.
-    fn take(&self) -> bool {
-        let left = self.0.get();
-        self.0.set(left.saturating_sub(1));
+    fn take(&self, has_images: bool) -> bool {
+        let cell = self.left(has_images);
+        let left = cell.get();
+        cell.set(left.saturating_sub(1));
         left > 0
     }
 
     /// Gives back what was taken for an entry that is not there.
-    fn give_back(&self) {
-        self.0.set(self.0.get() + 1);
+    fn give_back(&self, has_images: bool) {
+        let cell = self.left(has_images);
+        cell.set(cell.get() + 1);
     }
 }
 
@@ -296,15 +322,16 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
             }
             return Ok(Node::List(elements));
         }
-        while self.budget.take() {
+        let has_images = self.shape.has_images;
+        while self.budget.take(has_images) {
             let Some(element) = seq.next_element_seed(NodeSeed::object(shape, self.budget))? else {
-                self.budget.give_back();
+                self.budget.give_back(has_images);
                 return Ok(Node::List(elements));
             };
             elements.push(element);
         }
         Ok(if skip_elements(&mut seq)? {
-            Node::Unclear(ObjectErrorKind::TooManyEntries)
+            Node::Truncated(elements)
         } else {
             Node::List(elements)
         })
@@ -313,9 +340,9 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'a>, A::Error> {
         if let Some(shape) = &self.shape.any_field {
             let mut pairs = Vec::new();
-            while self.budget.take() {
+            while self.budget.take(false) {
                 let Some(key) = map.next_key_seed(Key)? else {
-                    self.budget.give_back();
+                    self.budget.give_back(false);
                     return Ok(Node::Map(pairs));
                 };
                 let value = map.next_value_seed(NodeSeed::object(shape, self.budget))?;

@@ -124,7 +124,8 @@ impl Policy for Lenient {
 
     fn modes(&self, _: &Review<'_>) -> Modes {
         Modes::default()
-            .with_unreadable(Mode::Audit)
+            .with_unreadable_references(Mode::Audit)
+            .with_unreadable_object(Mode::Audit)
             .with_unchanged(Mode::Enforce)
     }
 }
@@ -158,6 +159,7 @@ fn what_wraps_a_policy_gives_its_modes() {
         (Box::new(two), own),
     ] {
         let modes = policy.modes(&Review::new());
-        assert_eq!((modes.unreadable(), modes.unchanged()), expected);
+        assert_eq!((modes.unreadable_references(), modes.unchanged()), expected);
+        assert_eq!(modes.unreadable_object(), modes.unreadable_references());
     }
 }

@@ -32,6 +32,8 @@ mod schema;
 mod support;
 #[cfg(feature = "document")]
 mod unchanged;
+#[cfg(feature = "document")]
+mod unreadable_objects;
 mod verdict;
 #[cfg(feature = "mutation")]
 mod workloads;

@@ -229,3 +229,61 @@ fn too_many_images_are_blamed_on_those_that_are_new() {
         );
     }
 }
+
+/// A property of the whole review that only shows at an image that was there: what is new caused it.
+#[cfg(feature = "cel")]
+#[test]
+fn an_expression_that_new_images_make_false_is_not_excused_by_unchanged_ones() {
+    let policy = |expression: &str| {
+        let text = format!(
+            "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: p}}\n\
+             rules: [{{name: r, expression: \"{expression}\"}}]\n"
+        );
+        ImagePolicy::compile([PolicySource::new("p.yaml", &text)]).unwrap()
+    };
+    // The images before and after, and whether the update is allowed.
+    for (expression, before, after, allowed) in [
+        (
+            "image.repository != 'library/a' || review.images.size() < 3",
+            &["a:1", "b:1"][..],
+            &["a:1", "b:1", "c:1"][..],
+            false,
+        ),
+        // It was so before, and the new image has nothing to do with it.
+        (
+            "image.repository != 'library/a' || review.images.size() < 2",
+            &["a:1", "b:1"],
+            &["a:1", "b:1", "c:1"],
+            true,
+        ),
+        ("image.tag != '1'", &["a:1"], &["a:1", "c:2"], true),
+        ("image.tag != '1'", &["a:1"], &["a:1", "c:1"], false),
+        (
+            "review.images.all(other, other.tag == image.tag)",
+            &["a:1"],
+            &["a:1", "c:2"],
+            false,
+        ),
+    ] {
+        let location = |image: &&'static str| {
+            Location::new("spec.containers", 0, "image").with_container(*image)
+        };
+        let former: Vec<_> = before
+            .iter()
+            .map(|image| (*image, location(image)))
+            .collect();
+        let mut review = Review::new();
+        for image in after {
+            review.add_image(image, location(image));
+        }
+        let review =
+            review.with_former_images(former.iter().map(|(image, location)| (*image, location)));
+        let verdict = decide(&policy(expression), &review);
+        assert_eq!(
+            verdict.is_allowed(),
+            allowed,
+            "{expression} {before:?} {after:?}"
+        );
+        assert!(!verdict.violations().is_empty());
+    }
+}

@@ -446,7 +446,7 @@ fn errors_are_of_one_language() {
     ] {
         let manifest: Manifest<'_> = serde_json::from_str(&json).unwrap();
         let error = manifest.into_iter().next().unwrap().unwrap_err();
-        let message = error.message();
+        let message = error.error().message();
         let texts = [Language::English, Language::Chinese].map(|language| message.text(language));
         assert_eq!(texts, [english, chinese]);
     }
@@ -534,7 +534,7 @@ fn whatever_has_items_is_a_list_too() {
     .to_string();
     let manifest: Manifest<'_> = serde_json::from_str(&nested).unwrap();
     let error = manifest.into_iter().find_map(Result::err).unwrap();
-    assert_eq!(error.kind(), &ObjectErrorKind::NestedList);
+    assert_eq!(error.error().kind(), &ObjectErrorKind::NestedList);
     // To kubectl the name of a field has one case, and items that are no objects are refused.
     for other in [
         json!({"Items": [pod()]}),
