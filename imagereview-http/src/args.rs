@@ -4,8 +4,9 @@ mod file;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 use imagereview_core::Language;
+use imagereview_files::PathList;
 use imagereview_http::{
     AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, Limits, ServerIdentity,
     WhenFull,
@@ -42,15 +43,15 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) check_config: bool,
 
-    /// Policy: a file of policy documents, or a folder whose *.yaml, *.yml and *.json files are
-    /// taken. May be repeated; in the variable, paths are separated by colons
+    /// Policy: a file of policy documents, a folder whose *.yaml, *.yml and *.json files are taken,
+    /// or - for standard input. May be repeated; in the variable, paths are separated by colons
     #[arg(
         long,
-        env = "IMAGEREVIEW_POLICY",
+        env = imagereview_files::VARIABLE,
         value_name = "PATH",
-        value_delimiter = ':'
+        value_hint = ValueHint::AnyPath
     )]
-    pub(crate) policy: Vec<PathBuf>,
+    pub(crate) policy: Vec<PathList>,
 
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "IMAGEREVIEW_LISTEN", value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN)]

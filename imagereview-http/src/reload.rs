@@ -17,12 +17,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use imagereview_files::PolicyPaths;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::{
     config::Config,
     metrics::Part,
-    policy::{self, ServerPolicy},
+    policy::{self, OpenedPolicy},
     state::State,
     tls::{Tls, TlsError},
 };
@@ -72,7 +73,7 @@ impl Reloader {
     pub(crate) fn start(
         state: Arc<State>,
         tls: Arc<Tls>,
-        policy: ServerPolicy,
+        policy: OpenedPolicy,
         before: &Before,
     ) -> Self {
         let (triggers, received) = mpsc::channel();
@@ -105,11 +106,11 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    pub(crate) fn reading(config: &Config, policy: &ServerPolicy) -> Self {
+    pub(crate) fn reading(config: &Config, policy: &OpenedPolicy) -> Self {
         Self {
             policy: match policy {
-                ServerPolicy::Files(paths) => fingerprint(paths),
-                ServerPolicy::Memory(_) => fingerprint(&[]),
+                OpenedPolicy::Files(paths) => policy_fingerprint(paths),
+                OpenedPolicy::Memory(_) => fingerprint(&[]),
             },
             identity: fingerprint(&config.identity.files()),
             client_ca: fingerprint(config.client_ca.as_slice()),
@@ -130,10 +131,45 @@ enum Tried {
     Early,
 }
 
+/// The files of a part.
+enum Paths {
+    Policy(PolicyPaths),
+    Plain(Vec<PathBuf>),
+}
+
+impl Paths {
+    /// Tells contents from others.
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Policy(paths) => policy_fingerprint(paths),
+            Self::Plain(paths) => fingerprint(paths),
+        }
+    }
+
+    /// The folders whose changes can concern these files.
+    fn folders(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Policy(paths) => paths.lasting().map(folder_of).collect(),
+            Self::Plain(paths) => paths.iter().map(|path| folder_of(path)).collect(),
+        }
+    }
+}
+
+/// A folder itself, or the one that holds a file.
+fn folder_of(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        return path.to_owned();
+    }
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
 /// One thing that is read from files.
 struct Files {
     part: Part,
-    paths: Vec<PathBuf>,
+    paths: Paths,
     /// Of the contents that were tried last.
     fingerprint: u64,
     /// What came of those.
@@ -141,10 +177,10 @@ struct Files {
     install: Install,
 }
 
-fn parts(state: &Arc<State>, tls: &Arc<Tls>, policy: ServerPolicy, before: &Before) -> Vec<Files> {
+fn parts(state: &Arc<State>, tls: &Arc<Tls>, policy: OpenedPolicy, before: &Before) -> Vec<Files> {
     let mut parts = Vec::new();
-    if let ServerPolicy::Files(paths) = policy {
-        let (state, files) = (Arc::clone(state), paths.clone());
+    if let OpenedPolicy::Files(files) = policy {
+        let (state, paths) = (Arc::clone(state), Paths::Policy(files.clone()));
         parts.push(Files::new(Part::Policy, paths, before.policy, move || {
             state.serve_policy(policy::load(&files)?);
             Ok(())
@@ -155,7 +191,7 @@ fn parts(state: &Arc<State>, tls: &Arc<Tls>, policy: ServerPolicy, before: &Befo
         let tls = Arc::clone(tls);
         parts.push(Files::new(
             Part::Certificate,
-            identity,
+            Paths::Plain(identity),
             before.identity,
             move || Ok(tls.reload_identity()?),
         ));
@@ -164,7 +200,7 @@ fn parts(state: &Arc<State>, tls: &Arc<Tls>, policy: ServerPolicy, before: &Befo
         let tls = Arc::clone(tls);
         parts.push(Files::new(
             Part::ClientCa,
-            vec![path],
+            Paths::Plain(vec![path]),
             before.client_ca,
             move || Ok(tls.reload_client_ca()?),
         ));
@@ -175,7 +211,7 @@ fn parts(state: &Arc<State>, tls: &Arc<Tls>, policy: ServerPolicy, before: &Befo
 impl Files {
     fn new(
         part: Part,
-        paths: Vec<PathBuf>,
+        paths: Paths,
         before: u64,
         install: impl Fn() -> Result<(), Box<dyn Error>> + Send + 'static,
     ) -> Self {
@@ -188,22 +224,9 @@ impl Files {
         }
     }
 
-    /// The folders whose changes can concern these files.
-    fn folders(&self) -> impl Iterator<Item = PathBuf> {
-        self.paths.iter().map(|path| {
-            if path.is_dir() {
-                return path.clone();
-            }
-            match path.parent() {
-                Some(parent) if parent != Path::new("") => parent.to_owned(),
-                _ => PathBuf::from("."),
-            }
-        })
-    }
-
     /// Reads the files if they are others than those that were tried last, or if `asked` to.
     fn reload(&mut self, asked: bool, state: &State) {
-        let fingerprint = fingerprint(&self.paths);
+        let fingerprint = self.paths.fingerprint();
         let is_same = fingerprint == self.fingerprint;
         let wants_same = match self.tried {
             Tried::Early => true,
@@ -246,12 +269,19 @@ impl Files {
     }
 }
 
+/// Tells policies from others. An error counts too, so that it is reported once and not at every look.
+fn policy_fingerprint(paths: &PolicyPaths) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let texts = paths.read().map_err(|error| error.to_string());
+    texts.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Tells contents from others. A file that can't be read counts too, so that an error is reported
 /// once and not at every look.
 fn fingerprint(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let files = policy::files(paths).unwrap_or_else(|_| paths.to_owned());
-    for file in files {
+    for file in paths {
         file.hash(&mut hasher);
         fs::read(file)
             .map_err(|error| error.kind())
@@ -318,7 +348,11 @@ impl Watch {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        let folders: BTreeSet<PathBuf> = self.parts.iter().flat_map(Files::folders).collect();
+        let folders: BTreeSet<PathBuf> = self
+            .parts
+            .iter()
+            .flat_map(|part| part.paths.folders())
+            .collect();
         for folder in folders {
             if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 let folder = folder.display();
