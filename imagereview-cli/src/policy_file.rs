@@ -1,25 +1,20 @@
 //! `--policy`: the policy that images are judged by.
 
-use std::{
-    ffi::OsStr,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use imagereview_core::{
-    ImagePolicy, NoLatestTag, Policy, PolicyErrors, PolicySource, document::is_policy_file,
-    workload::WorkloadKinds,
-};
+use clap::ValueHint;
+use imagereview_core::{ImagePolicy, NoLatestTag, Policy, PolicyErrors, workload::WorkloadKinds};
+pub(crate) use imagereview_files::VARIABLE;
+use imagereview_files::{PathList, PolicyPaths};
 
-use crate::{input::FilesError, project::Project};
-
-/// The variable of the environment that names policies, between commas.
-pub(crate) const VARIABLE: &str = "IMAGEREVIEW_POLICY";
+use crate::{output::report, project::Project};
 
 /// The policy that images are judged by.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PolicyArgs {
     /// A policy document, or a folder of them; may be repeated, and then all must be kept
+    ///
+    /// In the variable, paths are separated by colons. - is standard input.
     ///
     /// Without any, no image may have the tag latest or none, unless it has a digest.
     #[arg(
@@ -27,20 +22,16 @@ pub(crate) struct PolicyArgs {
         short = 'p',
         value_name = "FILE",
         env = VARIABLE,
-        value_delimiter = ','
+        value_hint = ValueHint::AnyPath
     )]
-    files: Vec<PathBuf>,
+    files: Vec<PathList>,
 }
 
 /// Why there is no policy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolicyFileError {
     #[error(transparent)]
-    Files(#[from] FilesError),
-    #[error("the policy folder {} holds no policy document", _0.display())]
-    EmptyFolder(PathBuf),
-    #[error("can't read {}: {cause}", path.display())]
-    Read { path: PathBuf, cause: io::Error },
+    Files(#[from] imagereview_files::PolicyFileError),
     #[error("{0}")]
     Policy(#[from] PolicyErrors),
 }
@@ -73,60 +64,35 @@ impl LoadedPolicy {
 impl PolicyArgs {
     /// The policy that is asked for, or else the project's, or else the built-in one.
     pub(crate) fn load(&self, project: &Project) -> Result<LoadedPolicy, PolicyFileError> {
-        let files = if self.files.is_empty() {
-            &project.policy
-        } else {
-            &self.files
-        };
+        let named = self.files.iter().flat_map(PathList::paths);
+        let mut files: Vec<PathBuf> = named.flat_map(split_at_commas).collect();
+        if files.is_empty() {
+            files.clone_from(&project.policy);
+        }
         if files.is_empty() {
             return Ok(LoadedPolicy::Builtin(NoLatestTag));
         }
-        Ok(LoadedPolicy::Documents(compile(files)?))
+        Ok(LoadedPolicy::Documents(compile(&files)?))
     }
 }
 
 /// Compiles documents, and those that folders hold, to one policy.
 pub(crate) fn compile(paths: &[PathBuf]) -> Result<ImagePolicy, PolicyFileError> {
-    let mut texts = Vec::new();
-    for path in paths {
-        let read_error = |path: &Path| {
-            let path = path.to_owned();
-            move |cause| PolicyFileError::Read { path, cause }
-        };
-        if path.as_os_str() == "-" {
-            let text = io::read_to_string(io::stdin()).map_err(read_error(path))?;
-            texts.push(("<stdin>".to_owned(), text));
-            continue;
-        }
-        let files = if path.is_dir() {
-            folder(path).map_err(read_error(path))?
-        } else {
-            vec![path.clone()]
-        };
-        if files.is_empty() {
-            return Err(PolicyFileError::EmptyFolder(path.clone()));
-        }
-        for file in files {
-            let text = fs::read_to_string(&file).map_err(read_error(&file))?;
-            texts.push((file.display().to_string(), text));
-        }
-    }
-    let sources = texts
-        .iter()
-        .map(|(name, text)| PolicySource::new(name, text));
-    Ok(ImagePolicy::compile(sources)?)
+    Ok(PolicyPaths::open(paths)?.read()?.compile()?)
 }
 
-/// The documents of a folder, in the order of their names.
-fn folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(OsStr::to_str);
-        if name.is_some_and(is_policy_file) && !path.is_dir() {
-            files.push(path);
-        }
+/// The paths of a value with commas between them, as they were written before colons were. Nothing
+/// that exists by its whole name is split.
+fn split_at_commas(path: &Path) -> Vec<PathBuf> {
+    let parts = path.to_str().into_iter().flat_map(|text| text.split(','));
+    let parts: Vec<PathBuf> = parts.map(PathBuf::from).collect();
+    if parts.len() < 2 || path.exists() || !parts.iter().all(|part| part.exists()) {
+        return vec![path.to_owned()];
     }
-    files.sort();
-    Ok(files)
+    report(format_args!(
+        "{} names {} policies with commas between them; separate paths with colons in {VARIABLE}, or repeat --policy",
+        path.display(),
+        parts.len()
+    ));
+    parts
 }

@@ -12,8 +12,9 @@ use std::{
     time::Duration,
 };
 
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 use imagereview_core::Language;
+use imagereview_files::PathList;
 use imagereview_http::{
     AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, Limits, ServerIdentity,
     WhenFull,
@@ -86,15 +87,16 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) check_config: bool,
 
-    /// Policy file, or folder of *.yaml, *.yml and *.json files. Repeat to combine several; in the
-    /// variable, separate paths by colons. Default: deny the tag latest and missing tags
+    /// Policy file, folder of *.yaml, *.yml and *.json files, or - for standard input. Repeat to
+    /// combine several; in the variable, separate paths by colons. Default: deny the tag latest and
+    /// missing tags
     #[arg(
         long,
-        env = "IMAGEREVIEW_POLICY", help_heading = POLICY,
+        env = imagereview_files::VARIABLE, help_heading = POLICY,
         value_name = "PATH",
-        value_delimiter = ':'
+        value_hint = ValueHint::AnyPath
     )]
-    pub(crate) policy: Vec<PathBuf>,
+    pub(crate) policy: Vec<PathList>,
 
     /// Address and port to listen on. Port 0 takes a free one
     #[arg(long, env = "IMAGEREVIEW_LISTEN", help_heading = LISTENING, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN, value_parser = address)]

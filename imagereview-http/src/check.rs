@@ -56,7 +56,7 @@ impl Check {
     #[must_use]
     pub fn of_policy(policy: impl Into<ServerPolicy>) -> Self {
         let mut check = Self::default();
-        match policy.into().load() {
+        match policy.into().open().and_then(|policy| policy.load()) {
             Ok(served) => check.facts.push(match served.identity {
                 Some(identity) => format!("policy: {identity}"),
                 None => "policy: built in".to_owned(),

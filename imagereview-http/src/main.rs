@@ -5,12 +5,14 @@ mod dev;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
     sync::Arc,
     time::SystemTime,
 };
 
 use imagereview_core::NoLatestTag;
+use imagereview_files::PathList;
 use imagereview_http::{Check, IMAGE_POLICY_PATH, Log, Reload, Server, ServerError, ServerPolicy};
 #[cfg(feature = "opentelemetry")]
 use imagereview_http::{Traces, TracesError};
@@ -152,7 +154,8 @@ fn policy(args: &Args) -> ServerPolicy {
     if args.policy.is_empty() {
         Arc::new(NoLatestTag).into()
     } else {
-        ServerPolicy::Files(args.policy.clone())
+        let paths = args.policy.iter().flat_map(PathList::paths);
+        ServerPolicy::Files(paths.map(Path::to_owned).collect())
     }
 }
 

@@ -19,7 +19,7 @@ use self::{
     files::parts,
     watch::{Trigger, Watch},
 };
-use crate::{policy::ServerPolicy, state::State, tls::Tls};
+use crate::{policy::OpenedPolicy, state::State, tls::Tls};
 
 /// Asks a running [`Server`](crate::Server) to read its files again, as on SIGHUP.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Reloader {
     pub(crate) fn start(
         state: Arc<State>,
         tls: Arc<Tls>,
-        policy: ServerPolicy,
+        policy: OpenedPolicy,
         before: &Before,
     ) -> Self {
         let (triggers, received) = mpsc::channel();

@@ -8,10 +8,12 @@ use std::{
     sync::Arc,
 };
 
+use imagereview_files::PolicyPaths;
+
 use crate::{
     config::Config,
     observe::Part,
-    policy::{self, ServerPolicy},
+    policy::{self, OpenedPolicy},
     state::State,
     text::one_line,
     tls::{Tls, TlsError},
@@ -25,11 +27,11 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    pub(crate) fn reading(config: &Config, policy: &ServerPolicy) -> Self {
+    pub(crate) fn reading(config: &Config, policy: &OpenedPolicy) -> Self {
         Self {
             policy: match policy {
-                ServerPolicy::Files(paths) => fingerprint(paths),
-                ServerPolicy::Memory(_) => fingerprint(&[]),
+                OpenedPolicy::Files(paths) => policy_fingerprint(paths),
+                OpenedPolicy::Memory(_) => fingerprint(&[]),
             },
             identity: fingerprint(&config.identity.files()),
             client_ca: fingerprint(config.client_ca.as_slice()),
@@ -50,10 +52,45 @@ enum Tried {
     Early,
 }
 
+/// The files of a part.
+enum Paths {
+    Policy(PolicyPaths),
+    Tls(Vec<PathBuf>),
+}
+
+impl Paths {
+    /// Tells contents from others.
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Policy(paths) => policy_fingerprint(paths),
+            Self::Tls(paths) => fingerprint(paths),
+        }
+    }
+
+    /// The folders whose changes can concern these files.
+    fn folders(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Policy(paths) => paths.lasting().map(folder_of).collect(),
+            Self::Tls(paths) => paths.iter().map(|path| folder_of(path)).collect(),
+        }
+    }
+}
+
+/// A folder itself, or the one that holds a file.
+fn folder_of(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        return path.to_owned();
+    }
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
 /// One thing that is read from files.
 pub(super) struct WatchedFiles {
     part: Part,
-    paths: Vec<PathBuf>,
+    paths: Paths,
     /// Of the contents that were tried last.
     fingerprint: u64,
     /// What came of those.
@@ -65,12 +102,12 @@ pub(super) struct WatchedFiles {
 pub(super) fn parts(
     state: &Arc<State>,
     tls: &Arc<Tls>,
-    policy: ServerPolicy,
+    policy: OpenedPolicy,
     before: &Before,
 ) -> Vec<WatchedFiles> {
     let mut parts = Vec::new();
-    if let ServerPolicy::Files(paths) = policy {
-        let (state, files) = (Arc::clone(state), paths.clone());
+    if let OpenedPolicy::Files(files) = policy {
+        let (state, paths) = (Arc::clone(state), Paths::Policy(files.clone()));
         parts.push(WatchedFiles::new(
             Part::Policy,
             paths,
@@ -86,7 +123,7 @@ pub(super) fn parts(
         let tls = Arc::clone(tls);
         parts.push(WatchedFiles::new(
             Part::Certificate,
-            identity,
+            Paths::Tls(identity),
             before.identity,
             move || Ok(tls.reload_identity()?),
         ));
@@ -95,7 +132,7 @@ pub(super) fn parts(
         let tls = Arc::clone(tls);
         parts.push(WatchedFiles::new(
             Part::ClientCa,
-            vec![path],
+            Paths::Tls(vec![path]),
             before.client_ca,
             move || Ok(tls.reload_client_ca()?),
         ));
@@ -106,7 +143,7 @@ pub(super) fn parts(
 impl WatchedFiles {
     fn new(
         part: Part,
-        paths: Vec<PathBuf>,
+        paths: Paths,
         before: u64,
         install: impl Fn() -> Result<(), Box<dyn Error>> + Send + 'static,
     ) -> Self {
@@ -120,21 +157,13 @@ impl WatchedFiles {
     }
 
     /// The folders whose changes can concern these files.
-    pub(super) fn folders(&self) -> impl Iterator<Item = PathBuf> {
-        self.paths.iter().map(|path| {
-            if path.is_dir() {
-                return path.clone();
-            }
-            match path.parent() {
-                Some(parent) if parent != Path::new("") => parent.to_owned(),
-                _ => PathBuf::from("."),
-            }
-        })
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        self.paths.folders()
     }
 
     /// Reads the files if they differ from those that were tried last, or if it was `requested`.
     pub(super) fn reload(&mut self, requested: bool, state: &State) {
-        let fingerprint = fingerprint(&self.paths);
+        let fingerprint = self.paths.fingerprint();
         let is_same = fingerprint == self.fingerprint;
         let wants_same = match self.tried {
             Tried::Early => true,
@@ -177,12 +206,19 @@ impl WatchedFiles {
     }
 }
 
+/// Tells policies from others. An error counts too, so that it is reported once and not at every look.
+fn policy_fingerprint(paths: &PolicyPaths) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let texts = paths.read().map_err(|error| error.to_string());
+    texts.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Tells contents from others. A file that can't be read counts too, so that an error is reported
 /// once and not at every look.
 fn fingerprint(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let files = policy::files(paths).unwrap_or_else(|_| paths.to_owned());
-    for file in files {
+    for file in paths {
         file.hash(&mut hasher);
         fs::read(file)
             .map_err(|error| error.kind())

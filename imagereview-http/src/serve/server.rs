@@ -94,7 +94,7 @@ impl Server {
         mut config: Config,
         policy: impl Into<ServerPolicy>,
     ) -> Result<Self, ServerError> {
-        let policy = policy.into();
+        let policy = policy.into().open()?;
         // Before anything is read, so that a change in the meantime is one.
         let before = Before::reading(&config, &policy);
         let served = policy.load()?;
