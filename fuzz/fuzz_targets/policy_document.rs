@@ -148,7 +148,13 @@ fn documents(u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<Value>> {
 fn broken(verdict: &Verdict) -> BTreeSet<(&str, &str, Mode)> {
     let violations = verdict.violations().iter();
     violations
-        .map(|violation| (violation.image(), violation.rule(), violation.mode()))
+        .map(|violation| {
+            (
+                violation.image().unwrap_or_default(),
+                violation.rule(),
+                violation.mode(),
+            )
+        })
         .collect()
 }
 

@@ -12,6 +12,7 @@ use crate::expression::{Expression, Images};
 use crate::{
     language::{Language, Message},
     pattern::{Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet},
+    quote::first_chars,
     reference::{DEFAULT_TAG, DigestAlgorithm, ImageRef},
     review::{Image, Review},
 };
@@ -404,6 +405,10 @@ impl What {
 /// How many of the allowed patterns are named to someone whose image matches none.
 const MAX_SHOWN: usize = 3;
 
+/// How many characters of each are shown: all of them in nearly every pattern, and few enough that a
+/// reason holds other violations too.
+const MAX_SHOWN_CHARS: usize = 100;
+
 fn message(english: String, chinese: String) -> Message {
     Message::from(english).with(Language::Chinese, chinese)
 }
@@ -554,11 +559,12 @@ impl Finding<'_> {
             }
             Cause::NotAllowed(_, allow) => {
                 let patterns = allow.patterns();
-                let shown = patterns
+                let shown: Vec<_> = patterns
                     .iter()
                     .take(MAX_SHOWN)
-                    .map(RepositoryPattern::as_str);
-                let shown = shown.collect::<Vec<_>>().join(", ");
+                    .map(|pattern| first_chars(pattern.as_str(), MAX_SHOWN_CHARS))
+                    .collect();
+                let shown = shown.join(", ");
                 Some(match patterns.len().saturating_sub(MAX_SHOWN) {
                     0 => message(format!("allowed: {shown}"), format!("允许的有:{shown}")),
                     more => message(

@@ -986,20 +986,31 @@ fn the_violations_of_one_image_stand_together() {
 
 #[test]
 fn of_many_allowed_patterns_the_first_are_named() {
-    for (allow, english, chinese) in [
-        ("a.example", "allowed: a.example", "允许的有:a.example"),
+    let long = format!("example.com/{}", "x".repeat(100));
+    let cut = &long[..100];
+    let (english, chinese) = (format!("allowed: {cut}…"), format!("允许的有:{cut}…"));
+    for (field, allow, english, chinese) in [
         (
+            "registries",
+            "a.example",
+            "allowed: a.example",
+            "允许的有:a.example",
+        ),
+        ("repositories", &*long, &*english, &*chinese),
+        (
+            "registries",
             "a.example, b.example, '*.c.example'",
             "allowed: a.example, b.example, *.c.example",
             "允许的有:a.example, b.example, *.c.example",
         ),
         (
+            "registries",
             "a.example, b.example, c.example, d.example, e.example",
             "allowed: a.example, b.example, c.example (and 2 more)",
             "允许的有:a.example, b.example, c.example(另有2项)",
         ),
     ] {
-        let policy = rule(&format!("registries: {{allow: [{allow}]}}"));
+        let policy = rule(&format!("{field}: {{allow: [{allow}]}}"));
         let verdict = decide(&policy, &["nginx"].into_iter().collect());
         let remedy = verdict.violations()[0].remedy().unwrap();
         assert_eq!(remedy.text(Language::English), english);
