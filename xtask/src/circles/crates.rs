@@ -1,0 +1,122 @@
+//! The arrows between the crates of this repository.
+
+use crate::workspace::Package;
+
+/// The crates by height, the lowest first. One may depend on those that stand lower, and on none beside it.
+const HEIGHTS: &[(&str, &[&str])] = &[
+    ("the core", &["imagereview-core"]),
+    ("signatures", &["imagereview-signature"]),
+    (
+        "shells",
+        &[
+            "imagereview-cluster",
+            "imagereview-files",
+            "imagereview-pki",
+            "imagereview-registry",
+        ],
+    ),
+    ("programs", &["imagereview-cli", "imagereview-http"]),
+    (
+        "the workshop, which nothing depends on",
+        &["imagereview-benches", "imagereview-fuzz", "xtask"],
+    ),
+];
+
+/// The arrows that don't point down, and the crates that no height is known of, as sentences.
+pub(super) fn upward(packages: &[Package]) -> Vec<String> {
+    let ours = |name: &str| packages.iter().any(|package| package.name == name);
+    let mut wrong = Vec::new();
+    for package in packages {
+        let name = &package.name;
+        let Some(height) = height(name) else {
+            wrong.push(format!(
+                "{name} stands on no height: add it to HEIGHTS in xtask/src/circles/crates.rs"
+            ));
+            continue;
+        };
+        let dependencies = package.dependencies.iter();
+        // A crate's tests may ask for more features of the crate itself.
+        for dependency in dependencies.filter(|other| ours(&other.name) && other.name != *name) {
+            let other = &dependency.name;
+            if let Some(below) = self::height(other)
+                && below >= height
+            {
+                wrong.push(format!(
+                    "{name} ({}) depends on {other} ({}), which is not lower",
+                    HEIGHTS[height].0, HEIGHTS[below].0
+                ));
+            }
+        }
+    }
+    wrong
+}
+
+fn height(name: &str) -> Option<usize> {
+    HEIGHTS.iter().position(|(_, names)| names.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Dependency;
+
+    #[test]
+    fn arrows_point_down() {
+        let rows: &[(&str, &[&str], Option<&str>)] = &[
+            ("imagereview-core", &["serde", "imagereview-core"], None),
+            (
+                "imagereview-http",
+                &["imagereview-core", "imagereview-pki"],
+                None,
+            ),
+            ("imagereview-registry", &["imagereview-signature"], None),
+            ("imagereview-benches", &["imagereview-http"], None),
+            (
+                "imagereview-core",
+                &["imagereview-pki"],
+                Some(
+                    "imagereview-core (the core) depends on imagereview-pki (shells), which is not lower",
+                ),
+            ),
+            (
+                "imagereview-http",
+                &["imagereview-cli"],
+                Some(
+                    "imagereview-http (programs) depends on imagereview-cli (programs), which is not lower",
+                ),
+            ),
+            (
+                "imagereview-files",
+                &["imagereview-pki"],
+                Some(
+                    "imagereview-files (shells) depends on imagereview-pki (shells), which is not lower",
+                ),
+            ),
+            (
+                "imagereview-new",
+                &[],
+                Some(
+                    "imagereview-new stands on no height: add it to HEIGHTS in xtask/src/circles/crates.rs",
+                ),
+            ),
+        ];
+        let package = |name: &str, dependencies: &[&str]| {
+            let dependency = |name: &&str| Dependency {
+                name: (*name).to_owned(),
+            };
+            let dependencies = dependencies.iter().map(dependency).collect();
+            Package::new(name, dependencies)
+        };
+        for (name, dependencies, expected) in rows {
+            let mut packages = vec![package(name, dependencies)];
+            let others = dependencies.iter().filter(|other| *other != name);
+            packages.extend(others.map(|other| package(other, &[])));
+            packages.retain(|package| package.name != "serde");
+            assert_eq!(
+                upward(&packages),
+                expected.as_slice(),
+                "{name}: {dependencies:?}"
+            );
+        }
+    }
+}
