@@ -36,8 +36,9 @@ pub(crate) fn check(options: &[String]) -> Result<(), Error> {
     let excluded: Vec<String> = private
         .map(|package| format!("--exclude {}", package.name))
         .collect();
+    // The packages have no profiles. With that of the workspace, what is built for other tasks serves here too.
     shell::run(&format!(
-        "cargo package --workspace {}{dirty}",
+        "CARGO_PROFILE_DEV_DEBUG=line-tables-only cargo package --workspace {}{dirty}",
         excluded.join(" ")
     ))?;
 
@@ -79,14 +80,14 @@ fn faults(
         .iter()
         .filter(|name| !files.contains(Path::new(name)));
     let mut faults: Vec<String> = missing.map(|name| format!("{name} is missing")).collect();
-    for file in files {
-        let folder = file.components().next().map(Component::as_os_str);
-        if UNWANTED.iter().any(|name| folder == Some(name.as_ref())) {
+    for name in UNWANTED {
+        if files.iter().any(|file| file.starts_with(name)) {
             faults.push(format!(
-                "{} does not run from the package; leave it out by `include` in Cargo.toml",
-                file.display()
+                "the programs in {name}/ do not run from the package; leave it out by `include` in Cargo.toml"
             ));
         }
+    }
+    for file in files {
         if file.extension().is_some_and(|extension| extension == "rs") {
             let included = included(file, &read_file(file));
             let outside = included.into_iter().filter(|other| !files.contains(other));
@@ -151,10 +152,10 @@ mod tests {
                 &["src/a/b.rs includes ../docs/a.md, which is not in the package"],
             ),
             (
-                &["tests/it.rs"],
+                &["tests/a.rs", "tests/b.rs"],
                 "",
                 &[
-                    "tests/it.rs does not run from the package; leave it out by `include` in Cargo.toml",
+                    "the programs in tests/ do not run from the package; leave it out by `include` in Cargo.toml",
                 ],
             ),
         ];

@@ -256,7 +256,8 @@ mod tests {
         ] {
             let text = file(page);
             for after in text.split("cargo xtask ").skip(1) {
-                let name: String = after.chars().take_while(char::is_ascii_lowercase).collect();
+                let is_of_name = |char: &char| char.is_ascii_lowercase() || char.is_ascii_digit();
+                let name: String = after.chars().take_while(is_of_name).collect();
                 assert!(name.is_empty() || find(&name).is_ok(), "{page}: {name}");
             }
         }

@@ -11,8 +11,9 @@ use imagereview_benches::servers::{
     Error,
     build::Program,
     contender::{Contender, Setting},
-    load::{Load, Protocol, Reuse, block_on},
+    load::{Load, Reuse, block_on},
     process::mebibytes,
+    protocol::Protocol,
 };
 
 /// How long a start may take.
@@ -24,10 +25,10 @@ const MEMORY_TARGET: f64 = 20.0;
 /// How much more of it may be held after the last request than after a tenth of them.
 const GROWTH_TARGET: f64 = 1.05;
 
-/// How many connections ask.
+/// How many connections there are.
 const CONNECTIONS: usize = 32;
 
-/// Measures how soon our programs answer, what memory the webhook holds after many requests, and how
+/// Measures how soon our programs respond, what memory the webhook holds after many requests, and how
 /// large the programs are.
 ///
 /// It builds what it needs. Progress goes to standard error, tables in Markdown to standard output.
@@ -37,7 +38,7 @@ struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..))]
     starts: u32,
 
-    /// How many requests are answered
+    /// How many requests are sent
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000)]
     requests: u64,
 }
@@ -74,7 +75,7 @@ async fn run(args: Args) -> Result<(), Error> {
             times.push(start.elapsed());
             drop(server);
         }
-        let what = format!("`imagereview-http`, {name}, to its first answer over TLS");
+        let what = format!("`imagereview-http`, {name}, to its first response over TLS");
         print_start(&what, times);
     }
     let mut times = Vec::new();
@@ -131,19 +132,19 @@ async fn print_memory(
     println!("| after | resident memory, MiB |");
     println!("| --- | ---: |");
     let resident = || server.process.resident().map(mebibytes);
-    println!("| its first answers | {:.1} |", resident()?);
+    println!("| its first responses | {:.1} |", resident()?);
     let mut load = Load::start(target, CONNECTIONS, Reuse::KeepAlive);
     let mut held = Vec::new();
     for tenths in [1, 5, 10] {
-        let answered = requests * tenths / 10;
-        load.go_on_until(answered).await?;
+        let responses = requests * tenths / 10;
+        load.go_on_until(responses).await?;
         server.process.clear_output()?;
         held.push(resident()?);
         println!(
-            "| {answered} requests over {CONNECTIONS} connections, {protocol} | {:.1} |",
+            "| {responses} requests over {CONNECTIONS} connections, {protocol} | {:.1} |",
             resident()?
         );
-        eprintln!("{answered} of {requests} requests answered");
+        eprintln!("{responses} responses of {requests}");
     }
     load.stop().await?;
     let peak = mebibytes(server.process.peak_resident()?);

@@ -1,4 +1,4 @@
-//! The request that is sent again and again, in the bytes of each protocol.
+//! The request that is sent again and again, encoded for each protocol.
 
 use std::net::SocketAddr;
 
@@ -9,16 +9,16 @@ const PATH: &str = "/image_policy?timeout=30s";
 
 /// The request's bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Question {
+pub(super) struct Request {
     pub(super) http1: Vec<u8>,
-    /// HPACK, for the first request of a connection: each field is remembered by the server.
+    /// HPACK for the first request of a connection: the server stores each field in its table.
     pub(super) http2_first_headers: Vec<u8>,
-    /// For all others: each field is a reference to what was remembered.
+    /// HPACK for all others: each field is an index of that table.
     pub(super) http2_headers: Vec<u8>,
     pub(super) body: Vec<u8>,
 }
 
-impl Question {
+impl Request {
     /// An `ImageReview` that every contender approves.
     pub(super) fn new(server: SocketAddr) -> Self {
         let body = reviews::allowed_by_all();
@@ -55,7 +55,7 @@ impl Question {
             assert!(length < 127, "{value} needs a longer length");
             first.extend_from_slice(&[0x40 | name, length]);
             first.extend_from_slice(value.as_bytes());
-            // The field that was remembered last has index 62.
+            // The field that was stored last has index 62.
             others.push(0x80 | (62 + count - 1 - position));
         }
         Self {
@@ -73,7 +73,7 @@ mod tests {
 
     use bytes::Bytes;
     use http_body_util::{BodyExt as _, Full};
-    use hyper::{Request, Response, StatusCode, Version, body::Incoming, service::service_fn};
+    use hyper::{StatusCode, Version, body::Incoming, service::service_fn};
     use hyper_util::{
         rt::{TokioExecutor, TokioIo},
         server::conn::auto,
@@ -81,42 +81,42 @@ mod tests {
     use tokio::io::DuplexStream;
 
     use super::*;
-    use crate::servers::{Error, http1::Http1, http2::Http2, load::Answer};
+    use crate::servers::{Error, http1::Http1, http2::Http2, response};
 
-    /// More than the windows of HTTP/2 hold at once, which are 64 KiB here, of requests or answers.
+    /// More than the windows of HTTP/2 hold at once, which are 64 KiB here, of requests or responses.
     const MANY: usize = 400;
 
-    const APPROVAL: &str = "An answer that is long enough for 400 of it to need more than 64 KiB: \
+    const APPROVAL: &str = "A response that is long enough for 400 of it to need more than 64 KiB: \
         the window that is open at first would be used up long before, and the server would wait for more of it.";
 
-    fn question() -> Question {
-        Question::new(([127, 0, 0, 1], 8443).into())
+    fn request() -> Request {
+        Request::new(([127, 0, 0, 1], 8443).into())
     }
 
     /// A connection to a server that gives this status, and an approval if the request is the one
     /// that was to be sent.
     fn connect(status: StatusCode) -> DuplexStream {
         let (client, server) = tokio::io::duplex(1 << 16);
-        let answer = move |request: Request<Incoming>| async move {
+        let respond = move |request: hyper::Request<Incoming>| async move {
             let text = match unlike(request).await {
                 None => APPROVAL.to_owned(),
                 Some(difference) => difference,
             };
-            let mut response = Response::new(Full::new(Bytes::from(text)));
+            let mut response = hyper::Response::new(Full::new(Bytes::from(text)));
             *response.status_mut() = status;
             Ok::<_, Infallible>(response)
         };
         tokio::spawn(async move {
             let mut builder = auto::Builder::new(TokioExecutor::new());
             builder.http2().initial_connection_window_size(65_535);
-            let serving = builder.serve_connection(TokioIo::new(server), service_fn(answer));
+            let serving = builder.serve_connection(TokioIo::new(server), service_fn(respond));
             serving.await
         });
         client
     }
 
-    /// What is not as it was to be sent.
-    async fn unlike(request: Request<Incoming>) -> Option<String> {
+    /// The request, if it is not the one that was to be sent.
+    async fn unlike(request: hyper::Request<Incoming>) -> Option<String> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
         let length = body.len().to_string();
@@ -144,22 +144,23 @@ mod tests {
         .then(|| format!("{} {} {sent:?}", head.method, head.uri))
     }
 
-    fn text(answer: Answer<'_>) -> (bool, &str) {
-        (answer.is_ok, std::str::from_utf8(answer.body).unwrap())
+    fn text(response: response::Response<'_>) -> (bool, &str) {
+        let body = std::str::from_utf8(response.body).unwrap();
+        (response.is_ok, body)
     }
 
     #[tokio::test]
-    async fn a_server_reads_each_question_as_it_is_meant() -> Result<(), Error> {
-        let question = Arc::new(question());
+    async fn a_server_reads_each_request_as_it_is_meant() -> Result<(), Error> {
+        let request = Arc::new(request());
         let (mut stream, mut http1) = (connect(StatusCode::OK), Http1::default());
         for _ in 0..MANY {
-            let answer = http1.ask(&mut stream, &question).await?;
-            assert_eq!(text(answer), (true, APPROVAL));
+            let response = http1.send(&mut stream, &request).await?;
+            assert_eq!(text(response), (true, APPROVAL));
         }
         let (mut stream, mut http2) = (connect(StatusCode::OK), Http2::new());
         for _ in 0..MANY {
-            let answer = http2.ask(&mut stream, &question).await?;
-            assert_eq!(text(answer), (true, APPROVAL));
+            let response = http2.send(&mut stream, &request).await?;
+            assert_eq!(text(response), (true, APPROVAL));
         }
         Ok(())
     }
@@ -172,12 +173,12 @@ mod tests {
             StatusCode::TOO_MANY_REQUESTS,
         ] {
             let (mut stream, mut http1) = (connect(status), Http1::default());
-            if let Ok(answer) = http1.ask(&mut stream, &question()).await {
-                assert!(!answer.is_ok, "{status}");
+            if let Ok(response) = http1.send(&mut stream, &request()).await {
+                assert!(!response.is_ok, "{status}");
             }
             let (mut stream, mut http2) = (connect(status), Http2::new());
-            let answer = http2.ask(&mut stream, &question()).await?;
-            assert!(!answer.is_ok, "{status}");
+            let response = http2.send(&mut stream, &request()).await?;
+            assert!(!response.is_ok, "{status}");
         }
         Ok(())
     }
@@ -186,9 +187,9 @@ mod tests {
     async fn a_connection_that_ends_early_is_an_error() {
         let (mut stream, _) = tokio::io::duplex(1 << 16);
         let mut http1 = Http1::default();
-        assert!(http1.ask(&mut stream, &question()).await.is_err());
+        assert!(http1.send(&mut stream, &request()).await.is_err());
         let (mut stream, _) = tokio::io::duplex(1 << 16);
         let mut http2 = Http2::new();
-        assert!(http2.ask(&mut stream, &question()).await.is_err());
+        assert!(http2.send(&mut stream, &request()).await.is_err());
     }
 }
