@@ -22,7 +22,7 @@ const START_TARGET: Duration = Duration::from_millis(50);
 /// How much memory the webhook may hold, in MiB.
 const MEMORY_TARGET: f64 = 20.0;
 
-/// How much more of it may be held after the last request than after a tenth of them.
+/// The memory after the last request may be this multiple of the memory after a tenth of the requests.
 const GROWTH_TARGET: f64 = 1.05;
 
 /// How many connections there are.
@@ -148,15 +148,15 @@ async fn print_memory(
     }
     load.stop().await?;
     let peak = mebibytes(server.process.peak_resident()?);
-    println!("| the most that was held | {peak:.1} |");
+    println!("| peak | {peak:.1} |");
 
     let growth = held[held.len() - 1] / held[0];
     println!("\n| memory | value | target | met |");
     println!("| --- | ---: | ---: | --- |");
     for (what, value, unit, target) in [
-        ("the most that was held", peak, " MiB", MEMORY_TARGET),
+        ("peak", peak, " MiB", MEMORY_TARGET),
         (
-            "at the end, for each MiB after a tenth of the requests",
+            "at the end, relative to a tenth of the requests",
             growth,
             "",
             GROWTH_TARGET,
