@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -203,8 +204,10 @@ impl Workspace {
 
 /// The repository's folder.
 pub(crate) fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).to_owned()
+    // `cargo run` tells where it runs this crate from: two clones may share one target folder.
+    let own = env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    let own = PathBuf::from(own);
+    own.parent().unwrap_or(&own).to_owned()
 }
 
 fn metadata(manifest: &Path) -> Result<Metadata, Error> {
