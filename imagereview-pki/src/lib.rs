@@ -36,6 +36,11 @@
 //! No type of another crate is in the public API, and there are no features.
 #![forbid(unsafe_code)]
 
+// The examples of the crate's page are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod authority;
 mod error;
 pub mod files;

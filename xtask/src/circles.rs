@@ -2,38 +2,40 @@
 //!
 //! # What a circle is
 //!
-//! A *folder* is a module that has modules in it; the crate's root is one. Its *rungs* are those modules,
-//! each with all that is in it, and one more: the folder's own file, which is what stands in `name.rs`
-//! (or `lib.rs`) itself.
+//! A *folder* is a module with child modules. The crate's root is one. The *rungs* of a folder are its
+//! children, each with all modules in it, and the folder's own file: the items that `name.rs` (or `lib.rs`)
+//! itself defines.
 //!
-//! A rung *imports* another if code in it names an item of the other: by `use`, by a path in an
-//! expression, a type or a macro, or by a path in an attribute. What counts is the module that defines
-//! the item. A name that is re-exported on its way is followed to where it comes from.
+//! A rung *imports* another rung if its code names an item of the other: by `use`, or by a path in an
+//! expression, a type, a macro or an attribute. The module that defines the item counts. So a re-exported
+//! name is followed to its definition.
 //!
-//! A *circle* is a way along imports from a rung back to itself. In a folder without a circle, the rungs
-//! can be put in an order in which each one imports only from rungs below it.
+//! A *circle* is a chain of imports from a rung back to itself. Without a circle, the rungs of a folder have
+//! an order in which each rung imports only from rungs below it.
 //!
-//! The folder's own file is a rung like the others, and may stand on any height:
+//! The folder's own file is a rung like the others:
 //!
-//! - **At the bottom**, it holds what the children share. They import from it, and it uses none of them:
-//!   `Error` in `servers.rs`, which all of `servers/` returns.
-//! - **At the top**, it puts the children together. It imports from them, and none imports from it.
-//! - Both at once is a circle. What the children share then needs a file of its own.
+//! - **It may be the lowest.** It defines what the children share. They import from it, and it imports from
+//!   none of them. Example: `Error` in `servers.rs`, which all of `servers/` returns.
+//! - **It may be the highest.** It combines the children. It imports from them, and none imports from it.
+//! - **It may not be both.** If one child imports from it and it imports from that child, that is a circle.
+//!   Move what the child needs to a file of its own, or the function that uses the child into the child:
+//!   an `impl` block may be in another file than its type.
 //!
-//! Three things are no imports, since they use nothing:
+//! Three things are not imports:
 //!
 //! - `mod child;`
-//! - a re-export of what the folder's own children have, `pub use child::Thing`. The folder may show
-//!   them. If the folder's own file also uses `Thing`, that use is an import;
-//! - the name of a module alone, `use crate::quote;`. What is then named in it, `quote::name`, is one.
+//! - a re-export of the folder's own children, such as `pub use child::Thing`. If the folder's own file also
+//!   uses `Thing`, that use is an import.
+//! - the name of a module alone, such as `use crate::quote;`. A path through it, such as `quote::name`, is an
+//!   import.
 //!
-//! Modules and functions that only tests are compiled with don't count. Those of all platforms and all
-//! features do.
+//! Code that is compiled only for tests does not count. Code for any platform or feature does.
 //!
-//! # What is not seen
+//! # Limits
 //!
-//! A call of a method names no module, so it is no import here; the `use` or the path that its value came
-//! from is. Names that a macro makes are taken for items of the module that the path names.
+//! A method call names no module, so it is not an import. The `use` or the path that gave its receiver is
+//! one. A name that a macro defines counts as an item of the module in its path.
 
 mod code;
 mod crates;
@@ -71,7 +73,7 @@ pub(crate) fn check(_: &[String]) -> Result<(), Error> {
     match (count, arrows.len()) {
         (0, 0) => Ok(()),
         (circles, arrows) => Err(format!(
-            "{circles} circles among modules and {arrows} arrows between crates that don't point down; `xtask/src/circles.rs` says what a circle is"
+            "{circles} circles among modules and {arrows} arrows between crates that don't point down; xtask/src/circles.rs defines what a circle is"
         )
         .into()),
     }

@@ -39,7 +39,7 @@ fn command(line: &str) -> Command {
     println!("$ {line}");
     let mut command = Command::new("sh");
     command.args(["-c", line]).current_dir(workspace::root());
-    // What `cargo run` tells this program of itself is nothing to others.
+    // By these variables `cargo run` describes this program. They are wrong for other commands.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
         let is_own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter();

@@ -2,8 +2,8 @@
 
 use crate::workspace::Package;
 
-/// The crates by height, the lowest first. One may depend on those that stand lower, and on none beside it.
-const HEIGHTS: &[(&str, &[&str])] = &[
+/// The levels of crates, the lowest first. A crate may depend on crates of lower levels only.
+const LEVELS: &[(&str, &[&str])] = &[
     ("the core", &["imagereview-core"]),
     ("signatures", &["imagereview-signature"]),
     (
@@ -22,28 +22,28 @@ const HEIGHTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The arrows that don't point down, and the crates that no height is known of, as sentences.
+/// The arrows that don't point down, and the crates without a level, as sentences.
 pub(super) fn upward(packages: &[Package]) -> Vec<String> {
     let ours = |name: &str| packages.iter().any(|package| package.name == name);
     let mut wrong = Vec::new();
     for package in packages {
         let name = &package.name;
-        let Some(height) = height(name) else {
+        let Some(level) = level(name) else {
             wrong.push(format!(
-                "{name} stands on no height: add it to HEIGHTS in xtask/src/circles/crates.rs"
+                "{name} has no level: add it to LEVELS in xtask/src/circles/crates.rs"
             ));
             continue;
         };
         let dependencies = package.dependencies.iter();
-        // A crate's tests may ask for more features of the crate itself.
+        // For its tests, a crate may depend on itself with more features.
         for dependency in dependencies.filter(|other| ours(&other.name) && other.name != *name) {
             let other = &dependency.name;
-            if let Some(below) = self::height(other)
-                && below >= height
+            if let Some(below) = self::level(other)
+                && below >= level
             {
                 wrong.push(format!(
                     "{name} ({}) depends on {other} ({}), which is not lower",
-                    HEIGHTS[height].0, HEIGHTS[below].0
+                    LEVELS[level].0, LEVELS[below].0
                 ));
             }
         }
@@ -51,8 +51,8 @@ pub(super) fn upward(packages: &[Package]) -> Vec<String> {
     wrong
 }
 
-fn height(name: &str) -> Option<usize> {
-    HEIGHTS.iter().position(|(_, names)| names.contains(&name))
+fn level(name: &str) -> Option<usize> {
+    LEVELS.iter().position(|(_, names)| names.contains(&name))
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
                 "imagereview-new",
                 &[],
                 Some(
-                    "imagereview-new stands on no height: add it to HEIGHTS in xtask/src/circles/crates.rs",
+                    "imagereview-new has no level: add it to LEVELS in xtask/src/circles/crates.rs",
                 ),
             ),
         ];
