@@ -1,9 +1,9 @@
 //! Holds that the public API changes only with the file that lists it.
 //!
-//! The list comes from rustdoc's JSON, whose format changes with the compiler. Each release of the crate
-//! `public-api` reads one format, and `rustdoc-types` says which. Where the compiler writes another, this
-//! task fails and says so: raise both in the root's `Cargo.toml`, run it with `--write`, and read the
-//! difference.
+//! The list is made from rustdoc's JSON, whose format changes with the compiler. Each release of the crate
+//! `public-api` reads one format, which is `rustdoc_types::FORMAT_VERSION`. If the compiler writes another
+//! format, this task fails. Then raise both crates in the root's `Cargo.toml`, run the task with `--write`,
+//! and read the difference.
 
 use std::{
     fs::{self, File},
@@ -78,17 +78,14 @@ fn list(json: &Path) -> Result<String, Error> {
         format_version: u32,
     }
 
-    let file = File::open(json).map_err(|error| format!("{}: {error}", json.display()))?;
-    let document: Document = serde_json::from_reader(BufReader::new(file))?;
-    if document.format_version != rustdoc_types::FORMAT_VERSION {
-        return Err(format!(
-            "this toolchain's rustdoc writes JSON of format {}, but the crate `public-api` that is used here reads format {}: \
-             raise `public-api` and `rustdoc-types` in Cargo.toml to the releases for that format (or use the toolchain that fits)",
-            document.format_version,
-            rustdoc_types::FORMAT_VERSION
+    let file = File::open(json).map_err(|error| {
+        format!(
+            "{}: {error}; after `cargo clean --doc` Cargo writes it again",
+            json.display()
         )
-        .into());
-    }
+    })?;
+    let document: Document = serde_json::from_reader(BufReader::new(file))?;
+    fits(document.format_version)?;
     let api = Builder::from_rustdoc_json(json)
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
@@ -96,4 +93,36 @@ fn list(json: &Path) -> Result<String, Error> {
         .build()?;
     let items: Vec<String> = api.items().map(ToString::to_string).collect();
     Ok(items.join("\n") + "\n")
+}
+
+/// Whether the format is the one that `public-api` reads.
+fn fits(format: u32) -> Result<(), Error> {
+    let known = rustdoc_types::FORMAT_VERSION;
+    if format == known {
+        return Ok(());
+    }
+    Err(format!(
+        "the rustdoc of this toolchain writes JSON of format {format}, but `public-api` reads format {known}: \
+         in Cargo.toml, raise `public-api` and `rustdoc-types` to the releases for format {format}, or use an earlier toolchain"
+    )
+    .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_format_is_an_error_that_says_what_to_change() {
+        let known = rustdoc_types::FORMAT_VERSION;
+        assert!(fits(known).is_ok());
+        let error = fits(known + 1).unwrap_err().to_string();
+        for part in [
+            format!("writes JSON of format {}", known + 1),
+            format!("reads format {known}"),
+            "raise `public-api` and `rustdoc-types`".to_owned(),
+        ] {
+            assert!(error.contains(&part), "{error}");
+        }
+    }
 }
