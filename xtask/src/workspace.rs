@@ -43,6 +43,8 @@ pub(crate) struct Package {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Dependency {
     pub(crate) name: String,
+    /// `dev` or `build`; `None` for what the crate itself is built with.
+    kind: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -62,6 +64,21 @@ pub(crate) struct TargetRoot {
 struct Metadata {
     packages: Vec<Package>,
     target_directory: PathBuf,
+}
+
+impl Dependency {
+    #[cfg(test)]
+    pub(crate) fn new(name: &str, kind: Option<&str>) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.map(ToOwned::to_owned),
+        }
+    }
+
+    /// Whether only tests, examples and benches need it.
+    pub(crate) fn is_for_tests(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
 }
 
 impl Package {
