@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use serde::de::IgnoredAny;
 
-use super::{Position, Source, Syntax, yaml};
+use super::{position::Position, source::Source, syntax::Syntax, yaml};
 
 /// Whole documents of an input, as they stand there one after another.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Source, dockerfile};
+use super::{dockerfile, source::Source};
 
 /// How a text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Position;
+use super::position::Position;
 
 /// Where each document of a stream is, without the line that begins it.
 ///

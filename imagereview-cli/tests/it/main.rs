@@ -1,0 +1,11 @@
+//! The program as people and other programs run it.
+
+mod cmd;
+mod docs;
+mod fix;
+mod formats;
+mod init;
+mod integrations;
+mod respond;
+mod review;
+mod support;
