@@ -21,7 +21,7 @@ use crate::review::Review;
 ///
 /// A policy is a pure function of the review: it does no I/O and reads no clock, so the same review
 /// always gets the same verdict, in the webhook and on the command line alike. It sees only images
-/// whose reference is valid; the others are denied by [`decide`], whatever the policy says.
+/// whose reference is valid; [`decide`] denies the others, unless [`modes`](Self::modes) caps that.
 ///
 /// Most policies look at one image at a time:
 ///
