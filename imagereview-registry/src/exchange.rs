@@ -236,6 +236,9 @@ impl Exchanges {
     ) -> Result<Attempt, AskError> {
         let endpoint = subject.endpoint;
         let key = token::Key::new(endpoint, request.repository, credential);
+        if let Some(status) = self.tokens.denied(&key) {
+            return Ok(Attempt::Denied(status));
+        }
         let known = match credential.login() {
             Login::RegistryToken(token) => token::bearer(token.reveal()),
             _ => self.tokens.get(&key),
@@ -263,16 +266,20 @@ impl Exchanges {
             self.tokens.remove(&key);
         }
         let authorization = self
-            .authorize(subject, credential, key, &offered, status)
+            .authorize(subject, credential, key.clone(), &offered, status)
             .await?;
         let header = match authorization {
             Authorization::Header(header) => header,
-            Authorization::Denied(status) => return Ok(Attempt::Denied(status)),
+            Authorization::Denied(status) => {
+                self.tokens.deny(key, status);
+                return Ok(Attempt::Denied(status));
+            }
         };
         let response = self.send(subject, request, Some(&header)).await?;
         let status = response.status();
         if is_denial(status) {
             discard(response, subject.deadline).await;
+            self.tokens.deny(key, status);
             return Ok(Attempt::Denied(status));
         }
         Ok(Attempt::Answered {

@@ -121,14 +121,17 @@ pub(crate) fn from_yaml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<
 /// A field as it is shown. The key of a map may be a URL, and a URL may hold a password.
 fn shown(path: &serde_path_to_error::Path) -> String {
     let text = path.to_string();
-    match &*text {
-        "." => String::new(),
+    // What ends before its key, and what keeps its position, are fields of the map above.
+    let text = text.strip_suffix(".?").unwrap_or(&text);
+    let text = text.strip_suffix(".value").unwrap_or(text);
+    match text {
+        "." | "?" => String::new(),
         text if text.contains('@') => {
             let keys = path.iter().map(ToString::to_string);
             let keys = keys.take_while(|key| !key.contains('@'));
             keys.collect::<Vec<_>>().join(".")
         }
-        _ => text,
+        text => text.to_owned(),
     }
 }
 

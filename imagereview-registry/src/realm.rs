@@ -119,10 +119,9 @@ fn have_one_owner(one: &str, other: &str) -> bool {
         // A name whose end is on no list may be one of a private network, where each host has an
         // owner of its own.
         let domain = psl::domain(host.as_bytes())?;
-        domain
-            .suffix()
-            .is_known()
-            .then(|| domain.as_bytes().to_vec())
+        let name = std::str::from_utf8(domain.as_bytes()).ok()?;
+        let is_one_owners = domain.suffix().is_known() && !SHARED_DOMAINS.contains(&name);
+        is_one_owners.then(|| name.to_owned())
     };
     domain(one).is_some_and(|domain_of_one| domain(other) == Some(domain_of_one))
 }

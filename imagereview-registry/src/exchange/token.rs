@@ -35,6 +35,9 @@ const LONGEST_LIFETIME: Duration = Duration::from_secs(3600);
 /// How long it is remembered that there is no token.
 const FAILURE_LIFETIME: Duration = Duration::from_secs(2);
 
+/// How long a credential that was denied is not tried again.
+const DENIAL_LIFETIME: Duration = Duration::from_secs(10);
+
 /// The most bytes of a token.
 const MAX_TOKEN: usize = 16 << 10;
 
@@ -86,6 +89,24 @@ impl Tokens {
             Some(Token::Header(header)) => Some(header),
             _ => None,
         }
+    }
+
+    /// With which status a credential was denied, if that was just now.
+    pub(super) fn denied(&self, key: &Key) -> Option<StatusCode> {
+        match self.0.get(key) {
+            Some(Token::Denied(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Remembers that a credential is denied.
+    pub(super) fn deny(&self, key: Key, status: StatusCode) {
+        let fetched = Fetched {
+            value: Token::Denied(status),
+            bytes: 0,
+            lifetime: Lifetime::For(DENIAL_LIFETIME),
+        };
+        self.0.insert(key, fetched);
     }
 
     pub(super) fn remove(&self, key: &Key) {
@@ -239,7 +260,7 @@ async fn ask(
         StatusCode::OK => {}
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST) => {
             discard(response, deadline).await;
-            return Ok((Token::Denied(status), FAILURE_LIFETIME));
+            return Ok((Token::Denied(status), DENIAL_LIFETIME));
         }
         status if status.is_redirection() => {
             return Err(AskError::Redirect {

@@ -176,6 +176,12 @@ impl Transport {
                     },
                 };
             }
+            if error.is::<rustls_pki_types::InvalidDnsNameError>() {
+                return AskError::Name {
+                    registry: host,
+                    reason: "no certificate can name it",
+                };
+            }
             if let Some(error) = tls_error(error) {
                 return AskError::Tls {
                     host,
@@ -203,11 +209,11 @@ impl Transport {
                 .to_owned();
         }
         match error {
-            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-                "its certificate is from an authority that is not trusted here; name that \
+            rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => "its certificate is from an authority that is not trusted here; name that \
                  authority's file by caFile in the registries file"
-                    .to_owned()
-            }
+                .to_owned(),
             rustls::Error::InvalidCertificate(
                 CertificateError::Expired | CertificateError::ExpiredContext { .. },
             ) => "its certificate has expired".to_owned(),
