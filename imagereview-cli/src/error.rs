@@ -23,6 +23,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Fix(#[from] FixError),
     #[error(transparent)]
+    Resolve(#[from] crate::resolve::ResolveError),
+    #[error(transparent)]
     Init(#[from] InitError),
 }
 

@@ -25,6 +25,7 @@ mod policy;
 mod policy_file;
 mod project;
 mod report;
+mod resolve;
 mod review;
 mod reviewer;
 mod undeclared;
@@ -49,6 +50,7 @@ enum Command {
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Inventory(inventory::InventoryArgs),
+    Resolve(resolve::ResolveArgs),
     Policy(policy::PolicyCommand),
     Init(Box<init::InitArgs>),
     Completions(completions::CompletionsArgs),
@@ -98,6 +100,7 @@ fn run(command: &Command, out: &mut dyn Write) -> Result<Outcome, CliError> {
         Command::Check(args) => check::run(args, &Project::find()?, out),
         Command::Explain(args) => explain::run(args, &Project::find()?, out),
         Command::Inventory(args) => inventory::run(args, &Project::find()?, out),
+        Command::Resolve(args) => resolve::run(args, out),
         Command::Policy(command) => policy::run(command, &Project::find()?, out),
         Command::Init(args) => {
             init::run(args, SystemTime::now(), out)?;
@@ -142,6 +145,7 @@ mod tests {
             include_str!("../../README.md"),
             include_str!("../../docs/ci.md"),
             include_str!("../../docs/deploy.md"),
+            include_str!("../../docs/facts.md"),
             include_str!("../../docs/policy.md"),
         ] {
             for command in commands(document) {

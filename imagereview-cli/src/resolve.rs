@@ -195,7 +195,10 @@ fn wanted<'a>(
 ) -> impl Iterator<Item = &'a PlatformFacts> {
     facts.platforms.iter().filter(move |facts| {
         platforms.is_empty()
-            || facts.platform.as_ref().is_some_and(|platform| is_one_of(platform, platforms))
+            || facts
+                .platform
+                .as_ref()
+                .is_some_and(|platform| is_one_of(platform, platforms))
     })
 }
 
@@ -209,11 +212,18 @@ fn outcome_of(fact: &Fact<ImageFacts>, platforms: &[Platform]) -> Outcome {
         Fact::Absent => Outcome::Denied,
         Fact::Known(facts) => {
             let is_there = |wanted: &Platform| {
-                let mut all = facts.platforms.iter().filter_map(|facts| facts.platform.as_ref());
+                let mut all = facts
+                    .platforms
+                    .iter()
+                    .filter_map(|facts| facts.platform.as_ref());
                 all.any(|platform| platform.is_of(wanted))
             };
             let details = wanted(facts, platforms).map(|facts| facts.details.as_ref());
-            if details.into_iter().flatten().any(|fact| fact.known().is_none()) {
+            if details
+                .into_iter()
+                .flatten()
+                .any(|fact| fact.known().is_none())
+            {
                 Outcome::Error
             } else if platforms.iter().all(is_there) {
                 Outcome::Allowed
@@ -244,13 +254,20 @@ fn write_text(
         match &facts.details {
             Some(Fact::Known(details)) => writeln!(out, "  {platform:<16}  {}", Line(details))?,
             Some(Fact::Unavailable(why)) => {
-                writeln!(out, "  {platform:<16}  not known: {}", OneLine(why.message()))?;
+                writeln!(
+                    out,
+                    "  {platform:<16}  not known: {}",
+                    OneLine(why.message())
+                )?;
             }
             Some(Fact::Absent) | None => writeln!(out, "  {platform:<16}  not known")?,
         }
     }
     for wanted in platforms {
-        let mut all = facts.platforms.iter().filter_map(|facts| facts.platform.as_ref());
+        let mut all = facts
+            .platforms
+            .iter()
+            .filter_map(|facts| facts.platform.as_ref());
         if !all.any(|platform| platform.is_of(wanted)) {
             writeln!(out, "  {:<16}  is not there", wanted.to_string())?;
         }
