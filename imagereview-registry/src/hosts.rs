@@ -17,11 +17,11 @@ use crate::{error::AskError, limits::Limits};
 /// All servers that are remembered.
 #[derive(Debug)]
 pub(crate) struct Hosts {
-    max_hosts: usize,
+    capacity: usize,
     max_requests: usize,
     longest_pause: Duration,
     all: Arc<Semaphore>,
-    hosts: Mutex<HashMap<Box<str>, Arc<Host>>>,
+    by_authority: Mutex<HashMap<Box<str>, Arc<Host>>>,
 }
 
 #[derive(Debug)]
@@ -40,11 +40,11 @@ pub(crate) struct Permit {
 impl Hosts {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            max_hosts: limits.registries,
+            capacity: limits.registries,
             max_requests: limits.requests_per_registry,
             longest_pause: limits.longest_pause,
             all: Arc::new(Semaphore::new(limits.requests)),
-            hosts: Mutex::default(),
+            by_authority: Mutex::default(),
         }
     }
 
@@ -89,17 +89,20 @@ impl Hosts {
     }
 
     fn host(&self, authority: &str, max_requests: Option<usize>) -> Result<Arc<Host>, AskError> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = self
+            .by_authority
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = hosts.get(authority) {
             return Ok(Arc::clone(host));
         }
-        if hosts.len() >= self.max_hosts {
+        if hosts.len() >= self.capacity {
             // Those with something to remember stay.
             hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.pause_left().is_some());
         }
-        if hosts.len() >= self.max_hosts {
+        if hosts.len() >= self.capacity {
             return Err(AskError::Busy {
-                what: format!("more than {} registries", self.max_hosts).into(),
+                what: format!("more than {} registries", self.capacity).into(),
             });
         }
         let host = Arc::new(Host {
@@ -181,7 +184,7 @@ mod tests {
             let name = format!("r{index}.example");
             hosts.permit(&name, None, soon()).await.unwrap();
         }
-        assert!(hosts.hosts.lock().unwrap().len() <= 10);
+        assert!(hosts.by_authority.lock().unwrap().len() <= 10);
         for index in 0..10 {
             hosts.pause(&format!("p{index}.example"), Duration::from_secs(60));
         }

@@ -28,6 +28,7 @@ pub struct Platform {
 /// A text is no platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a platform is written as os/architecture or os/architecture/variant, such as linux/amd64")]
+#[non_exhaustive]
 pub struct PlatformError;
 
 impl Platform {

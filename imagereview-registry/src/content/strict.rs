@@ -208,6 +208,7 @@ mod tests {
     use super::*;
 
     strict_objects! {
+        #[allow(dead_code, reason = "it is read, and not looked at")]
         struct Sample {
             "mediaType" media_type: Option<String>,
             "list" list: List<u8, 2>,

@@ -123,8 +123,8 @@ impl<'de> Deserialize<'de> for UserAndPassword {
 
 #[derive(Deserialize)]
 struct Auth {
-    #[serde(default)]
-    auth: Option<UserAndPassword>,
+    #[serde(default, rename = "auth")]
+    encoded: Option<UserAndPassword>,
     #[serde(default)]
     username: Option<String>,
     #[serde(default)]
@@ -146,7 +146,7 @@ impl Auth {
             return Some(Login::IdentityToken(token));
         }
         let written = self.username.filter(|user| !user.is_empty());
-        let encoded = self.auth.and_then(|auth| auth.0);
+        let encoded = self.encoded.and_then(|pair| pair.0);
         let (user, password) = match (encoded, written, self.password) {
             (Some(both), _, _) => both,
             (None, Some(user), Some(password)) => (user, password),

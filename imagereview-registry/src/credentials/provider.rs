@@ -58,7 +58,7 @@ type Answer = Result<Arc<[(Pattern, Login)]>, ProviderError>;
 #[derive(Debug)]
 pub(super) struct Providers {
     programs: Programs,
-    providers: Vec<Provider>,
+    list: Vec<Provider>,
     cache: Cache<Key, Answer>,
 }
 
@@ -226,19 +226,19 @@ impl Providers {
         });
         Ok(Self {
             programs,
-            providers: providers.collect(),
+            list: providers.collect(),
             cache: Cache::new(1 << 20, 64),
         })
     }
 
     /// How many plugins there are.
     pub(super) fn len(&self) -> usize {
-        self.providers.len()
+        self.list.len()
     }
 
     /// The name of a plugin, in words that may be shown.
     pub(super) fn source(&self, index: usize) -> String {
-        format!("credential provider {}", self.providers[index].name)
+        format!("credential provider {}", self.list[index].name)
     }
 
     /// The logins that a plugin gives for an image; none if it isn't for that image.
@@ -248,7 +248,7 @@ impl Providers {
         registry: &str,
         repository: &str,
     ) -> Result<Vec<Login>, ProviderError> {
-        let provider = &self.providers[index];
+        let provider = &self.list[index];
         let is_for = |pattern: &Pattern| pattern.covers(registry, repository);
         if !provider.patterns.iter().any(is_for) {
             return Ok(Vec::new());
@@ -266,7 +266,7 @@ impl Providers {
             }
         }
         let key = Key::Image(index, image.clone());
-        let provider = &self.providers[index];
+        let provider = &self.list[index];
         let (programs, cache) = (self.programs.clone(), self.cache.clone());
         let (name, program) = (provider.name.clone(), provider.program.clone());
         let (args, env) = (provider.args.clone(), provider.env.clone());

@@ -21,12 +21,12 @@ const MAX_ERROR: usize = 16 << 10;
 pub(super) fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
     let asked = response.headers().get(header::RETRY_AFTER);
     let asked = asked.and_then(|value| value.to_str().ok()).map(str::trim);
-    let asked = asked.and_then(|text| match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => {
-            let date = httpdate::parse_http_date(text).ok()?;
-            Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    let asked = asked.and_then(|text| {
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
         }
+        let date = httpdate::parse_http_date(text).ok()?;
+        Some(date.duration_since(SystemTime::now()).unwrap_or_default())
     });
     match response.status() {
         StatusCode::TOO_MANY_REQUESTS => Some(asked.unwrap_or(DEFAULT_PAUSE)),

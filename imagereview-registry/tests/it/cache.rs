@@ -1,13 +1,12 @@
 //! What is remembered, for how long, and for whom.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
 use imagereview_registry::{Cause, Client, Fact, Keyring, Limits, Registries};
 
 use crate::harness::{
-    Registry, Store, assert_unavailable, challenge, client, client_with, config, digest, facts,
+    Registry, Store, assert_unavailable, client, client_with, config, digest, facts, keyring,
     known, status,
 };
 
@@ -121,41 +120,17 @@ async fn what_is_kept_is_bounded_by_bytes() {
     assert!(registry.paths().len() > before, "the first is not");
 }
 
-/// A registry that wants this password of `user`.
-async fn private(store: Store, password: &str) -> Registry {
-    let expected = format!("Basic {}", STANDARD.encode(format!("user:{password}")));
-    Registry::serve(move |seen| {
-        if seen.authorization() == Some(&*expected) {
-            store.answer(seen)
-        } else {
-            challenge(r#"Basic realm="private""#)
-        }
-    })
-    .await
-}
-
-fn keyring(folder: &tempfile::TempDir, registry: &Registry, password: &str) -> Keyring {
-    let auth = STANDARD.encode(format!("user:{password}"));
-    let path = folder.path().join(format!("{password}.json"));
-    let text = format!(
-        r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#,
-        registry.address
-    );
-    fs::write(&path, text).unwrap();
-    Keyring::new().with_docker_config(&path).unwrap()
-}
-
 #[tokio::test]
 async fn what_one_may_read_is_not_handed_to_another() {
     let folder = tempfile::tempdir().unwrap();
-    let registry = private(Store::one_image(), "right").await;
-    let tenant = client_with(keyring(&folder, &registry, "right"));
-    let other = tenant.with_keyring(keyring(&folder, &registry, "wrong"));
+    let registry = Registry::private("user:right").await;
+    let tenant = client_with(keyring(&folder, &registry, "user:right"));
+    let other = tenant.with_keyring(keyring(&folder, &registry, "user:wrong"));
     let nobody = tenant.with_keyring(Keyring::new());
     let name = registry.image("a/b:v1");
     let found = known(facts(&tenant, &name).await);
     assert!(
-        found.credentials.ends_with("right.json"),
+        found.credentials.ends_with("config.json"),
         "{}",
         found.credentials
     );

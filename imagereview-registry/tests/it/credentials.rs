@@ -2,49 +2,21 @@
 
 use std::fs;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::StatusCode;
 use imagereview_registry::{Cause, Keyring};
 
 use crate::harness::{
-    Registry, Store, assert_unavailable, challenge, client_with, digest, facts, known, status,
+    Registry, Store, assert_unavailable, basic, client_with, digest, facts, known, login_file,
+    status,
 };
-
-fn basic(login: &str) -> String {
-    format!("Basic {}", STANDARD.encode(login))
-}
-
-/// A registry that wants this login.
-async fn private(login: &str) -> Registry {
-    let (login, store) = (basic(login), Store::one_image());
-    Registry::serve(move |seen| {
-        if seen.authorization() == Some(&*login) {
-            store.answer(seen)
-        } else {
-            challenge(r#"Basic realm="private""#)
-        }
-    })
-    .await
-}
-
-/// A file with a login for each server.
-fn file(folder: &tempfile::TempDir, name: &str, auths: &[(&str, &str)]) -> std::path::PathBuf {
-    let entry = |(server, login): &(&str, &str)| {
-        format!(r#""{server}":{{"auth":"{}"}}"#, STANDARD.encode(login))
-    };
-    let auths: Vec<String> = auths.iter().map(entry).collect();
-    let path = folder.path().join(name);
-    fs::write(&path, format!(r#"{{"auths":{{{}}}}}"#, auths.join(","))).unwrap();
-    path
-}
 
 #[tokio::test]
 async fn those_that_are_denied_are_followed_by_the_next() {
     let folder = tempfile::tempdir().unwrap();
-    let registry = private("user:right").await;
+    let registry = Registry::private("user:right").await;
     let host = registry.address.to_string();
     let (team, other) = (format!("{host}/team"), format!("{host}/other"));
-    let first = file(
+    let first = login_file(
         &folder,
         "first.json",
         &[
@@ -53,7 +25,7 @@ async fn those_that_are_denied_are_followed_by_the_next() {
             (&other, "user:right"),
         ],
     );
-    let second = file(&folder, "second.json", &[(&host, "user:right")]);
+    let second = login_file(&folder, "second.json", &[(&host, "user:right")]);
     let keyring = Keyring::new()
         .with_docker_config(&first)
         .unwrap()
@@ -93,8 +65,8 @@ async fn a_denial_without_a_challenge_is_followed_by_the_next() {
         })
         .await;
         let host = registry.address.to_string();
-        let wrong = file(&folder, "wrong.json", &[(&host, "user:wrong")]);
-        let right = file(&folder, "right.json", &[(&host, "user:right")]);
+        let wrong = login_file(&folder, "wrong.json", &[(&host, "user:wrong")]);
+        let right = login_file(&folder, "right.json", &[(&host, "user:right")]);
         let keyring = Keyring::new()
             .with_docker_config(&wrong)
             .unwrap()
@@ -107,7 +79,7 @@ async fn a_denial_without_a_challenge_is_followed_by_the_next() {
 #[tokio::test]
 async fn credentials_for_a_host_are_not_for_one_that_begins_alike() {
     let folder = tempfile::tempdir().unwrap();
-    let registry = private("user:right").await;
+    let registry = Registry::private("user:right").await;
     let address = registry.address;
     let port = address.port();
     for server in [
@@ -119,7 +91,7 @@ async fn credentials_for_a_host_are_not_for_one_that_begins_alike() {
         format!("{address}/a/b/c"),
         "127.0.0".to_owned(),
     ] {
-        let path = file(&folder, "config.json", &[(&server, "user:right")]);
+        let path = login_file(&folder, "config.json", &[(&server, "user:right")]);
         let client = client_with(Keyring::new().with_docker_config(&path).unwrap());
         let found = digest(&client, &registry.image("a/b:v1")).await;
         assert_unavailable(&found, Cause::Denied, "tried no credentials");
@@ -137,7 +109,7 @@ async fn public_content_is_asked_for_without_credentials_where_the_registry_want
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::of(Store::one_image()).await;
     let host = registry.address.to_string();
-    let path = file(&folder, "config.json", &[(&host, "user:password")]);
+    let path = login_file(&folder, "config.json", &[(&host, "user:password")]);
     let client = client_with(Keyring::new().with_docker_config(&path).unwrap());
     let found = known(facts(&client, &registry.image("a/b:v1")).await);
     assert_eq!(&*found.credentials, "no credentials");

@@ -122,9 +122,7 @@ async fn a_deadline_that_is_over_asks_nothing_more_of_the_caller() {
     let name = registry.image("a/b:v1");
     let image = ImageRef::parse(&name).unwrap();
     let client = client();
-    let late = client
-        .digest(&image, Instant::now() - Duration::from_secs(1))
-        .await;
+    let late = client.digest(&image, Instant::now()).await;
     assert_unavailable(&late, Cause::Deadline, "");
     known(digest(&client, &name).await);
     // What is in the cache is told whatever the time.

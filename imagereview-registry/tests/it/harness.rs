@@ -4,13 +4,16 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     fmt::Write as _,
+    fs,
     future::Future,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -23,6 +26,7 @@ use imagereview_core::ImageRef;
 use imagereview_registry::{
     Cause, Client, ContentDigest, Fact, ImageFacts, Keyring, Limits, Registries, Unavailable,
 };
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -99,6 +103,19 @@ impl Registry {
     /// A registry that holds what is in a store.
     pub(crate) async fn of(store: Store) -> Self {
         Self::serve(move |seen| store.answer(seen)).await
+    }
+
+    /// A registry with one image, that wants this `user:password`.
+    pub(crate) async fn private(login: &str) -> Self {
+        let (login, store) = (basic(login), Store::one_image());
+        Self::serve(move |seen| {
+            if seen.authorization() == Some(&*login) {
+                store.answer(seen)
+            } else {
+                challenge(r#"Basic realm="private""#)
+            }
+        })
+        .await
     }
 
     /// Over TLS, with a certificate for `127.0.0.1`.
@@ -328,6 +345,29 @@ impl Store {
             }
         }
     }
+}
+
+/// The header for `user:password`.
+pub(crate) fn basic(login: &str) -> String {
+    format!("Basic {}", STANDARD.encode(login))
+}
+
+/// A file in the form of Docker's `config.json`, with a `user:password` for each server.
+pub(crate) fn login_file(folder: &TempDir, name: &str, auths: &[(&str, &str)]) -> PathBuf {
+    let entry = |(server, login): &(&str, &str)| {
+        format!(r#""{server}":{{"auth":"{}"}}"#, STANDARD.encode(login))
+    };
+    let auths: Vec<String> = auths.iter().map(entry).collect();
+    let path = folder.path().join(name);
+    fs::write(&path, format!(r#"{{"auths":{{{}}}}}"#, auths.join(","))).unwrap();
+    path
+}
+
+/// A keyring with one `user:password`, for a registry.
+pub(crate) fn keyring(folder: &TempDir, registry: &Registry, login: &str) -> Keyring {
+    let host = registry.address.to_string();
+    let path = login_file(folder, "config.json", &[(&host, login)]);
+    Keyring::new().with_docker_config(&path).unwrap()
 }
 
 /// The configuration of an image.

@@ -254,8 +254,8 @@ async fn indexes_that_are_too_deep_or_too_wide_are_refused() {
     let too_wide = store.add_index(&vec![(&image, "linux/amd64"); limit + 1]);
     store.tag("too-wide", &too_wide);
     // Each level multiplies.
-    let level = store.add_index(&vec![(&wide, ""); 8]);
-    let bomb = store.add_index(&vec![(&level, ""); 8]);
+    let level = store.add_index(&[(&wide, ""); 8]);
+    let bomb = store.add_index(&[(&level, ""); 8]);
     store.tag("bomb", &bomb);
     let registry = Registry::of(store).await;
     let client = client();

@@ -7,25 +7,9 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use imagereview_registry::{Cause, Keyring};
 
-use crate::harness::{
-    Registry, Store, assert_unavailable, challenge, client_with, digest, facts, known,
-};
-
-async fn private(login: &str) -> Registry {
-    let login = format!("Basic {}", STANDARD.encode(login));
-    let store = Store::one_image();
-    Registry::serve(move |seen| {
-        if seen.authorization() == Some(&*login) {
-            store.answer(seen)
-        } else {
-            challenge(r#"Basic realm="private""#)
-        }
-    })
-    .await
-}
+use crate::harness::{Registry, assert_unavailable, client_with, digest, facts, known};
 
 /// Writes a program. It is written whole under another name, since one that is open for writing
 /// can't be run.
@@ -48,7 +32,7 @@ fn runs(folder: &Path) -> usize {
 
 #[tokio::test]
 async fn a_helper_is_asked_for_the_server_and_not_again_soon() {
-    let registry = private("user:from helper").await;
+    let registry = Registry::private("user:from helper").await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     program(
@@ -88,7 +72,7 @@ echo '{{"ServerURL":"{host}","Username":"user","Secret":"from helper"}}'"#,
 
 #[tokio::test]
 async fn a_helper_that_fails_is_named_and_the_rest_is_tried() {
-    let registry = private("user:right").await;
+    let registry = Registry::private("user:right").await;
     for (script, problem) in [
         (
             "exec sleep 1000",
@@ -166,7 +150,7 @@ providers:
 
 #[tokio::test]
 async fn a_plugin_is_asked_once_for_what_it_says_its_answer_is_about() {
-    let registry = private("user:from plugin").await;
+    let registry = Registry::private("user:from plugin").await;
     for (key_type, expected) in [("Image", 2), ("Registry", 1), ("Global", 1)] {
         let folder = tempfile::tempdir().unwrap();
         let keyring = plugin(folder.path(), &registry.address.to_string(), key_type);
@@ -190,7 +174,7 @@ async fn a_plugin_is_asked_once_for_what_it_says_its_answer_is_about() {
 
 #[tokio::test]
 async fn a_plugin_is_not_asked_about_other_images() {
-    let registry = private("user:from plugin").await;
+    let registry = Registry::private("user:from plugin").await;
     let folder = tempfile::tempdir().unwrap();
     let pattern = format!("{}/a/b", registry.address);
     let client = client_with(plugin(folder.path(), &pattern, "Registry"));

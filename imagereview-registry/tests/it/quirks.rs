@@ -1,25 +1,13 @@
 //! What real registries do, from public documents. Hosts in challenges are those of the test; the
 //! rest is as it was recorded.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use imagereview_registry::{Cause, Fact, Keyring};
+use imagereview_registry::{Cause, Fact};
 
 use crate::harness::{
-    Answer, Registry, Seen, Store, assert_unavailable, body, client, client_of, client_with,
-    digest, facts, json, known, status,
+    Answer, Registry, Seen, Store, assert_unavailable, basic, body, client, client_of, client_with,
+    digest, facts, json, keyring, known, status,
 };
-
-fn login(registry: &Registry, folder: &tempfile::TempDir) -> Keyring {
-    let auth = STANDARD.encode("AWS:password");
-    let path = folder.path().join("config.json");
-    let text = format!(
-        r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#,
-        registry.address
-    );
-    std::fs::write(&path, text).unwrap();
-    Keyring::new().with_docker_config(&path).unwrap()
-}
 
 fn unauthorized(headers: &[(&'static str, String)], error: &str) -> Answer {
     let mut answer = Response::builder()
@@ -122,7 +110,7 @@ async fn ecr() {
         None,
     ] {
         let store = Store::one_image();
-        let expected = format!("Basic {}", STANDARD.encode("AWS:password"));
+        let expected = basic("AWS:password");
         let registry = Registry::serve(move |seen| {
             if seen.authorization() == Some(&*expected) {
                 return without(store.answer(seen), "docker-content-digest");
@@ -132,7 +120,7 @@ async fn ecr() {
         })
         .await;
         let folder = tempfile::tempdir().unwrap();
-        let client = client_with(login(&registry, &folder));
+        let client = client_with(keyring(&folder, &registry, "AWS:password"));
         let found = known(facts(&client, &registry.image("team/app:v1")).await);
         assert!(
             found.platforms[0]

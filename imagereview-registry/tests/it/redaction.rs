@@ -50,7 +50,7 @@ async fn no_credential_is_in_a_log_an_error_or_a_fact() {
     let _guard = tracing::subscriber::set_default(subscriber);
     let folder = tempfile::tempdir().unwrap();
     let auth = STANDARD.encode(format!("user:{PASSWORD}"));
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for kind in [
         "basic",
         "bearer",
@@ -86,16 +86,17 @@ async fn no_credential_is_in_a_log_an_error_or_a_fact() {
         );
         fs::write(&path, text).unwrap();
         let keyring = Keyring::new().with_docker_config(&path).unwrap();
-        shown += &format!("{keyring:?}");
+        shown.push(format!("{keyring:?}"));
         let client = client_with(keyring);
         let found = digest(&client, &registry.image("a/b:v1")).await;
-        shown += &format!("{found:?} {client:?}");
+        shown.push(format!("{found:?} {client:?}"));
         if matches!(kind, "basic" | "bearer") {
             let found = known(facts(&client, &registry.image("a/b:v1")).await);
-            shown += &serde_json::to_string(&*found).unwrap();
+            shown.push(serde_json::to_string(&*found).unwrap());
         }
     }
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let shown = shown.concat();
     assert!(log.contains("asked a registry"), "the log was looked at");
     for secret in [PASSWORD, TOKEN, &auth, "hunter2"] {
         assert!(!shown.contains(secret), "{secret} is in {shown}");

@@ -1,13 +1,10 @@
 //! Redirects: one, for blobs, without credentials.
 
-use std::fs;
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use imagereview_registry::{Cause, Keyring};
+use imagereview_registry::Cause;
 
 use crate::harness::{
     Registry, Store, assert_unavailable, challenge, client, client_of, client_with, digest, facts,
-    known, redirect,
+    keyring, known, redirect,
 };
 
 /// A registry whose blobs are elsewhere.
@@ -39,14 +36,7 @@ async fn a_blob_is_fetched_from_elsewhere_without_credentials() {
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.json");
-    let auth = STANDARD.encode("user:password");
-    let text = format!(
-        r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#,
-        registry.address
-    );
-    fs::write(&path, text).unwrap();
-    let client = client_with(Keyring::new().with_docker_config(&path).unwrap());
+    let client = client_with(keyring(&folder, &registry, "user:password"));
     let found = known(facts(&client, &registry.image("a/b:v1")).await);
     assert!(
         found.platforms[0]

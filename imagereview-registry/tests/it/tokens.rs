@@ -2,25 +2,23 @@
 
 use std::{
     fs,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use imagereview_registry::{Cause, Keyring};
 
 use crate::harness::{
-    Answer, Registry, Seen, Store, assert_unavailable, challenge, client, client_of, client_with,
-    digest, facts, json, known, status,
+    Answer, Registry, Seen, Store, assert_unavailable, basic, challenge, client, client_of,
+    client_with, digest, facts, json, keyring, known, status,
 };
 
 /// A registry that wants a token of its own, which is given to these credentials; to all if there
 /// are none.
 async fn registry(login: Option<&str>, token: &'static str) -> Registry {
-    let login = login.map(|login| format!("Basic {}", STANDARD.encode(login)));
+    let login = login.map(basic);
     let store = Store::one_image();
     Registry::serve(move |seen| {
         if seen.path == "/token" {
@@ -43,17 +41,6 @@ fn guarded(seen: &Seen, store: &Store) -> Answer {
             r#"Bearer realm="http://{host}/token",service="the registry",scope="repository:a/b:pull,push registry:catalog:*""#
         ))
     }
-}
-
-fn keyring(folder: &Path, registry: &Registry, login: &str) -> Keyring {
-    let auth = STANDARD.encode(login);
-    let path = folder.join("config.json");
-    let text = format!(
-        r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#,
-        registry.address
-    );
-    fs::write(&path, text).unwrap();
-    Keyring::new().with_docker_config(&path).unwrap()
 }
 
 #[tokio::test]
@@ -83,14 +70,14 @@ async fn a_token_is_given_for_a_password_and_those_without_are_denied() {
     let folder = tempfile::tempdir().unwrap();
     let registry = registry(Some("user:right"), r#"{"access_token":"t0ken"}"#).await;
     let name = registry.image("a/b:v1");
-    let right = client_with(keyring(folder.path(), &registry, "user:right"));
+    let right = client_with(keyring(&folder, &registry, "user:right"));
     let found = known(facts(&right, &name).await);
     assert!(
         found.credentials.ends_with("config.json"),
         "{}",
         found.credentials
     );
-    let wrong = client_with(keyring(folder.path(), &registry, "user:wrong"));
+    let wrong = client_with(keyring(&folder, &registry, "user:wrong"));
     let denied = digest(&wrong, &name).await;
     assert_unavailable(&denied, Cause::Denied, "config.json, no credentials");
     assert_unavailable(
@@ -181,7 +168,7 @@ async fn credentials_are_not_sent_to_another_host() {
         let challenged = format!(r#"Bearer realm="{realm}",service="x""#);
         let registry = Registry::serve(move |_| challenge(&challenged)).await;
         let folder = tempfile::tempdir().unwrap();
-        let client = client_with(keyring(folder.path(), &registry, "user:password"));
+        let client = client_with(keyring(&folder, &registry, "user:password"));
         let found = digest(&client, &registry.image("a/b:v1")).await;
         assert_unavailable(&found, Cause::Forbidden, "tokenRealms");
         let seen = registry.seen();
