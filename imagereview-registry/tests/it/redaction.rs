@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, Write},
     sync::{Arc, Mutex},
+    thread::{self, ThreadId},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -14,12 +15,18 @@ use crate::harness::{
     Registry, Store, challenge, client_with, digest, facts, json, known, redirect, status,
 };
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+/// What is logged on the thread that made it: other tests log too, and theirs is dropped.
+#[derive(Clone)]
+struct Log {
+    thread: ThreadId,
+    bytes: Arc<Mutex<Vec<u8>>>,
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        if thread::current().id() == self.thread {
+            self.bytes.lock().unwrap().extend_from_slice(bytes);
+        }
         Ok(bytes.len())
     }
 
@@ -41,13 +48,16 @@ async fn no_credential_is_in_a_log_an_error_or_a_fact() {
     const PASSWORD: &str = "hunter2-password";
     const TOKEN: &str = "hunter2-token";
 
-    let log = Log::default();
+    let log = Log {
+        thread: thread::current().id(),
+        bytes: Arc::default(),
+    };
     // The test's runtime has one thread, so this is seen by everything that it does.
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
         .with_writer(log.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let auth = STANDARD.encode(format!("user:{PASSWORD}"));
     let mut shown = Vec::new();
@@ -95,7 +105,7 @@ async fn no_credential_is_in_a_log_an_error_or_a_fact() {
             shown.push(serde_json::to_string(&*found).unwrap());
         }
     }
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(log.bytes.lock().unwrap().clone()).unwrap();
     let shown = shown.concat();
     assert!(log.contains("asked a registry"), "the log was looked at");
     for secret in [PASSWORD, TOKEN, &auth, "hunter2"] {
