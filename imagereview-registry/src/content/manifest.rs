@@ -237,14 +237,8 @@ impl Document {
     fn into_image(self, media_type: MediaType) -> Result<ImageManifest, ManifestError> {
         let config = self.config.ok_or_else(|| form("it has no config"))?;
         let layers = self.layers.ok_or_else(|| form("it has no layers"))?.0;
-        let is_config = matches!(
-            config.media_type.as_deref(),
-            Some(
-                "application/vnd.oci.image.config.v1+json"
-                    | "application/vnd.docker.container.image.v1+json"
-            )
-        );
-        let is_image = is_config && self.artifact_type.as_deref().unwrap_or_default().is_empty();
+        let is_config = config.media_type.as_deref().is_some_and(is_config_type);
+        let is_image = is_config && !is_artifact(self.artifact_type.as_deref());
         let (digest, config_size) = config.target()?;
         let mut size = config_size;
         let mut has_foreign_layers = false;
@@ -297,7 +291,7 @@ impl ChildDocument {
         // Source: <https://docs.docker.com/build/metadata/attestations/attestation-storage/>
         let reference_type = self.annotations.0.get("vnd.docker.reference.type");
         let is_attestation = reference_type.is_some_and(|name| name == "attestation-manifest");
-        let is_artifact = !self.artifact_type.as_deref().unwrap_or_default().is_empty();
+        let is_artifact = is_artifact(self.artifact_type.as_deref());
         let platform = self
             .platform
             .map(PlatformDocument::into_platform)
@@ -325,6 +319,21 @@ impl PlatformDocument {
         )
         .ok_or_else(|| form("a platform can't be read"))
     }
+}
+
+/// Whether a media type is that of the configuration of an image.
+fn is_config_type(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/vnd.oci.image.config.v1+json"
+            | "application/vnd.docker.container.image.v1+json"
+    )
+}
+
+/// Whether a type of artifact is of something else than an image: some programs write the type of
+/// the configuration there.
+fn is_artifact(artifact_type: Option<&str>) -> bool {
+    artifact_type.is_some_and(|name| !name.is_empty() && !is_config_type(name))
 }
 
 fn checked_size(size: Option<u64>) -> Result<u64, ManifestError> {

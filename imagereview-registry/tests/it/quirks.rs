@@ -5,8 +5,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use imagereview_registry::{Cause, Fact};
 
 use crate::harness::{
-    Answer, Registry, Seen, Store, assert_unavailable, basic, body, client, client_of, client_with,
-    digest, facts, json, keyring, known, status,
+    Answer, OCI_INDEX, OCI_MANIFEST, Registry, Seen, Store, assert_unavailable, basic, body,
+    client, client_of, client_with, digest, facts, json, keyring, known, status,
 };
 
 fn unauthorized(headers: &[(&'static str, String)], error: &str) -> Answer {
@@ -341,4 +341,20 @@ async fn dates_of_reproducible_builds_are_unknown() {
         let details = found.platforms[0].details.as_ref().unwrap();
         assert_eq!(details.known().unwrap().created, None, "{date}");
     }
+}
+
+/// crane 0.22 writes the type of the configuration as `artifactType` of the images in an index.
+#[tokio::test]
+async fn crane_calls_images_artifacts() {
+    let mut store = Store::new();
+    let image = store.add_image(&crate::harness::config("linux", "amd64", ""));
+    let size = store.bytes(&format!("manifests/{image}")).len();
+    let index = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{{"mediaType":"{OCI_MANIFEST}","size":{size},"digest":"{image}","platform":{{"architecture":"amd64","os":"linux"}},"artifactType":"application/vnd.oci.image.config.v1+json"}}]}}"#
+    );
+    let index = store.add_manifest(OCI_INDEX, &index);
+    store.tag("v1", &index);
+    let registry = Registry::of(store).await;
+    let found = known(facts(&client(), &registry.image("a/b:v1")).await);
+    assert_eq!(found.platforms.len(), 1);
 }
