@@ -48,7 +48,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<ExitStatus, CliError
         Command::Check(args) => check::run(args, &Project::find()?, out),
         Command::Explain(args) => explain::run(args, &Project::find()?, out),
         Command::Inventory(args) => inventory::run(args, &Project::find()?, out),
-        Command::Resolve(args) => resolve::run(args, out),
+        Command::Resolve(args) => Ok(resolve::run(args, out)?),
         Command::Policy(command) => policy::run(command, &Project::find()?, out),
         Command::Respond(args) => respond::run(args, &Project::find()?, out),
         Command::Init(args) => {

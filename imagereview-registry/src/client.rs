@@ -1,24 +1,27 @@
 //! From the name of an image to what is known of it.
 
 mod fetch;
+mod lifetime;
+mod reference;
 mod request;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use imagereview_core::{ImageRef, reference::DEFAULT_TAG};
 use tokio::time;
 
-use self::fetch::{Fetcher, Place};
+use self::{
+    fetch::{Fetcher, Place},
+    lifetime::{lifetime, no_value},
+    reference::Reference,
+};
 use crate::{
-    cache::{Cache, Fetched, Lifetime, NoValue},
+    cache::{Cache, Fetched, Lifetime},
     content::Platform,
     credentials::Keyring,
     digest::ContentDigest,
     error::AskError,
-    fact::{Cause, Fact},
+    fact::Fact,
     image::ImageFacts,
     limits::Limits,
     registries::Registries,
@@ -63,13 +66,6 @@ struct ImageKey {
     reference: Reference,
     /// The platforms whose details are asked for; all where it is empty.
     platforms: Arc<[Platform]>,
-}
-
-/// What names an image within its repository.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Reference {
-    Tag(Box<str>),
-    Digest(ContentDigest),
 }
 
 impl Client {
@@ -175,17 +171,6 @@ async fn until<T>(deadline: Instant, host: &str, fact: impl Future<Output = Fact
         .unwrap_or_else(|_| Fact::Unavailable(AskError::Deadline { host: host.into() }.into()))
 }
 
-/// A fact that could not be fetched at all.
-fn no_value<T>(error: NoValue, host: &str) -> Fact<T> {
-    let error = match error {
-        NoValue::Busy => AskError::Busy {
-            what: "that many images".into(),
-        },
-        NoValue::Panicked => AskError::Internal { host: host.into() },
-    };
-    Fact::Unavailable(error.into())
-}
-
 /// How long facts about an image are kept.
 fn kept(
     facts: Fact<ImageFacts>,
@@ -202,18 +187,5 @@ fn kept(
         bytes: facts.known().map_or(0, ImageFacts::bytes),
         value: facts.map(Arc::new),
         lifetime,
-    }
-}
-
-/// How long it is believed that something is absent or not known.
-fn lifetime<T>(fact: &Fact<T>, limits: &Limits) -> Lifetime {
-    match fact {
-        Fact::Known(_) => Lifetime::Forever,
-        Fact::Absent => Lifetime::For(limits.absence_lifetime),
-        Fact::Unavailable(why) => Lifetime::For(match why.cause() {
-            // Those who may not ask now may do so as soon as somebody else has been answered.
-            Cause::Busy => Duration::ZERO,
-            _ => limits.failure_lifetime,
-        }),
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     credentials::{Credential, Keyring, Login, Target},
     error::AskError,
     hosts::{Hosts, Permit},
-    http::{discard, read_body},
+    http::{USER_AGENT, discard, read_body},
     limits::Limits,
     realm::{self, Asker},
     registries::Endpoint,
@@ -471,9 +471,6 @@ impl Prepared<'_> {
         message
     }
 }
-
-/// How we name ourselves.
-const USER_AGENT: &str = concat!("imagereview/", env!("CARGO_PKG_VERSION"));
 
 fn is_denial(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)

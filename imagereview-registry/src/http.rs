@@ -8,3 +8,6 @@ pub(crate) use self::{
     body::{discard, read_body, short_word},
     transport::{Transport, TrustRoots},
 };
+
+/// How requests name the program that makes them.
+pub(crate) const USER_AGENT: &str = concat!("imagereview/", env!("CARGO_PKG_VERSION"));

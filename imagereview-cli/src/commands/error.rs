@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::init::InitError;
+use super::{init::InitError, resolve::ResolveError};
 use crate::{
     args::NoInput, baseline::BaselineError, format::ReportsError, output::WriteError,
     policy_file::PolicyFileError, project::ProjectError,
@@ -24,7 +24,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Baseline(#[from] BaselineError),
     #[error(transparent)]
-    Resolve(#[from] super::resolve::ResolveError),
+    Resolve(#[from] ResolveError),
     #[error(transparent)]
     Init(#[from] InitError),
 }
@@ -39,6 +39,9 @@ impl From<io::Error> for CliError {
 impl CliError {
     /// Whether whoever read standard output went away.
     pub(crate) fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Write(WriteError::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe)
+        let (Self::Write(error) | Self::Resolve(ResolveError::Write(error))) = self else {
+            return false;
+        };
+        matches!(error, WriteError::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }

@@ -15,8 +15,7 @@ use imagereview_registry::{
 };
 use serde::Serialize;
 
-use super::error::CliError;
-use crate::{exit_status::ExitStatus, terminal::OneLine};
+use crate::{exit_status::ExitStatus, output::WriteError, terminal::OneLine};
 
 /// Ask registries what images are: digest, platforms, created, size and user
 ///
@@ -85,6 +84,14 @@ pub(crate) enum ResolveError {
     File(#[from] FileError),
     #[error("can't start: {0}")]
     Start(io::Error),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl From<io::Error> for ResolveError {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error.into())
+    }
 }
 
 /// What came of one image.
@@ -95,7 +102,7 @@ struct Resolved<'a> {
     fact: Fact<ImageFacts>,
 }
 
-pub(crate) fn run(args: &ResolveArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
+pub(crate) fn run(args: &ResolveArgs, out: &mut dyn Write) -> Result<ExitStatus, ResolveError> {
     let client = client(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::SystemTime};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    Reference, lifetime, no_value,
+    lifetime::{lifetime, no_value},
+    reference::Reference,
     request::{
         ConfigRequest, ManifestContent, ManifestRequest, RegistryRequest, Resolved, TagRequest,
     },

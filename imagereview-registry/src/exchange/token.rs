@@ -13,12 +13,12 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{USER_AGENT, status::retry_after};
+use super::status::retry_after;
 use crate::{
     cache::{Cache, Fetched, Lifetime, NoValue},
     credentials::{Credential, Login},
     error::AskError,
-    http::{Transport, discard, read_body},
+    http::{Transport, USER_AGENT, discard, read_body},
     limits::Limits,
     registries::Endpoint,
 };

@@ -1,0 +1,10 @@
+//! What names an image within its repository.
+
+use crate::digest::ContentDigest;
+
+/// What names an image within its repository.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Reference {
+    Tag(Box<str>),
+    Digest(ContentDigest),
+}
