@@ -102,24 +102,6 @@ pub struct ImageRef<'a> {
 }
 
 impl<'a> ImageRef<'a> {
-    /// Reads a reference.
-    ///
-    /// # Errors
-    ///
-    /// A [`ReferenceError`] where the node would refuse the text, or where the node and other
-    /// readers disagree about what it names (see the [module](self)).
-    ///
-    /// ```
-    /// use imagereview_core::{ImageRef, ReferenceErrorKind};
-    ///
-    /// let error = ImageRef::parse("Foo/bar:1").unwrap_err();
-    /// assert_eq!(error.kind(), ReferenceErrorKind::UppercaseHost);
-    /// assert!(error.kind().is_ambiguous());
-    /// ```
-    pub fn parse(text: &'a str) -> Result<Self, ReferenceError> {
-        parse::reference(text)
-    }
-
     /// The reference as it was written.
     #[must_use]
     pub fn as_written(&self) -> &'a str {
@@ -237,14 +219,6 @@ impl fmt::Display for ImageRef<'_> {
             write!(f, "@{digest}")?;
         }
         Ok(())
-    }
-}
-
-impl<'a> TryFrom<&'a str> for ImageRef<'a> {
-    type Error = ReferenceError;
-
-    fn try_from(text: &'a str) -> Result<Self, Self::Error> {
-        Self::parse(text)
     }
 }
 

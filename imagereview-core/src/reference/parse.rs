@@ -46,8 +46,32 @@ fn class(byte: u8) -> u8 {
 /// What is wrong, and at which byte.
 type Fault = (Kind, usize);
 
-pub(super) fn reference(text: &str) -> Result<ImageRef<'_>, ReferenceError> {
-    parts(text).map_err(|(kind, position)| ReferenceError::new(kind, text, position))
+impl<'a> ImageRef<'a> {
+    /// Reads a reference.
+    ///
+    /// # Errors
+    ///
+    /// A [`ReferenceError`] where the node would refuse the text, or where the node and other
+    /// readers disagree about what it names (see the [module](crate::reference)).
+    ///
+    /// ```
+    /// use imagereview_core::{ImageRef, ReferenceErrorKind};
+    ///
+    /// let error = ImageRef::parse("Foo/bar:1").unwrap_err();
+    /// assert_eq!(error.kind(), ReferenceErrorKind::UppercaseHost);
+    /// assert!(error.kind().is_ambiguous());
+    /// ```
+    pub fn parse(text: &'a str) -> Result<Self, ReferenceError> {
+        parts(text).map_err(|(kind, position)| ReferenceError::new(kind, text, position))
+    }
+}
+
+impl<'a> TryFrom<&'a str> for ImageRef<'a> {
+    type Error = ReferenceError;
+
+    fn try_from(text: &'a str) -> Result<Self, Self::Error> {
+        Self::parse(text)
+    }
 }
 
 /// `name [ ":" tag ] [ "@" digest ]`
