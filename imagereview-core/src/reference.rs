@@ -2,7 +2,7 @@
 //!
 //! The kubelet and containerd read a reference with Go's
 //! [`distribution/reference`](https://pkg.go.dev/github.com/distribution/reference). A policy that
-//! reads it otherwise can be walked around, so [`ImageRef`] accepts a string only where that
+//! reads it otherwise can be bypassed, so [`ImageRef`] accepts a string only where that
 //! module and `oci-spec` agree on every part of it, with one named exception (IPv6 hosts).
 //!
 //! ```text
@@ -70,8 +70,8 @@ const OFFICIAL_NAMESPACE: &str = "library";
 
 /// A valid image reference, borrowed from the text that it was written in.
 ///
-/// It keeps what was written apart from what that implies: [`tag`](Self::tag) is the tag that
-/// stands there, [`pulled_tag`](Self::pulled_tag) the one that the node will ask the registry for.
+/// It keeps what was written apart from what that implies: [`tag`](Self::tag) is the tag as
+/// written, [`pulled_tag`](Self::pulled_tag) the one that the node will ask the registry for.
 /// Reading one is a single pass over the bytes and allocates nothing.
 ///
 /// ```
