@@ -8,6 +8,7 @@ mod init;
 mod inventory;
 mod man;
 mod policy;
+mod resolve;
 mod respond;
 mod review;
 
@@ -32,6 +33,7 @@ enum Command {
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Inventory(inventory::InventoryArgs),
+    Resolve(resolve::ResolveArgs),
     Policy(policy::PolicyCommand),
     Respond(respond::RespondArgs),
     Init(Box<init::InitArgs>),
@@ -46,6 +48,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<ExitStatus, CliError
         Command::Check(args) => check::run(args, &Project::find()?, out),
         Command::Explain(args) => explain::run(args, &Project::find()?, out),
         Command::Inventory(args) => inventory::run(args, &Project::find()?, out),
+        Command::Resolve(args) => resolve::run(args, out),
         Command::Policy(command) => policy::run(command, &Project::find()?, out),
         Command::Respond(args) => respond::run(args, &Project::find()?, out),
         Command::Init(args) => {

@@ -209,6 +209,13 @@ impl<'a> Review<'a> {
         self
     }
 
+    /// Takes labels and annotations for what was not told.
+    pub(crate) fn without_labels_and_annotations(mut self) -> Self {
+        self.labels = None;
+        self.annotations = None;
+        self
+    }
+
     /// Sets the annotations that came with the request.
     #[must_use]
     pub fn with_annotations(mut self, annotations: &'a StringMap<'a>) -> Self {

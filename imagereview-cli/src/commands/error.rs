@@ -24,6 +24,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Baseline(#[from] BaselineError),
     #[error(transparent)]
+    Resolve(#[from] super::resolve::ResolveError),
+    #[error(transparent)]
     Init(#[from] InitError),
 }
 

@@ -1,0 +1,296 @@
+//! `imagereview resolve`: what registries know of images.
+
+use std::{
+    env, fmt,
+    io::{self, Write},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use clap::ValueEnum;
+use imagereview_core::ImageRef;
+use imagereview_registry::{
+    Client, Fact, FileError, ImageDetails, ImageFacts, Keyring, Limits, Platform, PlatformFacts,
+    Registries, Unavailable,
+};
+use serde::Serialize;
+
+use super::error::CliError;
+use crate::{exit_status::ExitStatus, terminal::OneLine};
+
+/// Ask registries what images are: digest, platforms, created, size and user
+///
+/// Images are asked for all at once. Layers are never fetched. Credentials are those of `docker
+/// login`, with its helpers, unless --docker-config names other files.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub(crate) struct ResolveArgs {
+    /// An image reference, as it would stand in a manifest
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<String>,
+
+    /// How to print what is known
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    format: ResolveFormat,
+
+    /// Look at this platform only, such as linux/amd64; may be repeated
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Vec<Platform>,
+
+    /// How long all of it may take
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    facts_timeout: Duration,
+
+    /// A file that says how registries are asked: mirrors, authorities, token realms
+    #[arg(long, value_name = "FILE")]
+    registries: Option<PathBuf>,
+
+    /// A file of credentials in the form of Docker's config.json; may be repeated
+    ///
+    /// Without any, it is config.json in the folder $DOCKER_CONFIG or ~/.docker, if it is there.
+    #[arg(long, value_name = "FILE")]
+    docker_config: Vec<PathBuf>,
+
+    /// A CredentialProviderConfig of the kubelet
+    #[arg(long, value_name = "FILE", requires = "credential_provider_bin_dir")]
+    credential_provider_config: Option<PathBuf>,
+
+    /// The folder of the programs that it names
+    #[arg(long, value_name = "DIR", requires = "credential_provider_config")]
+    credential_provider_bin_dir: Option<PathBuf>,
+}
+
+const HELP: &str = "\
+Examples:
+  imagereview resolve nginx:1.27
+  imagereview resolve --platform linux/arm64 --format json registry.example.com/team/app:1.4
+
+Exit status:
+    0  every image is resolved
+    1  some image, or a platform that was asked for, is not there
+    2  something could not be asked, or the command line is wrong";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ResolveFormat {
+    /// A line for each image and each platform
+    Text,
+    /// An array of an object for each image
+    Json,
+}
+
+/// What is needed to ask registries is not there.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResolveError {
+    #[error("can't use {0}")]
+    File(#[from] FileError),
+    #[error("can't start: {0}")]
+    Start(io::Error),
+}
+
+/// What came of one image.
+#[derive(Serialize)]
+struct Resolved<'a> {
+    image: &'a str,
+    #[serde(flatten)]
+    fact: Fact<ImageFacts>,
+}
+
+pub(crate) fn run(args: &ResolveArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
+    let client = client(args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ResolveError::Start)?;
+    let deadline = Instant::now() + args.facts_timeout;
+    let asked = args.images.iter().map(|image| {
+        let (client, image) = (client.clone(), image.clone());
+        let platforms = args.platform.clone();
+        runtime.spawn(async move { ask(&client, &image, &platforms, deadline).await })
+    });
+    let asked: Vec<_> = asked.collect();
+    let mut status = ExitStatus::default();
+    let mut all = Vec::new();
+    for (image, asked) in args.images.iter().zip(asked) {
+        let fact = runtime.block_on(asked).unwrap_or_else(|_| {
+            let cause = imagereview_registry::Cause::Internal;
+            Fact::Unavailable(Unavailable::new(cause, "a mistake in this program"))
+        });
+        status = status.max(status_of(&fact, &args.platform));
+        all.push(Resolved { image, fact });
+    }
+    match args.format {
+        ResolveFormat::Text => {
+            for resolved in &all {
+                write_text(resolved, &args.platform, out)?;
+            }
+        }
+        ResolveFormat::Json => {
+            serde_json::to_writer_pretty(&mut *out, &all).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(status)
+}
+
+/// The client that the options describe.
+fn client(args: &ResolveArgs) -> Result<Client, ResolveError> {
+    let registries = match &args.registries {
+        Some(path) => Registries::open(path)?,
+        None => Registries::new(),
+    };
+    let mut keyring = Keyring::new();
+    for path in &args.docker_config {
+        keyring = keyring.with_docker_config(path)?;
+    }
+    if args.docker_config.is_empty()
+        && let Some(path) = own_docker_config().filter(|path| path.exists())
+    {
+        keyring = keyring.with_docker_config(&path)?;
+    }
+    if let (Some(config), Some(folder)) = (
+        &args.credential_provider_config,
+        &args.credential_provider_bin_dir,
+    ) {
+        keyring = keyring.with_credential_providers(config, folder)?;
+    }
+    Ok(Client::new(
+        registries.with_localhost(),
+        keyring,
+        Limits::default(),
+    ))
+}
+
+/// The file that `docker login` writes.
+///
+/// Source: [Docker, "Change the .docker directory"](https://docs.docker.com/reference/cli/docker/#change-the-docker-directory).
+fn own_docker_config() -> Option<PathBuf> {
+    let folder = match env::var_os("DOCKER_CONFIG") {
+        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
+        _ => env::home_dir()?.join(".docker"),
+    };
+    Some(folder.join("config.json"))
+}
+
+async fn ask(
+    client: &Client,
+    image: &str,
+    platforms: &[Platform],
+    deadline: Instant,
+) -> Fact<ImageFacts> {
+    match ImageRef::parse(image) {
+        Ok(reference) => {
+            let fact = client.image(&reference, platforms, deadline).await;
+            fact.map(|facts| ImageFacts::clone(&facts))
+        }
+        Err(error) => {
+            let cause = imagereview_registry::Cause::Malformed;
+            Fact::Unavailable(Unavailable::new(cause, error.to_string()))
+        }
+    }
+}
+
+/// The platforms that were asked for.
+fn wanted<'a>(
+    facts: &'a ImageFacts,
+    platforms: &'a [Platform],
+) -> impl Iterator<Item = &'a PlatformFacts> {
+    facts.platforms.iter().filter(move |facts| {
+        platforms.is_empty()
+            || facts
+                .platform
+                .as_ref()
+                .is_some_and(|platform| is_one_of(platform, platforms))
+    })
+}
+
+fn is_one_of(platform: &Platform, platforms: &[Platform]) -> bool {
+    platforms.iter().any(|wanted| platform.is_of(wanted))
+}
+
+fn status_of(fact: &Fact<ImageFacts>, platforms: &[Platform]) -> ExitStatus {
+    match fact {
+        Fact::Unavailable(_) => ExitStatus::Error,
+        Fact::Absent => ExitStatus::Denied,
+        Fact::Known(facts) => {
+            let is_there = |wanted: &Platform| {
+                let mut all = facts
+                    .platforms
+                    .iter()
+                    .filter_map(|facts| facts.platform.as_ref());
+                all.any(|platform| platform.is_of(wanted))
+            };
+            let details = wanted(facts, platforms).map(|facts| facts.details.as_ref());
+            if details
+                .into_iter()
+                .flatten()
+                .any(|fact| fact.known().is_none())
+            {
+                ExitStatus::Error
+            } else if platforms.iter().all(is_there) {
+                ExitStatus::Allowed
+            } else {
+                ExitStatus::Denied
+            }
+        }
+    }
+}
+
+fn write_text(
+    resolved: &Resolved<'_>,
+    platforms: &[Platform],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let image = OneLine(resolved.image);
+    let facts = match &resolved.fact {
+        Fact::Known(facts) => facts,
+        Fact::Absent => return writeln!(out, "{image}\n  is not there"),
+        Fact::Unavailable(why) => {
+            return writeln!(out, "{image}\n  not known: {}", OneLine(why.message()));
+        }
+    };
+    writeln!(out, "{image}\n  {}", facts.digest)?;
+    for facts in wanted(facts, platforms) {
+        let platform = facts.platform.as_ref().map(ToString::to_string);
+        let platform = platform.as_deref().unwrap_or("no platform");
+        match &facts.details {
+            Some(Fact::Known(details)) => writeln!(out, "  {platform:<16}  {}", Line(details))?,
+            Some(Fact::Unavailable(why)) => {
+                writeln!(
+                    out,
+                    "  {platform:<16}  not known: {}",
+                    OneLine(why.message())
+                )?;
+            }
+            Some(Fact::Absent) | None => writeln!(out, "  {platform:<16}  not known")?,
+        }
+    }
+    for wanted in platforms {
+        let mut all = facts
+            .platforms
+            .iter()
+            .filter_map(|facts| facts.platform.as_ref());
+        if !all.any(|platform| platform.is_of(wanted)) {
+            writeln!(out, "  {:<16}  is not there", wanted.to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// What is known of one platform, on a line.
+struct Line<'a>(&'a ImageDetails);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.created {
+            Some(created) => write!(f, "created {created}")?,
+            None => f.write_str("created at no known date")?,
+        }
+        // A tenth of a MiB is near enough, and its size in bytes is in the other format.
+        let tenths = self.0.size.saturating_mul(10) >> 20;
+        write!(f, "  {}.{} MiB", tenths / 10, tenths % 10)?;
+        match &*self.0.user {
+            "" => f.write_str("  user root (none is set)"),
+            user => write!(f, "  user {}", OneLine(user)),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What registries hold: indexes, manifests and configurations of images, read from bytes that
+//! nobody vouches for.
+
+mod config;
+mod manifest;
+mod media_type;
+mod platform;
+mod strict;
+
+pub use self::{
+    config::ImageConfig,
+    manifest::{Child, ImageManifest, Index, Manifest, ManifestError},
+    media_type::MediaType,
+    platform::{Platform, PlatformError},
+};

@@ -1,0 +1,62 @@
+//! The media types of manifests.
+
+/// The media type of a manifest.
+///
+/// Sources: [OCI image specification](https://github.com/opencontainers/image-spec/blob/main/media-types.md),
+/// [Docker's schema 2](https://distribution.github.io/distribution/spec/manifest-v2-2/).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MediaType {
+    /// OCI's manifest of one image.
+    OciManifest,
+    /// OCI's index of manifests.
+    OciIndex,
+    /// Docker's manifest of one image.
+    DockerManifest,
+    /// Docker's list of manifests.
+    DockerList,
+    /// Docker's schema 1, which says neither what an image is made of nor what its digest is.
+    DockerSchema1,
+}
+
+impl MediaType {
+    /// Those that are asked for.
+    pub(crate) const ACCEPTED: &'static str = "application/vnd.oci.image.index.v1+json, \
+        application/vnd.oci.image.manifest.v1+json, \
+        application/vnd.docker.distribution.manifest.list.v2+json, \
+        application/vnd.docker.distribution.manifest.v2+json";
+
+    /// Reads the value of `mediaType`, or of the header `Content-Type`, whose parameters don't
+    /// count. `None` for what is no manifest.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = text.split(';').next().unwrap_or_default().trim();
+        Some(match &*name.to_ascii_lowercase() {
+            "application/vnd.oci.image.manifest.v1+json" => Self::OciManifest,
+            "application/vnd.oci.image.index.v1+json" => Self::OciIndex,
+            "application/vnd.docker.distribution.manifest.v2+json" => Self::DockerManifest,
+            "application/vnd.docker.distribution.manifest.list.v2+json" => Self::DockerList,
+            "application/vnd.docker.distribution.manifest.v1+json"
+            | "application/vnd.docker.distribution.manifest.v1+prettyjws" => Self::DockerSchema1,
+            _ => return None,
+        })
+    }
+
+    /// The name, as it stands in manifests.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OciManifest => "application/vnd.oci.image.manifest.v1+json",
+            Self::OciIndex => "application/vnd.oci.image.index.v1+json",
+            Self::DockerManifest => "application/vnd.docker.distribution.manifest.v2+json",
+            Self::DockerList => "application/vnd.docker.distribution.manifest.list.v2+json",
+            Self::DockerSchema1 => "application/vnd.docker.distribution.manifest.v1+json",
+        }
+    }
+
+    /// Whether it is a list of manifests.
+    #[must_use]
+    pub fn is_index(self) -> bool {
+        matches!(self, Self::OciIndex | Self::DockerList)
+    }
+}

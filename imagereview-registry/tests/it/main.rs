@@ -1,0 +1,17 @@
+//! The client as registries see it: real connections, to registries that these tests play, honest
+//! ones and hostile ones.
+
+mod addresses;
+mod cache;
+mod credentials;
+mod deadlines;
+mod harness;
+mod honest;
+mod hostile;
+mod programs;
+mod quirks;
+mod redaction;
+mod redirects;
+mod schema;
+mod tls;
+mod tokens;
