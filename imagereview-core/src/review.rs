@@ -209,7 +209,7 @@ impl<'a> Review<'a> {
         self
     }
 
-    /// Takes labels and annotations for what was not told.
+    /// The same review without labels and annotations, as if the request did not have them.
     pub(crate) fn without_labels_and_annotations(mut self) -> Self {
         self.labels = None;
         self.annotations = None;

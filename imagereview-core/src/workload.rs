@@ -704,7 +704,7 @@ impl<'a> UnreadableObject<'a> {
     /// The object as something to decide: the images that could be read, and why there may be others.
     #[must_use]
     pub fn review(&self) -> Review<'_> {
-        // Of an object in doubt, no annotation leaves a rule out or grants an exemption.
+        // No annotation of an unreadable object skips a rule or grants an exemption.
         let review = self.readable.review().without_labels_and_annotations();
         review.with_unreadable_object(&self.error)
     }
