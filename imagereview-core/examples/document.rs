@@ -21,7 +21,7 @@ rules:
 "#;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The name stands before each mistake: policy.yaml:7:5: …
+    // The name is before each mistake: policy.yaml:7:5: …
     let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", POLICY)])?;
 
     let images: Vec<String> = std::env::args().skip(1).collect();

@@ -220,7 +220,7 @@ impl ImagePolicy {
         })
     }
 
-    /// What tells this policy from others: the names of its documents and the SHA-256 of their
+    /// What identifies this policy: the names of its documents and the SHA-256 of their
     /// text, as `name@sha256:hex`. It is in the audit annotations of every verdict.
     #[must_use]
     pub fn identity(&self) -> &str {
@@ -282,10 +282,10 @@ impl ImagePolicy {
         documents.any(|document| !document.mutations.is_empty())
     }
 
-    /// Changes an object that is not stored yet as the documents that are about it declare, and
-    /// gives the patch that does the same to the document that it stands in. What an object does
-    /// not tell (the operation, the user, often the namespace) counts as a match, as it does where
-    /// the object is decided.
+    /// Changes an object that is not stored yet as the matching documents declare, and
+    /// returns the patch that makes the same changes to its document. A field that an object does not
+    /// have (the operation, the user, often the namespace) matches, as it does when the object is
+    /// decided.
     ///
     /// ```
     /// use imagereview_core::{ImagePolicy, PolicySource, facts::Facts};
@@ -338,7 +338,7 @@ impl ImagePolicy {
             .map(|rule| &*rule.name.0)
     }
 
-    /// Decides a review and tells, for each image, what each rule found.
+    /// Decides a review, and reports for each image what each rule found.
     #[must_use]
     pub fn explain(&self, review: &Review<'_>) -> Explanation {
         let documents: Vec<_> = self
@@ -383,8 +383,7 @@ impl Policy for ImagePolicy {
     }
 }
 
-/// What the documents have taken so far: names, so that none stands for two things, and memory for
-/// regular expressions.
+/// What the documents have used so far: names, which are unique, and memory for regular expressions.
 #[derive(Default)]
 struct Taken {
     documents: BTreeSet<Name>,
@@ -471,7 +470,7 @@ impl CompiledDocument {
         })
     }
 
-    /// What each rule is asked about.
+    /// The review for each rule.
     fn asked<'r>(&'r self, review: &'r Review<'r>) -> Vec<Asked<'r>> {
         let rules = self.rules.iter();
         rules
@@ -515,7 +514,7 @@ impl CompiledDocument {
             .find(|exemption| exemption.covers(&rule.name, review, image))
     }
 
-    /// What each rule found, where each has been asked about the review for all of its images.
+    /// What each rule found for one image.
     fn explain(&self, asked: &[Asked<'_>], review: &Review<'_>, image: &Image<'_>) -> Vec<Step> {
         let document = self
             .scope

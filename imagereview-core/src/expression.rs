@@ -36,9 +36,9 @@ use crate::{
 /// `annotations`, a map of text, `user`, `groups` (a list), `operation`, `kind` (of the object), and
 /// `images`, a list of all images in the same form as `image`.
 ///
-/// A tag or digest that the image does not have is an empty text. What the review does not tell
-/// (`namespace`, `user`, `container`, …) is not there, so that an expression that asks for it cannot be
-/// decided, rather than be taken for true; `has(review.namespace)` tells.
+/// A tag or digest that the image does not have is an empty text. A field that the review does not have
+/// (`namespace`, `user`, `container`, …) is missing. An expression that uses a missing field is an error
+/// and never true; `has(review.namespace)` is true if the field is there.
 pub(super) struct Expression {
     text: String,
     root: IdedExpr,

@@ -2,7 +2,7 @@
 //!
 //! Go's `encoding/json` matches field names without regard to case and takes the last of several;
 //! other readers do neither. A document that two readers could read differently is refused here: a
-//! known field that stands twice, or whose name differs from a known one only in case.
+//! known field that appears twice, or whose name differs from a known one only in case.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -39,7 +39,7 @@ pub enum DecodeError {
     /// The document's `kind` is not the one that is asked for.
     #[error("kind is {}, expected \"{expected}\"", found_or_missing(found.as_deref()))]
     WrongKind {
-        /// The `kind` that stands there, if any.
+        /// The `kind` that was found, if any.
         found: Option<Box<str>>,
         /// The `kind` that is asked for.
         expected: &'static str,
@@ -47,7 +47,7 @@ pub enum DecodeError {
     /// The document's `apiVersion` is not the one that is asked for.
     #[error("apiVersion is {}, expected \"{expected}\"", found_or_missing(found.as_deref()))]
     WrongApiVersion {
-        /// The `apiVersion` that stands there, if any.
+        /// The `apiVersion` that was found, if any.
         found: Option<Box<str>>,
         /// The `apiVersion` that is asked for.
         expected: &'static str,
@@ -320,7 +320,7 @@ pub(crate) fn same_but_for_case(found: &str, name: &str) -> bool {
     folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
-/// Skips the rest of a list, and tells whether there was any.
+/// Skips the rest of a list, and returns whether there was any.
 pub(crate) fn skip_elements<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<bool, A::Error> {
     let mut is_more = false;
     while seq.next_element::<de::IgnoredAny>()?.is_some() {
@@ -329,7 +329,7 @@ pub(crate) fn skip_elements<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<bool,
     Ok(is_more)
 }
 
-/// Skips the rest of a map, and tells whether there was any.
+/// Skips the rest of a map, and returns whether there was any.
 pub(crate) fn skip_entries<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
     let mut is_more = false;
     while map

@@ -1,7 +1,7 @@
 //! How much is read of one request.
 
 /// The most entries that are read of one review: containers, volumes, labels, annotations, groups of
-/// the user, and whatever else stands in a list or a map that images have to do with.
+/// the user, and the entries of all other lists and maps that are read.
 ///
 /// A review that has more is [denied](crate::Review::with_unreadable_object), and nothing is kept of what
 /// goes beyond: an entry of three bytes takes hundreds until it is decided. It is per object, so a

@@ -34,7 +34,7 @@
 //!
 //! - A second pass changes nothing: the API server may ask again, and other webhooks come between.
 //! - An image whose reference cannot be read, which the policy denies anyway.
-//! - On `UPDATE`, images that [stood in the object before](crate::Image::is_unchanged), and what is
+//! - On `UPDATE`, images that [were in the object before](crate::Image::is_unchanged), and what is
 //!   only for their sake: a new mirror does not restart what runs, and an update that has nothing to
 //!   do with images is not refused for a field that may not change.
 //! - Of a Pod that exists, all but images: nothing else that is changed here may change. Through its
@@ -168,7 +168,7 @@ impl Mutations {
     }
 
     /// Changes an object that is not stored yet, and gives the patch that does the same to the
-    /// document that it stands in.
+    /// document that it is in.
     ///
     /// ```
     /// use imagereview_core::{facts::Facts, mutation::{FullName, Mutations}, workload::Manifest};

@@ -7,7 +7,7 @@ mod verdict;
 mod violation;
 
 pub use self::{
-    combinators::{AllowAll, And, InMode, Or, When},
+    combinators::AllowAll,
     mode::{Mode, Modes},
     no_latest_tag::NoLatestTag,
     verdict::{Exempted, REASON_LIMIT, UNDECIDED, Verdict},
@@ -130,6 +130,28 @@ pub trait Policy {
     {
         InMode { policy: self, mode }
     }
+}
+
+/// Requires both; see [`Policy::and`].
+#[derive(Clone, Copy, Debug)]
+pub struct And<A, B>(A, B);
+
+/// Requires either; see [`Policy::or`].
+#[derive(Clone, Copy, Debug)]
+pub struct Or<A, B>(A, B);
+
+/// Applies on a condition; see [`Policy::when`].
+#[derive(Clone, Copy, Debug)]
+pub struct When<P, F> {
+    policy: P,
+    condition: F,
+}
+
+/// Caps violations at a mode; see [`Policy::in_mode`].
+#[derive(Clone, Copy, Debug)]
+pub struct InMode<P> {
+    policy: P,
+    mode: Mode,
 }
 
 /// Decides a review: the policy's verdict, and a violation of [`UNREADABLE_REFERENCE`] for each

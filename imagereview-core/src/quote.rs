@@ -1,11 +1,11 @@
-//! Text from outside, made fit to stand in a reason or a log line.
+//! Text from outside, made safe for a reason or a log line.
 
 use std::{
     borrow::Cow,
     fmt::{self, Write as _},
 };
 
-/// The longest quotation, in characters. A valid reference can be longer, but its first part tells
+/// The longest quotation, in characters. A valid reference can be longer, but its first part shows
 /// a reader which one is meant, and a reason has room for little more.
 const MAX_CHARS: usize = 160;
 
@@ -46,7 +46,7 @@ impl fmt::Display for QuotedPath<'_> {
     }
 }
 
-/// A name that stands without quotation marks: what could forge a line is escaped, and of very many
+/// A name without quotation marks: what could forge a line is escaped, and of very many
 /// characters the first are shown.
 #[cfg(feature = "document")]
 pub(crate) struct Escaped<'a>(pub(crate) &'a str, pub(crate) usize);

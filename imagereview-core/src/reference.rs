@@ -2,7 +2,7 @@
 //!
 //! The kubelet and containerd read a reference with Go's
 //! [`distribution/reference`](https://pkg.go.dev/github.com/distribution/reference). A policy that
-//! reads it otherwise can be walked around, so [`ImageRef`] accepts a string only where that
+//! reads it otherwise can be bypassed, so [`ImageRef`] accepts a string only where that
 //! module and `oci-spec` agree on every part of it, with one named exception (IPv6 hosts).
 //!
 //! ```text
@@ -70,8 +70,8 @@ const OFFICIAL_NAMESPACE: &str = "library";
 
 /// A valid image reference, borrowed from the text that it was written in.
 ///
-/// It keeps what was written apart from what that implies: [`tag`](Self::tag) is the tag that
-/// stands there, [`pulled_tag`](Self::pulled_tag) the one that the node will ask the registry for.
+/// It keeps what was written apart from what that implies: [`tag`](Self::tag) is the tag as
+/// written, [`pulled_tag`](Self::pulled_tag) the one that the node will ask the registry for.
 /// Reading one is a single pass over the bytes and allocates nothing.
 ///
 /// ```
@@ -102,24 +102,6 @@ pub struct ImageRef<'a> {
 }
 
 impl<'a> ImageRef<'a> {
-    /// Reads a reference.
-    ///
-    /// # Errors
-    ///
-    /// A [`ReferenceError`] where the node would refuse the text, or where the node and other
-    /// readers disagree about what it names (see the [module](self)).
-    ///
-    /// ```
-    /// use imagereview_core::{ImageRef, ReferenceErrorKind};
-    ///
-    /// let error = ImageRef::parse("Foo/bar:1").unwrap_err();
-    /// assert_eq!(error.kind(), ReferenceErrorKind::UppercaseHost);
-    /// assert!(error.kind().is_ambiguous());
-    /// ```
-    pub fn parse(text: &'a str) -> Result<Self, ReferenceError> {
-        parse::reference(text)
-    }
-
     /// The reference as it was written.
     #[must_use]
     pub fn as_written(&self) -> &'a str {
@@ -237,14 +219,6 @@ impl fmt::Display for ImageRef<'_> {
             write!(f, "@{digest}")?;
         }
         Ok(())
-    }
-}
-
-impl<'a> TryFrom<&'a str> for ImageRef<'a> {
-    type Error = ReferenceError;
-
-    fn try_from(text: &'a str) -> Result<Self, Self::Error> {
-        Self::parse(text)
     }
 }
 

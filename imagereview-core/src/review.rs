@@ -101,7 +101,7 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// Says which images stood where in the object before the update that is reviewed. Of those that
+    /// Sets the images that were in the object before the update, and their locations. Of those that
     /// were added so far, the ones that are still there are [unchanged](Image::is_unchanged): the same
     /// text for the same kind of container, of the same name, in the same list, wherever in it. As many
     /// are unchanged as there were: where a list has one more of them, one is new.
@@ -209,7 +209,7 @@ impl<'a> Review<'a> {
         self
     }
 
-    /// Takes labels and annotations for what was not told.
+    /// The same review without labels and annotations, as if the request did not have them.
     pub(crate) fn without_labels_and_annotations(mut self) -> Self {
         self.labels = None;
         self.annotations = None;
@@ -249,20 +249,20 @@ impl<'a> Review<'a> {
         self.namespace
     }
 
-    /// The object's name; `None` where the request tells none, or the API server is yet to make one.
+    /// The object's name; `None` if the request has none, or the API server has not made one yet.
     #[must_use]
     pub fn name(&self) -> Option<&'a str> {
         self.name
     }
 
-    /// The kind of the object; `None` where the request does not tell: an `ImageReview` is always
+    /// The kind of the object; `None` if the request does not have it: an `ImageReview` is always
     /// about a Pod.
     #[must_use]
     pub fn kind(&self) -> Option<ObjectKind<'a>> {
         self.kind
     }
 
-    /// What is done to the object, where the request tells.
+    /// The operation on the object, if the request has it.
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         self.operation

@@ -34,7 +34,7 @@
 //!
 //! - `null` is the same as absent, as in Go. A container without an image has the empty one, which
 //!   no policy allows.
-//! - What is of the wrong type, stands twice, or is written in another case is an [`ObjectError`],
+//! - What is of the wrong type, appears twice, or is written in another case is an [`ObjectError`],
 //!   if the object's kind has something to do with that field.
 //! - An object of a kind that is neither built in nor declared has no images
 //!   ([`Workload::is_known`]).
@@ -369,7 +369,7 @@ impl<'a> Workload<'a> {
 
     pub(crate) fn review_without_images(&self) -> Review<'_> {
         let mut review = Review::with_capacity(self.images.len()).with_kind(self.kind());
-        // What cannot be read is not told.
+        // Fields that cannot be read are left out.
         if let Some(labels) = &self.labels {
             review = review.with_labels(labels);
         }
@@ -557,7 +557,7 @@ impl<'a> Workload<'a> {
         at: &'a PodSpecPath,
         first: &mut FirstError,
     ) {
-        // The paths are borrowed where the pod spec stands at the one place that is declared, and
+        // The paths are borrowed where the pod spec is at the one location that is declared, and
         // not in an item of a list.
         let fixed = at.text.as_deref().filter(|text| *text == path);
         let pod_spec = self.pod_specs.len();
@@ -704,7 +704,7 @@ impl<'a> UnreadableObject<'a> {
     /// The object as something to decide: the images that could be read, and why there may be others.
     #[must_use]
     pub fn review(&self) -> Review<'_> {
-        // Of an object in doubt, no annotation leaves a rule out or grants an exemption.
+        // No annotation of an unreadable object skips a rule or grants an exemption.
         let review = self.readable.review().without_labels_and_annotations();
         review.with_unreadable_object(&self.error)
     }

@@ -7,11 +7,7 @@ use std::{
 
 use imagereview_core::document::is_policy_file;
 
-use crate::PolicyFileError;
-
-/// The largest number of policy files in a folder: many times what people keep by hand, and few
-/// enough that a mistaken path is refused before its files are read.
-pub const MAX_FOLDER_FILES: usize = 1000;
+use crate::{MAX_FOLDER_FILES, PolicyFileError};
 
 /// The policy files of a folder, in the order of their names. At least one.
 pub(crate) fn policy_files(folder: &Path) -> Result<Vec<PathBuf>, PolicyFileError> {

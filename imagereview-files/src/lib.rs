@@ -70,6 +70,7 @@
 mod clap_value;
 mod error;
 mod folder;
+mod limits;
 mod list;
 mod paths;
 mod read;
@@ -77,9 +78,8 @@ mod texts;
 
 pub use self::{
     error::PolicyFileError,
-    folder::MAX_FOLDER_FILES,
+    limits::{MAX_FILE_BYTES, MAX_FOLDER_FILES, MAX_TOTAL_BYTES},
     list::{EmptyPathError, PathList, VARIABLE},
     paths::PolicyPaths,
-    read::{MAX_FILE_BYTES, MAX_TOTAL_BYTES},
     texts::PolicyTexts,
 };

@@ -9,7 +9,7 @@ use std::{
 /// The environment variable that names policies: `IMAGEREVIEW_POLICY`.
 pub const VARIABLE: &str = "IMAGEREVIEW_POLICY";
 
-/// What stands between two paths of the variable.
+/// The separator of two paths in the variable.
 const SEPARATOR: &str = if cfg!(windows) { ";" } else { ":" };
 
 /// The paths that one value of an option names: those of the [variable](VARIABLE), which may name

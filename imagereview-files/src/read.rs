@@ -6,14 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::PolicyFileError;
-
-/// The largest policy file, in bytes: 4 MiB, which is also the longest text that
-/// [`ImagePolicy::compile`](imagereview_core::ImagePolicy::compile) takes.
-pub const MAX_FILE_BYTES: usize = 4 << 20;
-
-/// The largest size of all policy files together, in bytes: 16 MiB. A `ConfigMap` holds at most 1 MiB.
-pub const MAX_TOTAL_BYTES: usize = 16 << 20;
+use crate::{MAX_FILE_BYTES, PolicyFileError};
 
 /// The text of a regular file. Anything else is refused, and never waited for.
 pub(crate) fn regular_file(path: &Path) -> Result<String, PolicyFileError> {

@@ -4,7 +4,7 @@ use imagereview_core::{ImagePolicy, PolicyErrors, PolicySource};
 
 /// The texts of policy files, in their order, each with the name of its file.
 ///
-/// Two are equal if they have the same names and texts; a hash of one tells a change.
+/// Two are equal if they have the same names and texts; so a hash shows a change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PolicyTexts(Vec<PolicyText>);
 

@@ -60,7 +60,7 @@ macro_rules! declare {
 }
 
 declare! {
-    /// A policy over container images: every image of a review must keep every rule.
+    /// A policy over container images: every image of a review must pass every rule.
     struct Document {
         /// Always `imagereview/v1alpha1`.
         "apiVersion" api_version: ApiVersion,
@@ -68,20 +68,21 @@ declare! {
         "kind" kind: Kind,
         /// The name of the document.
         "metadata" metadata: Metadata,
-        /// How much violations count for; a rule may say less. `enforce` if left out.
+        /// The mode of violations, and of an object whose images cannot all be read. The mode of a rule is
+        /// capped at it. `enforce` if left out.
         "mode" mode: Option<Mode>,
-        /// What becomes of references that cannot be read. As `mode` if left out.
+        /// The mode for references that cannot be read, capped at `mode`. As `mode` if left out.
         "unreadableReferences" unreadable_references: Option<Mode>,
-        /// What becomes of images that stood in the object before an update, which only webhooks for
-        /// admission can tell: never more than this mode. `warn` if left out.
+        /// The cap for violations of images that were in the object before an update. Only an
+        /// `AdmissionReview` says which those are. `warn` if left out.
         "unchangedImages" unchanged_images: Option<Mode>,
-        /// Which images the whole document is about. All if left out.
+        /// Which images the whole document applies to. All if left out.
         "scope" scope: Option<Scope>,
         /// Custom resources, and where in them images are.
         "customResources" custom_resources: Option<Vec<CustomResource>>,
         /// What is changed in objects before they are stored, and then reviewed.
         "mutations" mutations: Option<Mutations>,
-        /// What images must keep to.
+        /// What images must pass.
         "rules" rules: Vec<Rule>,
         /// Declared exemptions from rules. Every use is recorded.
         "exemptions" exemptions: Option<Vec<Exemption>>,
@@ -93,19 +94,19 @@ declare! {
         "name" name: Name,
     }
 
-    /// One thing that images must keep to. A rule with several checks asks for all of them.
+    /// One thing that images must pass. An image must pass all checks of a rule.
     struct Rule {
         /// Lower-case letters, digits and dashes; unique in the policy.
         "name" name: Name,
         /// What the rule is for, for those who read the document.
         "description" description: Option<String>,
-        /// How much violations count for; never more than the document's mode.
+        /// The mode of violations, capped at the document's mode. As the document's if left out.
         "mode" mode: Option<Mode>,
-        /// Which images the rule is about. All if left out.
+        /// Which images the rule applies to. All if left out.
         "scope" scope: Option<Scope>,
-        /// What a violation says, in place of the built-in reason.
+        /// The reason of a violation, in place of the built-in one.
         "message" message: Option<Text>,
-        /// What a violation tells people to do, in place of the built-in advice.
+        /// What the user should do, in place of the built-in advice.
         "remedy" remedy: Option<Text>,
         /// Which tags are allowed or denied.
         "tags" tags: Option<Tags>,
@@ -117,22 +118,22 @@ declare! {
         "repositories" repositories: Option<Repositories>,
         /// The most images that one review may have.
         "maxImages" max_images: Option<usize>,
-        /// A CEL expression that is true for images that keep the rule.
+        /// A CEL expression that is true for images that pass the rule.
         "expression" expression: Option<Expression>,
     }
 
-    /// Tags: what is denied must not match, and what is allowed must, where it is given.
+    /// Tags: a tag must match none of the deny patterns, and one of the allow patterns if there are any.
     ///
     /// A pattern is a tag (`latest`), a glob (`*-SNAPSHOT`), a regular expression over the whole tag
     /// between slashes (`/v[0-9]+/`), a range of versions (`>=1.20, <2`), or `$mutable`, the tags that
-    /// are moved by custom (`latest`, `main`, `edge` and the like).
+    /// usually move (`latest`, `main`, `edge` and others).
     struct Tags {
         /// The tag must match one of these.
         "allow" allow: Option<Vec<TagPattern>>,
         /// The tag must match none of these, whatever the case of its letters.
         "deny" deny: Option<Vec<TagPattern>>,
-        /// An image without a tag: `deny` or `allow` it for that alone. If left out, it is taken for
-        /// `latest`, as the node does, and matched like any other.
+        /// An image with neither tag nor digest: always `deny` or always `allow` it. If left out, its tag
+        /// is `latest`, as for the node, and is matched like any other.
         "missing" missing: Option<Verdict>,
         /// An image with a digest: `allow` it whatever its tag (as if left out), since the node does
         /// not use the tag, or `check` the tag that is written beside the digest.
@@ -166,13 +167,13 @@ declare! {
         "deny" deny: Option<Vec<RepositoryPattern>>,
     }
 
-    /// Which images something is about. Everything that is given must match. What a review does not
-    /// tell (an `ImageReview` names no containers, a bare reference no namespace) counts as a match,
-    /// so that a rule is never skipped for want of knowledge.
+    /// Which images something applies to. All given fields must match. A field that a review does not
+    /// have matches, so that a rule is never skipped because of it: an `ImageReview` has no containers,
+    /// and a bare reference no namespace.
     struct Scope {
         /// Which namespaces.
         "namespaces" namespaces: Option<Namespaces>,
-        /// `exclude` leaves out kube-system, kube-public and kube-node-lease. `include` if left out.
+        /// `exclude` excludes kube-system, kube-public and kube-node-lease. `include` if left out.
         "systemNamespaces" system_namespaces: Option<SystemNamespaces>,
         /// Which repositories.
         "images" images: Option<Images>,
@@ -190,7 +191,8 @@ declare! {
         "users" users: Option<Names>,
         /// Users of which groups: one of them must match what is included, and none what is excluded.
         "groups" groups: Option<Names>,
-        /// Which service accounts, as `namespace/name`. A user who is none is outside what is included.
+        /// Which service accounts, as `namespace/name`. A user who is not a service account does not match
+        /// `include`.
         "serviceAccounts" service_accounts: Option<Names>,
     }
 
@@ -270,14 +272,15 @@ declare! {
         "exclude" exclude: Option<Vec<RepositoryPattern>>,
     }
 
-    /// A declared exemption from rules. Everything that is given must match, and what a review does not
-    /// tell is no match.
+    /// A declared exemption from rules. All given fields must match. A field that a review does not have
+    /// does not match.
     struct Exemption {
         /// Lower-case letters, digits and dashes; unique in the policy.
         "name" name: Name,
         /// Why; it is recorded at every use.
         "reason" reason: String,
-        /// The last day (`2027-01-31`, in UTC) or the instant (`2027-01-31T12:00:00Z`) at which it ends.
+        /// The last day on which it is valid (`2027-01-31`, in UTC), or the time at which it expires
+        /// (`2027-01-31T12:00:00Z`).
         "expires" expires: Option<Expiry>,
         /// The names of the rules that it covers. All if left out.
         "rules" rules: Option<Vec<Name>>,
@@ -328,7 +331,7 @@ impl Document {
     }
 }
 
-/// Gives a type a JSON Schema that stands where the type is used.
+/// Gives a type a JSON Schema that is inlined where the type is used.
 macro_rules! inline_schema {
     ($name:ty, $schema:tt) => {
         #[cfg(feature = "schema")]
@@ -520,7 +523,7 @@ inline_schema!(Expression, {
     "examples": ["image.tag.startsWith('v') || image.digest != ''"],
 });
 
-/// The name of a document, rule or exemption. It stands in audit annotations and metrics.
+/// The name of a document, rule or exemption. It is used in audit annotations and metrics.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name(pub(super) Box<str>);
 

@@ -12,7 +12,7 @@ use crate::{
     review::{Image, Review},
 };
 
-/// A declared exemption from rules; compiled. What a review does not tell is no match.
+/// A declared exemption from rules; compiled. A field that a review does not have does not match.
 #[derive(Debug)]
 pub(super) struct Exemption {
     pub(super) name: Name,
@@ -87,7 +87,7 @@ impl Exemption {
     pub(super) fn covers(&self, rule: &Name, review: &Review<'_>, image: &Image<'_>) -> bool {
         let in_time = match self.expires {
             None => true,
-            // Without a clock nobody can say that it has not ended.
+            // Without a clock it may have expired.
             Some(end) => review
                 .time()
                 .and_then(|now| Timestamp::try_from(now).ok())

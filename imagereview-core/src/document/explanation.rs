@@ -71,7 +71,7 @@ impl ImageExplanation {
         &self.full_name
     }
 
-    /// Where the image stands.
+    /// The location of the image.
     #[must_use]
     pub fn location(&self) -> &Location<'static> {
         &self.location
@@ -107,7 +107,7 @@ impl Step {
         &self.declared_at
     }
 
-    /// How much a violation of the rule counts for.
+    /// The mode of a violation of the rule.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode

@@ -1,4 +1,4 @@
-//! A YAML or JSON document as a tree that knows where each value stands.
+//! A YAML or JSON document as a tree that knows the position of each value.
 
 use std::fmt;
 

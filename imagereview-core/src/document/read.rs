@@ -119,7 +119,7 @@ pub(super) fn wrong_kind<T>(node: &Node, expected: &str, problems: &mut Problems
     None
 }
 
-/// Reads text and makes a value of it; an error is recorded where the text stands.
+/// Reads text and makes a value of it; an error is recorded at the position of the text.
 pub(super) fn parsed<T, E: std::fmt::Display>(
     node: &Node,
     problems: &mut Problems,

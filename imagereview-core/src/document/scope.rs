@@ -1,4 +1,4 @@
-//! Which images a document or rule is about.
+//! Which images a document or rule applies to.
 
 use super::{
     declaration::{self, NamespacePattern, SystemNamespaces},
@@ -114,7 +114,7 @@ impl Scope {
             None => (None, None),
             Some(images) => (images.include, images.exclude),
         };
-        // A rule denies, so what it is about is read widely, and what it leaves out exactly.
+        // A rule denies, so what it includes is matched broadly, and what it excludes exactly.
         let include = include.map(|list| repositories(list, Reading::Wide));
         let exclude = exclude.map(|list| repositories(list, Reading::Strict));
         let images = IncludeExclude::compile(include, exclude, position, problems)?;
@@ -167,7 +167,7 @@ impl Scope {
         })
     }
 
-    /// Whether a review can be in scope at all. What it does not tell counts as a match.
+    /// Whether a review can be in scope at all. A field that it does not have matches.
     pub(super) fn admits_review(&self, review: &Review<'_>) -> Result<(), OutOfScope> {
         if let Some(namespace) = review.namespace() {
             let is_system = SYSTEM_NAMESPACES.contains(&namespace);
@@ -176,7 +176,7 @@ impl Scope {
                 return Err(OutOfScope::Namespace);
             }
         }
-        // A value that is too long to be held against the pattern leaves nothing out.
+        // A value that is too long to be compared with the pattern excludes nothing.
         let has = |(key, value): &(Box<str>, NameSet)| {
             review
                 .annotation(key)

@@ -63,7 +63,7 @@ impl Template {
             let end = rest[brace..].find('}').filter(|_| opens);
             let Some(end) = end.map(|end| brace + end) else {
                 return Err(
-                    "a brace stands alone; write \"{{\" or \"}}\" for one that is meant".into(),
+                    "a brace is not closed or not opened; write \"{{\" or \"}}\" for a brace in the text".into(),
                 );
             };
             let name = &rest[brace + 1..end];

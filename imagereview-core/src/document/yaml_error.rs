@@ -1,4 +1,4 @@
-//! Why a text is no YAML: what `serde-saphyr` says of it, without its position, which stands before
+//! Why a text is no YAML: what `serde-saphyr` says of it, without its position, which is before
 //! every problem.
 
 use std::borrow::Cow;
@@ -22,7 +22,7 @@ impl MessageFormatter for MessageAlone {
     fn format_message<'a>(&self, error: &'a Error) -> Cow<'a, str> {
         match error {
             Error::DuplicateMappingKey { key: Some(key), .. } => {
-                format!("the field {key:?} stands twice").into()
+                format!("the field {key:?} appears twice").into()
             }
             Error::MergeKeyNotAllowed { .. } => {
                 "merge keys (\"<<\") are not of YAML 1.2; write the fields out".into()
@@ -35,7 +35,7 @@ impl MessageFormatter for MessageAlone {
                 let said = DefaultMessageFormatter.format_message(error);
                 format!("this is too much or too deep for a policy ({said})").into()
             }
-            // The scanner below the reader has no kinds: nothing but the text tells this one.
+            // The scanner below the reader has no kinds: only its text identifies this one.
             Error::ExternalMessage { msg, .. } if msg.contains("limit exceeded") => {
                 format!("this is too much or too deep for a policy ({msg})").into()
             }
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn an_error_is_told_without_its_position() {
         for (yaml, expected) in [
-            ("a: 1\na: 2", "the field \"a\" stands twice"),
+            ("a: 1\na: 2", "the field \"a\" appears twice"),
             (
                 "a: &a {b: 1}\nc: {<<: *a}",
                 "merge keys (\"<<\") are not of YAML 1.2; write the fields out",

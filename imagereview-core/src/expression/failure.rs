@@ -7,7 +7,7 @@ use crate::quote::Quoted;
 
 /// Why a text is no expression.
 pub(super) fn unparsable(errors: &ParseErrors) -> String {
-    // Nothing but the text tells this one from others.
+    // Only its text identifies this one.
     let is_too_deep = |message: &str| message.contains("Recursion limit");
     if errors.errors.iter().any(|error| is_too_deep(&error.msg)) {
         return format!(
@@ -28,7 +28,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// Why an evaluation failed, by the kinds of the values in question: the values themselves can be
+/// Why an evaluation failed, by the types of the values: the values themselves can be
 /// long, and a map shows its fields in another order each time.
 pub(super) fn failure(error: &ExecutionError) -> String {
     use ExecutionError as E;

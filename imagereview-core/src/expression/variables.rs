@@ -69,7 +69,7 @@ pub(crate) enum Images {
     Unchanged,
 }
 
-/// A review as a map; what is not told is not there.
+/// A review as a map, without the fields that it does not have.
 pub(super) fn describe_review(review: &Review<'_>, listed: Images) -> Value {
     let annotations: HashMap<&str, &str> = forwarded_annotations(review).collect();
     let images = review
@@ -92,7 +92,7 @@ pub(super) fn describe_review(review: &Review<'_>, listed: Images) -> Value {
     ])
 }
 
-/// An image as a map; what the review does not tell of it is not there.
+/// An image as a map, without the fields that the review does not have.
 pub(super) fn describe_image(image: &Image<'_>) -> Value {
     let reference = image.reference();
     let digest = reference.digest().map(|digest| digest.to_string());

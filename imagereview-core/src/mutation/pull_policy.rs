@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{object::PullPolicy, reference::ImageRef};
 
 /// Images of some tags have this pull policy, whatever is written: the API server writes one before
-/// it asks a webhook, so what stands there need not be anyone's choice.
+/// it calls a webhook, so the value need not be anyone's choice.
 ///
 /// An image without a tag has the tag `latest`; one with a digest has none, since its tag is
 /// decoration.

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ContainerKind {
-    /// The request does not tell; an `ImageReview` never does.
+    /// The request does not have it; an `ImageReview` never does.
     #[default]
     Unknown,
     /// `spec.containers`.

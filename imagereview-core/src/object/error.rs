@@ -9,7 +9,7 @@ use crate::{
     quote::{Quoted, QuotedPath},
 };
 
-/// The images of an object cannot be known: what stands where they should be is something else, or
+/// The images of an object cannot be known: a field has the wrong type, or
 /// can be read in two ways.
 ///
 /// ```
@@ -37,18 +37,18 @@ impl std::error::Error for ObjectError {}
 pub enum ObjectErrorKind {
     /// The field is not of the type that the images are found in.
     WrongType {
-        /// What stands there.
+        /// The type of the value.
         found: ValueType,
         /// What the kind's definition says.
         expected: ValueType,
     },
     /// The field is absent or `null`, and the kind is nothing without it.
     Missing,
-    /// The field stands twice: some readers take the first and some the last.
+    /// The field appears twice: some readers take the first and some the last.
     Twice,
     /// The name differs from the field's only in case: some readers take it for the field's.
     CaseVariant {
-        /// The name as it stands there.
+        /// The name as written.
         found: Box<str>,
     },
     /// The object is of another kind than the request says.
@@ -58,7 +58,7 @@ pub enum ObjectErrorKind {
         /// The `apiVersion` and `kind` that the request says.
         expected: Box<str>,
     },
-    /// A list of objects stands within another.
+    /// A list of objects is within another.
     NestedList,
     /// With the entries of this list or map there are more than
     /// [`ENTRIES_LIMIT`](crate::limits::ENTRIES_LIMIT).
@@ -107,7 +107,7 @@ impl ObjectError {
             ),
             ObjectErrorKind::Missing => (format!("{path} is missing"), format!("缺少{path_zh}")),
             ObjectErrorKind::Twice => (
-                format!("{path} stands twice, and readers differ on which one counts"),
+                format!("{path} appears twice, and readers differ on which one counts"),
                 format!("{path_zh}出现两次,不同程序取值不同"),
             ),
             ObjectErrorKind::CaseVariant { found } => (

@@ -1,4 +1,4 @@
-//! What kind of value stands in a field.
+//! The type of the value of a field.
 
 use std::fmt;
 

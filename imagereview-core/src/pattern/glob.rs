@@ -9,7 +9,7 @@ pub(super) fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
-/// What stands in a pattern where nothing that it could match has it. Such a pattern would be
+/// A character in a pattern that nothing it could match has. Such a pattern would be
 /// dead, and a dead denial lets everything pass: `*:latest` over tags, `!dev` over namespaces.
 pub(super) fn stray_character(pattern: &str, in_name: impl Fn(char) -> bool) -> Option<String> {
     let mut alternatives = 0_u32;
@@ -25,15 +25,15 @@ pub(super) fn stray_character(pattern: &str, in_name: impl Fn(char) -> bool) -> 
                     .take_while(|c| *c != ']')
                     .find(|c| !in_name(*c) && *c != '-');
                 if let Some(c) = stray {
-                    return Some(format!("{c:?} never stands in one"));
+                    return Some(format!("{c:?} is not allowed in one"));
                 }
             }
             '{' => alternatives += 1,
             '}' if alternatives > 0 => alternatives -= 1,
             ',' if alternatives > 0 => {}
-            '!' => return Some("a pattern cannot be turned round with \"!\"".into()),
+            '!' => return Some("a pattern cannot be negated with \"!\"".into()),
             c if in_name(c) => {}
-            c => return Some(format!("{c:?} never stands in one")),
+            c => return Some(format!("{c:?} is not allowed in one")),
         }
     }
     None

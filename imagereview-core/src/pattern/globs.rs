@@ -70,7 +70,7 @@ impl Globs {
         let mut asking: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut others = Vec::new();
         for (index, texts) in required.iter().enumerate() {
-            // The rarest tells most, and of those the longest.
+            // The rarest excludes most names, and of those the longest.
             let rarest = texts
                 .iter()
                 .min_by_key(|text| (uses[**text], usize::MAX - text.len()));

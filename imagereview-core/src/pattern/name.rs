@@ -6,7 +6,7 @@ use super::{
     reading::{PatternError, Reading},
 };
 
-/// The longest value of an annotation that is held against a pattern, in bytes. It would be held against
+/// The longest value of an annotation that is compared with a pattern, in bytes. It would be compared with
 /// it for every image and rule.
 pub(crate) const MAX_VALUE_LEN: usize = 4096;
 

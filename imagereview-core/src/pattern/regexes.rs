@@ -33,7 +33,7 @@ pub(crate) enum RegexError {
 
 impl RegexBudget {
     /// Compiles what may take `most` bytes alone. `build` is given how many it may take this time:
-    /// what has been compiled doesn't tell its size, so larger ones are tried in turn.
+    /// what has been compiled doesn't report its size, so larger ones are tried in turn.
     pub(crate) fn compile<T>(
         &mut self,
         most: usize,

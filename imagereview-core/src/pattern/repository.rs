@@ -14,9 +14,9 @@ use super::{
 };
 use crate::reference::{DEFAULT_REGISTRY, ImageRef};
 
-/// The hosts of Docker Hub. In a denial they are one registry: a pattern that matches one of them
-/// matches all, so that a denial can't be walked around through another name. An allowance matches
-/// the host that the node pulls from, and no other.
+/// The hosts of Docker Hub. For deny patterns they are one registry: a pattern that matches
+/// one of them matches all, so that another name does not avoid it. An allow pattern matches the host
+/// that the node pulls from, and no other.
 const DOCKER_HUB_HOSTS: [&str; 5] = [
     DEFAULT_REGISTRY,
     // The node reads it as `docker.io`, but only in lower case.
@@ -185,7 +185,7 @@ fn parse_host(text: &str) -> Result<(Host, Port), PatternError> {
     }
     if domain.starts_with('[') && !below {
         if ipv6(domain).is_none() {
-            return wrong("what stands in brackets is an IPv6 address");
+            return wrong("only an IPv6 address is allowed in brackets");
         }
         return Ok((Host::Exact(domain.into()), port));
     }

@@ -40,8 +40,8 @@ const MUTABLE: &str = "$mutable";
 /// The most memory that one set of regular expressions may take when compiled, in bytes.
 const REGEX_SIZE_LIMIT: usize = 4 * 1024 * 1024;
 
-/// What stands for tags in a policy. The first character tells which kind it is, since none of
-/// these can begin a tag.
+/// A pattern over tags. Its first character says which kind it is, since none of these characters can
+/// begin a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TagPattern {
     text: Box<str>,

@@ -165,7 +165,7 @@ mod tests {
             (">=1.20", "1.27.3.4", true, true),
             (">=0", "bookworm", false, false),
             (">=0", "latest", false, false),
-            // What is too large to be compared is no way past a denial.
+            // A number that is too large to compare does not avoid a denial.
             (">=0", "99999999999999999999999", false, true),
             ("<1.20", "1.5.18446744073709551616", false, true),
             ("<1.20", "1.5.18446744073709551615", true, true),

@@ -1,12 +1,8 @@
-//! Policies made of policies.
+//! How policies that are made of policies decide.
 
 use std::sync::Arc;
 
-use super::{
-    Policy, evaluate,
-    mode::{Mode, Modes},
-    verdict::Verdict,
-};
+use super::{And, InMode, Or, Policy, When, evaluate, mode::Modes, verdict::Verdict};
 use crate::review::Review;
 
 /// Allows every image whose reference can be read.
@@ -23,10 +19,6 @@ impl Policy for AllowAll {
     }
 }
 
-/// Requires both; see [`Policy::and`].
-#[derive(Clone, Copy, Debug)]
-pub struct And<A, B>(pub(super) A, pub(super) B);
-
 impl<A: Policy, B: Policy> Policy for And<A, B> {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
         evaluate(&self.0, review).merge(evaluate(&self.1, review))
@@ -36,10 +28,6 @@ impl<A: Policy, B: Policy> Policy for And<A, B> {
         self.0.modes(review).strongest(self.1.modes(review))
     }
 }
-
-/// Requires either; see [`Policy::or`].
-#[derive(Clone, Copy, Debug)]
-pub struct Or<A, B>(pub(super) A, pub(super) B);
 
 impl<A: Policy, B: Policy> Policy for Or<A, B> {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
@@ -60,13 +48,6 @@ impl<A: Policy, B: Policy> Policy for Or<A, B> {
     }
 }
 
-/// Applies on a condition; see [`Policy::when`].
-#[derive(Clone, Copy, Debug)]
-pub struct When<P, F> {
-    pub(super) policy: P,
-    pub(super) condition: F,
-}
-
 impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
         if (self.condition)(review) {
@@ -79,13 +60,6 @@ impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
     fn modes(&self, review: &Review<'_>) -> Modes {
         self.policy.modes(review)
     }
-}
-
-/// Caps violations at a mode; see [`Policy::in_mode`].
-#[derive(Clone, Copy, Debug)]
-pub struct InMode<P> {
-    pub(super) policy: P,
-    pub(super) mode: Mode,
 }
 
 impl<P: Policy> Policy for InMode<P> {

@@ -1,4 +1,4 @@
-//! How much a violation counts for.
+//! What a violation does: deny, warn or record.
 
 use std::fmt;
 
@@ -72,7 +72,7 @@ impl Modes {
         self
     }
 
-    /// Sets what an object whose images cannot all be known counts for.
+    /// Sets the mode for an object whose images cannot all be known.
     #[must_use]
     pub const fn with_unreadable_object(mut self, mode: Mode) -> Self {
         self.unreadable_object = mode;
@@ -92,8 +92,7 @@ impl Modes {
         self.unreadable_references
     }
 
-    /// What an object whose images cannot all be known counts for: there may be images in it that break
-    /// any rule.
+    /// The mode for an object whose images cannot all be known. It may have images that fail any rule.
     #[must_use]
     pub const fn unreadable_object(self) -> Mode {
         self.unreadable_object
@@ -116,8 +115,8 @@ impl Modes {
     }
 }
 
-/// Unreadable references are denied. Unchanged images are warned of: a denial would keep even an
-/// update away that has nothing to do with images, such as the one that lets a terminating pod go.
+/// Unreadable references are denied. Violations of unchanged images are warnings: a denial would also
+/// block updates that do not change images, such as the one that removes the last finalizer of a pod.
 impl Default for Modes {
     fn default() -> Self {
         Self {

@@ -17,7 +17,7 @@ use crate::{
 /// pod's name, of up to 253 bytes, and a sentence of its own before the reason.
 pub const REASON_LIMIT: usize = 640;
 
-/// What stands for the rule in audit annotations where no decision could be made.
+/// The name in audit annotations, in place of a rule, if no decision could be made.
 pub const UNDECIDED: &str = "undecided";
 
 const PASSED_ENGLISH: &str = "image check passed";
@@ -26,7 +26,7 @@ const PASSED_CHINESE: &str = "检查镜像通过.";
 /// What the reason of a denial begins with, where the policy has no headline of its own.
 static FAILED: Message = Message::new("image check failed: ", "检查镜像失败!");
 
-/// What stands for the denials that a reason cannot hold.
+/// The text for the denials that do not fit into a reason.
 fn more(count: usize, language: Language) -> String {
     match language {
         Language::English => format!("; and {count} more"),
@@ -144,7 +144,7 @@ impl Verdict {
         self
     }
 
-    /// Sets what tells the policy that decided from others, for the audit annotations.
+    /// Sets the identity of the policy that decided, for the audit annotations.
     #[must_use]
     pub fn with_policy(mut self, identity: impl Into<Arc<str>>) -> Self {
         self.policy = Some(identity.into());
@@ -208,7 +208,7 @@ impl Verdict {
         &self.exempted
     }
 
-    /// What tells the policy that decided from others, where it has such an identity.
+    /// The identity of the policy that decided, if it has one.
     #[must_use]
     pub fn policy(&self) -> Option<&str> {
         self.policy.as_deref()
@@ -231,7 +231,7 @@ impl Verdict {
     }
 
     /// Why, in one paragraph of at most [`REASON_LIMIT`] bytes: every denial that fits, those
-    /// of one image together, and how many more there are. The first denial always stands whole.
+    /// of one image together, and how many more there are. The first denial is always complete.
     #[must_use]
     pub fn reason(&self, language: Language) -> Cow<'static, str> {
         let headline = self.headline.as_ref().unwrap_or(&FAILED);

@@ -27,7 +27,7 @@ pub enum Subject {
     Image {
         /// The image as it was written.
         image: Box<str>,
-        /// Where it stands in the request.
+        /// Its location in the request.
         location: Location<'static>,
         /// How many images of the request come before it.
         position: usize,
@@ -50,7 +50,7 @@ impl Subject {
         }
     }
 
-    /// Where the image stands in the request, or the field of the object that is wrong.
+    /// The location of the image in the request, or the field of the object that is wrong.
     #[must_use]
     pub fn location(&self) -> &Location<'static> {
         match self {
@@ -97,7 +97,7 @@ impl Violation {
     /// The image breaks the rule for this reason. Its mode is `enforce` until
     /// [`in_mode`](Self::in_mode) caps it.
     ///
-    /// A rule's name is a word of lower-case letters, digits and dashes, so that it can stand in
+    /// A rule's name is a word of lower-case letters, digits and dashes, so that it can be used in
     /// audit annotations and metrics.
     pub fn new(
         rule: impl Into<Cow<'static, str>>,
@@ -212,7 +212,7 @@ impl Violation {
         self.subject.image()
     }
 
-    /// Where the image stands in the request, or the field for which the images cannot be known.
+    /// The location of the image in the request, or the field for which the images cannot be known.
     #[must_use]
     pub fn location(&self) -> &Location<'static> {
         self.subject.location()

@@ -47,7 +47,7 @@ pub enum DigestAlgorithm {
 impl DigestAlgorithm {
     pub(super) const ALL: [Self; 3] = [Self::Sha256, Self::Sha384, Self::Sha512];
 
-    /// The name as it stands in a reference.
+    /// The name as written in a reference.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -33,7 +33,7 @@ impl std::error::Error for ReferenceError {}
 pub enum ReferenceErrorKind {
     /// There is no text.
     Empty,
-    /// A character that may not stand where it does.
+    /// A character that is not allowed where it is.
     InvalidCharacter,
     /// Two slashes, or a slash or colon at an end: a part of the name has no text.
     EmptyComponent,
@@ -94,7 +94,7 @@ impl ReferenceErrorKind {
         let (english, chinese) = match self {
             Self::Empty => ("the image reference is empty", "镜像引用为空"),
             Self::InvalidCharacter => (
-                "a character may not stand in an image reference",
+                "a character is not allowed in an image reference",
                 "镜像引用含有不允许的字符",
             ),
             Self::EmptyComponent => ("a part of the name is empty", "名称中有空的部分"),

@@ -15,7 +15,7 @@ const UPPER: u8 = 1 << 1;
 const DOT: u8 = 1 << 2;
 const UNDERSCORE: u8 = 1 << 3;
 const SLASH: u8 = 1 << 4;
-/// What must stand between letters or digits: dash, dot, underscore, slash.
+/// What must be between letters or digits: dash, dot, underscore, slash.
 const SEPARATOR: u8 = 1 << 5;
 /// What no name or tag holds.
 const OTHER: u8 = 1 << 6;
@@ -46,8 +46,32 @@ fn class(byte: u8) -> u8 {
 /// What is wrong, and at which byte.
 type Fault = (Kind, usize);
 
-pub(super) fn reference(text: &str) -> Result<ImageRef<'_>, ReferenceError> {
-    parts(text).map_err(|(kind, position)| ReferenceError::new(kind, text, position))
+impl<'a> ImageRef<'a> {
+    /// Reads a reference.
+    ///
+    /// # Errors
+    ///
+    /// A [`ReferenceError`] where the node would refuse the text, or where the node and other
+    /// readers disagree about what it names (see the [module](crate::reference)).
+    ///
+    /// ```
+    /// use imagereview_core::{ImageRef, ReferenceErrorKind};
+    ///
+    /// let error = ImageRef::parse("Foo/bar:1").unwrap_err();
+    /// assert_eq!(error.kind(), ReferenceErrorKind::UppercaseHost);
+    /// assert!(error.kind().is_ambiguous());
+    /// ```
+    pub fn parse(text: &'a str) -> Result<Self, ReferenceError> {
+        parts(text).map_err(|(kind, position)| ReferenceError::new(kind, text, position))
+    }
+}
+
+impl<'a> TryFrom<&'a str> for ImageRef<'a> {
+    type Error = ReferenceError;
+
+    fn try_from(text: &'a str) -> Result<Self, Self::Error> {
+        Self::parse(text)
+    }
 }
 
 /// `name [ ":" tag ] [ "@" digest ]`
@@ -162,7 +186,7 @@ fn run(bytes: &[u8], start: usize, outside: u8) -> Run {
 /// `component { "/" component }`, in lower case, of which what comes before `next` has been read;
 /// gives where it ends.
 ///
-/// Nearly always each separator is one byte, and one loop over the path tells that all is well.
+/// Nearly always each separator is one byte, and one loop over the path shows that all is well.
 /// Leaving a loop at each slash and separator, at a mispredicted branch each, the whole parse took
 /// a sixth longer.
 fn path(bytes: &[u8], start: usize, mut next: usize) -> Result<usize, Fault> {
@@ -216,7 +240,7 @@ fn component(bytes: &[u8], start: usize) -> Result<Run, Fault> {
     }
 }
 
-/// What stands before the first slash, or all of a name without one; and where it ends.
+/// What is before the first slash, or all of a name without one; and where it ends.
 enum FirstPart {
     /// A host and its port.
     Host(usize),

@@ -1,10 +1,10 @@
-//! The images that stood in an object before an update.
+//! The images that were in an object before an update.
 
 use std::collections::{HashMap, HashSet};
 
 use super::location::Location;
 
-/// The images that stood in an object before an update, and where.
+/// The images that were in an object before an update, and where.
 pub(crate) struct FormerImages<'i>(Vec<(&'i str, &'i Location<'i>)>);
 
 impl<'i> FormerImages<'i> {
@@ -12,7 +12,7 @@ impl<'i> FormerImages<'i> {
         Self(images.into_iter().collect())
     }
 
-    /// Tells of each of these images whether it was there before. Each former image is found once, at
+    /// Returns for each of these images whether it was there before. Each former image is found once, at
     /// its own location if it is still there: an element that is put in front of it is the new one.
     pub(crate) fn find<'n>(&'n self, images: &[(&'n str, &'n Location<'n>)]) -> Vec<bool> {
         if self.0.is_empty() {

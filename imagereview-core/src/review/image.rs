@@ -19,7 +19,7 @@ impl<'a> Image<'a> {
         &self.reference
     }
 
-    /// Where the image stands in the request.
+    /// The location of the image in the request.
     #[must_use]
     pub fn location(&self) -> &Location<'a> {
         &self.location
@@ -31,7 +31,7 @@ impl<'a> Image<'a> {
         self.position
     }
 
-    /// Whether the same image stood at the [same location](crate::Review::with_former_images) in the object
+    /// Whether the same image was at the [same location](crate::Review::with_former_images) in the object
     /// before this update. What was let in is not thrown out by an update that has nothing to do with
     /// it: [`Modes::unchanged`](crate::Modes::unchanged).
     #[must_use]
@@ -63,7 +63,7 @@ impl<'a> UnreadableImage<'a> {
         &self.error
     }
 
-    /// Where the image stands in the request.
+    /// The location of the image in the request.
     #[must_use]
     pub fn location(&self) -> &Location<'a> {
         &self.location
@@ -75,7 +75,7 @@ impl<'a> UnreadableImage<'a> {
         self.position
     }
 
-    /// Whether the same image stood at the [same location](crate::Review::with_former_images) in the object
+    /// Whether the same image was at the [same location](crate::Review::with_former_images) in the object
     /// before this update. What was let in is not thrown out by an update that has nothing to do with
     /// it: [`Modes::unchanged`](crate::Modes::unchanged).
     #[must_use]

@@ -1,4 +1,4 @@
-//! Where an image stands in a request.
+//! The location of an image in a request.
 
 use std::{borrow::Cow, fmt};
 
@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{language::Language, object::ContainerKind, quote::Quoted};
 
-/// Where an image stands: its JSON path, and the container's kind and name where the request
-/// tells them.
+/// The location of an image: its JSON path, and the container's kind and name if the request has
+/// them.
 ///
 /// ```
 /// use imagereview_core::{ContainerKind, Location};
@@ -83,7 +83,7 @@ impl<'a> Location<'a> {
         self.kind
     }
 
-    /// The container's name, where the request tells it.
+    /// The container's name, if the request has it.
     #[must_use]
     pub fn container(&self) -> Option<&str> {
         self.container.as_deref()
@@ -148,7 +148,7 @@ impl fmt::Display for Location<'_> {
     }
 }
 
-/// `path`, `kind`, and `container` where the request tells it.
+/// `path`, `kind`, and `container` if the request has it.
 impl Serialize for Location<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut location = serializer.serialize_struct("Location", 3)?;

@@ -82,7 +82,7 @@ impl Serialize for StringMap<'_> {
     }
 }
 
-/// `null` is taken as no annotations; a key that stands twice is an error, since two readers could
+/// `null` is taken as no annotations; a key that appears twice is an error, since two readers could
 /// take different values for it, and so are more than [`ENTRIES_LIMIT`].
 impl<'de: 'a, 'a> Deserialize<'de> for StringMap<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -115,7 +115,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut all = Vec::new();
-                // Sorted as they come, so that finding a key that stands twice stays cheap however
+                // Sorted as they come, so that finding a key that appears twice stays cheap however
                 // many there are.
                 let mut keys = std::collections::BTreeSet::new();
                 while all.len() < ENTRIES_LIMIT {
@@ -124,7 +124,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
                     };
                     if !keys.insert(key.clone()) {
                         return Err(A::Error::custom(format_args!(
-                            "the annotation {key:?} stands twice"
+                            "the annotation {key:?} appears twice"
                         )));
                     }
                     all.push((key, value));

@@ -10,7 +10,7 @@
 //! - `CREATE` and `UPDATE`: every image of the object. An operation that is not known is treated as
 //!   `CREATE`.
 //! - `DELETE` and `CONNECT` make no image run: the review has no images.
-//! - On `UPDATE`, an image that stood [at the same location](Review::with_former_images) in `oldObject` is
+//! - On `UPDATE`, an image that was [at the same location](Review::with_former_images) in `oldObject` is
 //!   [unchanged](crate::Image::is_unchanged). For the `ephemeralcontainers` subresource, whose object
 //!   is the whole Pod, the new ephemeral containers alone are thus judged in full.
 //! - An object of a kind that is neither built in nor declared has no images.
@@ -215,7 +215,7 @@ impl<'a> AdmissionReview<'a> {
             _ => Review::new(),
         }
         .with_dry_run(self.is_dry_run);
-        // What is empty was not told.
+        // An empty value is none.
         if !self.kind().name().is_empty() {
             review = review.with_kind(self.kind());
         }
@@ -235,7 +235,7 @@ impl<'a> AdmissionReview<'a> {
         review
     }
 
-    /// The object, and the images that stood in it before.
+    /// The object, and the images that were in it before.
     #[cfg(feature = "mutation")]
     pub(crate) fn object_and_former_images(
         &mut self,
@@ -253,8 +253,8 @@ impl<'a> AdmissionReview<'a> {
     }
 }
 
-/// The images that stood in the object before this update, and where; none for other operations, and
-/// none that can be told where the old object cannot be read.
+/// The images that were in the object before this update, and where. None for other operations, and none
+/// if the old object cannot be read.
 fn former_images<'o>(
     operation: Option<Operation>,
     old_object: Option<&'o Result<Workload<'o>, UnreadableObject<'o>>>,
@@ -365,7 +365,7 @@ impl<'a> Request<'a> {
             object: object(&self.object)
                 .or_else(|| self.missing_object().map(|error| Err(error.into()))),
             old_object: object(&self.old_object),
-            // Of two that are not told nobody knows whether they are the same.
+            // Two missing objects may be different.
             is_unchanged_object: is_update
                 && !self.object.is_null()
                 && self.object.is_same(&self.old_object),

@@ -32,7 +32,7 @@ pub const FORWARDED: &str = ".image-policy.k8s.io/";
 ///
 /// It borrows its strings from the JSON that it is read from. Unknown fields are skipped,
 /// `null` is the same as absent, and what two readers could read differently is an error: a field
-/// that stands twice, or whose name differs from a known one only in case.
+/// that appears twice, or whose name differs from a known one only in case.
 ///
 /// ```
 /// use imagereview_core::ImageReview;
@@ -174,7 +174,7 @@ impl<'a> ImageReview<'a> {
     #[must_use]
     pub fn review(&self) -> Review<'_> {
         let mut review = Review::with_capacity(self.spec.containers.len());
-        // What is not read is not told.
+        // Fields that are not read are left out.
         if !self.spec.has_too_many_annotations {
             review = review.with_annotations(self.annotations());
         }

@@ -1,4 +1,4 @@
-//! Where something stands in every object of one kind.
+//! The path of a field in every object of one kind.
 
 use std::{fmt, str::FromStr};
 
@@ -20,7 +20,7 @@ use crate::quote::Quoted;
 /// let error = "spec.templates[0].image".parse::<FieldPath>().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "only [*], for every element, may stand in brackets, at byte 14 of \"spec.templates[0].image\"",
+///     "only [*], for every element, is allowed in brackets, at byte 14 of \"spec.templates[0].image\"",
 /// );
 /// # Ok::<(), imagereview_core::workload::FieldPathError>(())
 /// ```
@@ -61,7 +61,7 @@ impl FieldPath {
         Self(self.0.iter().chain(&rest.0).cloned().collect())
     }
 
-    /// Whether it goes through every element of a list, so that it stands for many places.
+    /// Whether it goes through every element of a list, so that it has many locations.
     pub(super) fn is_many(&self) -> bool {
         self.0.iter().any(|step| !matches!(step, Step::Field(_)))
     }
@@ -185,7 +185,7 @@ impl fmt::Display for FieldPathErrorKind {
             Self::InvalidCharacter => {
                 "names have only letters, digits, \"_\" and \"-\", with \".\" between them"
             }
-            Self::NotEveryElement => "only [*], for every element, may stand in brackets",
+            Self::NotEveryElement => "only [*], for every element, is allowed in brackets",
             Self::TooLong => "the path has more than 32 steps",
         })
     }

@@ -26,7 +26,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A built-in kind is known by its API group, in whatever version: the pod spec has stood at the
+/// A built-in kind is known by its API group, in whatever version: the pod spec has been at the
 /// same location in all of them.
 #[derive(Clone, Debug)]
 pub struct WorkloadKinds {
@@ -51,9 +51,9 @@ pub(super) struct WorkloadKind {
 #[derive(Clone, Debug)]
 pub(super) struct PodSpecPath {
     pub(super) path: FieldPath,
-    /// The path as text if it stands for one place.
+    /// The path as text if it is one location.
     pub(super) text: Option<Box<str>>,
-    /// The path of each of [`IMAGE_LISTS`] if the pod spec stands at one place.
+    /// The path of each of [`IMAGE_LISTS`] if the pod spec is at one location.
     pub(super) lists: Option<[Box<str>; IMAGE_LISTS.len()]>,
     /// The metadata of the pod that results.
     pub(super) metadata: Option<FieldPath>,
@@ -193,7 +193,7 @@ impl WorkloadKinds {
         self.of(api_version, kind).next().is_some()
     }
 
-    /// [`has_images`](Self::has_images), of a kind as it stands.
+    /// [`has_images`](Self::has_images), of a kind as written.
     pub(crate) fn looks_into(&self, kind: ObjectKind<'_>) -> bool {
         self.has_images(&kind.api_version().to_string(), kind.name())
     }

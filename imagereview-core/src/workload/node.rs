@@ -1,4 +1,4 @@
-//! What stands in the fields that are looked at.
+//! The values of the fields that are read.
 
 use std::{borrow::Cow, cell::Cell, fmt};
 
@@ -15,7 +15,7 @@ use crate::{
     review::StringMap,
 };
 
-/// What stands in a field. Strings are borrowed from the text where they have no escapes, names
+/// The value of a field. Strings are borrowed from the text where they have no escapes, names
 /// from the [`Shape`].
 ///
 /// Reading fails only where the text is no JSON or YAML. What is of the wrong type or has two
@@ -74,7 +74,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The error that what stands at `path` is not what was expected.
+    /// The error that the value at `path` is not of the expected type.
     fn not(&self, expected: ValueType, path: impl fmt::Display) -> ObjectError {
         let found = match self {
             Self::Unclear(kind) => return ObjectError::new(path.to_string(), kind.clone()),
@@ -91,7 +91,7 @@ impl<'a> Node<'a> {
     }
 
     /// The field `name` of an object; `null` where it is absent. Here and below, `path` is where
-    /// the node itself stands, written only into an error.
+    /// the node itself is, written only into an error.
     pub(crate) fn field(
         &self,
         name: &str,

@@ -3,7 +3,7 @@
 use super::field_path::{FieldPath, Step};
 
 /// Which fields of an object are looked at, for all kinds together: an object is read in one pass,
-/// and its kind may stand after everything else.
+/// and its kind may come after everything else.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shape {
     pub(crate) fields: Vec<(Box<str>, Shape)>,

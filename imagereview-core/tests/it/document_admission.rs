@@ -260,7 +260,7 @@ fn mistakes_in_mutations_and_custom_resources_are_told_where_they_are() {
         ),
         (
             "customResources: [{apiVersion: a.example/v1, kind: Task, images: ['spec.x[0]']}]",
-            "policy.yaml:4:67: customResources[0].images[0]: only [*], for every element, may stand in brackets",
+            "policy.yaml:4:67: customResources[0].images[0]: only [*], for every element, is allowed in brackets",
         ),
     ] {
         let found = compile(&format!("{declared}\n{rules}")).expect_err(declared);

@@ -47,7 +47,7 @@ exemptions:
         r#"3:18: metadata.name: "Test" is no name: 1 to 63 lower-case letters, digits and dashes, with a letter or digit at each end"#,
         r#"4:7: mode: "enforced" is none of enforce, warn, audit; did you mean "enforce"?"#,
         r"7:20: rules[0].tags.allow[0]: expected text, found the number 1.2; write it in quotes, since YAML does not keep how a number was written",
-        r#"7:34: rules[0].tags.allow[2]: "a b" can be no tag (' ' never stands in one): a tag is letters, digits, "_", "." and "-", and does not begin with "." or "-""#,
+        r#"7:34: rules[0].tags.allow[2]: "a b" can be no tag (' ' is not allowed in one): a tag is letters, digits, "_", "." and "-", and does not begin with "." or "-""#,
         r#"7:41: rules[0].tags.allow[3]: "/[/" is no regular expression"#,
         r#"7:48: rules[0].tags.allow[4]: ">>1" is no range of versions"#,
         r#"7:55: rules[0].tags.allow[5]: there is no set of tags "$mutbale"; there is "$mutable""#,
@@ -61,9 +61,9 @@ exemptions:
         r#"10:66: rules[1].registries.deny[3]: "x:http" is no registry: the port is a number or "*""#,
         r#"11:28: rules[1].repositories.allow[0]: "nginx:1" has a tag or digest"#,
         r#"11:39: rules[1].repositories.allow[1]: "team//x" is no repository: a part of the path is empty"#,
-        r#"11:50: rules[1].repositories.allow[2]: "team/App" is no repository: 'A' never stands in one"#,
+        r#"11:50: rules[1].repositories.allow[2]: "team/App" is no repository: 'A' is not allowed in one"#,
         r#"11:62: rules[1].repositories.allow[3]: "a**/b" is no repository: "**" stands for whole parts of the path, as in "team/**""#,
-        r#"12:36: rules[1].scope.namespaces.include[0]: "Prod" matches no namespace: 'P' never stands in one"#,
+        r#"12:36: rules[1].scope.namespaces.include[0]: "Prod" matches no namespace: 'P' is not allowed in one"#,
         r#"12:57: rules[1].scope.containers[0]: "initial" is none of regular, init, ephemeral, volume"#,
         r"13:14: rules[1].message: there is no placeholder {imge}; there are {image}, {registry}",
         r#"17:14: exemptions[0].expires: "tomorrow" is neither a day such as 2027-01-31 nor an instant such as 2027-01-31T12:00:00Z"#,
@@ -123,7 +123,7 @@ fn what_can_only_be_seen_of_the_whole_is_told_too() {
         ),
         (
             with_rules("  - {name: a, message: 'open {', maxImages: 1}"),
-            "5:24: rules[0].message: a brace stands alone",
+            "5:24: rules[0].message: a brace is not closed or not opened",
         ),
         (
             with_rules("  - {name: a, repositories: {allow: ['*']}}"),
@@ -238,17 +238,17 @@ fn patterns_that_could_match_nothing_are_refused() {
             "maxImages: 1, scope: {serviceAccounts: {include: [bootstrap]}}",
             r#"no service account is named "bootstrap": write namespace/name"#,
         ),
-        ("tags: {deny: ['*:latest']}", "':' never stands in one"),
-        ("tags: {deny: ['nginx:*']}", "':' never stands in one"),
+        ("tags: {deny: ['*:latest']}", "':' is not allowed in one"),
+        ("tags: {deny: ['nginx:*']}", "':' is not allowed in one"),
         (
             "tags: {deny: ['{latest, main}']}",
-            "' ' never stands in one",
+            "' ' is not allowed in one",
         ),
         (
             "tags: {deny: ['!1.*']}",
-            r#"a pattern cannot be turned round with "!""#,
+            r#"a pattern cannot be negated with "!""#,
         ),
-        ("tags: {deny: ['[a/b]*']}", "'/' never stands in one"),
+        ("tags: {deny: ['[a/b]*']}", "'/' is not allowed in one"),
         (
             &format!("repositories: {{deny: ['{{{}}}/x']}}", "a,".repeat(9_999)),
             "a glob may have at most 2048 bytes, and this one has 20002",
@@ -261,7 +261,7 @@ fn patterns_that_could_match_nothing_are_refused() {
         ),
         (
             "registries: {deny: ['[2001:db8]']}",
-            "what stands in brackets is an IPv6 address",
+            "only an IPv6 address is allowed in brackets",
         ),
         (
             "registries: {deny: ['[a-z].example.com']}",
@@ -286,15 +286,15 @@ fn patterns_that_could_match_nothing_are_refused() {
         ),
         (
             "repositories: {deny: ['!team/x']}",
-            r#"a pattern cannot be turned round with "!""#,
+            r#"a pattern cannot be negated with "!""#,
         ),
         (
             "repositories: {deny: ['team/a,b']}",
-            "',' never stands in one",
+            "',' is not allowed in one",
         ),
         (
             "repositories: {deny: ['team/a]']}",
-            "']' never stands in one",
+            "']' is not allowed in one",
         ),
         (
             "repositories: {deny: ['https://example.com/x']}",
@@ -309,7 +309,7 @@ fn patterns_that_could_match_nothing_are_refused() {
         ),
         (
             "maxImages: 1, scope: {namespaces: {include: ['!dev']}}",
-            r#"a pattern cannot be turned round with "!""#,
+            r#"a pattern cannot be negated with "!""#,
         ),
         (
             "maxImages: 1, scope: {annotations: {example.com/tier: gold}}",
@@ -378,7 +378,7 @@ fn yaml_means_what_it_says() {
         (deny("latest").replace("  - {", "\t- {"), ""),
         (
             with_rules("  - {name: a, maxImages: 1, maxImages: 2}"),
-            "stands twice",
+            "appears twice",
         ),
         (
             with_rules("  - {name: a, maxImages: 1, Tags: {deny: [x]}}"),
@@ -414,7 +414,7 @@ fn yaml_means_what_it_says() {
         ),
         (
             with_rules("  - {name: a, maxImages: 1}\nmode: warn\nmode: audit"),
-            "stands twice",
+            "appears twice",
         ),
     ] {
         let found = problems(&text);

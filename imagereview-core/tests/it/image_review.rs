@@ -93,7 +93,7 @@ fn what_cannot_be_read_or_has_two_readings_is_an_error_that_says_where() {
         ),
         (
             &document(r#"{"annotations":{"a":"1","a":"2"}}"#),
-            "the annotation \"a\" stands twice",
+            "the annotation \"a\" appears twice",
         ),
         (&format!("{} {{}}", document("{}")), "trailing characters"),
         (&format!("\u{feff}{}", document("{}")), "expected value"),

@@ -65,17 +65,17 @@ fn a_field_has_one_reading_or_none() {
         (
             r#""containers":[{"image":"a","image":"b"}]"#,
             Refused("duplicate field `image`"),
-            Denied("spec.containers[0].image stands twice"),
+            Denied("spec.containers[0].image appears twice"),
         ),
         (
             r#""containers":[{"image":"a","image":"a"}]"#,
             Refused("duplicate field `image`"),
-            Denied("spec.containers[0].image stands twice"),
+            Denied("spec.containers[0].image appears twice"),
         ),
         (
             r#""containers":[{"image":"a"}],"containers":null"#,
             Refused("duplicate field `containers`"),
-            Denied("spec.containers stands twice"),
+            Denied("spec.containers appears twice"),
         ),
         (r#""x":1,"x":2,"containers":[]"#, Images(&[]), Images(&[])),
         // Escapes in names.
@@ -92,7 +92,7 @@ fn a_field_has_one_reading_or_none() {
         (
             r#""containers":[{"image":"a","im\u0061ge":"b"}]"#,
             Refused("duplicate field `image`"),
-            Denied("spec.containers[0].image stands twice"),
+            Denied("spec.containers[0].image appears twice"),
         ),
         // Names that differ in case alone, plain and escaped.
         (

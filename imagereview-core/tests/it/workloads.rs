@@ -294,12 +294,12 @@ const UNREADABLE: &[(&str, &str, &str)] = &[
     (
         "Pod",
         r#","spec":{"containers":[{"image":"a","image":"b"}]}"#,
-        "spec.containers[0].image stands twice",
+        "spec.containers[0].image appears twice",
     ),
     (
         "Pod",
         r#","spec":{"containers":[{"image":"a"}],"containers":[]}"#,
-        "spec.containers stands twice",
+        "spec.containers appears twice",
     ),
     (
         "Pod",
@@ -325,7 +325,7 @@ const UNREADABLE: &[(&str, &str, &str)] = &[
     (
         "Pod",
         r#","metadata":{"annotations":{"a":"1","a":"2"}},"spec":{}"#,
-        "metadata.annotations.a stands twice",
+        "metadata.annotations.a appears twice",
     ),
     (
         "Pod",
@@ -388,7 +388,7 @@ fn images_that_cannot_be_known_are_an_error_that_says_where() {
     );
     assert_eq!(
         read(r#"{"kind":"Pod","kind":"Pod"}"#).unwrap_err()[..17],
-        *"kind stands twice"
+        *"kind appears twice"
     );
 }
 
@@ -425,7 +425,7 @@ fn errors_are_of_one_language() {
         (pod(r#""spec":null"#), "spec is missing", "缺少spec"),
         (
             pod(r#""spec":{},"spec":{}"#),
-            "spec stands twice, and readers differ on which one counts",
+            "spec appears twice, and readers differ on which one counts",
             "spec出现两次,不同程序取值不同",
         ),
         (

@@ -326,7 +326,7 @@ async fn answers_and_log_lines_are_short_whatever_is_asked() {
             "kind":{{"group":"","version":"v1","kind":"Pod"}},"object":{{"apiVersion":"v1","kind":"Pod",
             "spec":{{"containers":[{{"image":"a:1"}}]}},"metadata":{{{object}}}}},"{field}":{value}}}}}"#
         )
-        // A field that stands twice is refused.
+        // A field that appears twice is refused.
         .replace(if field == "uid" { r#""uid":"u","# } else { "\0" }, "")
     };
     let text = format!("\"{long}\"");
