@@ -22,7 +22,7 @@ use imagereview_core::{
     mutation::{Facts, Patch},
 };
 use serde::{Deserialize, de::DeserializeSeed};
-use serde_json::{Value as Json, value::RawValue};
+use serde_json::Value as Json;
 use similar::TextDiff;
 
 use self::{
@@ -32,7 +32,10 @@ use self::{
     refusal::{Reason, Refusal},
 };
 use crate::{
-    input::{Lines, Position, Source, Syntax, from_yaml, layout::Layout, yaml},
+    input::{
+        self, Lines, Position, Source, Syntax, agreement::agree, documents::Documents, from_yaml,
+        layout::Layout,
+    },
     outcome::Outcome,
     output::{OneLine, report},
     policy_file::LoadedPolicy,
@@ -95,30 +98,24 @@ impl<'p> Fixer<'p> {
             left: Vec::new(),
         };
         let mut copied = 0;
-        let mut visit = |policy, start: usize, document: &str| {
-            fix.after.push_str(&text[copied..start]);
-            copied = start + document.len();
+        let mut visit = |policy, document: &input::documents::Document| {
+            let range = document.range.clone();
+            fix.after.push_str(&text[copied..range.start]);
+            copied = range.end;
             let writer = Writer {
                 policy,
-                is_json: syntax == Syntax::Json,
+                is_json: document.is_json,
                 line_break: first_line_break(text),
             };
-            fix.add(start, document, writer.write(document));
+            let text = &text[range.clone()];
+            fix.add(range.start, text, writer.write(text));
         };
         match (syntax, self.policy) {
             // What mutations change are Kubernetes objects.
             (Syntax::Dockerfile, _) | (_, None) => {}
-            (Syntax::Yaml, Some(policy)) => {
-                for range in yaml::documents(text) {
-                    visit(policy, range.start, &text[range]);
-                }
-            }
-            (Syntax::Json, Some(policy)) => {
-                let documents = serde_json::Deserializer::from_str(text);
-                let mut documents = documents.into_iter::<&RawValue>();
-                while let Some(Ok(document)) = documents.next() {
-                    let document = document.get();
-                    visit(policy, documents.byte_offset() - document.len(), document);
+            (_, Some(policy)) => {
+                for document in Documents::of(text, syntax, 0).documents {
+                    visit(policy, &document);
                 }
             }
         }
@@ -317,6 +314,9 @@ impl Writer<'_> {
         let Some(layout) = Layout::of(text) else {
             return Some(refused(Reason::Layout, 0));
         };
+        if !self.is_json && agree(text).is_err() {
+            return Some(refused(Reason::TwoReadings, layout.root.span.start));
+        }
         let attempt = |alike: &BTreeSet<usize>| {
             let written = Written::new(text, &self.plan(text, &layout, &changes, alike));
             Some(written).filter(|written| self.is_right(text, written))

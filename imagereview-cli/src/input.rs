@@ -1,7 +1,9 @@
 //! What is to be reviewed: files and standard input, and what they hold.
 
+pub(crate) mod agreement;
 mod compose;
 pub(crate) mod dockerfile;
+pub(crate) mod documents;
 mod files;
 mod json_stream;
 pub(crate) mod layout;

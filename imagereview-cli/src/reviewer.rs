@@ -22,14 +22,16 @@ use rayon::{
     iter::{IntoParallelIterator, ParallelIterator},
 };
 use serde::{Deserialize, de::DeserializeSeed};
-use serde_json::{Value as Json, value::RawValue};
+use serde_json::Value as Json;
 
 use crate::{
     fix::Fixer,
     input::{
         ComposeFile, Input, Lines, Part, Parts, Position, StreamError, Syntax,
+        agreement::{Disagreement, agree, agree_in_full, may_matter},
         dockerfile::{self, DockerfileErrorKind},
-        fill_in, from_yaml, locate, without_position, yaml, yaml_error,
+        documents::{Documents, JsonError},
+        fill_in, from_yaml, locate, without_position, yaml_error,
     },
     policy_file::LoadedPolicy,
     report::{Problem, ReviewedDocument, ReviewedFile, ReviewedImage},
@@ -140,7 +142,7 @@ impl<'p> Reviewer<'p> {
             Ok(part) => part,
             Err(error) => return ReviewedFile::unreadable(name, error.to_string()),
         };
-        let (syntax, start) = (part.syntax, part.start);
+        let (syntax, start, json_before) = (part.syntax, part.start, part.json_before);
         let is_all = part.is_first() && part.is_last;
         let is_utf16 = part.is_first() && part.is_utf16();
         let text = match part.text() {
@@ -151,7 +153,9 @@ impl<'p> Reviewer<'p> {
                 return ReviewedFile::unreadable(name, message.to_owned());
             }
             // What a folder holds may be anything.
-            Err(_) if !input.is_named => return ReviewedFile::passed_over(name),
+            Err(_) if !input.is_named && !is_kubectls(&name) => {
+                return ReviewedFile::passed_over(name);
+            }
             Err(at) => {
                 return ReviewedFile::unreadable(name, format!("it is not UTF-8 at byte {at}"));
             }
@@ -182,8 +186,7 @@ impl<'p> Reviewer<'p> {
         };
         match syntax {
             Syntax::Dockerfile => reading.dockerfile(),
-            Syntax::Json => reading.json(),
-            Syntax::Yaml => reading.yaml(),
+            Syntax::Json | Syntax::Yaml => reading.documents(syntax, json_before),
         }
         let mut file = reading.file;
         if file.has_violations() {
@@ -320,25 +323,41 @@ impl Reading<'_> {
         self.file.documents.append(&mut documents);
     }
 
-    fn json(&mut self) {
-        let mut documents = serde_json::Deserializer::from_str(self.text).into_iter::<&RawValue>();
-        while let Some(document) = documents.next() {
-            match document {
-                Ok(document) => {
-                    let end = documents.byte_offset();
-                    self.json_document(document.get(), end - document.get().len()..end);
-                }
-                // In a folder, JSON with comments is most often the settings of some tool.
-                Err(_) if !self.may_be_kubernetes() => {
-                    self.file.passed_over += 1;
-                    return;
-                }
-                Err(error) => {
-                    let position = self.start.within(error.line(), error.column());
-                    self.problem(position, without_position(&error));
-                    return;
-                }
+    /// Reviews all documents as kubectl tells them apart.
+    fn documents(&mut self, syntax: Syntax, json_before: usize) {
+        let text = self.text;
+        let found = Documents::of(text, syntax, json_before);
+        let json_error = found.json_error.as_ref();
+        for (index, document) in found.documents.iter().enumerate() {
+            let range = document.range.clone();
+            if document.is_behind_dashes {
+                let position = self.position(range.start);
+                self.problem(position, "kubectl takes nothing but a comment behind \"---\", and reads no further; begin the document on a line of its own");
             }
+            if document.is_json {
+                self.json_document(&text[range.clone()], range);
+            } else {
+                // What was to be JSON is told of as such.
+                let error = json_error.filter(|error| error.fallback == Some(index));
+                self.yaml_document(range, error.map(|error| &error.error));
+            }
+        }
+        if let Some(JsonError {
+            error,
+            fallback: None,
+        }) = json_error
+        {
+            self.not_json(error);
+        }
+    }
+
+    fn not_json(&mut self, error: &serde_json::Error) {
+        // In a folder, JSON with comments is most often the settings of some tool.
+        if self.is_named || may_matter(self.text) {
+            let position = self.start.within(error.line(), error.column());
+            self.problem(position, without_position(error));
+        } else {
+            self.file.passed_over += 1;
         }
     }
 
@@ -346,7 +365,7 @@ impl Reading<'_> {
     fn may_be_kubernetes(&self) -> bool {
         let has =
             |word: &str| memchr::memmem::find(self.text.as_bytes(), word.as_bytes()).is_some();
-        self.is_named || has("apiVersion") || has("services")
+        self.is_named || is_kubectls(&self.file.name) || has("apiVersion") || has("services")
     }
 
     fn json_document(&mut self, document: &str, range: Range<usize>) {
@@ -395,13 +414,70 @@ impl Reading<'_> {
         self.problem(error.position(), error.message());
     }
 
-    fn yaml(&mut self) {
-        for range in yaml::documents(self.text) {
-            let kinds = self.reviewer.policy.kinds();
-            match from_yaml(&self.text[range.clone()], |yaml| kinds.deserialize(yaml)) {
-                Ok(manifest) => self.manifest(manifest, range),
-                Err(error) => self.not_yaml(&error, &range),
+    fn yaml_document(&mut self, range: Range<usize>, json_error: Option<&serde_json::Error>) {
+        let text = &self.text[range.clone()];
+        if let Err(error) = agree(text) {
+            return self.disagree(&error, &range, json_error);
+        }
+        let kinds = self.reviewer.policy.kinds();
+        match from_yaml(text, |yaml| kinds.deserialize(yaml)) {
+            Ok(manifest) => match json_error {
+                // What is named is meant to be read as what it is.
+                Some(error) if self.is_named && self.is_other(text) => self.not_json(error),
+                _ => self.manifest(manifest, range),
+            },
+            Err(error) => match agree_in_full(text) {
+                // What kubectl reads is no template.
+                Ok(()) => {
+                    let start = self.position(range.start);
+                    let (position, message) = yaml_error(&error, start);
+                    self.problem(position, message);
+                }
+                Err(disagreement) => self.disagree(&disagreement, &range, json_error),
+            },
+        }
+    }
+
+    /// Whether a document is read, and holds something else than objects.
+    fn is_other(&self, text: &str) -> bool {
+        let kinds = self.reviewer.policy.kinds();
+        let manifest = from_yaml(text, |yaml| kinds.deserialize(yaml));
+        manifest.is_ok_and(|manifest| {
+            let mut objects = manifest.into_iter().peekable();
+            objects.peek().is_some()
+                && objects.all(|object| object.is_err_and(|error| is_other_document(&error)))
+        })
+    }
+
+    /// Tells of a document that is not read as kubectl reads it.
+    fn disagree(
+        &mut self,
+        error: &Disagreement,
+        range: &Range<usize>,
+        json_error: Option<&serde_json::Error>,
+    ) {
+        let kinds = self.reviewer.policy.kinds();
+        let text = &self.text[range.clone()];
+        let read = from_yaml(text, |yaml| kinds.deserialize(yaml)).map(drop);
+        if error.kind.is_read_by_kubectl() {
+            let position = self.position(range.start + error.at);
+            return self.problem(position, error.kind.to_string());
+        }
+        match (read, json_error) {
+            // Of what is no object in any reading, nobody creates one.
+            (Ok(_), _) if !may_matter(text) && self.is_other(text) => self.file.passed_over += 1,
+            (Ok(_), _) => {
+                if text.contains("{{") {
+                    // To YAML, an action is a mapping in another.
+                    let at = text[..error.at].trim_end_matches('{').len();
+                    self.template(self.position(range.start + at));
+                } else {
+                    let position = self.position(range.start + error.at);
+                    self.problem(position, error.kind.to_string());
+                }
             }
+            (Err(_), Some(json_error)) => self.not_json(json_error),
+            (Err(error), None) => self.not_yaml(&error, range),
         }
     }
 
@@ -667,6 +743,12 @@ fn title(kind: &str, namespace: Option<&str>, name: Option<&str>) -> String {
         (Some(namespace), None) => format!("{kind} in {namespace}"),
         (None, None) => kind.to_owned(),
     }
+}
+
+/// Whether kubectl takes a file of this name that it finds in a folder.
+fn is_kubectls(name: &str) -> bool {
+    let ending = std::path::Path::new(name).extension();
+    ending.is_some_and(|ending| ["json", "yaml", "yml"].iter().any(|known| ending == *known))
 }
 
 fn is_missing(error: &ObjectError) -> bool {

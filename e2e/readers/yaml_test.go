@@ -1,0 +1,139 @@
+package readers
+
+import (
+	"flag"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	seed      = flag.Uint64("seed", 1, "where the random documents begin")
+	documents = flag.Int("documents", 20_000, "how many random documents of each kind are read")
+)
+
+// batch is how many texts are read at a time.
+const batch = 5000
+
+// TestManifestsAgree reads texts as kubectl does and with imagereview, and compares the images of each object.
+func TestManifestsAgree(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(*seed, 1))
+	corpus := manifests(t)
+	counts := tally{differences: rows(t, "manifests")}
+	for done := 0; done < *documents; done += batch {
+		texts := make([][]byte, min(batch, *documents-done))
+		for i := range texts {
+			texts[i] = []byte(randomYAML(random, corpus))
+		}
+		folder := t.TempDir()
+		name := numbered(".yaml")
+		ours, err := imagereview(folder, texts, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, text := range texts {
+			theirs, err := kubectl(filepath.Join(folder, name(i)))
+			counts.compare(t, text, ours[i], theirs, err)
+		}
+		os.RemoveAll(folder)
+	}
+	counts.log(t)
+}
+
+// A tally counts how texts were read.
+type tally struct {
+	differences []difference
+	alike       int
+	refused     int
+	only        map[string]int
+	failures    int
+}
+
+// compare compares two readings of a text.
+func (c *tally) compare(t *testing.T, text []byte, ours, theirs Reading, refusal error) {
+	t.Helper()
+	var failure string
+	switch {
+	case len(ours.Refusals) > 0 && refusal != nil:
+		c.refused++
+	case len(ours.Refusals) > 0:
+		for _, message := range ours.Refusals {
+			if strings.HasPrefix(message, "denied: ") && theirs.Dropped > 0 {
+				continue
+			}
+			row := slices.IndexFunc(c.differences, func(d difference) bool { return d.matches(message) })
+			if row < 0 {
+				failure = "only imagereview refuses it"
+				break
+			}
+			if c.only == nil {
+				c.only = map[string]int{}
+			}
+			c.only[c.differences[row].Name]++
+		}
+	case refusal != nil && len(ours.Images) > len(theirs.Images):
+		failure = "imagereview reads what is refused"
+	case theirs.Dropped > 0 && within(theirs.Images, ours.Images), reflect.DeepEqual(ours.Images, theirs.Images):
+		c.alike++
+	default:
+		failure = "they read different images"
+	}
+	if failure == "" {
+		return
+	}
+	t.Errorf("%s:\n%s\n%q\n  imagereview: %v %q\n  the other: %v (%v)", failure, text, text, ours.Images, ours.Refusals, theirs.Images, refusal)
+	if c.failures++; c.failures == 20 {
+		t.Fatal("too many differences")
+	}
+}
+
+// within tells whether all of these are among those, in their order.
+func within(these, those []Image) bool {
+	for _, image := range these {
+		at := slices.Index(those, image)
+		if at < 0 {
+			return false
+		}
+		those = those[at+1:]
+	}
+	return true
+}
+
+func (c *tally) log(t *testing.T) {
+	t.Helper()
+	t.Logf("%d read alike, %d refused by both; refused by imagereview alone: %v", c.alike, c.refused, c.only)
+}
+
+// manifests are those that Kubernetes publishes with its own tests.
+func manifests(t *testing.T) []string {
+	t.Helper()
+	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	err = filepath.WalkDir(filepath.Join(strings.TrimSpace(string(folder)), "test"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !slices.Contains([]string{".yaml", ".json"}, filepath.Ext(path)) {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if len(text) < 4<<10 && strings.Contains(string(text), "image") {
+			found = append(found, string(text))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) < 50 {
+		t.Fatalf("Kubernetes' manifests are not where they were looked for: %d", len(found))
+	}
+	return found
+}
