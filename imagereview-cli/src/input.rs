@@ -26,7 +26,7 @@ use std::{
 
 pub(crate) use self::{
     compose::ComposeFile,
-    files::{FilesError, Input, inputs, inputs_as_in_folder},
+    files::{FilesError, Input, Skip, inputs, inputs_as_in_folder},
     json_stream::{ImageReviewStream, StreamError, without_position},
     lines::{Lines, around},
     locate::locate,

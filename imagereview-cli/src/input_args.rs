@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    input::{Input, inputs, inputs_as_in_folder},
+    input::{Input, Skip, inputs, inputs_as_in_folder},
     outcome::Outcome,
     output::report,
     project::Project,
@@ -26,13 +26,20 @@ pub(crate) struct InputArgs {
     /// A file, a folder, a pattern such as 'k8s/**/*.yaml', or - for standard input
     ///
     /// Without any, standard input is read. In a folder, the YAML and JSON files and Dockerfiles
-    /// are read, without hidden ones and those that a .gitignore leaves out.
+    /// are read, without hidden ones.
     #[arg(value_name = "INPUT")]
     inputs: Vec<OsString>,
 
     /// A pattern of files in folders that are left out, as in a .gitignore; may be repeated
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
+
+    /// Leave out of folders what a .gitignore in them leaves out
+    ///
+    /// A file that git tracks is deployed even where a .gitignore names it, so none is followed
+    /// unless this says so.
+    #[arg(long)]
+    gitignore: bool,
 
     /// Take files that are named as if a folder held them
     ///
@@ -72,13 +79,17 @@ impl InputArgs {
             .chain(&self.exclude)
             .map(String::as_str)
             .collect();
+        let skip = Skip {
+            exclude: &exclude,
+            gitignore: self.gitignore || project.gitignore,
+        };
         let mut all = Vec::new();
         let mut outcome = Outcome::default();
         let found = arguments.iter().flat_map(|argument| {
             if self.as_in_folder {
-                inputs_as_in_folder(argument, &exclude)
+                inputs_as_in_folder(argument, skip)
             } else {
-                inputs(argument, &exclude)
+                inputs(argument, skip)
             }
         });
         for input in found {

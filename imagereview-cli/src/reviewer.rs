@@ -29,7 +29,7 @@ use crate::{
     input::{
         ComposeFile, Input, Lines, Part, Parts, Position, StreamError, Syntax,
         agreement::{Disagreement, agree, agree_in_full, may_matter},
-        dockerfile::{self, DockerfileErrorKind},
+        dockerfile::{self, DockerfileError, DockerfileErrorKind},
         documents::{Documents, JsonError},
         fill_in, from_yaml, locate, without_position, yaml_error,
     },
@@ -153,7 +153,7 @@ impl<'p> Reviewer<'p> {
                 return ReviewedFile::unreadable(name, message.to_owned());
             }
             // What a folder holds may be anything.
-            Err(_) if !input.is_named && !is_kubectls(&name) => {
+            Err(_) if !input.is_named && !is_kubectls(&name) && syntax != Syntax::Dockerfile => {
                 return ReviewedFile::passed_over(name);
             }
             Err(at) => {
@@ -685,6 +685,16 @@ impl Reading<'_> {
 
     fn dockerfile(&mut self) {
         let images = dockerfile::base_images(self.text, &self.reviewer.variables);
+        // What a folder holds may only be named so.
+        let is_none = |image: &Result<_, DockerfileError>| {
+            image
+                .as_ref()
+                .is_err_and(|error| error.kind == DockerfileErrorKind::NoStage)
+        };
+        if !self.is_named && images.iter().any(is_none) {
+            self.file.passed_over += 1;
+            return;
+        }
         let mut review = Review::new();
         let mut spans = Vec::new();
         for image in &images {
@@ -693,11 +703,6 @@ impl Reading<'_> {
                     let place = Location::new(image.instruction, image.index, "");
                     review.add_image(&image.reference, place);
                     spans.push(image.span.clone());
-                }
-                // What a folder holds may only be named so.
-                Err(error) if error.kind == DockerfileErrorKind::NoStage && !self.is_named => {
-                    self.file.passed_over += 1;
-                    return;
                 }
                 Err(error) => {
                     let position = self.position(error.span.start);

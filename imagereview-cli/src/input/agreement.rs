@@ -176,6 +176,12 @@ pub(crate) fn agree_in_full(text: &str) -> Result<(), Disagreement> {
         let character = u32::from(c);
         return refused(at, MeaningError::Break { character }.into());
     }
+    // At the very start it is a mark of the encoding, and then readers differ.
+    let mark = text.match_indices('\u{feff}').map(|(at, _)| at);
+    let mut marks = mark.filter(|at| text[..*at].ends_with(['\n', '\r', '\u{feff}']));
+    if let Some(at) = marks.next().filter(|_| may_matter(text)) {
+        return refused(at, MeaningError::Mark.into());
+    }
     let Seen {
         events,
         broken,
@@ -287,7 +293,7 @@ fn without_exclamation_marks(text: &str) -> String {
         }
         let is_core = ["!!str", "!!seq", "!!map"].into_iter().any(|tag| {
             let after = rest.strip_prefix(tag);
-            after.is_some_and(|after| after.starts_with([' ', '\r', '\n']))
+            after.is_some_and(|after| after.starts_with([' ', '\t', '\r', '\n']))
         });
         let len = if is_core { 5 } else { 1 };
         replaced.push_str(if is_core { &rest[..len] } else { "$" });
@@ -578,6 +584,7 @@ mod tests {
             ),
             ("# c\u{2029}kind: Pod\n", "\u{2029}", "U+2029"),
             ("# c\u{85}kind: Pod\n", "\u{85}", "U+0085"),
+            ("a: b\n\u{feff}kind: Pod\n", "\u{feff}", "a byte order mark"),
             // Tags.
             ("kind: !!binary UG9k\n", "UG9k", "the tag !!binary"),
             ("kind: !x Pod\n", "Pod", "the tag !x"),

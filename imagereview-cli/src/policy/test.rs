@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
     error::CliError,
-    input::{FilesError, Position, Source, inputs, yaml_error},
+    input::{FilesError, Position, Skip, Source, inputs, yaml_error},
     junit::{Defect, Suites},
     one_or_many::one_or_many,
     outcome::Outcome,
@@ -175,7 +175,13 @@ fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, Outcome) {
             continue;
         }
         let before = files.len();
-        for input in inputs(argument.as_os_str(), &[]) {
+        for input in inputs(
+            argument.as_os_str(),
+            Skip {
+                exclude: &[],
+                gitignore: false,
+            },
+        ) {
             match input.map(|input| input.source) {
                 Ok(Source::File(path)) if is_test_file(&path) => files.push(path),
                 // That there are none is told below.

@@ -16,6 +16,10 @@ pub(crate) enum MeaningError {
         "the character U+{character:04X} ends a line for kubectl, which knows YAML 1.1, and not in YAML 1.2; write it as an escape in double quotes, or leave it out"
     )]
     Break { character: u32 },
+    #[error(
+        "a byte order mark begins a line here, which readers of YAML take differently; leave it out"
+    )]
+    Mark,
     #[error("the tag {0}, which readers of YAML take differently; write the value without it")]
     Tag(String),
     #[error(
