@@ -1,7 +1,7 @@
 //! What is to be reviewed: files and standard input, and what they hold.
 
 pub(crate) mod agreement;
-mod compose;
+pub(crate) mod compose;
 pub(crate) mod dockerfile;
 pub(crate) mod documents;
 mod files;
@@ -25,14 +25,13 @@ use std::{
 };
 
 pub(crate) use self::{
-    compose::ComposeFile,
+    compose::{ComposeFile, is_compose},
     files::{FilesError, Input, Skip, inputs, inputs_as_in_folder},
     json_stream::{ImageReviewStream, StreamError, without_position},
     lines::{Lines, around},
     locate::locate,
     parts::{Part, Parts, Start},
     position::Position,
-    substitution::fill_in,
     syntax::Syntax,
     yaml::{from_yaml, yaml_error},
 };
@@ -53,6 +52,15 @@ impl Source {
             Self::File(path) => path.file_name()?.to_str(),
             Self::Stdin => None,
             Self::Held(source, _) => source.file_name(),
+        }
+    }
+
+    /// The folder of the file.
+    pub(crate) fn folder(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::File(path) => path.parent(),
+            Self::Stdin => None,
+            Self::Held(source, _) => source.folder(),
         }
     }
 

@@ -29,9 +29,10 @@ use crate::{
     input::{
         ComposeFile, Input, Lines, Part, Parts, Position, StreamError, Syntax,
         agreement::{Disagreement, agree, agree_in_full, may_matter},
+        compose,
         dockerfile::{self, DockerfileError, DockerfileErrorKind},
         documents::{Documents, JsonError},
-        fill_in, from_yaml, locate, without_position, yaml_error,
+        from_yaml, is_compose, locate, without_position, yaml_error,
     },
     policy_file::LoadedPolicy,
     report::{Problem, ReviewedDocument, ReviewedFile, ReviewedImage},
@@ -177,6 +178,7 @@ impl<'p> Reviewer<'p> {
             start: start.position,
             lines: OnceCell::new(),
             is_named: input.is_named,
+            folder: input.source.folder(),
             file: ReviewedFile {
                 name,
                 start,
@@ -272,6 +274,8 @@ struct Reading<'r> {
     /// Found where the first position is asked for.
     lines: OnceCell<Lines<'r>>,
     is_named: bool,
+    /// The folder that paths in the input begin in.
+    folder: Option<&'r std::path::Path>,
     file: ReviewedFile,
 }
 
@@ -428,6 +432,7 @@ impl Reading<'_> {
             },
             Err(error) => match agree_in_full(text) {
                 // What kubectl reads is no template.
+                Ok(()) if self.is_compose(text) => self.compose(range),
                 Ok(()) => {
                     let start = self.position(range.start);
                     let (position, message) = yaml_error(&error, start);
@@ -436,6 +441,11 @@ impl Reading<'_> {
                 Err(disagreement) => self.disagree(&disagreement, &range, json_error),
             },
         }
+    }
+
+    fn is_compose(&self, text: &str) -> bool {
+        let read = from_yaml(text, |yaml| compose::Node::deserialize(yaml));
+        read.is_ok_and(|document| document.get("kind").is_none() && is_compose(&document))
     }
 
     /// Whether a document is read, and holds something else than objects.
@@ -657,26 +667,26 @@ impl Reading<'_> {
     /// Reviews a document without a kind, if it is a Compose file.
     fn compose(&mut self, range: Range<usize>) {
         let read = from_yaml(&self.text[range.clone()], |yaml| {
-            ComposeFile::deserialize(yaml)
+            compose::Node::deserialize(yaml)
         });
-        let Ok(file) = read else {
-            self.file.passed_over += 1;
-            return;
-        };
-        let mut images = Vec::new();
-        for (image, path) in file.images() {
-            match fill_in(image, &self.reviewer.variables) {
-                Ok(image) => images.push((image, path)),
-                Err(error) => {
-                    let found = locate(&self.text[range.clone()], [&*path]);
-                    let offset = found.get(&*path).map_or(0, |span| span.start);
-                    let position = self.position(range.start + offset);
-                    self.problem(position, error.to_string());
-                }
+        let document = match read {
+            Ok(document) if is_compose(&document) => document,
+            _ => {
+                self.file.passed_over += 1;
+                return;
             }
+        };
+        let mut file = ComposeFile::read(&document, &self.reviewer.variables);
+        file.follow(self.folder, &self.reviewer.variables);
+        let paths = file.errors.iter().map(|(path, _)| &**path);
+        let found = locate(&self.text[range.clone()], paths);
+        for (path, error) in &file.errors {
+            let offset = found.get(&**path).map_or(0, |span| span.start);
+            let position = self.position(range.start + offset);
+            self.problem(position, format!("{path}: {error}"));
         }
-        let mut review = Review::with_capacity(images.len());
-        for (image, path) in &images {
+        let mut review = Review::with_capacity(file.images.len());
+        for (image, path) in &file.images {
             review.add_image(image, Location::at(&**path));
         }
         let document = self.decide("Compose file", review);

@@ -88,7 +88,7 @@ fn may_hold_objects(tree: &Tree<'_>) -> bool {
     let is_kind = |id: Id| {
         let target = tree.target(id).map(|id| tree.node(id));
         target.is_some_and(|node| match &node.kind {
-            Kind::Scalar { text, .. } => text == "kind" || node.tag.is_some(),
+            Kind::Scalar { text, .. } => text == "kind",
             _ => false,
         })
     };
