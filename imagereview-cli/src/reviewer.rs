@@ -433,6 +433,8 @@ impl Reading<'_> {
             Err(error) => match agree_in_full(text) {
                 // What kubectl reads is no template.
                 Ok(()) if self.is_compose(text) => self.compose(range),
+                // It is YAML, and no object in any reading.
+                Ok(()) if !self.is_named && !may_matter(text) => self.file.passed_over += 1,
                 Ok(()) => {
                     let start = self.position(range.start);
                     let (position, message) = yaml_error(&error, start);

@@ -1,5 +1,7 @@
 //! Documents of YAML.
 
+use serde_saphyr::NonFiniteFloatPolicy;
+
 use super::Position;
 
 /// Where the last document of a text begins with its line, and another is before it.
@@ -13,7 +15,12 @@ pub(crate) fn from_yaml<'t, T>(
     read: impl for<'e> FnOnce(serde_saphyr::Deserializer<'t, 'e>) -> Result<T, serde_saphyr::Error>,
 ) -> Result<T, serde_saphyr::Error> {
     // The limits on aliases stay; how long a file may be is for its author to say.
-    let options = serde_saphyr::options! { with_snippet: false, budget: None };
+    // So does what JSON has no word for: where it counts, it is refused before.
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        budget: None,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+    };
     serde_saphyr::with_deserializer_from_str_with_options(text, options, read)
 }
 
