@@ -241,8 +241,7 @@ impl ReviewArgs {
 /// For people; but a program that writes reviews is answered as the webhook would answer it.
 fn default_format(inputs: &[Input]) -> Format {
     // What a folder holds, or is named as something else, is no stream of reviews.
-    let may_be_stream =
-        |input: &Input| input.is_named && Syntax::of(&input.source, b"{}") == Syntax::Json;
+    let may_be_stream = |input: &Input| input.is_named && Syntax::may_be_reviews(&input.source);
     let is_review = |input: &Input| {
         let start = input.source.start();
         start.is_ok_and(|start| is_image_review(&start))

@@ -81,8 +81,8 @@ fn what_kubectl_reads_otherwise_makes_status_2_in_a_folder() {
         ("a.yaml", format!("{POD}...\n{POD}"), "a.yaml:6:1: kubectl does not read what stands here"),
         ("a.yaml", format!("--- {{a: b}}\n---\n{POD}"), "a.yaml:1:4: kubectl takes nothing but a comment behind \"---\""),
         ("a.yaml", format!("%YAML 1.2\n---\n{POD}"), "a.yaml:2:1: did not find expected <document start>"),
-        ("a.yaml", format!("{POD}~: a\n"), "a key is null"),
-        ("a.yaml", format!("{POD}[a]: b\n"), "a key is a list or a mapping"),
+        ("a.yaml", format!("{POD}~: a\n"), "a.yaml:5:1: null is not allowed here"),
+        ("a.yaml", format!("{POD}[a]: b\n"), "a.yaml:5:"),
         ("a.yaml", format!("{POD}a: .nan\n"), "JSON has no word for this number"),
         ("a.yaml", format!("a: b\n\u{feff}{POD}"), "a byte order mark"),
         // What can't be read in a file that kubectl would take.

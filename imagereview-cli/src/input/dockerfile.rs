@@ -536,7 +536,13 @@ mod tests {
             ),
             (
                 "FROM a:1\nRUN echo a<<E\nFROM b:1\nE\nRUN cat <<E \"x\nFROM c:1\nE\n",
-                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1", "c:1 FROM[2]: c:1"],
+                &[
+                    "a:1 FROM[0]: a:1",
+                    "b:1 FROM[1]: b:1",
+                    "E: there is no instruction E here",
+                    "c:1 FROM[2]: c:1",
+                    "E: there is no instruction E here",
+                ],
             ),
             (
                 "FROM a:1\nRUN cat <<E-F 3<<'G H'\nFROM x:1\nE-F\nFROM y:1\nG H \nG H\nFROM b:1\n",
@@ -544,7 +550,11 @@ mod tests {
             ),
             (
                 "FROM a:1\nRUN cat <<E ${x^^}\nFROM b:1\nE\nRUN cat <<E ${x:-y}\nFROM x:1\nE\n",
-                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1"],
+                &[
+                    "a:1 FROM[0]: a:1",
+                    "b:1 FROM[1]: b:1",
+                    "E: there is no instruction E here",
+                ],
             ),
             (
                 "FROM -- a:1\nRUN -- --mount=from=x:1\n",

@@ -17,6 +17,15 @@ pub(crate) enum Syntax {
 }
 
 impl Syntax {
+    /// Whether the name of a source leaves open that it is a stream of reviews.
+    pub(crate) fn may_be_reviews(source: &Source) -> bool {
+        let name = source.file_name().unwrap_or_default();
+        let ending = Path::new(name)
+            .extension()
+            .and_then(|ending| ending.to_str());
+        !dockerfile::is_dockerfile(name) && !matches!(ending, Some("yaml" | "yml"))
+    }
+
     /// What the name of a Dockerfile says, or else how a text begins: that is what kubectl looks at, whatever a file is
     /// called.
     pub(crate) fn of(source: &Source, start: &[u8]) -> Self {
