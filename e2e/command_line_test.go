@@ -51,21 +51,21 @@ func TestCommandLineReadsGo(t *testing.T) {
 		}
 	}
 
-	output := reviewed(t, &input)
-	answers := 0
-	for decoder := json.NewDecoder(bytes.NewReader(output)); ; answers++ {
-		var answer v1alpha1.ImageReview
-		if err := decoder.Decode(&answer); err == io.EOF {
+	output := reviewed(t, &input, "respond")
+	responses := 0
+	for decoder := json.NewDecoder(bytes.NewReader(output)); ; responses++ {
+		var response v1alpha1.ImageReview
+		if err := decoder.Decode(&response); err == io.EOF {
 			break
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		if answers < len(allowed) && answer.Status.Allowed != allowed[answers] {
-			t.Errorf("review %d: allowed should be %v: %+v", answers, allowed[answers], answer.Status)
+		if responses < len(allowed) && response.Status.Allowed != allowed[responses] {
+			t.Errorf("review %d: allowed should be %v: %+v", responses, allowed[responses], response.Status)
 		}
 	}
-	if answers != len(allowed) {
-		t.Errorf("%d reviews got %d answers", len(allowed), answers)
+	if responses != len(allowed) {
+		t.Errorf("%d reviews got %d responses", len(allowed), responses)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestCommandLineReadsPods(t *testing.T) {
 		}
 	}
 
-	output := reviewed(t, &input, "--format", "ndjson")
+	output := reviewed(t, &input, "review", "--format", "ndjson")
 	verdicts := map[string]bool{}
 	for decoder := json.NewDecoder(bytes.NewReader(output)); ; {
 		var verdict struct {
@@ -125,10 +125,10 @@ func TestCommandLineReadsPods(t *testing.T) {
 	}
 }
 
-// reviewed gives what `imagereview review` writes of this input with these options. Some of it must be denied.
-func reviewed(t *testing.T, input io.Reader, options ...string) []byte {
+// reviewed gives what `imagereview` writes of this input with these arguments. Some of it must be denied.
+func reviewed(t *testing.T, input io.Reader, arguments ...string) []byte {
 	t.Helper()
-	command := exec.Command(webhook.Binary(t, "imagereview"), append(append([]string{"review"}, options...), "-")...)
+	command := exec.Command(webhook.Binary(t, "imagereview"), append(arguments, "-")...)
 	command.Stdin = input
 	var problems bytes.Buffer
 	command.Stderr = &problems

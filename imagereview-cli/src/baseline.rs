@@ -10,8 +10,8 @@ use imagereview_core::Violation;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    engine::{ReviewedFile, ReviewedImage},
     input::Source,
-    report::{ReviewedFile, ReviewedImage},
 };
 
 /// Findings that are accepted.
@@ -19,16 +19,16 @@ use crate::{
 pub(crate) struct Baseline {
     /// The folder of its file, from which the paths of files begin.
     folder: PathBuf,
-    accepted: BTreeSet<Finding>,
+    accepted: BTreeSet<AcceptedFinding>,
     /// Those of them that were found again.
-    found: BTreeSet<Finding>,
+    found: BTreeSet<AcceptedFinding>,
     /// The files that were reviewed, all of each.
     reviewed: BTreeSet<String>,
 }
 
 /// One rule that one image of one object breaks, wherever in the file it moves to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Finding {
+struct AcceptedFinding {
     /// The path from the folder of the baseline, so that it is the same wherever the review is run
     /// and however the file is named.
     file: String,
@@ -37,7 +37,7 @@ struct Finding {
     rule: String,
 }
 
-impl Finding {
+impl AcceptedFinding {
     fn new(file: &str, object: &str, image: &str, violation: &Violation) -> Self {
         Self {
             file: file.to_owned(),
@@ -52,7 +52,7 @@ impl Finding {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BaselineFile {
-    accepted: BTreeSet<Finding>,
+    accepted: BTreeSet<AcceptedFinding>,
 }
 
 /// A baseline cannot be read or written.
@@ -67,8 +67,6 @@ pub(crate) enum BaselineError {
     },
     #[error("there is no baseline to update; name its file with --baseline")]
     NoFile,
-    #[error("the format answers is what the webhook answers, and that knows no baseline")]
-    Answers,
     #[error("can't write the baseline {}: {cause}", path.display())]
     Write { path: PathBuf, cause: io::Error },
 }
@@ -123,7 +121,11 @@ impl Baseline {
     pub(crate) fn accept(&mut self, file: &mut ReviewedFile) -> usize {
         let mut count = 0;
         let path = self.path_of(&file.name);
-        if file.problems.iter().any(|problem| problem.is_error) {
+        if file
+            .diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.is_error)
+        {
             self.reviewed.remove(&path);
         } else if !file.continues() {
             self.reviewed.insert(path.clone());
@@ -131,7 +133,8 @@ impl Baseline {
         for document in &mut file.documents {
             for image in &mut document.images {
                 image.violations.retain(|violation| {
-                    let finding = Finding::new(&path, &document.title, &image.image, violation);
+                    let finding =
+                        AcceptedFinding::new(&path, &document.title, &image.image, violation);
                     let is_accepted = self.accepted.contains(&finding);
                     if is_accepted {
                         count += 1;
@@ -150,10 +153,9 @@ impl Baseline {
         let path = self.path_of(&file.name);
         for document in &file.documents {
             for image in &document.images {
-                let findings = image
-                    .violations
-                    .iter()
-                    .map(|violation| Finding::new(&path, &document.title, &image.image, violation));
+                let findings = image.violations.iter().map(|violation| {
+                    AcceptedFinding::new(&path, &document.title, &image.image, violation)
+                });
                 self.accepted.extend(findings);
             }
         }

@@ -1,4 +1,4 @@
-//! `--policy`: the policy that images are judged by.
+//! Loads the policy that images are judged by.
 
 use std::{
     ffi::OsStr,
@@ -11,32 +11,9 @@ use imagereview_core::{
     workload::WorkloadKinds,
 };
 
-use crate::{input::FilesError, project::Project};
-
-/// The variable of the environment that names policies, between commas.
-pub(crate) const VARIABLE: &str = "IMAGEREVIEW_POLICY";
-
-/// The policy that images are judged by.
-#[derive(Debug, clap::Args)]
-pub(crate) struct PolicyArgs {
-    /// A policy document, or a folder of them; may be repeated, and then all must be kept
-    ///
-    /// Without any, no image may have the tag latest or none, unless it has a digest.
-    #[arg(
-        long = "policy",
-        short = 'p',
-        value_name = "FILE",
-        env = VARIABLE,
-        value_delimiter = ','
-    )]
-    files: Vec<PathBuf>,
-}
-
 /// Why there is no policy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolicyFileError {
-    #[error(transparent)]
-    Files(#[from] FilesError),
     #[error("the policy folder {} holds no policy document", _0.display())]
     EmptyFolder(PathBuf),
     #[error("can't read {}: {cause}", path.display())]
@@ -61,27 +38,20 @@ impl LoadedPolicy {
         }
     }
 
+    /// The compiled documents, if any were named.
+    pub(crate) fn documents(&self) -> Option<&ImagePolicy> {
+        match self {
+            Self::Builtin(_) => None,
+            Self::Documents(policy) => Some(policy),
+        }
+    }
+
     /// The kinds of objects in which images are looked for.
     pub(crate) fn kinds(&self) -> &WorkloadKinds {
         match self {
             Self::Builtin(_) => WorkloadKinds::builtin(),
             Self::Documents(policy) => policy.kinds(),
         }
-    }
-}
-
-impl PolicyArgs {
-    /// The policy that is asked for, or else the project's, or else the built-in one.
-    pub(crate) fn load(&self, project: &Project) -> Result<LoadedPolicy, PolicyFileError> {
-        let files = if self.files.is_empty() {
-            &project.policy
-        } else {
-            &self.files
-        };
-        if files.is_empty() {
-            return Ok(LoadedPolicy::Builtin(NoLatestTag));
-        }
-        Ok(LoadedPolicy::Documents(compile(files)?))
     }
 }
 

@@ -10,9 +10,9 @@ use imagereview_core::Language;
 use serde::Deserialize;
 
 use crate::{
+    format::FormatArg,
     input::{Position, yaml_error},
     one_or_many::one_or_many,
-    output::FormatArg,
 };
 
 /// The name of the file, which is looked for in the working folder and those above it.

@@ -125,8 +125,8 @@ fn compare() -> Outcome {
             None,
         ),
         row(
-            "stream, answers",
-            review("answers", &stream),
+            "stream, responses",
+            vec![text(&program), "respond".to_owned(), text(&stream)],
             "serde_json, into borrowed structs",
             own("reviews", &stream),
             Some(1.5),

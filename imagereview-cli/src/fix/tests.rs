@@ -2,12 +2,13 @@
 
 use std::sync::LazyLock;
 
-use imagereview_core::PolicySource;
+use imagereview_core::{ImagePolicy, PolicySource, mutation::Facts};
 use proptest::prelude::*;
-use serde::Serialize;
-use serde_json::{Serializer, json, ser::PrettyFormatter};
+use serde::{Deserialize, Serialize, de::DeserializeSeed};
+use serde_json::{Serializer, Value as Json, json, ser::PrettyFormatter};
 
-use super::*;
+use super::{fixed_text::Fix, fixer::Fixer, refusal::Reason};
+use crate::input::{Source, Syntax, documents::Documents, from_yaml};
 
 /// Mirrors, names in full, pull policies and pull secrets.
 const POLICY: &str = r#"
@@ -35,11 +36,7 @@ fn fix(syntax: Syntax, text: &str) -> Fix {
 }
 
 fn fix_by(policy: &ImagePolicy, syntax: Syntax, text: &str) -> Fix {
-    let fixer = Fixer {
-        policy: Some(policy),
-        is_dry: false,
-    };
-    fixer.fix(&Source::Stdin, text, syntax)
+    Fixer::new(Some(policy)).fix(&Source::Stdin, text, syntax)
 }
 
 /// The text with the changes in it, if all could be made and a second run finds nothing to do.

@@ -235,6 +235,10 @@ impl File {
         let trigger = instruction.trigger();
         let instruction = trigger.as_ref().unwrap_or(instruction);
         let keyword = instruction.keyword();
+        // An ONBUILD of nothing triggers nothing.
+        if trigger.is_some() && keyword.trim().is_empty() {
+            return;
+        }
         if !KEYWORDS.contains(&&*keyword)
             || (trigger.is_some() && ["FROM", "ONBUILD", "MAINTAINER"].contains(&&*keyword))
         {

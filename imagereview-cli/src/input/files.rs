@@ -8,7 +8,7 @@ use std::{
 use globset::{GlobBuilder, GlobMatcher};
 use ignore::{WalkBuilder, gitignore::GitignoreBuilder, overrides::OverrideBuilder};
 
-use super::{Source, dockerfile::is_dockerfile};
+use super::{dockerfile::is_dockerfile, source::Source};
 
 /// Something to read, and whether it was asked for by its own name. What a folder holds may be
 /// anything; what is named is meant to be reviewed.
@@ -29,7 +29,7 @@ pub(crate) struct Skip<'a> {
 
 /// Why an argument names nothing that can be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FilesError {
+pub(crate) enum InputError {
     #[error("an input has an empty name; write - for standard input")]
     NoName,
     #[error("{0}")]
@@ -47,7 +47,7 @@ pub(crate) enum FilesError {
     EmptyFolder(String),
 }
 
-impl FilesError {
+impl InputError {
     fn exclude(pattern: &str, error: ignore::Error) -> Self {
         Self::Exclude {
             pattern: pattern.to_owned(),
@@ -63,9 +63,9 @@ impl FilesError {
 const EXTENSIONS: [&str; 5] = ["yaml", "yml", "json", "jsonl", "ndjson"];
 
 /// Everything that an argument names, in the order of the paths. Of a folder, without what is skipped.
-pub(crate) fn inputs(argument: &OsStr, skip: Skip<'_>) -> Vec<Result<Input, FilesError>> {
+pub(crate) fn inputs(argument: &OsStr, skip: Skip<'_>) -> Vec<Result<Input, InputError>> {
     if argument.is_empty() {
-        return vec![Err(FilesError::NoName)];
+        return vec![Err(InputError::NoName)];
     }
     let named = |source| {
         vec![Ok(Input {
@@ -80,7 +80,7 @@ pub(crate) fn inputs(argument: &OsStr, skip: Skip<'_>) -> Vec<Result<Input, File
     if path.is_dir() {
         let found = walk(path, skip, &|path| has_manifests(path));
         if found.is_empty() {
-            return vec![Err(FilesError::EmptyFolder(path.display().to_string()))];
+            return vec![Err(InputError::EmptyFolder(path.display().to_string()))];
         }
         return found;
     }
@@ -97,16 +97,16 @@ pub(crate) fn inputs(argument: &OsStr, skip: Skip<'_>) -> Vec<Result<Input, File
 pub(crate) fn inputs_as_in_folder(
     argument: &OsStr,
     skip: Skip<'_>,
-) -> Vec<Result<Input, FilesError>> {
+) -> Vec<Result<Input, InputError>> {
     let mut ignore = GitignoreBuilder::new("");
     for pattern in skip.exclude {
         if let Err(error) = ignore.add_line(None, pattern) {
-            return vec![Err(FilesError::exclude(pattern, error))];
+            return vec![Err(InputError::exclude(pattern, error))];
         }
     }
     let ignore = match ignore.build() {
         Ok(ignore) => ignore,
-        Err(error) => return vec![Err(FilesError::Walk(error))],
+        Err(error) => return vec![Err(InputError::Walk(error))],
     };
     let is_excluded = |input: &Input| match &input.source {
         Source::File(path) if input.is_named && !path.has_root() => {
@@ -131,11 +131,11 @@ fn without_here(path: &Path) -> PathBuf {
     path.strip_prefix("./").unwrap_or(path).to_owned()
 }
 
-fn by_pattern(pattern: &str, skip: Skip<'_>) -> Vec<Result<Input, FilesError>> {
+fn by_pattern(pattern: &str, skip: Skip<'_>) -> Vec<Result<Input, InputError>> {
     let matcher: GlobMatcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
         Ok(glob) => glob.compile_matcher(),
         Err(cause) => {
-            return vec![Err(FilesError::Pattern {
+            return vec![Err(InputError::Pattern {
                 pattern: pattern.to_owned(),
                 cause: cause.kind().clone(),
             })];
@@ -149,7 +149,7 @@ fn by_pattern(pattern: &str, skip: Skip<'_>) -> Vec<Result<Input, FilesError>> {
     let is_here = base.as_os_str().is_empty();
     let base = if is_here { Path::new(".") } else { &base };
     if !base.exists() {
-        return vec![Err(FilesError::NoMatch(pattern.to_owned()))];
+        return vec![Err(InputError::NoMatch(pattern.to_owned()))];
     }
     let found = walk(base, skip, &|path| {
         let path = if is_here {
@@ -160,7 +160,7 @@ fn by_pattern(pattern: &str, skip: Skip<'_>) -> Vec<Result<Input, FilesError>> {
         matcher.is_match(path)
     });
     if found.is_empty() {
-        return vec![Err(FilesError::NoMatch(pattern.to_owned()))];
+        return vec![Err(InputError::NoMatch(pattern.to_owned()))];
     }
     found
 }
@@ -177,17 +177,17 @@ fn walk(
     folder: &Path,
     skip: Skip<'_>,
     is_wanted: &dyn Fn(&Path) -> bool,
-) -> Vec<Result<Input, FilesError>> {
+) -> Vec<Result<Input, InputError>> {
     let mut overrides = OverrideBuilder::new(folder);
     for pattern in skip.exclude {
         // An override is the opposite of a .gitignore: with the mark, it leaves out.
         if let Err(error) = overrides.add(&format!("!{pattern}")) {
-            return vec![Err(FilesError::exclude(pattern, error))];
+            return vec![Err(InputError::exclude(pattern, error))];
         }
     }
     let overrides = match overrides.build() {
         Ok(overrides) => overrides,
-        Err(error) => return vec![Err(FilesError::Walk(error))],
+        Err(error) => return vec![Err(InputError::Walk(error))],
     };
     WalkBuilder::new(folder)
         // What nobody sees in the change that is reviewed hides nothing in it.
@@ -202,7 +202,7 @@ fn walk(
         .sort_by_file_path(Ord::cmp)
         .build()
         .filter_map(|entry| match entry {
-            Err(error) => Some(Err(FilesError::Walk(error))),
+            Err(error) => Some(Err(InputError::Walk(error))),
             Ok(entry) => {
                 let is_file = entry.file_type().is_some_and(|kind| !kind.is_dir());
                 (is_file && is_wanted(entry.path()) && entry.path().is_file()).then(|| {

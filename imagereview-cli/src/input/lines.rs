@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, ops::Range};
 
-use super::Position;
+use super::position::Position;
 
 /// Where the lines of a text begin, to find the position of many places in it.
 pub(crate) struct Lines<'t> {

@@ -5,8 +5,10 @@ use std::io::{self, Read};
 use serde::de::IgnoredAny;
 
 use super::{
-    Position, Source, Syntax,
     documents::{SURELY_JSON, yaml_start},
+    position::Position,
+    source::Source,
+    syntax::Syntax,
     yaml,
 };
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Source, dockerfile, documents::without_mark};
+use super::{dockerfile, documents::without_mark, source::Source};
 
 /// How much of a text is looked at, in bytes, as in kubectl.
 const LOOK_LEN: usize = 4096;
@@ -17,15 +17,6 @@ pub(crate) enum Syntax {
 }
 
 impl Syntax {
-    /// Whether the name of a source leaves open that it is a stream of reviews.
-    pub(crate) fn may_be_reviews(source: &Source) -> bool {
-        let name = source.file_name().unwrap_or_default();
-        let ending = Path::new(name)
-            .extension()
-            .and_then(|ending| ending.to_str());
-        !dockerfile::is_dockerfile(name) && !matches!(ending, Some("yaml" | "yml"))
-    }
-
     /// What the name of a Dockerfile says, or else how a text begins: that is what kubectl looks at, whatever a file is
     /// called.
     pub(crate) fn of(source: &Source, start: &[u8]) -> Self {

@@ -2,7 +2,7 @@
 
 use serde_saphyr::NonFiniteFloatPolicy;
 
-use super::Position;
+use super::position::Position;
 
 /// Where the last document of a text begins with its line, and another is before it.
 pub(crate) fn last_start(text: &[u8]) -> Option<usize> {

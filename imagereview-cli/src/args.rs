@@ -1,0 +1,20 @@
+//! The options that several commands share.
+
+mod inputs;
+mod language;
+mod policy;
+
+use std::env;
+
+pub(crate) use self::{
+    inputs::{InputArgs, NoInput},
+    language::LanguageArgs,
+    policy::PolicyArgs,
+};
+
+/// The variables of the environment that stand for an option and hold nothing.
+pub(crate) fn empty_variables() -> impl Iterator<Item = &'static str> {
+    let variables = [policy::VARIABLE, language::VARIABLE];
+    let is_empty = |name: &&str| env::var_os(name).is_some_and(|value| value.is_empty());
+    variables.into_iter().filter(is_empty)
+}

@@ -1,0 +1,113 @@
+//! `imagereview check`: decides image references.
+
+use std::{
+    io::{self, Write},
+    time::SystemTime,
+};
+
+use imagereview_core::{Language, Message, Review, Verdict, decide};
+use serde::Serialize;
+
+use super::error::CliError;
+use crate::{
+    args::{LanguageArgs, PolicyArgs},
+    exit_status::ExitStatus,
+    format::ViolationRecord,
+    project::Project,
+};
+
+/// Decide whether images may run
+///
+/// Prints one line for each image, in their order: whether it may run, the image, and each rule
+/// that it breaks.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = ExitStatus::HELP)]
+pub(crate) struct CheckArgs {
+    /// An image reference, as it would stand in a manifest
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<String>,
+
+    /// Print a JSON object for each image, one a line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    #[command(flatten)]
+    language: LanguageArgs,
+}
+
+/// Decides each image by itself; an error is one of writing.
+pub(crate) fn run(
+    args: &CheckArgs,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, CliError> {
+    let policy = args.policy.load(project)?;
+    let language = args.language.language(project);
+    let now = SystemTime::now();
+    let mut outcome = ExitStatus::default();
+    for image in &args.images {
+        let review: Review<'_> = [image.as_str()].into_iter().collect();
+        let review = review.with_time(now);
+        let verdict = decide(policy.as_policy(), &review);
+        if !verdict.is_allowed() {
+            outcome = ExitStatus::Denied;
+        }
+        if args.json {
+            let checked = Checked::new(image, &verdict, language);
+            serde_json::to_writer(&mut *out, &checked).map_err(io::Error::from)?;
+            out.write_all(b"\n")?;
+        } else {
+            write_line(image, &verdict, language, out)?;
+        }
+    }
+    Ok(outcome)
+}
+
+fn write_line(
+    image: &str,
+    verdict: &Verdict,
+    language: Language,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    const ALLOWED: Message = Message::new("allowed", "允许");
+    const DENIED: Message = Message::new("denied ", "拒绝");
+
+    let word = if verdict.is_allowed() {
+        ALLOWED
+    } else {
+        DENIED
+    };
+    // What could forge a line or turn the direction of writing is shown escaped.
+    write!(out, "{}  {}", word.text(language), image.escape_debug())?;
+    for (index, violation) in verdict.violations().iter().enumerate() {
+        let separator = if index == 0 { "  " } else { "; " };
+        let (rule, reason) = (violation.rule(), violation.reason().text(language));
+        write!(out, "{separator}{rule}: {reason}")?;
+        if let Some(remedy) = violation.remedy() {
+            write!(out, "; {}", remedy.text(language))?;
+        }
+    }
+    writeln!(out)
+}
+
+/// The verdict on one image, as JSON.
+#[derive(Serialize)]
+struct Checked<'a> {
+    image: &'a str,
+    allowed: bool,
+    violations: Vec<ViolationRecord<'a>>,
+}
+
+impl<'a> Checked<'a> {
+    fn new(image: &'a str, verdict: &'a Verdict, language: Language) -> Self {
+        let violation = |violation| ViolationRecord::new(violation, language);
+        Self {
+            image,
+            allowed: verdict.is_allowed(),
+            violations: verdict.violations().iter().map(violation).collect(),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Why a command could not do what it was asked for.
+
+use std::io;
+
+use super::init::InitError;
+use crate::{
+    args::NoInput, baseline::BaselineError, format::ReportsError, output::WriteError,
+    policy_file::PolicyFileError, project::ProjectError,
+};
+
+/// Why a command could not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Reports(#[from] ReportsError),
+    #[error(transparent)]
+    Input(#[from] NoInput),
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
+    #[error(transparent)]
+    Init(#[from] InitError),
+}
+
+/// An error of writing to standard output.
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error.into())
+    }
+}
+
+impl CliError {
+    /// Whether whoever read standard output went away.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Write(WriteError::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,185 @@
+//! `imagereview explain`: what an image reference means, and what each rule says of it.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    time::SystemTime,
+};
+
+use imagereview_core::{
+    ImageExplanation, ImageRef, Language, Message, NoLatestTag, Review, Verdict, decide, document,
+};
+
+use super::error::CliError;
+use crate::{
+    args::{LanguageArgs, PolicyArgs},
+    exit_status::ExitStatus,
+    policy_file::LoadedPolicy,
+    project::Project,
+    terminal::OneLine,
+};
+
+/// Explain what an image reference means, and what each rule says of it
+///
+/// Shows for each image what the node takes the reference for, what is implied in it, and each rule
+/// of the policy in order: whether it is about the image, whether the image keeps it, and why.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = ExitStatus::HELP)]
+pub(crate) struct ExplainArgs {
+    /// An image reference, as it would stand in a manifest
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<String>,
+
+    /// The namespace that the image would run in
+    #[arg(long, short = 'n', value_name = "NAMESPACE")]
+    namespace: Option<String>,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    #[command(flatten)]
+    language: LanguageArgs,
+}
+
+/// Explains each image.
+pub(crate) fn run(
+    args: &ExplainArgs,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, CliError> {
+    let policy = args.policy.load(project)?;
+    let language = args.language.language(project);
+    let now = SystemTime::now();
+    let mut outcome = ExitStatus::default();
+    for (index, image) in args.images.iter().enumerate() {
+        let mut review: Review<'_> = [image.as_str()].into_iter().collect();
+        review = review.with_time(now);
+        if let Some(namespace) = &args.namespace {
+            review = review.with_namespace(namespace);
+        }
+        if index > 0 {
+            writeln!(out)?;
+        }
+        writeln!(out, "{}", OneLine(image))?;
+        if let Ok(reference) = ImageRef::parse(image) {
+            write_parts(&reference, language, out)?;
+        }
+        let verdict = match &policy {
+            LoadedPolicy::Builtin(policy) => {
+                let verdict = decide(policy, &review);
+                write_builtin(&verdict, language, out)?;
+                verdict
+            }
+            LoadedPolicy::Documents(policy) => {
+                let explanation = policy.explain(&review);
+                for step in explanation
+                    .images()
+                    .iter()
+                    .flat_map(ImageExplanation::steps)
+                {
+                    write_step(step, language, out)?;
+                }
+                explanation.verdict().clone()
+            }
+        };
+        for image in review.unreadable_images() {
+            let (what, why) = (NO_REFERENCE.text(language), image.error().message());
+            writeln!(out, "  {what}{}", why.text(language))?;
+        }
+        if !verdict.is_allowed() {
+            outcome = ExitStatus::Denied;
+        }
+        let word = if verdict.is_allowed() {
+            &ALLOWED
+        } else {
+            &DENIED
+        };
+        writeln!(out, "  {}", word.text(language))?;
+    }
+    Ok(outcome)
+}
+
+static NO_REFERENCE: Message = Message::new("it is no image reference: ", "不是镜像引用:");
+static ALLOWED: Message = Message::new("allowed", "允许");
+static DENIED: Message = Message::new("denied", "拒绝");
+static BROKEN: Message = Message::new("broken", "违反");
+static KEPT: Message = Message::new("kept", "符合");
+
+/// A word, and blanks up to what stands beside it. A Chinese character is two columns wide.
+fn in_column(word: &Message, columns: usize, language: Language) -> String {
+    let word = word.text(language);
+    let width: usize = word.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
+    format!("{word}{}", " ".repeat(columns.saturating_sub(width)))
+}
+
+fn write_parts(
+    reference: &ImageRef<'_>,
+    language: Language,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    static REGISTRY: Message = Message::new("registry", "仓库主机");
+    static REPOSITORY: Message = Message::new("repository", "镜像仓库");
+    static TAG: Message = Message::new("tag", "标签");
+    static DIGEST: Message = Message::new("digest", "摘要");
+    static IMPLIED: Message = Message::new(" (implied)", "(隐含)");
+    static NOT_LOOKED_AT: Message =
+        Message::new(" (not looked at, with a digest)", "(有摘要,不看标签)");
+
+    let implied = |is_written| {
+        if is_written {
+            ""
+        } else {
+            IMPLIED.text(language)
+        }
+    };
+    let mut line = |name: &Message, part: &dyn Display, note: &str| {
+        writeln!(out, "  {}{part}{note}", in_column(name, 12, language))
+    };
+    let is_written = reference.written_registry().is_some();
+    line(&REGISTRY, &reference.registry(), implied(is_written))?;
+    let is_written = reference.repository().implied_namespace().is_none();
+    line(&REPOSITORY, &reference.repository(), implied(is_written))?;
+    match (reference.tag(), reference.pulled_tag()) {
+        (Some(tag), None) => line(&TAG, &tag, NOT_LOOKED_AT.text(language))?,
+        (Some(tag), Some(_)) => line(&TAG, &tag, "")?,
+        (None, Some(tag)) => line(&TAG, &tag, implied(false))?,
+        (None, None) => {}
+    }
+    if let Some(digest) = reference.digest() {
+        line(&DIGEST, &digest, "")?;
+    }
+    writeln!(out)
+}
+
+fn write_step(step: &document::Step, language: Language, out: &mut dyn Write) -> io::Result<()> {
+    let outcome = match step.outcome() {
+        document::Outcome::OutOfScope => &Message::new("not about it", "不适用"),
+        document::Outcome::Passed => &KEPT,
+        document::Outcome::Violated => &BROKEN,
+        document::Outcome::Exempted => &Message::new("exempted", "豁免"),
+        _ => &Message::new("unknown", "未知"),
+    };
+    let outcome = in_column(outcome, 14, language);
+    let (rule, mode, place) = (step.rule(), step.mode(), step.declared_at());
+    let why = OneLine(step.why().text(language));
+    writeln!(out, "  {outcome}{rule} ({mode}, {place}): {why}")
+}
+
+/// The one rule of the built-in policy.
+fn write_builtin(verdict: &Verdict, language: Language, out: &mut dyn Write) -> io::Result<()> {
+    static WHY_KEPT: Message = Message::new("it has a fixed tag or a digest", "标签固定或有摘要");
+
+    let rule = NoLatestTag::RULE;
+    let mut broken = verdict.violations().iter().filter(|v| v.rule() == rule);
+    match broken.next() {
+        Some(violation) => {
+            let why = OneLine(violation.reason().text(language));
+            writeln!(out, "  {}{rule}: {why}", in_column(&BROKEN, 14, language))
+        }
+        None if verdict.is_allowed() => {
+            let why = WHY_KEPT.text(language);
+            writeln!(out, "  {}{rule}: {why}", in_column(&KEPT, 14, language))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,41 @@
+//! `imagereview man`: the manual pages.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use clap::Command;
+use clap_mangen::Man;
+
+use super::error::CliError;
+use crate::{exit_status::ExitStatus, output::WriteError};
+
+/// Print the manual page, or write those of all commands to a folder
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManArgs {
+    /// The folder to write imagereview.1, imagereview-review.1 and so on to; it is made if missing
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(
+    args: &ManArgs,
+    command: Command,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, CliError> {
+    let Some(folder) = &args.out else {
+        let mut page = Vec::new();
+        Man::new(command).render(&mut page)?;
+        out.write_all(&page)?;
+        return Ok(ExitStatus::default());
+    };
+    let to_error = |cause: io::Error| WriteError::File {
+        path: folder.clone(),
+        cause,
+    };
+    fs::create_dir_all(folder).map_err(to_error)?;
+    clap_mangen::generate_to(command, folder).map_err(to_error)?;
+    Ok(ExitStatus::default())
+}

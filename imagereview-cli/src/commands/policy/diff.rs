@@ -1,0 +1,167 @@
+//! `imagereview policy diff`: which verdicts another policy would change.
+
+use std::{collections::BTreeMap, io::Write, path::PathBuf};
+
+use imagereview_core::{Language, Message, Violation};
+
+use crate::{
+    args::{InputArgs, LanguageArgs},
+    commands::error::CliError,
+    engine::{Count, ReviewedFile, ReviewedImage, Reviewer, Summary},
+    exit_status::ExitStatus,
+    input::Input,
+    policy_file::{self, LoadedPolicy},
+    project::Project,
+    terminal::{OneLine, print_diagnostic},
+};
+
+/// Show which verdicts would change from one policy to another
+///
+/// Reviews the inputs by both policies. What you run before you tighten a policy: each image that
+/// would newly be denied is told, with the rules that deny it, and each that would newly be
+/// allowed. The status is 1 if any image would newly be denied.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = ExitStatus::HELP)]
+pub(crate) struct DiffArgs {
+    /// The policy document, or folder of them, that is in force
+    old: PathBuf,
+
+    /// The one that is to be
+    new: PathBuf,
+
+    #[command(flatten)]
+    inputs: InputArgs,
+
+    #[command(flatten)]
+    language: LanguageArgs,
+}
+
+/// What makes one image of one document: the file, its object and the JSON path.
+type Key = (String, String, String);
+
+/// What a policy says of an image.
+struct Judged {
+    image: String,
+    place: String,
+    is_allowed: bool,
+    /// The rules that deny it, and why.
+    denials: Vec<String>,
+}
+
+// As wide as each other in each language.
+static NEWLY_ALLOWED: Message = Message::new("newly allowed", "新允许");
+static NEWLY_DENIED: Message = Message::new("newly denied ", "新拒绝");
+
+pub(crate) fn run(
+    args: &DiffArgs,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, CliError> {
+    let language = args.language.language(project);
+    let (inputs, mut unread) = args.inputs.collect(project)?;
+    let mut lasting = Vec::new();
+    for Input { source, is_named } in inputs {
+        let name = source.to_string();
+        match source.held() {
+            Ok(source) => lasting.push(Input { source, is_named }),
+            Err(error) => {
+                print_diagnostic(format_args!("{name}: {error}"));
+                unread = ExitStatus::Error;
+            }
+        }
+    }
+    let judge = |policy: &PathBuf, visit: fn(&ReviewedFile)| -> Result<_, CliError> {
+        let policy = LoadedPolicy::Documents(policy_file::compile(std::slice::from_ref(policy))?);
+        let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);
+        Ok(judge(&reviewer, &lasting, language, visit))
+    };
+    let (old, _) = judge(&args.old, |_| {})?;
+    // What can't be read is the same for both, and told once.
+    let (new, summary) = judge(&args.new, ReviewedFile::print_diagnostics)?;
+    let mut newly_denied = 0;
+    let mut newly_allowed = 0;
+    for (key, after) in &new {
+        // An image that only one of them finds (in a custom resource that it declares) is
+        // nothing that the other denies.
+        let was_allowed = old.get(key).is_none_or(|before| before.is_allowed);
+        if was_allowed == after.is_allowed {
+            continue;
+        }
+        let (word, reasons) = if after.is_allowed {
+            newly_allowed += 1;
+            (&NEWLY_ALLOWED, &old[key].denials)
+        } else {
+            newly_denied += 1;
+            (&NEWLY_DENIED, &after.denials)
+        };
+        let (_, object, _) = key;
+        let (image, object) = (OneLine(&after.image), OneLine(object));
+        let word = word.text(language);
+        writeln!(out, "{word}  {image}  {object} in {}", after.place)?;
+        for reason in reasons {
+            writeln!(out, "    {reason}")?;
+        }
+    }
+    let images = new.len();
+    let sum = Message::from(format!(
+        "{}: {newly_denied} newly denied, {newly_allowed} newly allowed",
+        Count(images, "image")
+    ))
+    .in_chinese(format!(
+        "{images} 个镜像:新拒绝 {newly_denied} 个,新允许 {newly_allowed} 个"
+    ));
+    writeln!(out, "{}", sum.text(language))?;
+    let outcome = if summary.errors > 0 {
+        ExitStatus::Error
+    } else if newly_denied > 0 {
+        ExitStatus::Denied
+    } else {
+        ExitStatus::Allowed
+    };
+    Ok(outcome.max(unread))
+}
+
+fn judge(
+    reviewer: &Reviewer<'_>,
+    inputs: &[Input],
+    language: Language,
+    visit: fn(&ReviewedFile),
+) -> (BTreeMap<Key, Judged>, Summary) {
+    let mut judged = BTreeMap::new();
+    let mut summary = Summary::default();
+    let Ok(()) = reviewer.review_all(inputs, |file| {
+        visit(&file);
+        summary.add(&file);
+        for document in &file.documents {
+            for image in &document.images {
+                let key = (
+                    file.name.clone(),
+                    document.title.clone(),
+                    image.path.clone(),
+                );
+                let place = file.at(image.position);
+                judged.insert(key, Judged::new(image, place, language));
+            }
+        }
+        Ok::<_, std::convert::Infallible>(())
+    });
+    (judged, summary)
+}
+
+impl Judged {
+    fn new(image: &ReviewedImage, place: String, language: Language) -> Self {
+        let denial = |violation: &Violation| {
+            format!(
+                "{}: {}",
+                violation.rule(),
+                violation.reason().text(language)
+            )
+        };
+        Self {
+            image: image.image.clone(),
+            place,
+            is_allowed: image.is_allowed(),
+            denials: image.denials().map(denial).collect(),
+        }
+    }
+}

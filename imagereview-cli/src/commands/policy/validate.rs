@@ -1,0 +1,25 @@
+//! `imagereview policy validate`: whether policy documents can be compiled.
+
+use std::{io::Write, path::PathBuf};
+
+use crate::{commands::error::CliError, exit_status::ExitStatus, policy_file};
+
+/// Check that policy documents can be compiled, together
+///
+/// Tells everything that is wrong at once, each with its file, line, column and field.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = ExitStatus::HELP)]
+pub(crate) struct ValidateArgs {
+    /// A policy document, or a folder of them
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
+    let policy = policy_file::compile(&args.files)?;
+    writeln!(out, "{}", policy.identity())?;
+    for rule in policy.rules() {
+        writeln!(out, "  {rule}")?;
+    }
+    Ok(ExitStatus::default())
+}

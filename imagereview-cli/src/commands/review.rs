@@ -1,0 +1,212 @@
+//! `imagereview review`: reviews files, folders and standard input.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use super::error::CliError;
+use crate::{
+    args::{InputArgs, LanguageArgs, PolicyArgs},
+    baseline::{Baseline, BaselineError},
+    engine::{Count, ReviewedFile, Reviewer, Summary},
+    exit_status::ExitStatus,
+    fix::Fixer,
+    format::{FormatArg, FormatArgParser, FormatName, Reports},
+    input::{Input, Source},
+    project::Project,
+    terminal::{print_diagnostic, progress},
+};
+
+/// Review manifests, Dockerfiles, Compose files and ImageReviews
+///
+/// Reads YAML and JSON, any number of documents in each input: Kubernetes objects and lists of
+/// them, ImageReviews and AdmissionReviews, Compose files; and Dockerfiles. Documents of other
+/// kinds are passed over and counted.
+///
+/// Results go to standard output. What can't be read is told on standard error, and the rest is
+/// still reviewed. An input that is named and empty is an error: a program that failed to write it
+/// must not pass for approval.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = ExitStatus::HELP)]
+pub(crate) struct ReviewArgs {
+    #[command(flatten)]
+    inputs: InputArgs,
+
+    /// What to print, and where: FORMAT or FORMAT=FILE; may be repeated
+    ///
+    /// The default is human.
+    #[arg(long = "format", short, value_name = "FORMAT", value_parser = FormatArgParser)]
+    formats: Vec<FormatArg>,
+
+    /// Write to this file what would go to standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Accept the findings that this file lists, so that only new ones count
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+
+    /// Write all that is found now to the baseline, and accept it
+    #[arg(long)]
+    update_baseline: bool,
+
+    /// Write into the files what the mutations of the policy change, and review what results
+    ///
+    /// Only values that change are written; all else in a file stays as it is. Each change is told
+    /// on standard error, and so is what can't be changed safely, which is left as it is and makes
+    /// the status 2. Compose files and Dockerfiles are not changed.
+    ///
+    /// What is read from standard input goes to standard output, with the changes in it, if the
+    /// status is 0; else nothing does. The results then go to standard error.
+    #[arg(long)]
+    fix: bool,
+
+    /// Show what --fix would change, as a unified diff; change and review nothing
+    ///
+    /// The status is 1 if there is something to change, as where an image may not run.
+    #[arg(
+        long,
+        conflicts_with_all = ["fix", "formats", "output", "baseline", "update_baseline"]
+    )]
+    diff: bool,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    #[command(flatten)]
+    language: LanguageArgs,
+}
+
+/// Reviews each input and writes the reports.
+pub(crate) fn run(
+    args: &ReviewArgs,
+    project: &Project,
+    out: &mut dyn Write,
+) -> Result<ExitStatus, CliError> {
+    let language = args.language.language(project);
+    let policy = args.policy.load(project)?;
+    let (all, unread) = args.inputs.collect(project)?;
+    let fixer = (args.fix || args.diff).then(|| Fixer::new(policy.documents()));
+    if fixer.is_some_and(Fixer::is_idle) {
+        print_diagnostic("the policy declares no mutations, so there is nothing to change");
+    }
+    let reviewer = Reviewer::new(&policy, args.inputs.variables(project));
+    if args.diff {
+        let reviewer = reviewer.with_fixer(fixer.map(Fixer::dry));
+        return Ok(show_diffs(&reviewer, &all, out)?.max(unread));
+    }
+    let formats = args.formats(project);
+    let reviewer = reviewer.with_fixer(fixer).locating_all(
+        formats
+            .iter()
+            .any(|format| format.name().shows_every_position()),
+    );
+    let baseline_file = args.baseline.as_ref().or(project.baseline.as_ref());
+    if args.update_baseline && baseline_file.is_none() {
+        return Err(BaselineError::NoFile.into());
+    }
+    let mut baseline = match baseline_file {
+        Some(path) if !args.update_baseline => Baseline::read(path)?,
+        Some(path) => Baseline::new(path),
+        None => Baseline::default(),
+    };
+    // A program that waits for the fixed text is to get nothing else.
+    let is_filter = args.fix && all.iter().any(|input| input.source == Source::Stdin);
+    let mut stderr = io::stderr();
+    let reports_to: &mut dyn Write = if is_filter { &mut stderr } else { out };
+    let mut reports = Reports::create(&formats, language, reports_to)?;
+    let mut summary = Summary::default();
+    let mut written = ExitStatus::default();
+    let mut filtered = None;
+    let progress = progress(all.len());
+    reviewer.review_all(&all, |mut file| {
+        progress.inc(u64::from(!file.continues()));
+        if let Some(fix) = file.fix.take() {
+            match progress.suspend(|| fix.finish()) {
+                Ok(outcome) => written = written.max(outcome),
+                // What would result is not there, so nothing can be said of it.
+                Err(error) => {
+                    file = ReviewedFile::unreadable(file.name, format!("can't write it: {error}"));
+                }
+            }
+            filtered = fix.into_stdin().or(filtered.take());
+        }
+        if args.update_baseline {
+            baseline.add(&file);
+        }
+        summary.accepted += baseline.accept(&mut file);
+        summary.add(&file);
+        progress.suspend(|| {
+            file.print_diagnostics();
+            reports.add(&file)
+        })
+    })?;
+    progress.finish_and_clear();
+    reports.finish(&summary)?;
+    match baseline_file {
+        Some(path) if args.update_baseline => {
+            let count = Count(baseline.write(path)?, "finding");
+            print_diagnostic(format_args!("{} now accepts {count}", path.display()));
+        }
+        Some(path) if baseline.gone() > 0 => {
+            let (count, path) = (Count(baseline.gone(), "finding"), path.display());
+            print_diagnostic(format_args!(
+                "no longer found: {count} of {path}; --update-baseline writes it anew"
+            ));
+        }
+        _ => {}
+    }
+    let outcome = summary.outcome().max(unread).max(written);
+    match filtered {
+        Some(text) if outcome == ExitStatus::Allowed => out.write_all(text.as_bytes())?,
+        Some(_) => {
+            print_diagnostic(
+                "nothing is written to standard output, since not all of <stdin> is well",
+            );
+        }
+        None => {}
+    }
+    Ok(outcome)
+}
+
+/// Shows what would change in each input.
+fn show_diffs(
+    reviewer: &Reviewer<'_>,
+    inputs: &[Input],
+    out: &mut dyn Write,
+) -> io::Result<ExitStatus> {
+    let mut outcome = ExitStatus::default();
+    reviewer.review_all(inputs, |file| {
+        file.print_diagnostics();
+        if file
+            .diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.is_error)
+        {
+            outcome = ExitStatus::Error;
+        }
+        if let Some(fix) = &file.fix {
+            outcome = outcome.max(fix.write_diff(out)?);
+        }
+        io::Result::Ok(())
+    })?;
+    Ok(outcome)
+}
+
+impl ReviewArgs {
+    /// What is to be printed, and where: what is asked for, or else what the project says, or else
+    /// what people read.
+    fn formats(&self, project: &Project) -> Vec<FormatArg> {
+        let mut formats = self.formats.clone();
+        if formats.is_empty() && self.output.is_none() {
+            formats.clone_from(&project.formats);
+        }
+        if formats.is_empty() {
+            formats.push(FormatArg::to_stdout(FormatName::Human));
+        }
+        let output = self.output.as_deref();
+        let formats = formats.into_iter();
+        formats.map(|format| format.or_file(output)).collect()
+    }
+}

@@ -1,0 +1,26 @@
+//! What every part of a run is reviewed with.
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use imagereview_core::Review;
+
+use super::reviewed::ReviewedDocument;
+use crate::policy_file::LoadedPolicy;
+
+/// What every part of a run is reviewed with.
+pub(super) struct Context<'p> {
+    pub(super) policy: &'p LoadedPolicy,
+    /// The values of build arguments and variables.
+    pub(super) variables: BTreeMap<String, String>,
+    /// When the run began: the time by which every review of it is decided.
+    pub(super) now: SystemTime,
+    /// Whether the positions of images that break no rule are wanted too.
+    pub(super) locates_all: bool,
+}
+
+impl Context<'_> {
+    pub(super) fn decide(&self, title: impl Into<String>, review: Review<'_>) -> ReviewedDocument {
+        let review = review.with_time(self.now);
+        ReviewedDocument::decide(title.into(), self.policy.as_policy(), &review)
+    }
+}

@@ -1,0 +1,73 @@
+//! How a run ends: the exit status.
+
+use std::process::ExitCode;
+
+/// How a run ends. Ordered: of several outcomes the greatest is the exit status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ExitStatus {
+    /// Everything was reviewed, and every image may run.
+    #[default]
+    Allowed,
+    /// Everything was reviewed, and some image may not run.
+    Denied,
+    /// Something could not be read or written, or the command line is wrong (clap ends with the
+    /// same number): not everything was reviewed, whatever the rest says.
+    Error,
+    /// Whoever read standard output went away, so the review ended there. It is the status of a
+    /// program that `SIGPIPE` ends, which pipelines know how to take.
+    OutputClosed,
+}
+
+impl ExitStatus {
+    /// The exit status; a part of the interface that does not change.
+    const fn code(self) -> u8 {
+        match self {
+            Self::Allowed => 0,
+            Self::Denied => 1,
+            Self::Error => 2,
+            Self::OutputClosed => 128 + 13,
+        }
+    }
+
+    /// The paragraph of `--help` that lists them.
+    pub(crate) const HELP: &'static str = "\
+Exit status:
+    0  every image may run
+    1  some image may not run
+    2  something could not be read or written, or the command line is
+       wrong: not everything was reviewed
+  141  standard output was closed early";
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(outcome: ExitStatus) -> Self {
+        Self::from(outcome.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_lists_each_code() {
+        for outcome in [
+            ExitStatus::Allowed,
+            ExitStatus::Denied,
+            ExitStatus::Error,
+            ExitStatus::OutputClosed,
+        ] {
+            let line = format!("\n{:>5}  ", outcome.code());
+            assert!(ExitStatus::HELP.contains(&line), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_outweighs_a_denial() {
+        assert_eq!(ExitStatus::Denied.max(ExitStatus::Error), ExitStatus::Error);
+        assert_eq!(
+            ExitStatus::Allowed.max(ExitStatus::Denied),
+            ExitStatus::Denied
+        );
+    }
+}

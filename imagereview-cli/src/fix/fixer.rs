@@ -1,0 +1,81 @@
+//! Makes the changes that a policy declares, in texts of any syntax.
+
+use imagereview_core::ImagePolicy;
+
+use super::{fixed_text::Fix, writer::Writer};
+use crate::input::{
+    Source, Syntax,
+    documents::{Document, Documents},
+};
+
+/// Makes the changes that a policy declares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fixer<'p> {
+    /// `None` if it declares none.
+    policy: Option<&'p ImagePolicy>,
+    is_dry: bool,
+}
+
+impl<'p> Fixer<'p> {
+    pub(crate) fn new(policy: Option<&'p ImagePolicy>) -> Self {
+        Self {
+            policy: policy.filter(|policy| policy.has_mutations()),
+            is_dry: false,
+        }
+    }
+
+    /// The changes are only to be shown.
+    pub(crate) fn dry(self) -> Self {
+        Self {
+            is_dry: true,
+            ..self
+        }
+    }
+
+    /// Whether the changes are only to be shown, so that texts are reviewed as they stand.
+    pub(crate) fn is_dry(self) -> bool {
+        self.is_dry
+    }
+
+    /// Whether there is nothing that it could change.
+    pub(crate) fn is_idle(self) -> bool {
+        self.policy.is_none()
+    }
+
+    /// Makes the changes in all objects that a text holds. What cannot be read stays as it is.
+    pub(crate) fn fix(self, source: &Source, text: &str, syntax: Syntax) -> Fix {
+        let mut fix = Fix::new(source.clone(), text);
+        let mut copied = 0;
+        let mut visit = |policy, document: &Document| {
+            let range = document.range.clone();
+            fix.after.push_str(&text[copied..range.start]);
+            copied = range.end;
+            let writer = Writer {
+                policy,
+                is_json: document.is_json,
+                line_break: first_line_break(text),
+            };
+            let text = &text[range.clone()];
+            fix.add(range.start, text, writer.write(text));
+        };
+        match (syntax, self.policy) {
+            // What mutations change are Kubernetes objects.
+            (Syntax::Dockerfile, _) | (_, None) => {}
+            (_, Some(policy)) => {
+                let documents = Documents::of(text, syntax, 0).documents;
+                documents
+                    .iter()
+                    .for_each(|document| visit(policy, document));
+            }
+        }
+        fix.after.push_str(&text[copied..]);
+        fix
+    }
+}
+
+fn first_line_break(text: &str) -> &'static str {
+    match text.find('\n') {
+        Some(at) if text[..at].ends_with('\r') => "\r\n",
+        _ => "\n",
+    }
+}

@@ -1,0 +1,12 @@
+//! The program as people and other programs run it.
+
+mod cmd;
+mod docs;
+mod fix;
+mod formats;
+mod init;
+mod integrations;
+mod readers;
+mod respond;
+mod review;
+mod support;
