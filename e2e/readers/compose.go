@@ -2,6 +2,7 @@ package readers
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -18,8 +19,13 @@ func init() {
 
 // compose reads a file as Docker Compose does, with an empty environment and all profiles. The images have no location:
 // Compose sorts, merges and completes what it reads.
-func compose(path, folder string, text []byte) (Reading, error) {
-	var reading Reading
+func compose(path, folder string, text []byte) (reading Reading, err error) {
+	defer func() {
+		// It does that where a list holds nothing.
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("a panic: %v", fault)
+		}
+	}()
 	project, err := loader.LoadWithContext(context.Background(), types.ConfigDetails{
 		WorkingDir:  folder,
 		ConfigFiles: []types.ConfigFile{{Filename: path, Content: text}},
@@ -59,8 +65,9 @@ func compose(path, folder string, text []byte) (Reading, error) {
 		for _, cache := range service.Build.CacheFrom {
 			if !strings.Contains(cache, "=") {
 				image(cache)
-			} else if strings.HasPrefix(cache, "type=registry,ref=") {
-				image(strings.TrimPrefix(cache, "type=registry,ref="))
+			} else if _, fields, ok := strings.Cut(cache, "type=registry,ref="); ok {
+				from, _, _ := strings.Cut(fields, ",")
+				image(from)
 			}
 		}
 		if inline := service.Build.DockerfileInline; inline != "" {

@@ -158,7 +158,7 @@ impl Told<'_> {
 
 /// Whether a text, of one document at most, is read alike.
 pub(crate) fn agree(text: &str) -> Result<(), Disagreement> {
-    if !may_matter(text) || plain::is_plain(text) {
+    if (!may_matter(text) && !begins_with_end(text)) || plain::is_plain(text) {
         return Ok(());
     }
     agree_in_full(text)
@@ -187,7 +187,7 @@ pub(crate) fn agree_in_full(text: &str) -> Result<(), Disagreement> {
         broken,
         odd,
     } = Seen::of(text);
-    if broken.is_none() && !may_matter(text) {
+    if broken.is_none() && !may_matter(text) && !begins_with_end(text) {
         return Ok(());
     }
     let is_end = |(told, _): &(Told<'_>, usize)| *told == Told::DocumentEnd;
@@ -313,6 +313,14 @@ pub(crate) fn may_matter(text: &str) -> bool {
     ["kind", "services", "\\", "!!binary"]
         .into_iter()
         .any(|word| text.contains(word))
+}
+
+/// Whether a document ends before it begins: kubectl reads nothing from there on.
+fn begins_with_end(text: &str) -> bool {
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    lines.next().is_some_and(|line| line.starts_with("..."))
 }
 
 /// What this program's reader sees of a text.
@@ -585,6 +593,7 @@ mod tests {
             ("# c\u{2029}kind: Pod\n", "\u{2029}", "U+2029"),
             ("# c\u{85}kind: Pod\n", "\u{85}", "U+0085"),
             ("a: b\n\u{feff}kind: Pod\n", "\u{feff}", "a byte order mark"),
+            ("...\n", "", "kubectl can't read it"),
             // Tags.
             ("kind: !!binary UG9k\n", "UG9k", "the tag !!binary"),
             ("kind: !x Pod\n", "Pod", "the tag !x"),
