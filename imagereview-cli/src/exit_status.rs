@@ -37,6 +37,47 @@ Exit status:
     2  something could not be read or written, or the command line is
        wrong: not everything was reviewed
   141  standard output was closed early";
+
+    /// That of a command that reads and gives no verdict.
+    pub(crate) const READ_HELP: &'static str = "\
+Exit status:
+    0  everything was read
+    2  something could not be read or written, or the command line is
+       wrong
+  141  standard output was closed early";
+
+    /// That of `init`.
+    pub(crate) const INIT_HELP: &'static str = "\
+Exit status:
+    0  the files are written
+    2  something could not be read or written, or the command line is
+       wrong";
+
+    /// That of `policy validate`.
+    pub(crate) const VALIDATE_HELP: &'static str = "\
+Exit status:
+    0  the documents compile
+    2  a document is wrong or could not be read, or the command line is
+       wrong
+  141  standard output was closed early";
+
+    /// That of `policy test`.
+    pub(crate) const TEST_HELP: &'static str = "\
+Exit status:
+    0  every case came out as expected
+    1  some case did not
+    2  something could not be read or written, or the command line is
+       wrong: not every case was run
+  141  standard output was closed early";
+
+    /// That of `policy diff`.
+    pub(crate) const DIFF_HELP: &'static str = "\
+Exit status:
+    0  no image would newly be denied
+    1  some image would newly be denied
+    2  something could not be read or written, or the command line is
+       wrong: not everything was compared
+  141  standard output was closed early";
 }
 
 impl From<ExitStatus> for ExitCode {

@@ -22,7 +22,7 @@ use crate::{
 /// Explain what an image reference means, and what each rule says of it
 ///
 /// Shows for each image what the node takes the reference for, what is implied in it, and each rule
-/// of the policy in order: whether it is about the image, whether the image keeps it, and why.
+/// of the policy in order: whether it applies to the image, whether the image passed or failed it, and why.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = ExitStatus::HELP)]
 pub(crate) struct ExplainArgs {
@@ -102,8 +102,8 @@ pub(crate) fn run(
 static NO_REFERENCE: Message = Message::new("it is no image reference: ", "不是镜像引用:");
 static ALLOWED: Message = Message::new("allowed", "允许");
 static DENIED: Message = Message::new("denied", "拒绝");
-static BROKEN: Message = Message::new("broken", "违反");
-static KEPT: Message = Message::new("kept", "符合");
+static FAILED: Message = Message::new("failed", "违反");
+static PASSED: Message = Message::new("passed", "符合");
 
 /// A word, and blanks up to what stands beside it. A Chinese character is two columns wide.
 fn in_column(word: &Message, columns: usize, language: Language) -> String {
@@ -154,8 +154,8 @@ fn write_parts(
 fn write_step(step: &document::Step, language: Language, out: &mut dyn Write) -> io::Result<()> {
     let outcome = match step.outcome() {
         document::Outcome::OutOfScope => &Message::new("not about it", "不适用"),
-        document::Outcome::Passed => &KEPT,
-        document::Outcome::Violated => &BROKEN,
+        document::Outcome::Passed => &PASSED,
+        document::Outcome::Violated => &FAILED,
         document::Outcome::Exempted => &Message::new("exempted", "豁免"),
         _ => &Message::new("unknown", "未知"),
     };
@@ -167,18 +167,18 @@ fn write_step(step: &document::Step, language: Language, out: &mut dyn Write) ->
 
 /// The one rule of the built-in policy.
 fn write_builtin(verdict: &Verdict, language: Language, out: &mut dyn Write) -> io::Result<()> {
-    static WHY_KEPT: Message = Message::new("it has a fixed tag or a digest", "标签固定或有摘要");
+    static WHY_PASSED: Message = Message::new("it has a fixed tag or a digest", "标签固定或有摘要");
 
     let rule = NoLatestTag::RULE;
-    let mut broken = verdict.violations().iter().filter(|v| v.rule() == rule);
-    match broken.next() {
+    let mut failed = verdict.violations().iter().filter(|v| v.rule() == rule);
+    match failed.next() {
         Some(violation) => {
             let why = OneLine(violation.reason().text(language));
-            writeln!(out, "  {}{rule}: {why}", in_column(&BROKEN, 14, language))
+            writeln!(out, "  {}{rule}: {why}", in_column(&FAILED, 14, language))
         }
         None if verdict.is_allowed() => {
-            let why = WHY_KEPT.text(language);
-            writeln!(out, "  {}{rule}: {why}", in_column(&KEPT, 14, language))
+            let why = WHY_PASSED.text(language);
+            writeln!(out, "  {}{rule}: {why}", in_column(&PASSED, 14, language))
         }
         None => Ok(()),
     }

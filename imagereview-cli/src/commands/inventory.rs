@@ -24,7 +24,7 @@ use crate::{
 /// No verdict is given. With a policy, images are found in the custom resources too that it
 /// declares.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = ExitStatus::READ_HELP)]
 pub(crate) struct InventoryArgs {
     #[command(flatten)]
     inputs: InputArgs,

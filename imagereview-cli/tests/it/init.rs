@@ -270,6 +270,18 @@ fn limits_are_those_of_the_api_server() {
 }
 
 #[test]
+fn wrong_days_say_what_to_write() {
+    for days in ["0", "x", "1.5"] {
+        let folder = tempfile::tempdir().unwrap();
+        let days = format!("--days={days}");
+        let assert = init(&folder.path().join("out"), &["--server", SERVER, &days]).code(2);
+        let stderr = stderr(&assert);
+        let says = "write a number of days, 1 or more, such as 365";
+        assert!(stderr.contains(says), "{stderr}");
+    }
+}
+
+#[test]
 fn failing_open_has_to_be_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     init(folder.path(), &["--server", SERVER, "--default-allow"]).success();

@@ -1,11 +1,10 @@
 //! The options of `imagereview init`.
 
-use std::{
-    num::{NonZeroU32, ParseIntError},
-    path::PathBuf,
-};
+use std::{num::NonZeroU32, path::PathBuf};
 
 use imagereview_pki::{SubjectName, Validity};
+
+use crate::exit_status::ExitStatus;
 
 use super::{mount_path::MountPath, server_url::ServerUrl, service::Service, webhook::Webhook};
 
@@ -15,6 +14,7 @@ use super::{mount_path::MountPath, server_url::ServerUrl, service::Service, webh
 /// the API server that calls it, the two configuration files of the API server's ImagePolicyWebhook
 /// plugin, and a README.txt that says what goes where.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = ExitStatus::INIT_HELP)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -138,6 +138,8 @@ impl InitArgs {
     }
 }
 
-fn validity(days: &str) -> Result<Validity, ParseIntError> {
-    days.parse::<NonZeroU32>().map(Validity::new)
+fn validity(days: &str) -> Result<Validity, &'static str> {
+    let days = days.parse::<NonZeroU32>();
+    days.map(Validity::new)
+        .map_err(|_| "write a number of days, 1 or more, such as 365")
 }

@@ -21,7 +21,7 @@ use crate::{
 /// would newly be denied is told, with the rules that deny it, and each that would newly be
 /// allowed. The status is 1 if any image would newly be denied.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = ExitStatus::DIFF_HELP)]
 pub(crate) struct DiffArgs {
     /// The policy document, or folder of them, that is in force
     old: PathBuf,

@@ -41,7 +41,7 @@ use crate::{
 ///
 /// The status is 1 if a case comes out otherwise.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP, verbatim_doc_comment)]
+#[command(after_long_help = ExitStatus::TEST_HELP, verbatim_doc_comment)]
 pub(crate) struct TestArgs {
     /// A test file, or a folder in which those are whose name ends in _test.yaml
     #[arg(value_name = "FILE", default_value = ".")]
@@ -263,14 +263,14 @@ impl Case {
             {
                 let is_rule = rule == UNREADABLE_REFERENCE || policy.rules().any(|r| r == rule);
                 let why = if is_rule {
-                    "is kept"
+                    "passed"
                 } else {
                     "the policy does not have"
                 };
-                differences.push(format!("expected to break {rule:?}, which {why}"));
+                differences.push(format!("expected to fail {rule:?}, which {why}"));
             }
             for rule in found.iter().filter(|rule| !expected.contains(**rule)) {
-                differences.push(format!("breaks {rule:?}, which is not expected"));
+                differences.push(format!("failed {rule:?}, which is not expected"));
             }
         }
         if !differences.is_empty() {

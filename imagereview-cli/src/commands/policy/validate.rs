@@ -8,7 +8,7 @@ use crate::{commands::error::CliError, exit_status::ExitStatus, policy_file};
 ///
 /// Tells everything that is wrong at once, each with its file, line, column and field.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = ExitStatus::VALIDATE_HELP)]
 pub(crate) struct ValidateArgs {
     /// A policy document, or a folder of them
     #[arg(value_name = "FILE", required = true)]
