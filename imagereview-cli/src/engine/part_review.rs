@@ -229,7 +229,7 @@ impl<'r> PartReview<'r> {
             },
             Err(error) => match agree_in_full(text) {
                 // What kubectl reads is no template.
-                Ok(()) if self.is_compose(text) => self.compose(range),
+                Ok(()) if Self::is_compose_file(text) => self.compose(range),
                 // It is YAML, and no object in any reading.
                 Ok(()) if !self.input.is_named && !may_matter(text) => self.file.skipped += 1,
                 Ok(()) => {
@@ -242,7 +242,7 @@ impl<'r> PartReview<'r> {
         }
     }
 
-    fn is_compose(&self, text: &str) -> bool {
+    fn is_compose_file(text: &str) -> bool {
         let read = from_yaml(text, |yaml| compose::Node::deserialize(yaml));
         read.is_ok_and(|document| document.get("kind").is_none() && is_compose(&document))
     }
@@ -274,8 +274,8 @@ impl<'r> PartReview<'r> {
         }
         match (read, json_error) {
             // Of what is no object in any reading, nobody creates one.
-            (Ok(_), _) if !may_matter(text) && self.is_other(text) => self.file.skipped += 1,
-            (Ok(_), _) => {
+            (Ok(()), _) if !may_matter(text) && self.is_other(text) => self.file.skipped += 1,
+            (Ok(()), _) => {
                 if text.contains("{{") {
                     // To YAML, an action is a mapping in another.
                     let at = text[..error.at].trim_end_matches('{').len();

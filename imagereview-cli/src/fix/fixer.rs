@@ -62,10 +62,9 @@ impl<'p> Fixer<'p> {
             // What mutations change are Kubernetes objects.
             (Syntax::Dockerfile, _) | (_, None) => {}
             (_, Some(policy)) => {
-                let documents = Documents::of(text, syntax, 0).documents;
-                documents
-                    .iter()
-                    .for_each(|document| visit(policy, document));
+                for document in Documents::of(text, syntax, 0).documents {
+                    visit(policy, &document);
+                }
             }
         }
         fix.after.push_str(&text[copied..]);

@@ -210,16 +210,16 @@ pub(crate) fn agree_in_full(text: &str) -> Result<(), Disagreement> {
     let mut there = There::new(&there_text);
     let mut here_events = events.iter();
     loop {
-        let told_here = here_events.next();
-        let told_there = there.next();
-        let is_same = match (&told_here, &told_there) {
+        let ours = here_events.next();
+        let theirs = there.next();
+        let is_same = match (&ours, &theirs) {
             (None, Ok(None)) if broken.is_none() => break,
             (Some((here, _)), Ok(Some(there))) => here.is_same(there),
             _ => false,
         };
         if is_same {
             // The first document is all that kubectl looks at.
-            if told_here.is_some_and(is_end) {
+            if ours.is_some_and(is_end) {
                 let second = here_events
                     .next()
                     .map(|(_, at)| *at)
@@ -233,9 +233,9 @@ pub(crate) fn agree_in_full(text: &str) -> Result<(), Disagreement> {
             }
             continue;
         }
-        let is_there = match &told_there {
+        let is_there = match &theirs {
             Ok(Some(told)) if *told == Told::DocumentEnd => {
-                if let (None, Some((at, _))) = (told_here, &broken) {
+                if let (None, Some((at, _))) = (ours, &broken) {
                     return refused(*at, MeaningError::SecondDocument.into());
                 }
                 Ok(())
@@ -250,10 +250,10 @@ pub(crate) fn agree_in_full(text: &str) -> Result<(), Disagreement> {
                 refused(offset(text, index), DisagreementKind::OnlyHere(message))
             }
             (None, Ok(())) => {
-                let at = told_here.map_or(text.len(), |(_, at)| *at);
+                let at = ours.map_or(text.len(), |(_, at)| *at);
                 let nothing = || "the end of the document".to_owned();
-                let here = told_here.map_or_else(nothing, |(told, _)| told.describe());
-                let there = told_there
+                let here = ours.map_or_else(nothing, |(told, _)| told.describe());
+                let there = theirs
                     .ok()
                     .flatten()
                     .map_or_else(nothing, |told| told.describe());
@@ -419,7 +419,7 @@ impl<'t> Here<'t> {
             };
             let (event, span) = event.map_err(|error| {
                 let at = error.marker().byte_offset().unwrap_or_default();
-                (at, error.info().to_string())
+                (at, error.info().clone())
             })?;
             let span = bytes(&span);
             let told = match event {

@@ -367,9 +367,7 @@ impl Reader<'_> {
     }
 
     fn other_file(&mut self, other: OtherFile) {
-        let is_remote = other.file.contains("://")
-            || other.file.starts_with("git@")
-            || other.file.ends_with(".git");
+        let is_remote = other.file.contains("://") || other.file.starts_with("git@");
         if is_remote {
             self.error(&other.path, ComposeError::NotLocal(other.file));
         } else {

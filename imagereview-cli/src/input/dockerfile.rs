@@ -300,7 +300,7 @@ impl File {
             .as_ref()
             .is_ok_and(|name| self.names_read.contains(name));
         match &*words {
-            [_] => {}
+            [] | [_] => {}
             [_, by, name] if by.raw.eq_ignore_ascii_case("AS") => {
                 let lower = name.raw.to_lowercase();
                 if !is_stage_name(&lower) {
@@ -310,7 +310,6 @@ impl File {
                 self.names_read.insert(lower);
             }
             [_, second, ..] => self.error(DockerfileErrorKind::Form, second.span.clone()),
-            [] => {}
         }
         let span = image.span.clone();
         match filled {
@@ -374,12 +373,12 @@ fn other_image(option: &Word) -> Option<(String, Range<usize>)> {
     }
     let fields = option.value.strip_prefix("--mount=")?.split(',');
     let fields = fields.map(|field| field.trim_matches('"'));
-    let from = fields.filter_map(|field| {
+    let mut from = fields.filter_map(|field| {
         let (key, reference) = field.split_once('=')?;
         key.eq_ignore_ascii_case("from").then_some(reference)
     });
     // Empty, it is the context of the build.
-    let reference = from.last().filter(|reference| !reference.is_empty())?;
+    let reference = from.next_back().filter(|reference| !reference.is_empty())?;
     Some((reference.to_owned(), place(reference)))
 }
 

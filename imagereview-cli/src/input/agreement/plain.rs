@@ -52,6 +52,10 @@ fn is_plain_value(value: &[u8]) -> bool {
     let rest = match value {
         [] | [b'#', ..] => value,
         [b'{', b'}', rest @ ..] | [b'[', b']', rest @ ..] => rest,
+        [b'[', items @ ..] => match after_quoted_items(items) {
+            Some(rest) => rest,
+            None => return false,
+        },
         [quote @ (b'"' | b'\''), text @ ..] => {
             let Some(end) = text.iter().position(|byte| byte == quote || *byte == b'\\') else {
                 return false;
@@ -82,6 +86,20 @@ fn is_plain_value(value: &[u8]) -> bool {
         || (rest_trimmed.starts_with(b"#") && (rest.starts_with(b" ") || rest.len() == value.len()))
 }
 
+/// What comes behind a list of texts in double quotes, if that is all that is in it.
+fn after_quoted_items(mut items: &[u8]) -> Option<&[u8]> {
+    loop {
+        let text = items.trim_ascii_start().strip_prefix(b"\"")?;
+        let end = text.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let rest = text[end..].strip_prefix(b"\"")?.trim_ascii_start();
+        match rest {
+            [b',', more @ ..] => items = more,
+            [b']', rest @ ..] => return Some(rest),
+            _ => return None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +115,11 @@ mod tests {
             ("image: registry.example.com:5000/a/b:1@sha256:0\n", true),
             ("a: {}\nb: []\n- - c\n", true),
             ("a.b/c-d: 1\n", true),
+            ("a: [\"b\", \"c d\",\"e\" ] # f\n- [\"g\"]\n", true),
+            ("a: [\"b\"]c\n", false),
+            ("a: [\"b\", c]\n", false),
+            ("a: [\"\\n\"]\n", false),
+            ("a: [\"b\",\n", false),
             ("a: b c\n", false),
             ("a: *b\n", false),
             ("a: &b c\n", false),

@@ -229,7 +229,7 @@ impl<'t> Shell<'t> {
                                 c = next;
                             }
                             Some(_) if self.raw_escapes && (!self.raw_quotes || is_pattern) => {
-                                result.push(c)
+                                result.push(c);
                             }
                             Some(_) => {}
                         }
