@@ -6,6 +6,7 @@ use std::{
     io::{self, IsTerminal},
 };
 
+use super::env_file::EnvFile;
 use crate::{
     exit_status::ExitStatus,
     input::{Input, Skip, inputs, inputs_as_in_folder},
@@ -47,6 +48,12 @@ pub(crate) struct InputArgs {
     /// a template is no error, and --exclude leaves files out.
     #[arg(long)]
     as_in_folder: bool,
+
+    /// A file of variables of Compose files and build arguments, such as .env; may be repeated
+    ///
+    /// None is looked for. What --set gives goes first, and what the project's file gives last.
+    #[arg(long = "env-file", value_name = "FILE", value_parser = EnvFile::read)]
+    env_files: Vec<EnvFile>,
 
     /// The value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
     ///
@@ -104,9 +111,12 @@ impl InputArgs {
         Ok((all, outcome))
     }
 
-    /// The values of build arguments and variables: the project's, and those that are given.
+    /// The values of build arguments and variables: the project's, those of files, and those that are given.
     pub(crate) fn variables(&self, project: &Project) -> BTreeMap<String, String> {
         let mut variables = project.variables.clone();
+        for file in &self.env_files {
+            variables.extend(file.variables.clone());
+        }
         variables.extend(self.variables.iter().cloned());
         variables
     }

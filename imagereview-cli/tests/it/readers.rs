@@ -39,6 +39,15 @@ fn review_file(name: &str, text: &[u8]) -> Reviewed {
     review(folder.path(), &[])
 }
 
+/// Asserts all that comes of a file.
+fn assert_reviewed(name: &str, text: &str, status: i32, images: &[&str], says: &str) {
+    let reviewed = review_file(name, text.as_bytes());
+    let stderr = &reviewed.stderr;
+    assert_eq!(reviewed.images, images, "{text}\n{stderr}");
+    assert_eq!(reviewed.status, Some(status), "{text}\n{stderr}");
+    assert!(stderr.contains(says), "{text}\n{stderr}");
+}
+
 const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: \"a:1\"}]}\n";
 
 /// Pods that kubectl creates from what this program's reader of YAML or JSON takes for nothing, or for another.
@@ -304,14 +313,7 @@ fn a_dockerfile_is_read_as_the_builder_does() {
             "the escape character is",
         ),
     ] {
-        let reviewed = review_file("Dockerfile", text.as_bytes());
-        assert_eq!(reviewed.images, images, "{text}\n{}", reviewed.stderr);
-        assert_eq!(reviewed.status, Some(status), "{text}\n{}", reviewed.stderr);
-        assert!(
-            reviewed.stderr.contains(says),
-            "{text}\n{}",
-            reviewed.stderr
-        );
+        assert_reviewed("Dockerfile", text, status, images, says);
     }
 }
 
@@ -400,14 +402,7 @@ fn a_compose_file_is_read_wherever_it_names_an_image() {
         ),
         ("services: [docker]\n", 0, &[], ""),
     ] {
-        let reviewed = review_file("a.yaml", text.as_bytes());
-        assert_eq!(reviewed.images, images, "{text}\n{}", reviewed.stderr);
-        assert_eq!(reviewed.status, Some(status), "{text}\n{}", reviewed.stderr);
-        assert!(
-            reviewed.stderr.contains(says),
-            "{text}\n{}",
-            reviewed.stderr
-        );
+        assert_reviewed("a.yaml", text, status, images, says);
     }
 }
 
@@ -434,6 +429,26 @@ fn what_a_compose_file_takes_from_others_counts_where_they_are_named() {
             "services.web.extends base:1",
             "include[0] db:1"
         ]
+    );
+}
+
+#[test]
+fn a_file_of_variables_is_read_where_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("compose.yaml", "services: {a: {image: \"b:$TAG\"}}\n");
+    write(".env", "TAG='1'\n");
+    assert_eq!(review(folder.path(), &[]).status, Some(2));
+    let reviewed = review(folder.path(), &["--env-file", ".env"]);
+    assert_eq!(reviewed.images, ["services.a.image b:1"]);
+    let reviewed = review(folder.path(), &["--env-file=.env", "--set=TAG=2"]);
+    assert_eq!(reviewed.images, ["services.a.image b:2"]);
+    write(".env", "TAG=$X\n");
+    let (status, _, stderr) = run_in(folder.path(), &["review", ".", "--env-file", ".env"]);
+    assert_eq!(status, Some(2));
+    assert!(
+        stderr.contains("line 1: write the value without $"),
+        "{stderr}"
     );
 }
 
