@@ -10,7 +10,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use imagereview_core::{
     AdmissionResponse, AdmissionReview, ImageReview, ImageReviewResponse, Language, NoLatestTag,
     decide,
-    mutation::{Facts, MirrorRule, Mirrors, Mutations},
+    facts::Facts,
+    mutation::{MirrorRule, Mirrors, Mutations},
 };
 use k8s_openapi::api::core::v1::Pod;
 use kube_core::{DynamicObject, admission};

@@ -1,9 +1,10 @@
-//! Whole servers: starting them, asking them over mutual TLS, and watching what that takes.
+//! Whole servers: starts them, sends them requests over mutual TLS, and measures their cost.
 //!
-//! One thread asks; it and the server have a core each, so what is counted of the server is its
+//! One thread sends. It has one core and the server has another, so that the server's time is its
 //! own. It needs Linux (`/proc`) and `taskset`.
 
 pub mod build;
+mod connection;
 pub mod contender;
 pub mod cores;
 pub mod credentials;
@@ -11,7 +12,10 @@ mod http1;
 mod http2;
 pub mod load;
 pub mod process;
-mod question;
+pub mod protocol;
+mod request;
+mod response;
+pub mod target;
 
-/// What keeps a run from being one.
+/// Why a run fails.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -14,7 +14,7 @@ import (
 
 var (
 	seed      = flag.Uint64("seed", 1, "where the random documents begin")
-	documents = flag.Int("documents", 4_000, "how many random documents of each kind are read")
+	documents = flag.Int("documents", 2_000, "how many random documents of each kind are read")
 )
 
 // batch is how many texts are read at a time.

@@ -4,9 +4,8 @@
 #![no_main]
 
 use imagereview_core::{
-    AdmissionResponse, AdmissionReview, Language, Operation, decide,
-    mutation::{Facts, Patch},
-    review::admission_review::WARNING_LIMIT,
+    AdmissionResponse, AdmissionReview, Language, Operation, decide, facts::Facts, mutation::Patch,
+    wire::WARNING_LIMIT,
 };
 use imagereview_fuzz::{
     POLICY, check_admission_answer, field, images_of_object, text, verdict::check_own_reasons,

@@ -7,7 +7,7 @@
 use arbitrary::Unstructured;
 use imagereview_core::{
     ContainerKind, ImagePolicy, Language, Location, Operation, PolicySource, Review, StringMap,
-    User, workload::ObjectKind,
+    User, object::ObjectKind,
 };
 use imagereview_fuzz::{
     expression::{Expression, Known},
@@ -156,7 +156,7 @@ fuzz_target!(|bytes: &[u8]| {
         };
         for index in 0..known.images.len() {
             let violations = verdict.violations().iter();
-            let mut violations = violations.filter(|violation| violation.position() == index);
+            let mut violations = violations.filter(|violation| violation.position() == Some(index));
             let reason = violations.next().map(|violation| violation.reason());
             let found = match reason.map(|reason| reason.text(Language::English)) {
                 None => Some(true),

@@ -5,8 +5,8 @@
 
 use arbitrary::Arbitrary;
 use imagereview_core::{
-    AdmissionReview, ImagePolicy, ImageRef, PolicySource, Verdict, decide,
-    mutation::{Facts, Patch},
+    AdmissionReview, ImagePolicy, ImageRef, PolicySource, Verdict, decide, facts::Facts,
+    mutation::Patch,
 };
 use imagereview_fuzz::{images_of_object, verdict::check_own_reasons};
 use libfuzzer_sys::fuzz_target;

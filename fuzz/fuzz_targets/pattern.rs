@@ -301,7 +301,12 @@ fn check(
         check_own_reasons(&verdict);
         let violations = verdict.violations().iter();
         violations
-            .map(|violation| (violation.image().to_owned(), violation.rule().to_owned()))
+            .map(|violation| {
+                (
+                    violation.image().unwrap_or_default().to_owned(),
+                    violation.rule().to_owned(),
+                )
+            })
             .collect::<BTreeSet<_>>()
     };
     let texts = || images.iter().flatten().map(String::as_str);

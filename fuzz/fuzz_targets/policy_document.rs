@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use arbitrary::Unstructured;
 use imagereview_core::{
     AdmissionReview, ImagePolicy, Mode, PolicyErrors, PolicySource, Review, StringMap, User,
-    Verdict, mutation::Facts,
+    Verdict, facts::Facts,
 };
 use imagereview_fuzz::{document::arbitrary_document, verdict::check_decision};
 use libfuzzer_sys::fuzz_target;
@@ -148,7 +148,13 @@ fn documents(u: &mut Unstructured<'_>) -> arbitrary::Result<Vec<Value>> {
 fn broken(verdict: &Verdict) -> BTreeSet<(&str, &str, Mode)> {
     let violations = verdict.violations().iter();
     violations
-        .map(|violation| (violation.image(), violation.rule(), violation.mode()))
+        .map(|violation| {
+            (
+                violation.image().unwrap_or_default(),
+                violation.rule(),
+                violation.mode(),
+            )
+        })
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use imagereview_core::{
-    ImageExplanation, ImagePolicy, Language, Outcome, Review, Verdict, Violation, decide,
+    ImageExplanation, ImagePolicy, Language, Review, Verdict, Violation, decide, document::Outcome,
     policy::REASON_LIMIT,
 };
 
@@ -96,7 +96,7 @@ pub fn check_own_reasons(verdict: &Verdict) {
         for language in [Language::English, Language::Chinese] {
             let sentence = violation.describe(language);
             assert!(sentence.len() <= SENTENCE_LIMIT, "{sentence:?} runs on");
-            assert!(sentence.contains(violation.rule()) || violation.image().is_empty());
+            assert!(sentence.contains(violation.rule()) || violation.image().is_none());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Policy documents: what a platform team writes, compiled to a [`Policy`].
 //!
 //! A document is YAML or JSON. It is read from text, since this crate does no I/O, and everything
-//! that is wrong with it is told at once, each with its file, line, column and field.
+//! that is wrong with it is reported at once, each with its file, line, column and field.
 //!
 //! ```
 //! use imagereview_core::{ImagePolicy, PolicySource, decide};
@@ -28,19 +28,19 @@
 //! # Ok::<(), imagereview_core::PolicyErrors>(())
 //! ```
 //!
-//! # What is written widely and what exactly
+//! # Deny patterns match broadly, allow patterns exactly
 //!
-//! A pattern that denies is read widely: letters match without regard to case, a host without a
-//! port matches every port, and the other names of Docker Hub's hosts match `docker.io`. A pattern
-//! that allows or exempts is read exactly. What a review does not tell (the namespace of a bare
-//! reference, the containers of an `ImageReview`) never skips a rule and never grants an exemption.
+//! Deny patterns match any case, any port where the pattern names none, and Docker Hub's other host
+//! names. Patterns that allow or exempt match exactly what is written. What a review does not contain
+//! (the namespace of a bare reference, the containers of an `ImageReview`) never skips a rule and
+//! never grants an exemption.
 
 mod check;
+mod custom_resources;
 mod declaration;
 mod exemption;
 mod explanation;
-#[cfg(feature = "cel")]
-mod expression;
+#[cfg(feature = "mutation")]
 mod mutations;
 mod node;
 mod problem;
@@ -50,6 +50,7 @@ mod rule;
 mod schema;
 mod scope;
 mod template;
+mod yaml_error;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -75,14 +76,18 @@ pub use self::{
     explanation::{Explanation, ImageExplanation, Outcome, Step},
     problem::{PolicyErrors, Problem},
 };
-use json_patch::Patch;
-
+#[cfg(feature = "mutation")]
 use crate::{
-    AdmissionReview, Image, Mode, Policy, Review, Verdict, decide,
-    mutation::{self, Facts, Mutations},
+    facts::Facts,
+    mutation::{self, Mutations, Patch},
+    wire::AdmissionReview,
+    workload::Workload,
+};
+use crate::{
     pattern::RegexBudget,
-    policy::Exempted,
-    workload::{self, Workload, WorkloadKinds},
+    policy::{Exempted, Mode, Modes, Policy, Verdict, decide},
+    review::{Image, Review},
+    workload::{self, WorkloadKinds},
 };
 
 /// The text of a policy, and the name of the file that it came from.
@@ -122,7 +127,7 @@ pub fn is_policy_file(name: &str) -> bool {
     stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("_test"))
 }
 
-/// A compiled policy document, or several that all must be kept.
+/// A compiled policy document, or several that must all pass.
 ///
 /// See the [module](self) for an example.
 #[derive(Debug)]
@@ -135,8 +140,8 @@ pub struct ImagePolicy {
 
 #[derive(Debug)]
 struct CompiledDocument {
-    unreadable: Mode,
-    unchanged: Mode,
+    modes: Modes,
+    #[cfg(feature = "mutation")]
     mutations: Mutations,
     scope: Scope,
     rules: Vec<Rule>,
@@ -207,7 +212,7 @@ impl ImagePolicy {
             // Writing to a string cannot fail.
             let _ = write!(identity, "{byte:02x}");
         }
-        let kinds = mutations::kinds(taken.resources, &mut problems);
+        let kinds = custom_resources::kinds(taken.resources, &mut problems);
         problems.finish(Self {
             documents,
             kinds,
@@ -229,14 +234,14 @@ impl ImagePolicy {
         &self.kinds
     }
 
-    /// Changes the object of a question as the documents that are about it declare, and gives the
-    /// patch that does the same to its JSON. The question is then to be decided as it results.
+    /// Changes the object of a request as the matching documents declare, and returns the JSON Patch
+    /// that makes the same changes. Decide the request afterwards: its review is of the changed object.
     ///
     /// What several documents declare is one list: of the mirrors of all of them the first that
     /// matches applies, and what is at the target of any is left there.
     ///
     /// ```
-    /// use imagereview_core::{AdmissionReview, ImagePolicy, PolicySource, decide, mutation::Facts};
+    /// use imagereview_core::{AdmissionReview, ImagePolicy, PolicySource, decide, facts::Facts};
     ///
     /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
     /// apiVersion: imagereview/v1alpha1
@@ -248,27 +253,29 @@ impl ImagePolicy {
     ///   - {name: own-registry, registries: {allow: [mirror.example.com]}}
     /// "#)])?;
     ///
-    /// let mut question = AdmissionReview::from_slice_with(br#"{
+    /// let mut request = AdmissionReview::from_slice_with(br#"{
     ///     "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
     ///     "request": {"uid": "6f0d", "operation": "CREATE", "object": {
     ///         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
     /// }"#, policy.kinds())?;
-    /// assert!(!decide(&policy, &question.review()).is_allowed());
-    /// let patch = policy.mutate(&mut question, &Facts::new());
+    /// assert!(!decide(&policy, &request.review()).is_allowed());
+    /// let patch = policy.mutate(&mut request, &Facts::new());
     /// assert_eq!(patch.0.len(), 1);
-    /// assert!(decide(&policy, &question.review()).is_allowed());
+    /// assert!(decide(&policy, &request.review()).is_allowed());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use = "the API server changes nothing unless the answer has the patch"]
-    pub fn mutate(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
-        let mutations = self.mutations_for(&question.review());
+    #[cfg(feature = "mutation")]
+    #[must_use = "the API server changes nothing unless the response has the patch"]
+    pub fn mutate(&self, request: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
+        let mutations = self.mutations_for(&request.review());
         if mutations.is_empty() {
             return Patch::default();
         }
-        mutation::All(&mutations).apply(question, facts)
+        mutation::All(&mutations).apply(request, facts)
     }
 
     /// Whether any document declares mutations.
+    #[cfg(feature = "mutation")]
     #[must_use]
     pub fn has_mutations(&self) -> bool {
         let mut documents = self.documents.iter();
@@ -281,7 +288,7 @@ impl ImagePolicy {
     /// the object is decided.
     ///
     /// ```
-    /// use imagereview_core::{ImagePolicy, PolicySource, mutation::Facts};
+    /// use imagereview_core::{ImagePolicy, PolicySource, facts::Facts};
     /// use serde::de::DeserializeSeed;
     ///
     /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
@@ -302,6 +309,7 @@ impl ImagePolicy {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(feature = "mutation")]
     #[must_use = "the document itself is not changed"]
     pub fn mutate_object(&self, object: &mut Workload<'_>, facts: &Facts) -> Patch {
         let mutations = self.mutations_for(&object.review());
@@ -310,6 +318,7 @@ impl ImagePolicy {
 
     /// The mutations of the documents that are about a review. Nothing that they change has to do with
     /// which documents those are.
+    #[cfg(feature = "mutation")]
     fn mutations_for(&self, review: &Review<'_>) -> Vec<&Mutations> {
         let mutations = self.about(review).map(|document| &document.mutations);
         mutations.filter(|one| !one.is_empty()).collect()
@@ -332,14 +341,10 @@ impl ImagePolicy {
     /// Decides a review and tells, for each image, what each rule found.
     #[must_use]
     pub fn explain(&self, review: &Review<'_>) -> Explanation {
-        let asked = |document: &CompiledDocument| -> Vec<Asked<'_>> {
-            let rules = document.rules.iter();
-            rules.map(|_| Asked::about(review)).collect()
-        };
         let documents: Vec<_> = self
             .documents
             .iter()
-            .map(|document| (document, asked(document)))
+            .map(|document| (document, document.asked(review)))
             .collect();
         let explain = |image: &Image<'_>| ImageExplanation {
             image: image.reference().as_written().into(),
@@ -367,14 +372,14 @@ impl Policy for ImagePolicy {
         verdict
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        let modes = self.about(review).map(|document| document.unreadable);
-        modes.max().unwrap_or(Mode::Audit)
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        let modes = self.about(review).map(|document| document.unchanged);
-        modes.max().unwrap_or(Mode::Audit)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        let modes = self.about(review).map(|document| document.modes);
+        modes.reduce(Modes::strongest).unwrap_or(
+            Modes::default()
+                .with_unreadable_references(Mode::Audit)
+                .with_unreadable_object(Mode::Audit)
+                .with_unchanged(Mode::Audit),
+        )
     }
 }
 
@@ -401,11 +406,21 @@ impl CompiledDocument {
             let resource = problems.within(segment, |problems| resource.compile(problems));
             taken.resources.extend(resource);
         }
+        #[cfg(feature = "mutation")]
         let mutations = declared.mutations.map_or_else(Mutations::new, |mutations| {
             problems.within(format_args!(".mutations"), |problems| {
                 mutations::compile(mutations, problems)
             })
         });
+        #[cfg(not(feature = "mutation"))]
+        if let Some(mutations) = declared.mutations {
+            problems.within(format_args!(".mutations"), |problems| {
+                problems.add(
+                    mutations.position,
+                    "this build cannot apply mutations (the feature \"mutation\" is off)",
+                );
+            });
+        }
         let rule_names: BTreeSet<Name> = declared
             .rules
             .iter()
@@ -430,7 +445,7 @@ impl CompiledDocument {
                 let Some(exemption) = Exemption::compile(exemption, problems) else {
                     return;
                 };
-                // An exemption is a way past the rules of its own document, so of no others.
+                // An exemption covers rules of its own document only.
                 for name in exemption.rules() {
                     if !rule_names.contains(name) {
                         let message =
@@ -442,13 +457,26 @@ impl CompiledDocument {
             });
         }
         Some(Self {
-            unreadable: declared.unreadable_references.unwrap_or(mode).min(mode),
-            unchanged: declared.unchanged_images.unwrap_or(Mode::Warn).min(mode),
+            modes: Modes::default()
+                .with_unreadable_references(
+                    declared.unreadable_references.unwrap_or(mode).min(mode),
+                )
+                .with_unreadable_object(mode)
+                .with_unchanged(declared.unchanged_images.unwrap_or(Mode::Warn).min(mode)),
+            #[cfg(feature = "mutation")]
             mutations,
             scope: scope?,
             rules,
             exemptions,
         })
+    }
+
+    /// What each rule is asked about.
+    fn asked<'r>(&'r self, review: &'r Review<'r>) -> Vec<Asked<'r>> {
+        let rules = self.rules.iter();
+        rules
+            .map(|rule| Asked::about(review, [&self.scope, &rule.scope]))
+            .collect()
     }
 
     fn evaluate(&self, review: &Review<'_>, verdict: &mut Verdict) {
@@ -459,14 +487,14 @@ impl CompiledDocument {
             if rule.scope.admits_review(review).is_err() {
                 continue;
             }
-            let asked = Asked::about(review);
+            let asked = Asked::about(review, [&self.scope, &rule.scope]);
             for image in review.images() {
                 if self.scope.admits_image(image).is_err() {
                     continue;
                 }
                 for mut violation in rule.violations(&asked, image) {
-                    if image.is_unchanged() {
-                        violation = violation.in_mode(self.unchanged);
+                    if violation.is_unchanged() {
+                        violation = violation.in_mode(self.modes.unchanged());
                     }
                     match self.exemption(rule, review, image) {
                         None => verdict.extend([violation]),

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
 /// A language that a verdict's reason can be written in.
 ///
 /// ```
@@ -39,7 +41,7 @@ impl FromStr for Language {
     type Err = UnknownLanguage;
 
     /// Takes a [BCP 47](https://www.rfc-editor.org/info/bcp47) tag in any case; what follows the
-    /// language (`zh-CN`, `en_US`) is passed over.
+    /// language (`zh-CN`, `en_US`) is skipped.
     fn from_str(tag: &str) -> Result<Self, Self::Err> {
         let language = tag.split(['-', '_']).next().unwrap_or_default();
         if language.eq_ignore_ascii_case("en") {
@@ -60,7 +62,8 @@ impl FromStr for Language {
 /// ```
 /// use imagereview_core::{Language, Message};
 ///
-/// let message = Message::from("images come from our own registry").in_chinese("镜像只能来自自有仓库");
+/// let message = Message::from("images come from our own registry")
+///     .with(Language::Chinese, "镜像只能来自自有仓库");
 /// assert_eq!(message.text(Language::Chinese), "镜像只能来自自有仓库");
 /// assert_eq!(Message::from("as it is").text(Language::Chinese), "as it is");
 /// ```
@@ -71,19 +74,50 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message in both languages that needs no allocation.
+    /// A message in English and Chinese that needs no allocation.
     #[must_use]
     pub const fn new(english: &'static str, chinese: &'static str) -> Self {
+        Self::translated(english, &[(Language::Chinese, chinese)])
+    }
+
+    /// A message in English and these languages that needs no allocation.
+    ///
+    /// ```
+    /// use imagereview_core::{Language, Message};
+    ///
+    /// static DENIED: Message = Message::translated("denied", &[(Language::Chinese, "拒绝")]);
+    /// assert_eq!(DENIED.text(Language::Chinese), "拒绝");
+    /// ```
+    #[must_use]
+    pub const fn translated(
+        english: &'static str,
+        translations: &[(Language, &'static str)],
+    ) -> Self {
+        let (mut english, mut chinese) = (english, None);
+        let mut rest = translations;
+        while let Some(((language, text), others)) = rest.split_first() {
+            match language {
+                Language::English => english = text,
+                Language::Chinese => chinese = Some(*text),
+            }
+            rest = others;
+        }
         Self {
             english: Cow::Borrowed(english),
-            chinese: Some(Cow::Borrowed(chinese)),
+            chinese: match chinese {
+                None => None,
+                Some(chinese) => Some(Cow::Borrowed(chinese)),
+            },
         }
     }
 
-    /// The same message with this Chinese translation.
+    /// The same message with this text in one language.
     #[must_use]
-    pub fn in_chinese(mut self, chinese: impl Into<Cow<'static, str>>) -> Self {
-        self.chinese = Some(chinese.into());
+    pub fn with(mut self, language: Language, text: impl Into<Cow<'static, str>>) -> Self {
+        match language {
+            Language::English => self.english = text.into(),
+            Language::Chinese => self.chinese = Some(text.into()),
+        }
         self
     }
 
@@ -103,5 +137,24 @@ impl<T: Into<Cow<'static, str>>> From<T> for Message {
             english: english.into(),
             chinese: None,
         }
+    }
+}
+
+/// The BCP 47 tag.
+impl Serialize for Language {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The text of each language that there is, by its tag: `{"en": "denied", "zh": "拒绝"}`.
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut texts = serializer.serialize_map(Some(1 + usize::from(self.chinese.is_some())))?;
+        texts.serialize_entry(&Language::English, &self.english)?;
+        if let Some(chinese) = &self.chinese {
+            texts.serialize_entry(&Language::Chinese, chinese)?;
+        }
+        texts.end()
     }
 }

@@ -6,26 +6,27 @@
 //! ```
 //! use imagereview_core::{
 //!     AdmissionResponse, AdmissionReview, Language, NoLatestTag, decide,
-//!     mutation::{Facts, MirrorRule, Mirrors, Mutations},
+//!     facts::Facts,
+//!     mutation::{MirrorRule, Mirrors, Mutations},
 //! };
 //!
 //! let mirrors = Mirrors::new([MirrorRule::new("docker.io/**", "mirror.example.com/hub/**")?])?;
 //! let mutations = Mutations::new().with_rewrite(mirrors);
 //!
-//! let mut question = AdmissionReview::from_slice(br#"{
+//! let mut request = AdmissionReview::from_slice(br#"{
 //!     "apiVersion": "admission.k8s.io/v1",
 //!     "kind": "AdmissionReview",
 //!     "request": {"uid": "6f0d", "operation": "CREATE", "object": {
 //!         "apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}}
 //! }"#)?;
-//! let patch = mutations.apply(&mut question, &Facts::new());
+//! let patch = mutations.apply(&mut request, &Facts::new());
 //! assert_eq!(serde_json::to_string(&patch)?, concat!(
 //!     r#"[{"op":"replace","path":"/spec/containers/0/image","#,
 //!     r#""value":"mirror.example.com/hub/library/nginx:1.27"}]"#,
 //! ));
 //!
-//! let verdict = decide(&NoLatestTag, &question.review());
-//! let answer = AdmissionResponse::new(&question, &verdict, Language::English).with_patch(&patch);
+//! let verdict = decide(&NoLatestTag, &request.review());
+//! let response = AdmissionResponse::new(&request, &verdict, Language::English).with_patch(&patch);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -40,15 +41,15 @@
 //!   `ephemeralcontainers` subresource, all but the new ephemeral containers.
 //! - Other subresources, `DELETE` and `CONNECT`.
 
-mod facts;
 mod full_name;
 mod mirror;
 mod pin_digest;
 mod pull_policy;
 mod pull_secret;
 mod repositories;
+mod rewrite;
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 /// A JSON Patch (RFC 6902), of the crate `json-patch`.
 pub use json_patch::Patch;
@@ -59,29 +60,22 @@ use json_patch::{
 use serde_json::{Value, json};
 
 pub use self::{
-    facts::Facts,
     full_name::FullName,
     mirror::{MirrorRule, MirrorRuleError, Mirrors, UnreachableMirror},
     pin_digest::PinDigest,
-    pull_policy::{PullPolicy, PullPolicyRule},
+    pull_policy::PullPolicyRule,
     pull_secret::PullSecretRule,
     repositories::{Repositories, RepositoriesError},
+    rewrite::Rewrite,
 };
 use crate::{
-    AdmissionReview, ContainerKind, ImageRef, Operation,
+    facts::Facts,
+    object::{ContainerKind, Operation},
+    reference::ImageRef,
     review::FormerImages,
+    wire::AdmissionReview,
     workload::{PodSpec, Workload, WorkloadImage},
 };
-
-/// One step that gives an image another reference.
-///
-/// It is a pure function of the reference and of what was found out beforehand, and gives `None` or
-/// the same reference where it has nothing to change. It must be idempotent: what it gives, it
-/// leaves alone.
-pub trait Rewrite: fmt::Debug + Send + Sync {
-    /// The reference that an image is to have instead. One that is not valid is not taken.
-    fn rewrite(&self, image: &ImageRef<'_>, facts: &Facts) -> Option<String>;
-}
 
 /// What is changed in objects before they are stored. See the [module](self).
 #[derive(Debug, Default)]
@@ -105,15 +99,15 @@ enum Mutable {
 }
 
 impl Mutable {
-    /// What of a question's object may be changed; `None` for nothing.
-    fn of(question: &AdmissionReview<'_>) -> Option<Self> {
-        let is_update = match question.operation() {
+    /// What of a request's object may be changed; `None` for nothing.
+    fn of(request: &AdmissionReview<'_>) -> Option<Self> {
+        let is_update = match request.operation() {
             None | Some(Operation::Create) => false,
             Some(Operation::Update) => true,
             Some(_) => return None,
         };
-        let is_pod = (question.kind().group(), question.kind().name()) == ("", "Pod");
-        match (question.sub_resource(), is_update && is_pod) {
+        let is_pod = (request.kind().group(), request.kind().name()) == ("", "Pod");
+        match (request.sub_resource(), is_update && is_pod) {
             (None, true) => Some(Self::Images),
             (None, false) => Some(Self::All),
             (Some("ephemeralcontainers"), true) => Some(Self::EphemeralContainers),
@@ -137,6 +131,7 @@ impl Mutations {
     }
 
     /// Sets mirrors that come before all rewrites.
+    #[cfg(feature = "document")]
     pub(crate) fn with_mirrors(mut self, mirrors: Mirrors) -> Self {
         self.mirrors = Some(mirrors);
         self
@@ -166,17 +161,17 @@ impl Mutations {
             && self.pull_secrets.is_empty()
     }
 
-    /// Changes the object of a question, and gives the patch that does the same to its JSON.
-    #[must_use = "the API server changes nothing unless the answer has the patch"]
-    pub fn apply(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
-        All(&[self]).apply(question, facts)
+    /// Changes the object of a request, and gives the patch that does the same to its JSON.
+    #[must_use = "the API server changes nothing unless the response has the patch"]
+    pub fn apply(&self, request: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
+        All(&[self]).apply(request, facts)
     }
 
     /// Changes an object that is not stored yet, and gives the patch that does the same to the
     /// document that it stands in.
     ///
     /// ```
-    /// use imagereview_core::{mutation::{Facts, FullName, Mutations}, workload::Manifest};
+    /// use imagereview_core::{facts::Facts, mutation::{FullName, Mutations}, workload::Manifest};
     ///
     /// let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
     ///     {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}]}"#;
@@ -200,9 +195,9 @@ pub(crate) struct All<'m>(pub(crate) &'m [&'m Mutations]);
 
 impl All<'_> {
     /// As [`Mutations::apply`].
-    pub(crate) fn apply(&self, question: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
-        let mutable = Mutable::of(question);
-        match mutable.zip(question.object_and_former_images()) {
+    pub(crate) fn apply(&self, request: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
+        let mutable = Mutable::of(request);
+        match mutable.zip(request.object_and_former_images()) {
             None => Patch::default(),
             Some((mutable, (object, former))) => self.mutate(object, &former, mutable, facts),
         }
@@ -223,11 +218,10 @@ impl All<'_> {
         let mut patch = Vec::new();
         // The new images of each pod spec.
         let mut pulled: Vec<Vec<ImageRef<'_>>> = vec![Vec::new(); object.pod_specs.len()];
-        for image in &mut object.images {
+        let unchanged = former.find(&object.images().collect::<Vec<_>>());
+        for (image, is_unchanged) in object.images.iter_mut().zip(unchanged) {
             let is_ephemeral = image.location.kind() == ContainerKind::Ephemeral;
-            if former.contains(&image.text, &image.location)
-                || (mutable == Mutable::EphemeralContainers && !is_ephemeral)
-            {
+            if is_unchanged || (mutable == Mutable::EphemeralContainers && !is_ephemeral) {
                 continue;
             }
             if let Some(text) = self.rewritten(&image.text, facts) {
@@ -331,19 +325,6 @@ impl All<'_> {
             .get_or_insert_default()
             .extend(missing);
     }
-}
-
-/// A name with the tag and digest of an image, as they are written.
-fn with_tag_and_digest(mut name: String, image: &ImageRef<'_>) -> String {
-    if let Some(tag) = image.tag() {
-        name.push(':');
-        name.push_str(tag);
-    }
-    if let Some(digest) = image.digest() {
-        name.push('@');
-        name.push_str(&digest.to_string());
-    }
-    name
 }
 
 fn pointer(image: &WorkloadImage<'_>) -> PointerBuf {

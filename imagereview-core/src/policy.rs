@@ -8,22 +8,22 @@ mod violation;
 
 pub use self::{
     combinators::{AllowAll, And, InMode, Or, When},
-    mode::Mode,
+    mode::{Mode, Modes},
     no_latest_tag::NoLatestTag,
     verdict::{Exempted, REASON_LIMIT, UNDECIDED, Verdict},
-    violation::{UNREADABLE_OBJECT, UNREADABLE_REFERENCE, Violation},
+    violation::{Subject, UNREADABLE_OBJECT, UNREADABLE_REFERENCE, Violation},
 };
-use std::{cell::LazyCell, collections::BTreeSet};
+use std::cell::LazyCell;
 
-use crate::{Image, Review};
+use crate::review::Review;
 
 /// Turns a review into a verdict.
 ///
 /// A policy is a pure function of the review: it does no I/O and reads no clock, so the same review
 /// always gets the same verdict, in the webhook and on the command line alike. It sees only images
-/// whose reference is valid; the others are denied by [`decide`], whatever the policy says.
+/// whose reference is valid; [`decide`] denies the others, unless [`modes`](Self::modes) caps that.
 ///
-/// Most policies look at one image at a time and collect [`Violation`]s:
+/// Most policies look at one image at a time:
 ///
 /// ```
 /// use imagereview_core::{Policy, Review, Verdict, Violation, decide};
@@ -32,42 +32,37 @@ use crate::{Image, Review};
 ///
 /// impl Policy for OwnRegistry {
 ///     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-///         let foreign = |image: &&_| imagereview_core::Image::reference(image).registry() != "registry.example.com";
-///         let violation = |image| Violation::new("own-registry", image, "it is not from registry.example.com");
-///         review.images().iter().filter(foreign).map(violation).collect()
+///         Verdict::for_each_image(review, |image| {
+///             let is_own = image.reference().registry() == "registry.example.com";
+///             (!is_own).then(|| {
+///                 Violation::new("own-registry", image, "it is not from registry.example.com")
+///             })
+///         })
 ///     }
 /// }
 ///
 /// let review: Review<'_> = ["registry.example.com/app:1", "nginx:1.27"].into_iter().collect();
 /// let verdict = decide(&OwnRegistry, &review);
 /// assert!(!verdict.is_allowed());
-/// assert_eq!(verdict.violations()[0].image(), "nginx:1.27");
+/// assert_eq!(verdict.violations()[0].image(), Some("nginx:1.27"));
 /// ```
 ///
 /// Policies compose: [`and`](Self::and), [`or`](Self::or), [`when`](Self::when),
-/// [`in_mode`](Self::in_mode), and a list of policies is the policy that asks for all of them.
+/// [`in_mode`](Self::in_mode). A list of policies requires all of them to pass.
 pub trait Policy {
     /// The verdict on a review.
     fn evaluate(&self, review: &Review<'_>) -> Verdict;
 
-    /// What becomes of an image whose reference cannot be read, and of an object whose images cannot
-    /// be known. It is a denial unless a policy
-    /// that is only being tried out says otherwise.
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
+    /// The modes for images that the policy alone does not decide: unreadable ones, and those that
+    /// were [in the object before](crate::Image::is_unchanged) the update.
+    ///
+    /// A policy that wraps another returns that policy's modes.
+    fn modes(&self, review: &Review<'_>) -> Modes {
         let _ = review;
-        Mode::Enforce
+        Modes::default()
     }
 
-    /// What a violation counts for at most, if its image [stood in the object
-    /// before](crate::Image::is_unchanged) the update that is reviewed. It is a warning unless a
-    /// policy says otherwise: a denial would keep even an update away that has nothing to do with
-    /// images, such as the one that lets a terminating pod go.
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        let _ = review;
-        Mode::Warn
-    }
-
-    /// The policy that asks for both.
+    /// Requires both policies to pass.
     ///
     /// ```
     /// use imagereview_core::{AllowAll, NoLatestTag, Policy, decide};
@@ -82,8 +77,8 @@ pub trait Policy {
         And(self, other)
     }
 
-    /// The policy that is content with either: a review is denied only if both deny it, and then
-    /// for the reasons of both.
+    /// Requires one of the two policies to pass. A review is denied only if both deny it, and then for
+    /// the reasons of both.
     ///
     /// ```
     /// use imagereview_core::{AllowAll, NoLatestTag, Policy, decide};
@@ -98,8 +93,8 @@ pub trait Policy {
         Or(self, other)
     }
 
-    /// The policy that applies only to reviews that meet a condition, and allows the others.
-    /// References that cannot be read are still denied in those.
+    /// Applies the policy only to reviews that meet a condition, and allows the others. Unreadable
+    /// references are denied in those too.
     ///
     /// ```
     /// use imagereview_core::{NoLatestTag, Policy, Review, decide};
@@ -119,8 +114,7 @@ pub trait Policy {
         }
     }
 
-    /// The policy whose violations, those of unreadable references included, count for no more
-    /// than this mode.
+    /// Caps all violations of the policy at this mode, those of unreadable references included.
     ///
     /// ```
     /// use imagereview_core::{Mode, NoLatestTag, Policy, decide};
@@ -140,8 +134,8 @@ pub trait Policy {
 
 /// Decides a review: the policy's verdict, and a violation of [`UNREADABLE_REFERENCE`] for each
 /// image whose reference cannot be read, or of [`UNREADABLE_OBJECT`] if the images cannot be known.
-/// What is said of unchanged images counts for no more than
-/// [`unchanged_mode`](Policy::unchanged_mode). Violations come in the order of the images.
+/// Violations of unchanged images are capped at [`Modes::unchanged`]. Violations come in the order of
+/// the images.
 ///
 /// ```
 /// use imagereview_core::{AllowAll, decide};
@@ -152,44 +146,39 @@ pub trait Policy {
 /// ```
 pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let mut verdict = evaluate(policy, review);
-    let unreadable = policy.unreadable_mode(review);
-    let of_unchanged = LazyCell::new(|| unreadable.min(policy.unchanged_mode(review)));
-    let mode = |is_unchanged| {
-        if is_unchanged {
-            *of_unchanged
+    let modes = LazyCell::new(|| policy.modes(review));
+    let capped = |violation: Violation, mode: Mode| {
+        let mode = if violation.is_unchanged() {
+            mode.min(modes.unchanged())
         } else {
-            unreadable
-        }
+            mode
+        };
+        violation.in_mode(mode)
     };
-    verdict.extend(
-        review
-            .unreadable_images()
-            .iter()
-            .map(|image| Violation::unreadable(image).in_mode(mode(image.is_unchanged()))),
-    );
+    let references = review.unreadable_images().iter();
+    verdict.extend(references.map(|image| {
+        let violation = Violation::unreadable(image);
+        capped(violation, modes.unreadable_references())
+    }));
     let object = review.unreadable_object();
     verdict.extend(object.map(|error| {
-        Violation::unreadable_object(error).in_mode(mode(review.is_unchanged_object()))
+        let violation = Violation::unreadable_object(error, review.is_unchanged_object());
+        capped(violation, modes.unreadable_object())
     }));
     verdict.sort();
     verdict
 }
 
-/// What a policy says of the images that can be read. What it says of unchanged ones counts for no more
-/// than this policy, and none that it is composed with, says that it does.
+/// What a policy says of the images that can be read. Violations of unchanged images are capped here,
+/// policy by policy, so that no policy changes the cap of another that it is composed with.
 fn evaluate<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let verdict = policy.evaluate(review);
-    if verdict.violations().is_empty() {
+    if !verdict.violations().iter().any(Violation::is_unchanged) {
         return verdict;
     }
-    let unchanged = review.images().iter().filter(|image| image.is_unchanged());
-    let unchanged: BTreeSet<usize> = unchanged.map(Image::position).collect();
-    if unchanged.is_empty() {
-        return verdict;
-    }
-    let mode = policy.unchanged_mode(review);
+    let mode = policy.modes(review).unchanged();
     verdict.map(|violation| {
-        if unchanged.contains(&violation.position()) {
+        if violation.is_unchanged() {
             violation.in_mode(mode)
         } else {
             violation

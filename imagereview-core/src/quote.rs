@@ -1,6 +1,9 @@
 //! Text from outside, made fit to stand in a reason or a log line.
 
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 /// The longest quotation, in characters. A valid reference can be longer, but its first part tells
 /// a reader which one is meant, and a reason has room for little more.
@@ -43,6 +46,50 @@ impl fmt::Display for QuotedPath<'_> {
     }
 }
 
+/// A name that stands without quotation marks: what could forge a line is escaped, and of very many
+/// characters the first are shown.
+#[cfg(feature = "document")]
+pub(crate) struct Escaped<'a>(pub(crate) &'a str, pub(crate) usize);
+
+#[cfg(feature = "document")]
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut chars = self.0.chars().take(self.1).flat_map(char::escape_debug);
+        chars.try_for_each(|c| f.write_char(c))
+    }
+}
+
+/// The text in one line: a space for each control character.
+pub(crate) fn one_line(text: &str) -> String {
+    let space = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(space).collect()
+}
+
+/// The first characters of a text that has more of them than this, and an ellipsis.
+#[cfg(feature = "document")]
+pub(crate) fn first_chars(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
+}
+
+/// At most this many characters, ellipsis included, cut between words where there is a space not too
+/// far back.
+pub(crate) fn first_words(text: &str, most: usize) -> Cow<'_, str> {
+    let Some((limit, _)) = text.char_indices().nth(most) else {
+        return text.into();
+    };
+    // The last character makes room for the ellipsis; it may be the space to cut at.
+    let within = &text[..limit];
+    let end = within.char_indices().next_back().map_or(0, |(at, _)| at);
+    let kept = match within.rfind(' ') {
+        Some(space) if space > end / 2 => &text[..space],
+        _ => &text[..end],
+    };
+    format!("{kept}…").into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +123,21 @@ mod tests {
         let long = "x".repeat(MAX_CHARS + 1);
         let expected = format!("\"{}…\"", "x".repeat(MAX_CHARS));
         assert_eq!(Quoted(&long).to_string(), expected);
+    }
+
+    #[test]
+    fn text_is_cut_between_words_or_at_least_between_characters() {
+        const LIMIT: usize = 120;
+        let words = "word ".repeat(40);
+        let chinese = "镜".repeat(200);
+        for (text, expected) in [
+            ("short", "short".to_owned()),
+            (&words, format!("{}…", "word ".repeat(23) + "word")),
+            (&chinese, format!("{}…", "镜".repeat(LIMIT - 1))),
+            (&chinese[..3 * LIMIT], "镜".repeat(LIMIT)),
+        ] {
+            assert_eq!(first_words(text, LIMIT), expected, "{text}");
+            assert!(first_words(text, LIMIT).chars().count() <= LIMIT, "{text}");
+        }
     }
 }

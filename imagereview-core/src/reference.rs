@@ -3,7 +3,7 @@
 //! The kubelet and containerd read a reference with Go's
 //! [`distribution/reference`](https://pkg.go.dev/github.com/distribution/reference). A policy that
 //! reads it otherwise can be walked around, so [`ImageRef`] accepts a string only where that
-//! module and [`oci_spec`] agree on every part of it, with one named exception (IPv6 hosts).
+//! module and `oci-spec` agree on every part of it, with one named exception (IPv6 hosts).
 //!
 //! ```text
 //! reference  := name [ ":" tag ] [ "@" digest ]
@@ -20,7 +20,7 @@
 //!
 //! # Where readers differ
 //!
-//! What the node and [`oci_spec`] read differently is denied, and the error says so
+//! What the node and `oci-spec` read differently is denied, and the error says so
 //! ([`ReferenceErrorKind::is_ambiguous`]):
 //!
 //! | written | the node | `oci-spec` | here |
@@ -31,7 +31,7 @@
 //! | 64 hex digits and nothing else | refused | a repository | [`BareIdentifier`] |
 //! | `x@sha256:FF…` | refused | accepted | [`UppercaseDigest`] |
 //! | `sha256:2d71` | an image that it holds with that identifier, else as `oci-spec` | `docker.io/library/sha256:2d71` | [`ImageId`] |
-//! | `[2001:db8::1]:5000/x:1` | accepted | refused | accepted; [`ImageRef::to_oci`] is an error |
+//! | `[2001:db8::1]:5000/x:1` | accepted | refused | accepted; `ImageRef::to_oci` is an error |
 //!
 //! In brackets the node takes any hexadecimal digits and colons; here they must be an address, since
 //! nothing else can be pulled from.
@@ -49,9 +49,11 @@ mod parse;
 
 use std::fmt;
 
+#[cfg(feature = "oci-spec")]
+pub use self::error::NotOci;
 pub use self::{
     digest::{Digest, DigestAlgorithm},
-    error::{NotOci, ReferenceError, ReferenceErrorKind},
+    error::{ReferenceError, ReferenceErrorKind},
 };
 
 /// The registry of a name that names none, after Docker Hub's short host name.
@@ -183,7 +185,7 @@ impl<'a> ImageRef<'a> {
     }
 
     /// The owned type of the OCI ecosystem, with the implicit registry, namespace and tag filled
-    /// in as [`oci_spec`]'s own parser does.
+    /// in as `oci-spec`'s own parser does.
     ///
     /// # Errors
     ///
@@ -196,6 +198,7 @@ impl<'a> ImageRef<'a> {
     /// assert_eq!(owned.whole(), "docker.io/library/nginx:1.27");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[cfg(feature = "oci-spec")]
     pub fn to_oci(&self) -> Result<oci_spec::distribution::Reference, NotOci> {
         use oci_spec::distribution::Reference;
 

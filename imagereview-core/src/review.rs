@@ -1,42 +1,26 @@
-//! One request to decide, and the wire types that carry it.
+//! One request to decide.
 
-pub mod admission_review;
-pub(crate) mod decode;
-pub mod image_review;
+mod former_images;
+mod image;
 mod location;
 mod string_map;
 
-use self::{
-    admission_review::{Operation, User},
-    location::Standing,
-};
+use std::time::SystemTime;
+
+pub(crate) use self::{former_images::FormerImages, string_map::FewAnnotations};
 pub use self::{
-    decode::DecodeError,
-    location::{ContainerKind, Location},
+    image::{Image, UnreadableImage},
+    location::Location,
     string_map::StringMap,
 };
-use std::{collections::BTreeSet, time::SystemTime};
-
 use crate::{
-    ImageRef, ReferenceError,
-    workload::{ObjectError, ObjectKind},
+    object::{ObjectError, ObjectKind, Operation, User},
+    reference::ImageRef,
 };
 
-/// The most entries that are read of one review: containers, volumes, labels, annotations, groups of
-/// the user, and whatever else stands in a list or a map that images have to do with.
+/// One request to decide: the images, the location of each, and what is known of their pod.
 ///
-/// A review that has more is [denied](Review::with_unreadable_object), and nothing is kept of what
-/// goes beyond: an entry of three bytes takes hundreds until it is decided. It is per object, so a
-/// `List` may have any number of items.
-///
-/// No Pod that can be stored has as many containers: etcd takes 1.5 MiB (`DefaultMaxRequestBytes` of
-/// `go.etcd.io/etcd/server/v3/embed`), and a container with nothing but a name and an image takes some
-/// 230 bytes there, 70 of its own and 160 of `managedFields`.
-pub const ENTRIES_LIMIT: usize = 10_000;
-
-/// One request to decide: the images, where each stands, and what is known of their pod.
-///
-/// It is made from a wire type ([`ImageReview::review`](image_review::ImageReview::review)), or by
+/// It is made from a wire type ([`ImageReview::review`](crate::ImageReview::review)), or by
 /// hand:
 ///
 /// ```
@@ -81,7 +65,7 @@ impl<'a> Review<'a> {
         Self::default()
     }
 
-    /// A review of no images yet, with room for so many.
+    /// A review of no images yet, with capacity for this many.
     #[must_use]
     pub fn with_capacity(images: usize) -> Self {
         Self {
@@ -90,14 +74,14 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// Adds an image as it was written, and where it stands.
+    /// Adds an image as it was written, and its location.
     #[must_use]
     pub fn with_image(mut self, text: &'a str, location: Location<'a>) -> Self {
         self.add_image(text, location);
         self
     }
 
-    /// Adds an image as it was written, and where it stands.
+    /// Adds an image as it was written, and its location.
     pub fn add_image(&mut self, text: &'a str, location: Location<'a>) {
         let position = self.images.len() + self.unreadable.len();
         match ImageRef::parse(text) {
@@ -119,9 +103,10 @@ impl<'a> Review<'a> {
 
     /// Says which images stood where in the object before the update that is reviewed. Of those that
     /// were added so far, the ones that are still there are [unchanged](Image::is_unchanged): the same
-    /// text for the same kind of container, of the same name, in the same list, wherever in it.
+    /// text for the same kind of container, of the same name, in the same list, wherever in it. As many
+    /// are unchanged as there were: where a list has one more of them, one is new.
     ///
-    /// Another place makes it another image. What was let in to be mounted is not what was let in to
+    /// Another location makes it another image. What was let in to be mounted is not what was let in to
     /// run, and a container that is added is new, whatever its image.
     ///
     /// ```
@@ -145,11 +130,19 @@ impl<'a> Review<'a> {
         images: impl IntoIterator<Item = (&'i str, &'i Location<'i>)>,
     ) -> Self {
         let former = FormerImages::new(images);
-        for image in &mut self.images {
-            image.is_unchanged = former.contains(image.reference.as_written(), &image.location);
+        let readable = self.images.iter();
+        let readable = readable.map(|image| (image.reference.as_written(), &image.location));
+        let unreadable = self
+            .unreadable
+            .iter()
+            .map(|image| (image.text, &image.location));
+        let images: Vec<_> = readable.chain(unreadable).collect();
+        let mut unchanged = former.find(&images).into_iter();
+        for (image, is_unchanged) in self.images.iter_mut().zip(&mut unchanged) {
+            image.is_unchanged = is_unchanged;
         }
-        for image in &mut self.unreadable {
-            image.is_unchanged = former.contains(image.text, &image.location);
+        for (image, is_unchanged) in self.unreadable.iter_mut().zip(unchanged) {
+            image.is_unchanged = is_unchanged;
         }
         self
     }
@@ -189,7 +182,7 @@ impl<'a> Review<'a> {
         self
     }
 
-    /// Sets who asks.
+    /// Sets the user of the request.
     #[must_use]
     pub fn with_user(mut self, user: &'a User<'a>) -> Self {
         self.user = Some(user);
@@ -268,7 +261,7 @@ impl<'a> Review<'a> {
         self.operation
     }
 
-    /// Who asks, where the request tells.
+    /// The user of the request, where it names one.
     #[must_use]
     pub fn user(&self) -> Option<&'a User<'a>> {
         self.user
@@ -293,6 +286,7 @@ impl<'a> Review<'a> {
     }
 
     /// Whether annotations came with the request; there may be none among them.
+    #[cfg(feature = "document")]
     pub(crate) fn tells_annotations(&self) -> bool {
         self.annotations.is_some()
     }
@@ -324,7 +318,7 @@ impl<'a> Review<'a> {
     }
 }
 
-/// A review of bare references, each at the place `IMAGE[n]`.
+/// A review of bare references, each at the location `IMAGE[n]`.
 ///
 /// ```
 /// # use imagereview_core::Review;
@@ -339,101 +333,5 @@ impl<'a> FromIterator<&'a str> for Review<'a> {
             review.add_image(text, Location::new("IMAGE", index, ""));
         }
         review
-    }
-}
-
-/// The images that stood in an object before an update, and where.
-pub(crate) struct FormerImages<'i>(BTreeSet<(&'i str, Standing<'i>)>);
-
-impl<'i> FormerImages<'i> {
-    pub(crate) fn new(images: impl IntoIterator<Item = (&'i str, &'i Location<'i>)>) -> Self {
-        let standing =
-            |(image, location): (&'i str, &'i Location<'i>)| (image, location.standing());
-        Self(images.into_iter().map(standing).collect())
-    }
-
-    pub(crate) fn contains(&self, image: &str, location: &Location<'_>) -> bool {
-        !self.0.is_empty() && self.0.contains(&(image, location.standing()))
-    }
-}
-
-/// One image of a review whose reference is valid.
-#[derive(Clone, Debug)]
-pub struct Image<'a> {
-    reference: ImageRef<'a>,
-    location: Location<'a>,
-    position: usize,
-    is_unchanged: bool,
-}
-
-impl<'a> Image<'a> {
-    /// The reference.
-    #[must_use]
-    pub fn reference(&self) -> &ImageRef<'a> {
-        &self.reference
-    }
-
-    /// Where the image stands in the request.
-    #[must_use]
-    pub fn location(&self) -> &Location<'a> {
-        &self.location
-    }
-
-    /// How many images of the request come before it.
-    #[must_use]
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
-    /// Whether the same image stood at the [same place](Review::with_former_images) in the object
-    /// before this update. What was let in is not thrown out by an update that has nothing to do with
-    /// it: [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
-    #[must_use]
-    pub fn is_unchanged(&self) -> bool {
-        self.is_unchanged
-    }
-}
-
-/// One image of a review whose reference is not valid.
-#[derive(Clone, Debug)]
-pub struct UnreadableImage<'a> {
-    text: &'a str,
-    error: ReferenceError,
-    location: Location<'a>,
-    position: usize,
-    is_unchanged: bool,
-}
-
-impl<'a> UnreadableImage<'a> {
-    /// The text as it was written.
-    #[must_use]
-    pub fn as_written(&self) -> &'a str {
-        self.text
-    }
-
-    /// Why it is no reference.
-    #[must_use]
-    pub fn error(&self) -> &ReferenceError {
-        &self.error
-    }
-
-    /// Where the image stands in the request.
-    #[must_use]
-    pub fn location(&self) -> &Location<'a> {
-        &self.location
-    }
-
-    /// How many images of the request come before it.
-    #[must_use]
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
-    /// Whether the same image stood at the [same place](Review::with_former_images) in the object
-    /// before this update. What was let in is not thrown out by an update that has nothing to do with
-    /// it: [`Policy::unchanged_mode`](crate::Policy::unchanged_mode).
-    #[must_use]
-    pub fn is_unchanged(&self) -> bool {
-        self.is_unchanged
     }
 }

@@ -1,4 +1,4 @@
-//! The images of Kubernetes objects, and where in them they stand.
+//! The images of Kubernetes objects, and their locations in them.
 //!
 //! A [`Manifest`] is one object, or the items of a `List`. It is read from whatever serde reads
 //! (JSON, YAML), in one pass that keeps only the fields that images have to do with and borrows
@@ -42,36 +42,36 @@
 //!   lists and maps together is an error too. A `List` may have any number of items.
 //! - A built-in kind without a pod spec is an error: nothing can be said of it.
 
-mod error;
 mod field_path;
 mod kinds;
 pub(crate) mod node;
-mod object_kind;
 mod shape;
-mod value_type;
 
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, de::DeserializeSeed};
 
-pub use self::{
-    error::{ObjectError, ObjectErrorKind},
-    field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
-    kinds::{CustomResource, CustomResourceError, WorkloadKinds},
-    object_kind::ObjectKind,
-    value_type::ValueType,
-};
 use self::{
     field_path::Step,
     kinds::{IMAGE_LISTS, PodSpecPath},
-    node::{Node, NodeSeed, Room},
+    node::{EntryBudget, Node, NodeSeed},
 };
-use crate::{ContainerKind, Location, Review, StringMap, review::ENTRIES_LIMIT};
+pub use self::{
+    field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
+    kinds::{CustomResource, CustomResourceError, WorkloadKinds},
+};
+use crate::{
+    json::{self, DecodeError},
+    limits::ENTRIES_LIMIT,
+    object::{ContainerKind, ObjectError, ObjectErrorKind, ObjectKind, ValueType},
+    review::{Location, Review, StringMap},
+};
 
 /// The objects of one document: the object that it is, or the items of a `List`.
 ///
 /// `v1 List` is what `kubectl get -o yaml` writes; a list of one kind (`PodList`), whose items may
-/// leave their kind out, is read too. A document of nothing has no objects.
+/// leave their kind out, is read too. So is an object of any other kind that has `items`: kubectl
+/// creates those, and the API server the object. A document of nothing has no objects.
 ///
 /// Read with [`WorkloadKinds`] as the seed, it finds custom resources:
 ///
@@ -91,42 +91,102 @@ use crate::{ContainerKind, Location, Review, StringMap, review::ENTRIES_LIMIT};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Manifest<'a>(Vec<Result<Workload<'a>, ObjectError>>);
+pub struct Manifest<'a>(Vec<Result<Workload<'a>, UnreadableObject<'a>>>);
 
 impl<'a> Manifest<'a> {
+    /// Reads one JSON document, with the built-in kinds of object.
+    ///
+    /// ```
+    /// use imagereview_core::workload::Manifest;
+    ///
+    /// let pod = br#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx"}]}}"#;
+    /// let pod = Manifest::from_slice(pod)?.into_iter().next().unwrap()?;
+    /// assert_eq!(pod.images().next().unwrap().0, "nginx");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] where the bytes are not one JSON document. An object whose images cannot be
+    /// known is an error of its own, among the objects.
+    pub fn from_slice(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::from_slice_with(bytes, WorkloadKinds::builtin())
+    }
+
+    /// Reads one JSON document, with these kinds of object.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_slice`](Self::from_slice).
+    pub fn from_slice_with(bytes: &'a [u8], kinds: &'a WorkloadKinds) -> Result<Self, DecodeError> {
+        json::from_slice_seed(bytes, || kinds)
+    }
+
     fn new(kinds: &'a WorkloadKinds, document: &Node<'a>) -> Self {
         if document.is_null() {
             return Self(Vec::new());
         }
         let type_meta = match TypeMeta::read(document, "") {
             Ok(type_meta) => type_meta,
-            Err(error) => return Self(vec![Err(error)]),
+            Err(error) => return Self(vec![Err(error.into())]),
         };
-        let Some(item_kind) = type_meta.item_kind(kinds) else {
+        let item_kind = type_meta.item_kind(kinds);
+        if item_kind.is_none() && !has_items(document) {
             return Self(vec![Workload::new(kinds, document, "", type_meta)]);
-        };
+        }
         let items = document
             .field("items", "")
             .and_then(|items| items.elements("items"));
         let items = match items {
             Ok(items) => items,
-            Err(error) => return Self(vec![Err(error)]),
+            Err(error) => return Self(vec![Err(error.into())]),
         };
+        let item_kind = item_kind.unwrap_or_else(|| without_list(&type_meta.kind));
         let item = |(index, node): (usize, &Node<'a>)| {
             let path = format!("items[{index}]");
-            let type_meta = TypeMeta::read(node, &path)?.or(&type_meta.api_version, item_kind);
-            if type_meta.item_kind(kinds).is_some() {
-                return Err(ObjectError::new(path, ObjectErrorKind::NestedList));
+            let item = TypeMeta::read(node, &path)?.or(&type_meta.api_version, item_kind);
+            if item.item_kind(kinds).is_some() || has_items(node) {
+                return Err(ObjectError::new(path, ObjectErrorKind::NestedList).into());
             }
-            Workload::new(kinds, node, &path, type_meta)
+            Workload::new(kinds, node, &path, item)
         };
-        Self(items.iter().enumerate().map(item).collect())
+        let items: Vec<_> = items.iter().enumerate().map(item).collect();
+        // Not every reader takes it for a list: to the API server it is an object.
+        let object = (!type_meta.kind.ends_with(LIST))
+            .then(|| Workload::new(kinds, document, "", type_meta));
+        Self(object.into_iter().chain(items).collect())
     }
 }
 
-/// Each object in order, or why its images cannot be known.
+/// Whether kubectl takes an object for a list, whatever its kind: it creates each of the `items` then.
+/// It refuses the object if one of them is something else than an object.
+///
+/// Source: `unstructuredJSONScheme.decode` of `k8s.io/apimachinery/pkg/apis/meta/v1/unstructured`, which
+/// reads names in their own case alone.
+fn has_items(object: &Node<'_>) -> bool {
+    let is_object = |node: &Node<'_>| match node {
+        Node::Text(_) | Node::List(_) => false,
+        Node::Other(found) => *found == ValueType::Object,
+        _ => true,
+    };
+    match object.field("items", "") {
+        Ok(Node::List(items) | Node::Truncated(items)) => items.iter().all(is_object),
+        Ok(Node::Unclear(kind)) => !matches!(kind, ObjectErrorKind::CaseVariant { .. }),
+        _ => false,
+    }
+}
+
+/// How the kind of a list ends.
+const LIST: &str = "List";
+
+/// The kind of a list's items, where they leave it out.
+fn without_list(kind: &str) -> &str {
+    kind.strip_suffix(LIST).unwrap_or(kind)
+}
+
+/// Each object in order, or why its images cannot all be known.
 impl<'a> IntoIterator for Manifest<'a> {
-    type Item = Result<Workload<'a>, ObjectError>;
+    type Item = Result<Workload<'a>, UnreadableObject<'a>>;
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
@@ -146,8 +206,8 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for &'a WorkloadKinds {
     type Value = Manifest<'a>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Manifest<'a>, D::Error> {
-        let room = Room::new();
-        let document = NodeSeed::document(self.shape(), &room).deserialize(deserializer)?;
+        let budget = EntryBudget::new();
+        let document = NodeSeed::document(self.shape(), &budget).deserialize(deserializer)?;
         Ok(Manifest::new(self, &document))
     }
 }
@@ -180,7 +240,7 @@ impl<'a> TypeMeta<'a> {
 
     /// The kind of a list's items: empty if they say it themselves, and `None` for what is no list.
     fn item_kind(&self, kinds: &WorkloadKinds) -> Option<&str> {
-        let item = self.kind.strip_suffix("List")?;
+        let item = self.kind.strip_suffix(LIST)?;
         let is_list = item.is_empty() || kinds.has_images(&self.api_version, item);
         is_list.then_some(item)
     }
@@ -191,20 +251,28 @@ impl<'a> TypeMeta<'a> {
 }
 
 /// One object, as far as images have to do with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Workload<'a> {
     type_meta: TypeMeta<'a>,
     is_known: bool,
     name: Cow<'a, str>,
     namespace: Cow<'a, str>,
-    labels: StringMap<'a>,
-    annotations: StringMap<'a>,
+    /// `None` where they cannot be read.
+    labels: Option<StringMap<'a>>,
+    annotations: Option<StringMap<'a>>,
     pub(crate) images: Vec<WorkloadImage<'a>>,
     pub(crate) pod_specs: Vec<PodSpec<'a>>,
 }
 
 /// One image of an object.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "mutation"),
+    expect(
+        dead_code,
+        reason = "read for its type alone; only mutations need the value"
+    )
+)]
 pub(crate) struct WorkloadImage<'a> {
     pub(crate) text: Cow<'a, str>,
     pub(crate) location: Location<'a>,
@@ -216,6 +284,13 @@ pub(crate) struct WorkloadImage<'a> {
 
 /// What is known of a pod spec beside its images.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "mutation"),
+    expect(
+        dead_code,
+        reason = "read for its type alone; only mutations need the value"
+    )
+)]
 pub(crate) struct PodSpec<'a> {
     pub(crate) path: Cow<'a, str>,
     /// The names of the secrets in `imagePullSecrets`; `None` if there is no such list.
@@ -253,16 +328,16 @@ impl<'a> Workload<'a> {
     /// A Deployment is thus judged by what its pods will be judged by.
     #[must_use]
     pub fn labels(&self) -> &StringMap<'a> {
-        &self.labels
+        self.labels.as_ref().unwrap_or(StringMap::empty())
     }
 
     /// The annotations of the pod that results; see [`labels`](Self::labels).
     #[must_use]
     pub fn annotations(&self) -> &StringMap<'a> {
-        &self.annotations
+        self.annotations.as_ref().unwrap_or(StringMap::empty())
     }
 
-    /// Each image as it is written, and where it stands: of each pod spec `containers`,
+    /// Each image as it is written, and its location: of each pod spec `containers`,
     /// `initContainers`, `ephemeralContainers` and `volumes`, then those at declared paths.
     #[must_use]
     pub fn images(&self) -> impl ExactSizeIterator<Item = (&str, &Location<'a>)> {
@@ -293,10 +368,14 @@ impl<'a> Workload<'a> {
     }
 
     pub(crate) fn review_without_images(&self) -> Review<'_> {
-        let mut review = Review::with_capacity(self.images.len())
-            .with_kind(self.kind())
-            .with_labels(&self.labels)
-            .with_annotations(&self.annotations);
+        let mut review = Review::with_capacity(self.images.len()).with_kind(self.kind());
+        // What cannot be read is not told.
+        if let Some(labels) = &self.labels {
+            review = review.with_labels(labels);
+        }
+        if let Some(annotations) = &self.annotations {
+            review = review.with_annotations(annotations);
+        }
         if let Some(namespace) = self.namespace() {
             review = review.with_namespace(namespace);
         }
@@ -312,7 +391,7 @@ impl<'a> Workload<'a> {
         kinds: &'a WorkloadKinds,
         object: &Node<'a>,
         kind: ObjectKind<'_>,
-    ) -> Result<Self, ObjectError> {
+    ) -> Result<Self, UnreadableObject<'a>> {
         let mut type_meta = TypeMeta::read(object, "")?;
         if type_meta.kind.is_empty() {
             type_meta = TypeMeta {
@@ -323,13 +402,18 @@ impl<'a> Workload<'a> {
             && !kind.name().is_empty()
             && (kinds.looks_into(type_meta.as_kind()) || kinds.looks_into(kind))
         {
-            return Err(ObjectError::new(
-                "",
-                ObjectErrorKind::OtherKind {
-                    found: type_meta.as_kind().to_string().into(),
-                    expected: kind.to_string().into(),
-                },
-            ));
+            let error = ObjectErrorKind::OtherKind {
+                found: type_meta.as_kind().to_string().into(),
+                expected: kind.to_string().into(),
+            };
+            let readable = match Self::new(kinds, object, "", type_meta) {
+                Ok(readable) => readable,
+                Err(unreadable) => unreadable.readable,
+            };
+            return Err(UnreadableObject {
+                error: ObjectError::new("", error),
+                readable,
+            });
         }
         Self::new(kinds, object, "", type_meta)
     }
@@ -339,43 +423,47 @@ impl<'a> Workload<'a> {
         object: &Node<'a>,
         prefix: &str,
         type_meta: TypeMeta<'a>,
-    ) -> Result<Self, ObjectError> {
+    ) -> Result<Self, UnreadableObject<'a>> {
         if type_meta.kind.is_empty() {
             let path = join(prefix, "kind");
-            return Err(ObjectError::new(path, ObjectErrorKind::Missing));
+            return Err(ObjectError::new(path, ObjectErrorKind::Missing).into());
         }
         let mut workload = Self {
             is_known: kinds.has_images(&type_meta.api_version, &type_meta.kind),
             type_meta,
-            name: Cow::default(),
-            namespace: Cow::default(),
-            labels: StringMap::default(),
-            annotations: StringMap::default(),
-            images: Vec::new(),
-            pod_specs: Vec::new(),
+            ..Self::default()
         };
-        let read = workload.read(kinds, object, prefix);
-        // Of an object that has nothing to do with images, nothing is asked.
-        if workload.is_known {
-            read?;
-            // The `items` of what is no list were read as objects of their own.
-            if workload.images.len() > ENTRIES_LIMIT {
-                return Err(ObjectError::too_many(prefix));
-            }
+        let mut first = FirstError::default();
+        workload.read(kinds, object, prefix, &mut first);
+        // The `items` of what is no list were read as objects of their own.
+        if workload.images.len() > ENTRIES_LIMIT {
+            workload.images.truncate(ENTRIES_LIMIT);
+            first.note(ObjectError::too_many(prefix));
         }
-        Ok(workload)
+        match first.0 {
+            // Of an object that has nothing to do with images, nothing is asked.
+            Some(error) if workload.is_known => Err(UnreadableObject {
+                error,
+                readable: workload,
+            }),
+            _ => Ok(workload),
+        }
     }
 
+    /// Reads what can be read.
     fn read(
         &mut self,
         kinds: &'a WorkloadKinds,
         object: &Node<'a>,
         prefix: &str,
-    ) -> Result<(), ObjectError> {
+        first: &mut FirstError,
+    ) {
         let path = join(prefix, "metadata");
-        let metadata = object.field("metadata", prefix)?;
-        self.name = text_field(metadata, "name", &path)?.unwrap_or_default();
-        self.namespace = text_field(metadata, "namespace", &path)?.unwrap_or_default();
+        let metadata = first.or_default(object.field("metadata", prefix));
+        let name = first.or_default(text_field(metadata, "name", &path));
+        self.name = name.unwrap_or_default();
+        let namespace = first.or_default(text_field(metadata, "namespace", &path));
+        self.namespace = namespace.unwrap_or_default();
 
         let type_meta = self.type_meta.clone();
         // A version and every version of a group may declare the same paths.
@@ -388,12 +476,18 @@ impl<'a> Workload<'a> {
                 }
                 let mut path = prefix.to_owned();
                 let before = self.pod_specs.len();
-                walk(object, at.path.steps(), &mut path, &mut |node, path| {
-                    self.read_pod_spec(node, path, at)
-                })?;
+                walk(
+                    object,
+                    at.path.steps(),
+                    &mut path,
+                    first,
+                    &mut |node, path, first| {
+                        self.read_pod_spec(node, path, at, first);
+                    },
+                );
                 if kind.is_builtin && self.pod_specs.len() == before {
                     let path = join(prefix, &at.path.to_string());
-                    return Err(ObjectError::new(path, ObjectErrorKind::Missing));
+                    first.note(ObjectError::new(path, ObjectErrorKind::Missing));
                 }
                 pod_specs.push(at);
             }
@@ -403,39 +497,57 @@ impl<'a> Workload<'a> {
                 }
                 images.push(at);
                 let mut path = prefix.to_owned();
-                walk(object, at.steps(), &mut path, &mut |node, path| {
-                    if let Some(text) = node.text(path)? {
-                        self.images.push(WorkloadImage {
-                            text,
-                            location: Location::at(path.to_owned()),
-                            pod_spec: None,
-                            pull_policy: None,
-                        });
-                    }
-                    Ok(())
-                })?;
+                walk(
+                    object,
+                    at.steps(),
+                    &mut path,
+                    first,
+                    &mut |node, path, first| {
+                        if let Some(text) = first.or_default(node.text(path)) {
+                            self.images.push(WorkloadImage {
+                                text,
+                                location: Location::at(path.to_owned()),
+                                pod_spec: None,
+                                pull_policy: None,
+                            });
+                        }
+                    },
+                );
             }
         }
         let template = match pod_specs[..] {
             [only] => only.metadata.as_ref(),
             _ => None,
         };
+        // Where there is no metadata, there are none of either.
+        self.labels = Some(StringMap::default());
+        self.annotations = Some(StringMap::default());
         match template {
             Some(template) => {
                 let mut path = prefix.to_owned();
-                walk(object, template.steps(), &mut path, &mut |node, path| {
-                    self.read_labels(node, path)
-                })
+                walk(
+                    object,
+                    template.steps(),
+                    &mut path,
+                    first,
+                    &mut |node, path, first| {
+                        self.read_labels(node, path, first);
+                    },
+                );
             }
-            None => self.read_labels(metadata, &path),
+            None => self.read_labels(metadata, &path, first),
         }
     }
 
-    fn read_labels(&mut self, metadata: &Node<'a>, path: &str) -> Result<(), ObjectError> {
-        let map = |name| metadata.field(name, path)?.annotations(join(path, name));
-        self.labels = map("labels")?;
-        self.annotations = map("annotations")?;
-        Ok(())
+    fn read_labels(&mut self, metadata: &Node<'a>, path: &str, first: &mut FirstError) {
+        let mut map = |name| {
+            let map = metadata
+                .field(name, path)
+                .and_then(|map| map.annotations(join(path, name)));
+            first.or_default(map.map(Some))
+        };
+        self.labels = map("labels");
+        self.annotations = map("annotations");
     }
 
     fn read_pod_spec(
@@ -443,7 +555,8 @@ impl<'a> Workload<'a> {
         node: &Node<'a>,
         path: &str,
         at: &'a PodSpecPath,
-    ) -> Result<(), ObjectError> {
+        first: &mut FirstError,
+    ) {
         // The paths are borrowed where the pod spec stands at the one place that is declared, and
         // not in an item of a list.
         let fixed = at.text.as_deref().filter(|text| *text == path);
@@ -453,58 +566,163 @@ impl<'a> Workload<'a> {
                 Some(lists) if fixed.is_some() => Cow::Borrowed(&*lists[index]),
                 _ => Cow::Owned(join(path, name)),
             };
-            let (kind, field) = match name {
-                "initContainers" => (ContainerKind::Init, "image"),
-                "ephemeralContainers" => (ContainerKind::Ephemeral, "image"),
-                "volumes" => (ContainerKind::Volume, "image.reference"),
-                _ => (ContainerKind::Regular, "image"),
+            let kind = match name {
+                "initContainers" => ContainerKind::Init,
+                "ephemeralContainers" => ContainerKind::Ephemeral,
+                "volumes" => ContainerKind::Volume,
+                _ => ContainerKind::Regular,
             };
-            for (index, element) in node.field(name, path)?.elements(&list)?.iter().enumerate() {
-                let here = format_args!("{list}[{index}]");
-                let (image, pull_policy);
-                if kind == ContainerKind::Volume {
-                    let volume = element.field("image", here)?;
-                    if volume.is_null() {
-                        continue;
-                    }
-                    let here = format_args!("{here}.image");
-                    image = volume.field("reference", here)?;
-                    pull_policy = text_field(volume, "pullPolicy", here)?;
-                } else {
-                    image = element.field("image", here)?;
-                    pull_policy = text_field(element, "imagePullPolicy", here)?;
+            let elements = first.or_default(node.field(name, path));
+            for (index, element) in first.elements(elements, &list).iter().enumerate() {
+                let read = read_element(element, &list, index, kind, first);
+                if let Some(mut image) = first.or_default(read) {
+                    image.pod_spec = Some(pod_spec);
+                    self.images.push(image);
                 }
-                let image = image.text(format_args!("{here}.{field}"))?;
-                let mut location = Location::new(list.clone(), index, field).with_kind(kind);
-                if let Some(name) = text_field(element, "name", here)? {
-                    location = location.with_container(name);
-                }
-                self.images.push(WorkloadImage {
-                    text: image.unwrap_or_default(),
-                    location,
-                    pod_spec: Some(pod_spec),
-                    pull_policy,
-                });
             }
         }
         let path = match fixed {
             Some(fixed) => Cow::Borrowed(fixed),
             None => Cow::Owned(path.to_owned()),
         };
-        let secrets = node.field("imagePullSecrets", &path)?;
-        let pull_secrets = if secrets.is_null() {
-            None
-        } else {
+        let secrets = first.or_default(node.field("imagePullSecrets", &path));
+        let pull_secrets = (!secrets.is_null()).then(|| {
             let list = join(&path, "imagePullSecrets");
-            let mut names = Vec::new();
-            for (index, secret) in secrets.elements(&list)?.iter().enumerate() {
-                let name = text_field(secret, "name", format_args!("{list}[{index}]"))?;
-                names.push(name.unwrap_or_default());
-            }
-            Some(names)
-        };
+            let secrets = first.elements(secrets, &list).iter().enumerate();
+            let name = |(index, secret)| {
+                let name = text_field(secret, "name", format_args!("{list}[{index}]"));
+                first.or_default(name).unwrap_or_default()
+            };
+            secrets.map(name).collect()
+        });
         self.pod_specs.push(PodSpec { path, pull_secrets });
-        Ok(())
+    }
+}
+
+/// The image of a container, or of a volume if it has one.
+fn read_element<'a>(
+    element: &Node<'a>,
+    list: &Cow<'a, str>,
+    index: usize,
+    kind: ContainerKind,
+    first: &mut FirstError,
+) -> Result<Option<WorkloadImage<'a>>, ObjectError> {
+    let here = format_args!("{list}[{index}]");
+    let (image, field, pull_policy);
+    if kind == ContainerKind::Volume {
+        let volume = element.field("image", here)?;
+        if volume.is_null() {
+            return Ok(None);
+        }
+        let here = format_args!("{here}.image");
+        image = volume.field("reference", here)?;
+        pull_policy = text_field(volume, "pullPolicy", here);
+        field = "image.reference";
+    } else {
+        image = element.field("image", here)?;
+        pull_policy = text_field(element, "imagePullPolicy", here);
+        field = "image";
+    }
+    let image = image.text(format_args!("{here}.{field}"))?;
+    let mut location = Location::new(list.clone(), index, field).with_kind(kind);
+    if let Some(name) = first.or_default(text_field(element, "name", here)) {
+        location = location.with_container(name);
+    }
+    Ok(Some(WorkloadImage {
+        text: image.unwrap_or_default(),
+        location,
+        pod_spec: None,
+        pull_policy: first.or_default(pull_policy),
+    }))
+}
+
+/// What is wrong with an object, of which the rest is read all the same.
+#[derive(Default)]
+struct FirstError(Option<ObjectError>);
+
+impl FirstError {
+    fn note(&mut self, error: ObjectError) {
+        self.0.get_or_insert(error);
+    }
+
+    /// What was read; nothing where it cannot be.
+    fn or_default<T: Default>(&mut self, read: Result<T, ObjectError>) -> T {
+        read.unwrap_or_else(|error| {
+            self.note(error);
+            T::default()
+        })
+    }
+
+    /// The elements of a list, as far as there are any.
+    fn elements<'n, 'a>(&mut self, list: &'n Node<'a>, path: &str) -> &'n [Node<'a>] {
+        if let Node::Truncated(elements) = list {
+            self.note(ObjectError::too_many(path));
+            return elements;
+        }
+        self.or_default(list.elements(path))
+    }
+}
+
+/// An object whose images cannot all be known: what is wrong with it, and what could be read.
+///
+/// The images that could be read are decided like those of any object, and the object itself is denied
+/// by [`decide`](crate::decide) as the policy says.
+///
+/// ```
+/// use imagereview_core::{NoLatestTag, decide, workload::Manifest};
+///
+/// let pod = r#"{"apiVersion": "v1", "kind": "Pod",
+///              "spec": {"containers": [{"image": 5}, {"image": "nginx"}]}}"#;
+/// let manifest: Manifest<'_> = serde_json::from_str(pod)?;
+/// let object = manifest.into_iter().next().unwrap().unwrap_err();
+/// assert_eq!(object.error().path(), "spec.containers[0].image");
+/// let verdict = decide(&NoLatestTag, &object.review());
+/// let rules: Vec<&str> = verdict.denials().map(|denial| denial.rule()).collect();
+/// assert_eq!(rules, ["unreadable-object", "no-latest-tag"]);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct UnreadableObject<'a> {
+    error: ObjectError,
+    readable: Workload<'a>,
+}
+
+impl<'a> UnreadableObject<'a> {
+    /// The first thing that is wrong with the object.
+    #[must_use]
+    pub fn error(&self) -> &ObjectError {
+        &self.error
+    }
+
+    /// What could be read of the object: it has fewer images than the object, or labels and
+    /// annotations are left out.
+    #[must_use]
+    pub fn readable(&self) -> &Workload<'a> {
+        &self.readable
+    }
+
+    /// The object as something to decide: the images that could be read, and why there may be others.
+    #[must_use]
+    pub fn review(&self) -> Review<'_> {
+        self.readable.review().with_unreadable_object(&self.error)
+    }
+}
+
+impl std::error::Error for UnreadableObject<'_> {}
+
+impl fmt::Display for UnreadableObject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+/// An object of which nothing can be read.
+impl From<ObjectError> for UnreadableObject<'_> {
+    fn from(error: ObjectError) -> Self {
+        Self {
+            error,
+            readable: Workload::default(),
+        }
     }
 }
 
@@ -541,30 +759,31 @@ fn walk<'a>(
     node: &Node<'a>,
     steps: &[Step],
     path: &mut String,
-    visit: &mut dyn FnMut(&Node<'a>, &str) -> Result<(), ObjectError>,
-) -> Result<(), ObjectError> {
+    first: &mut FirstError,
+    visit: &mut dyn FnMut(&Node<'a>, &str, &mut FirstError),
+) {
     if node.is_null() {
-        return Ok(());
+        return;
     }
     let Some((step, rest)) = steps.split_first() else {
-        return visit(node, path);
+        return visit(node, path, first);
     };
     let len = path.len();
     match step {
         Step::Field(name) => {
-            let child = node.field(name, &*path)?;
+            let child = first.or_default(node.field(name, &*path));
             if len > 0 {
                 path.push('.');
             }
             path.push_str(name);
-            walk(child, rest, path, visit)?;
+            walk(child, rest, path, first, visit);
         }
         Step::Elements => {
-            for (index, element) in node.elements(&*path)?.iter().enumerate() {
+            for (index, element) in first.elements(node, path).iter().enumerate() {
                 path.push('[');
                 path.push_str(&index.to_string());
                 path.push(']');
-                walk(element, rest, path, visit)?;
+                walk(element, rest, path, first, visit);
                 path.truncate(len);
             }
         }
@@ -572,5 +791,4 @@ fn walk<'a>(
         Step::AnyField => {}
     }
     path.truncate(len);
-    Ok(())
 }

@@ -152,7 +152,8 @@ fn what_is_kept_of_very_many_entries_does_not_grow_with_them() {
         // What is made once in a process.
         most(1);
         let (few, many) = (most(20_000), most(400_000));
-        assert!(few < 4 << 20, "{begin}: {few} bytes");
+        // As many images as the limit are decided, and each of them is a violation here.
+        assert!(few < 16 << 20, "{begin}: {few} bytes");
         assert_eq!(many, few, "{begin}");
     }
 }

@@ -1,282 +1,336 @@
 //! The options: flags, the environment and a file.
 
+mod command;
 mod file;
+mod values;
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 use imagereview_core::Language;
+use imagereview_files::PathList;
 use imagereview_http::{
     AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, Limits, ServerIdentity,
     WhenFull,
 };
 
-/// Answers kube-apiserver over HTTPS, by the policy in --policy: ImageReviews at /image_policy,
-/// AdmissionReviews at /validate and /mutate. Without a policy: no image tagged latest, none
-/// without a tag; a digest is always fine.
+use self::{
+    command::Instead,
+    values::{Optional, address, log_level, number, optional_address, time, time_or_none},
+};
+
+// The headings of --help.
+const POLICY: &str = "Policy";
+const LISTENING: &str = "Listening";
+const HEALTH: &str = "Probes and metrics";
+const TLS: &str = "TLS and clients";
+const LIMITS: &str = "Limits";
+const TIMEOUTS: &str = "Timeouts";
+const AUDIT: &str = "Audit log";
+const LOG: &str = "Log";
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  the server stopped after SIGTERM or SIGINT, or --check-config found nothing wrong
+  1  an address can't be listened on, output can't be written, or the system lacks threads or signals
+  2  the options, or the files that they name, can't be used
+
+Examples:
+  Try it out. It prints a curl command that sends it a request:
+    imagereview-http
+
+  Check the options and the files that they name, without serving:
+    imagereview-http --check-config --language zh --max-body-bytes 20971520
+
+  Read the manual page:
+    imagereview-http man > imagereview-http.1 && man ./imagereview-http.1";
+
+/// Reviews container images for kube-apiserver over HTTPS
 ///
-/// Without --tls-cert and --tls-key it makes a certificate authority of its own for trying it out,
-/// and prints a curl command that asks it.
+/// The policy in --policy decides ImageReviews at /image_policy, and AdmissionReviews at /validate and
+/// /mutate. Without a policy, no image may have the tag latest or no tag; a digest always passes.
+///
+/// Without --tls-cert and --tls-key it makes a certificate authority for trying it out, and prints a
+/// curl command that sends it a request.
 ///
 /// Each option can be given in three ways: as a flag, as a variable of the environment, and in the
-/// file of --config, under the flag's name without its dashes. A flag counts more than a variable,
-/// and a variable more than the file.
+/// file of --config, by the flag's name without its dashes. A flag overrides a variable, and a
+/// variable overrides the file.
 ///
-/// Files of the policy, certificate, key and client CA are read again when they change, and on
-/// SIGHUP; if they can't be used, those of before go on.
+/// Policy, certificate, key and client CA are read again when their files change, and on SIGHUP. If
+/// they can't be used, those from before are still served.
 #[derive(Debug, Parser)]
 // What is Markdown to clippy is shown by `--help` as it stands.
 #[allow(clippy::doc_markdown)]
 #[command(
     version,
-    after_help = "Exit status: 0 after SIGTERM or SIGINT or a --check-config that found nothing wrong, 1 if an address \
-                  can't be listened on, 2 if the options or the files that they name can't be used."
+    after_help = AFTER_HELP,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
 )]
 pub(crate) struct Args {
-    /// File of options: YAML, a map from the names of flags to their values, such as `listen:
-    /// 0.0.0.0:8443`; a flag that may be repeated takes a list
+    #[command(subcommand)]
+    instead: Option<Instead>,
+
+    /// File of options: a YAML map from flags without their dashes to values, such as `listen:
+    /// 0.0.0.0:8443`. A flag that may be repeated takes a list
     #[arg(long, env = "IMAGEREVIEW_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Only check the options, the policy and the certificates, tell what is in them, and end
+    /// Check the options, the policy and the certificates, print what they hold, and exit
     #[arg(long)]
     pub(crate) check_config: bool,
 
-    /// Policy: a file of policy documents, or a folder whose *.yaml, *.yml and *.json files are
-    /// taken. May be repeated; in the variable, paths are separated by colons
+    /// Policy file, folder of *.yaml, *.yml and *.json files, or - for standard input. Repeat to
+    /// combine several; in the variable, separate paths by colons. Default: deny the tag latest and
+    /// missing tags
     #[arg(
         long,
-        env = "IMAGEREVIEW_POLICY",
+        env = imagereview_files::VARIABLE, help_heading = POLICY,
         value_name = "PATH",
-        value_delimiter = ':'
+        value_hint = ValueHint::AnyPath
     )]
-    pub(crate) policy: Vec<PathBuf>,
+    pub(crate) policy: Vec<PathList>,
 
-    /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, env = "IMAGEREVIEW_LISTEN", value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN)]
+    /// Address and port to listen on. Port 0 takes a free one
+    #[arg(long, env = "IMAGEREVIEW_LISTEN", help_heading = LISTENING, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN, value_parser = address)]
     pub(crate) listen: SocketAddr,
 
-    /// Address and port of /livez, /readyz, /healthz and /metrics over plain HTTP; empty for none
+    /// Address and port of probes and metrics over plain HTTP: /livez, /readyz, /healthz, /metrics.
+    /// Empty for none
     #[arg(
         long,
-        env = "IMAGEREVIEW_HEALTH_LISTEN",
+        env = "IMAGEREVIEW_HEALTH_LISTEN", help_heading = HEALTH,
         value_name = "ADDRESS:PORT",
         default_value = "127.0.0.1:8081",
         value_parser = optional_address
     )]
     health_listen: Optional<SocketAddr>,
 
-    /// Server certificate: a PEM file, this server's own certificate first, then the intermediate
+    /// Server certificate: a PEM file with the server's own certificate first, then the intermediate
     /// ones
-    #[arg(long, env = "IMAGEREVIEW_TLS_CERT", value_name = "FILE")]
+    #[arg(long, env = "IMAGEREVIEW_TLS_CERT", help_heading = TLS, value_name = "FILE")]
     tls_cert: Option<PathBuf>,
 
     /// Private key of the server certificate: a PEM file, unencrypted
-    #[arg(long, env = "IMAGEREVIEW_TLS_KEY", value_name = "FILE")]
+    #[arg(long, env = "IMAGEREVIEW_TLS_KEY", help_heading = TLS, value_name = "FILE")]
     tls_key: Option<PathBuf>,
 
-    /// Authorities of client certificates: a PEM file. With it every client must show a certificate
-    /// that one of them issued; without it anyone who reaches the port may ask
-    #[arg(long, env = "IMAGEREVIEW_CLIENT_CA", value_name = "FILE")]
+    /// Authorities of client certificates: a PEM file. With it, a client needs a certificate that one of
+    /// them issued. Without it, any client that reaches the port may connect
+    #[arg(long, env = "IMAGEREVIEW_CLIENT_CA", help_heading = TLS, value_name = "FILE")]
     client_ca: Option<PathBuf>,
 
-    /// Name that a client's certificate must have, as common name or alternative name. May be
-    /// repeated, for any of several; in the variable they are separated by commas
+    /// Name that a client's certificate must have, as common name or alternative name. Repeat to allow
+    /// several; in the variable, separate names by commas
     #[arg(
         long,
-        env = "IMAGEREVIEW_CLIENT_NAME",
+        env = "IMAGEREVIEW_CLIENT_NAME", help_heading = TLS,
         value_name = "NAME",
         value_delimiter = ','
     )]
     client_name: Vec<String>,
 
-    /// Folder of the certificate authority that is made when no certificate is given
+    /// Folder of the certificate authority that is made if --tls-cert is not given
     #[arg(
         long,
-        env = "IMAGEREVIEW_DEV_PKI",
+        env = "IMAGEREVIEW_DEV_PKI", help_heading = TLS,
         value_name = "DIR",
         default_value = "imagereview-dev-pki",
         conflicts_with = "tls_cert"
     )]
     pub(crate) dev_pki: PathBuf,
 
-    /// Language of the reasons in answers: en or zh
-    #[arg(long, env = "IMAGEREVIEW_LANGUAGE", value_name = "LANGUAGE", default_value_t = Language::English)]
+    /// Language of the reasons in responses: en or zh
+    #[arg(long, env = "IMAGEREVIEW_LANGUAGE", help_heading = POLICY, value_name = "LANGUAGE", default_value_t = Language::English)]
     language: Language,
 
-    /// Largest request body that is read, in bytes; the default is kube-apiserver's own limit. An
-    /// AdmissionReview, which holds an object twice, may have twice that
+    /// Largest request body, in bytes. An AdmissionReview, which holds its object twice, may have twice
+    /// as many. The default is kube-apiserver's own limit
     #[arg(
         long,
-        env = "IMAGEREVIEW_MAX_BODY_BYTES",
+        env = "IMAGEREVIEW_MAX_BODY_BYTES", help_heading = LIMITS,
         value_name = "BYTES",
         default_value_t = DEFAULT_MAX_BODY_BYTES as u64,
-        value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX))
+        value_parser = number::<u64>(1..=u64::from(u32::MAX))
     )]
     max_body_bytes: u64,
 
     /// Largest headers of a request, in bytes
     #[arg(
         long,
-        env = "IMAGEREVIEW_MAX_HEADER_BYTES",
+        env = "IMAGEREVIEW_MAX_HEADER_BYTES", help_heading = LIMITS,
         value_name = "BYTES",
         default_value_t = Limits::default().header_bytes,
-        value_parser = clap::value_parser!(u32).range(1024..=1 << 20)
+        value_parser = number::<u32>(1024..=1 << 20)
     )]
     max_header_bytes: u32,
 
-    /// Most connections that are open. A new one takes the place of the one that has been silent
-    /// for longest since it was opened
+    /// Most open connections. A new one evicts the one that has been open for longest without a
+    /// request; if there is none, it waits
     #[arg(
         long,
-        env = "IMAGEREVIEW_MAX_CONNECTIONS",
+        env = "IMAGEREVIEW_MAX_CONNECTIONS", help_heading = LIMITS,
         value_name = "NUMBER",
         default_value_t = Limits::default().connections as u64,
-        value_parser = clap::value_parser!(u64).range(1..=1 << 20)
+        value_parser = number::<u64>(1..=1 << 20)
     )]
     max_connections: u64,
 
-    /// Most connections that have not asked anything yet, those in their TLS handshake included
+    /// Most connections without a request yet, those in their TLS handshake included. Beyond that, the
+    /// oldest is evicted
     #[arg(
         long,
-        env = "IMAGEREVIEW_MAX_SILENT_CONNECTIONS",
+        env = "IMAGEREVIEW_MAX_SILENT_CONNECTIONS", help_heading = LIMITS,
         value_name = "NUMBER",
         default_value_t = Limits::default().silent as u64,
-        value_parser = clap::value_parser!(u64).range(1..=1 << 20)
+        value_parser = number::<u64>(1..=1 << 20)
     )]
     max_silent_connections: u64,
 
-    /// Most requests that are in flight. One more takes the place of the one whose body has been
-    /// waited for longest, or is answered 429 at once
+    /// Most requests in flight. One more evicts the one whose body has been awaited for longest (408);
+    /// if there is none, it gets 429 at once
     #[arg(
         long,
-        env = "IMAGEREVIEW_MAX_REQUESTS",
+        env = "IMAGEREVIEW_MAX_REQUESTS", help_heading = LIMITS,
         value_name = "NUMBER",
         default_value_t = Limits::default().requests as u64,
-        value_parser = clap::value_parser!(u64).range(1..=1 << 20)
+        value_parser = number::<u64>(1..=1 << 20)
     )]
     max_requests: u64,
 
-    /// Most bytes of request bodies that are held. One more takes the place of the body of more than
-    /// 16 KiB that has been waited for longest; never less than one AdmissionReview may have
+    /// Most bytes of buffered request bodies. One more evicts the body over 16 KiB that has been
+    /// awaited for longest (408). Never less than one AdmissionReview may have
     #[arg(
         long,
-        env = "IMAGEREVIEW_MAX_BODY_MEMORY",
+        env = "IMAGEREVIEW_MAX_BODY_MEMORY", help_heading = LIMITS,
         value_name = "BYTES",
         default_value_t = Limits::default().body_memory as u64,
-        value_parser = clap::value_parser!(u64).range(1..=1 << 40)
+        value_parser = number::<u64>(1..=1 << 40)
     )]
     max_body_memory: u64,
 
-    /// Most requests that are in flight on one HTTP/2 connection
+    /// Most requests in flight on one HTTP/2 connection
     #[arg(
         long,
-        env = "IMAGEREVIEW_MAX_STREAMS",
+        env = "IMAGEREVIEW_MAX_STREAMS", help_heading = LIMITS,
         value_name = "NUMBER",
         default_value_t = Limits::default().streams,
-        value_parser = clap::value_parser!(u32).range(1..=10_000)
+        value_parser = number::<u32>(1..=10_000)
     )]
     max_streams: u32,
 
-    /// Longest time that a connection lasts, give or take a tenth, before its client is told to
-    /// make a new one; 0s for no end
-    #[arg(long, env = "IMAGEREVIEW_MAX_CONNECTION_AGE", value_name = "TIME", default_value = "10m", value_parser = time_or_none)]
+    /// Age, give or take a tenth, at which a connection is closed gracefully, so that clients spread
+    /// over replicas again. 0s for never
+    #[arg(long, env = "IMAGEREVIEW_MAX_CONNECTION_AGE", help_heading = TIMEOUTS, value_name = "TIME", default_value = "10m", value_parser = time_or_none)]
     max_connection_age: Duration,
 
-    /// Longest time from the connection to the end of the TLS handshake
-    #[arg(long, env = "IMAGEREVIEW_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
+    /// Longest time from the TCP connection to the end of the TLS handshake
+    #[arg(long, env = "IMAGEREVIEW_HANDSHAKE_TIMEOUT", help_heading = TIMEOUTS, value_name = "TIME", default_value = "10s", value_parser = time)]
     handshake_timeout: Duration,
 
-    /// Longest wait for a connection's first request, once its handshake is done
-    #[arg(long, env = "IMAGEREVIEW_HEADER_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = time)]
+    /// Longest wait for a connection's first request after its handshake
+    #[arg(long, env = "IMAGEREVIEW_HEADER_TIMEOUT", help_heading = TIMEOUTS, value_name = "TIME", default_value = "30s", value_parser = time)]
     header_timeout: Duration,
 
     /// Longest wait for a request's body
-    #[arg(long, env = "IMAGEREVIEW_BODY_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
+    #[arg(long, env = "IMAGEREVIEW_BODY_TIMEOUT", help_heading = TIMEOUTS, value_name = "TIME", default_value = "10s", value_parser = time)]
     body_timeout: Duration,
 
-    /// Longest wait for a client that does not take its answer
-    #[arg(long, env = "IMAGEREVIEW_ANSWER_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]
+    /// Longest wait for a client that does not read its response
+    #[arg(long, env = "IMAGEREVIEW_ANSWER_TIMEOUT", help_heading = TIMEOUTS, value_name = "TIME", default_value = "20s", value_parser = time)]
     answer_timeout: Duration,
 
-    /// How long a connection is kept on which nothing more is asked
-    #[arg(long, env = "IMAGEREVIEW_IDLE_TIMEOUT", value_name = "TIME", default_value = "5m", value_parser = time)]
+    /// How long an idle connection is kept
+    #[arg(long, env = "IMAGEREVIEW_IDLE_TIMEOUT", help_heading = TIMEOUTS, value_name = "TIME", default_value = "5m", value_parser = time)]
     idle_timeout: Duration,
 
-    /// How long connections are still accepted after SIGTERM, while /readyz says no already
-    #[arg(long, env = "IMAGEREVIEW_SHUTDOWN_DELAY", value_name = "TIME", default_value = "0s", value_parser = time_or_none)]
+    /// How long connections are still accepted after SIGTERM, while /readyz already fails
+    #[arg(long, env = "IMAGEREVIEW_SHUTDOWN_DELAY", help_heading = TIMEOUTS, value_name = "TIME", default_value = "0s", value_parser = time_or_none)]
     shutdown_delay: Duration,
 
-    /// Longest time that requests in flight get to finish after SIGTERM and --shutdown-delay
-    #[arg(long, env = "IMAGEREVIEW_SHUTDOWN_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]
+    /// How long requests in flight get to finish, after SIGTERM and --shutdown-delay
+    #[arg(long, env = "IMAGEREVIEW_SHUTDOWN_TIMEOUT", help_heading = TIMEOUTS, value_name = "TIME", default_value = "20s", value_parser = time)]
     shutdown_timeout: Duration,
 
     /// Audit log: a file to which each decision is appended as a line of JSON, or - for standard
-    /// output. It is opened anew on SIGHUP
-    #[arg(long, env = "IMAGEREVIEW_AUDIT_LOG", value_name = "FILE")]
+    /// output. SIGHUP reopens it
+    #[arg(long, env = "IMAGEREVIEW_AUDIT_LOG", help_heading = AUDIT, value_name = "FILE")]
     audit_log: Option<PathBuf>,
 
-    /// Most decisions that wait to be written to the audit log; together they take at most 32 MiB
+    /// Most decisions that wait to be written to the audit log. Together they take at most 32 MiB
     #[arg(
         long,
-        env = "IMAGEREVIEW_AUDIT_QUEUE",
+        env = "IMAGEREVIEW_AUDIT_QUEUE", help_heading = AUDIT,
         value_name = "NUMBER",
         default_value = "10000",
-        value_parser = clap::value_parser!(u64).range(1..=1 << 24)
+        value_parser = number::<u64>(1..=1 << 24)
     )]
     audit_queue: u64,
 
-    /// What happens when more decisions are waiting
+    /// What happens to a decision when the queue is full
     #[arg(
         long,
-        env = "IMAGEREVIEW_AUDIT_WHEN_FULL",
+        env = "IMAGEREVIEW_AUDIT_WHEN_FULL", help_heading = AUDIT,
         value_name = "ACTION",
         default_value = "drop-new"
     )]
     audit_when_full: AuditWhenFull,
 
-    /// Form of the log lines on standard error
+    /// Format of the log lines on standard error
     #[arg(
         long,
-        env = "IMAGEREVIEW_LOG_FORMAT",
+        env = "IMAGEREVIEW_LOG_FORMAT", help_heading = LOG,
         value_name = "FORMAT",
         default_value = "text"
     )]
-    pub(crate) log_format: LogFormat,
+    pub(crate) log_format: LogFormatArg,
 
-    /// Least important kind of line that is logged: error, warn, info, debug or trace
+    /// Least important lines that are logged: error, warn, info, debug or trace
     #[arg(
         long,
-        env = "IMAGEREVIEW_LOG_LEVEL",
+        env = "IMAGEREVIEW_LOG_LEVEL", help_heading = LOG,
         value_name = "LEVEL",
-        default_value = "info"
+        default_value = "info",
+        value_parser = log_level
     )]
     pub(crate) log_level: tracing::Level,
 }
 
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum LogFormat {
+pub(crate) enum LogFormatArg {
     /// For people
     Text,
     /// One JSON object a line
     Json,
 }
 
+impl From<LogFormatArg> for imagereview_http::LogFormat {
+    fn from(format: LogFormatArg) -> Self {
+        match format {
+            LogFormatArg::Text => Self::Text,
+            LogFormatArg::Json => Self::Json,
+        }
+    }
+}
+
 /// What happens to a decision for which the audit log's queue has no room.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum AuditWhenFull {
-    /// The new decision is not recorded, and counted
+    /// Drop the new decision, and count it
     DropNew,
-    /// The oldest that waits is not recorded, and counted
+    /// Drop the oldest decision that waits, and count it
     DropOld,
-    /// The answer waits
+    /// Let the response wait
     Block,
 }
-
-/// A value that may be empty.
-#[derive(Clone, Copy, Debug)]
-struct Optional<T>(Option<T>);
 
 impl Args {
     /// Reads the command line, the environment and the file of `--config`; ends the program with a
@@ -291,16 +345,24 @@ impl Args {
         // What names the file is not in the file.
         let first = Self::from_arg_matches(&command.clone().try_get_matches_from(arguments)?)?;
         let args = match &first.config {
-            None => first,
-            Some(path) => {
+            Some(path) if first.instead.is_none() => {
                 command = file::with_defaults(command, path)?;
                 Self::from_arg_matches(&command.clone().try_get_matches_from(arguments)?)?
             }
+            _ => first,
         };
+        if args.instead.is_some() {
+            return Ok(args);
+        }
         args.check().map_err(|message| {
             command.error(clap::error::ErrorKind::MissingRequiredArgument, message)
         })?;
         Ok(args)
+    }
+
+    /// Prints what was asked for instead of serving. `None` where nothing was.
+    pub(crate) fn print_instead(&self, out: &mut dyn Write) -> Option<io::Result<()>> {
+        Some(self.instead.as_ref()?.print(Self::command(), out))
     }
 
     /// What must go together, wherever it was given.
@@ -316,7 +378,9 @@ impl Args {
             _ => {}
         }
         if !self.client_name.is_empty() && self.client_ca.is_none() {
-            return Err("--client-name needs --client-ca, which vouches for the names");
+            return Err(
+                "--client-name needs --client-ca, since only a client certificate has a name",
+            );
         }
         Ok(())
     }
@@ -374,23 +438,27 @@ fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-fn optional_address(text: &str) -> Result<Optional<SocketAddr>, std::net::AddrParseError> {
-    if text.is_empty() {
-        return Ok(Optional(None));
-    }
-    text.parse().map(Some).map(Optional)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn time(text: &str) -> Result<Duration, String> {
-    match time_or_none(text)? {
-        Duration::ZERO => {
-            Err("nothing is done in no time; give a longer one, such as 10s".to_owned())
+    #[test]
+    fn the_options_are_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_examples_of_the_help_are_accepted() {
+        let examples: Vec<&str> = AFTER_HELP
+            .lines()
+            .filter_map(|line| line.strip_prefix("    "))
+            .collect();
+        assert_eq!(examples.len(), 3);
+        for example in examples {
+            let command = example.split(" > ").next().unwrap();
+            let words = shlex::split(command).unwrap();
+            let read = Args::try_parse_from(words);
+            assert!(read.is_ok(), "{example}: {read:?}");
         }
-        time => Ok(time),
     }
-}
-
-fn time_or_none(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; give a number with a unit, such as 500ms, 10s or 1m"))
 }

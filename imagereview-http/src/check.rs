@@ -6,16 +6,15 @@ use humantime::format_rfc3339_seconds;
 use rustls_pki_types::CertificateDer;
 
 use crate::{
-    certificate::{Names, Validity},
     config::Config,
     policy::ServerPolicy,
-    tls::{self, TlsError},
+    tls::{self, Names, TlsError, Validity},
 };
 
 /// What a configuration's files hold, and everything that is wrong with them.
 ///
-/// It reads what a [`Server`](crate::Server) would read, and asks more than one does: that each
-/// certificate is valid now.
+/// It reads what a [`Server`](crate::Server) would read, and is stricter: each certificate must be
+/// valid now.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Check {
@@ -43,7 +42,7 @@ impl Check {
                 if authorities.is_empty() {
                     check
                         .facts
-                        .push("clients: anyone who reaches the port".to_owned());
+                        .push("clients: any that reaches the port".to_owned());
                 } else if !names.is_empty() {
                     check.facts.push(format!("clients: {}", names.join(", ")));
                 }
@@ -57,7 +56,7 @@ impl Check {
     #[must_use]
     pub fn of_policy(policy: impl Into<ServerPolicy>) -> Self {
         let mut check = Self::default();
-        match policy.into().load() {
+        match policy.into().open().and_then(|policy| policy.load()) {
             Ok(served) => check.facts.push(match served.identity {
                 Some(identity) => format!("policy: {identity}"),
                 None => "policy: built in".to_owned(),
@@ -84,8 +83,8 @@ impl Check {
             .is_some_and(|own| Names::of(own).alternative.is_empty())
         {
             self.problems.push(format!(
-                "the server certificate of {name} has no subject alternative name; clients compare the host \
-                 that they ask with those"
+                "the server certificate of {name} has no subject alternative name; clients compare its host \
+                 name with those"
             ));
         }
     }
@@ -111,7 +110,7 @@ impl Check {
                 self.problems
                     .push(format!("the {what} is not valid before {begin}"));
             } else if now > not_after {
-                self.problems.push(format!("the {what} ended on {end}"));
+                self.problems.push(format!("the {what} expired on {end}"));
             }
         }
         self.facts.push(fact);

@@ -1,5 +1,5 @@
-//! Starting without any configuration: a certificate authority in a folder, and a command that asks
-//! the server.
+//! Starting without any configuration: a certificate authority in a folder, and a command that sends
+//! the server a request.
 
 use std::{
     fs, io,
@@ -18,7 +18,7 @@ use rustls_pki_types::{
     pem::{self, PemObject},
 };
 
-/// What the printed command asks: whether `nginx`, which means `nginx:latest`, may run. It may not.
+/// What the printed command sends: a review of `nginx`, which means `nginx:latest`. It is denied.
 const SAMPLE: &str = r#"{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{"containers":[{"image":"nginx"}]}}"#;
 
 /// A certificate authority that lasts from one start to the next, so that clients which trust it go
@@ -130,11 +130,11 @@ impl DevelopmentPki {
         })
     }
 
-    /// What to tell the user once the server listens.
+    /// What the user reads once the server listens.
     pub(crate) fn hint(&self, address: SocketAddr) -> String {
         format!(
             "Serving with a certificate authority made for trying this out: {}\n\
-             Ask it from another terminal:\n\n  {}\n",
+             Send it a request from another terminal:\n\n  {}\n",
             self.certificate_path.display(),
             self.curl(address)
         )

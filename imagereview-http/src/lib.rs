@@ -1,22 +1,23 @@
-//! The image-admission webhook: kube-apiserver asks it over HTTPS whether images may run, and a
+//! The image-admission webhook: kube-apiserver sends it images over HTTPS, and a
 //! [`Policy`](imagereview_core::Policy) decides.
 //!
 //! Everything that has to do with images and verdicts is [`imagereview_core`]'s; this crate fetches
-//! bytes, asks it and writes bytes. It is also the program `imagereview-http`, which serves the
+//! bytes, hands them to it and writes bytes. It is also the program `imagereview-http`, which serves the
 //! built-in policy. A server with a policy of your own is a few lines:
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use imagereview_core::{Image, NoLatestTag, Policy, Review, Verdict, Violation};
+//! use imagereview_core::{NoLatestTag, Policy, Review, Verdict, Violation};
 //! use imagereview_http::{Config, Server, ServerIdentity};
 //!
 //! struct OwnRegistry;
 //!
 //! impl Policy for OwnRegistry {
 //!     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-//!         let foreign = |image: &&Image<'_>| image.reference().registry() != "registry.example.com";
-//!         let violation = |image| Violation::new("own-registry", image, "it is not from our registry");
-//!         review.images().iter().filter(foreign).map(violation).collect()
+//!         Verdict::for_each_image(review, |image| {
+//!             let is_own = image.reference().registry() == "registry.example.com";
+//!             (!is_own).then(|| Violation::new("own-registry", image, "it is not from our registry"))
+//!         })
 //!     }
 //! }
 //!
@@ -31,16 +32,16 @@
 //! # }
 //! ```
 //!
-//! # What is answered
+//! # Requests and responses
 //!
 //! `POST /image_policy` takes an `ImageReview` (`imagepolicy.k8s.io/v1alpha1`) as
-//! `application/json`, or without a content type, and answers 200 with the verdict in its `status`.
+//! `application/json`, or without a content type. The response is 200 with the verdict in `status`.
 //! That includes images that can't be read and a policy that panics: both are denials, because
 //! kube-apiserver lets its `defaultAllow` decide after anything but a 200.
 //!
 //! `POST /validate` and `POST /mutate` do the same with an `AdmissionReview`
 //! (`admission.k8s.io/v1`), of any kind of object that runs images. `/mutate` first changes the
-//! object as the policy's documents declare, decides what results, and answers with the patch.
+//! object as the policy's documents declare, decides the result, and responds with the patch.
 //!
 //! A request that holds no review gets a Kubernetes `Status` whose message says what was wrong:
 //!
@@ -52,7 +53,7 @@
 //! | 408 | the headers or the body didn't arrive in time; see [`Timeouts`] and [`Limits`] |
 //! | 413 | the body is longer than [`Config::max_body_bytes`] |
 //! | 415 | another content type than `application/json`, or a content encoding |
-//! | 429 | more than [`Limits::requests`] or [`Limits::body_memory`] is in flight; kube-apiserver asks again |
+//! | 429 | more than [`Limits::requests`] or [`Limits::body_memory`] is in flight; kube-apiserver sends it again |
 //! | 431 | the headers are longer than [`Limits::header_bytes`]; without a message |
 //!
 //! # TLS
@@ -65,54 +66,53 @@
 //!
 //! Policy, certificate, key and client CA are read again when their files change, and when a
 //! [`Reload`] asks for it. What can't be used never replaces what is served. A second listener
-//! ([`Config::health_listen`]) answers `/livez`, `/readyz` and `/healthz` and serves `/metrics`.
+//! ([`Config::health_listen`]) serves `/livez`, `/readyz`, `/healthz` and `/metrics`.
+//!
+//! # Where things are
+//!
+//! `serve` accepts connections, `tls` says who may, `request` reads what they send, `review` decides it
+//! and makes the response, and `observe` shows what happened. `state` is what all requests share, and
+//! `reload` replaces parts of it.
+//!
+//! # Features
+//!
+//! `opentelemetry` brings traces of requests, exported by OTLP over HTTP; it is off by default.
 
-mod accept;
-mod admission;
-mod audit;
-mod body;
-mod certificate;
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod check;
-mod clients;
 mod config;
-mod connection;
-mod decision;
-mod endpoint;
-mod handshake;
-mod health;
-mod held;
-mod image_policy;
-mod metrics;
+mod observe;
 mod policy;
 mod reload;
 mod request;
-mod routes;
-mod server;
+mod review;
+mod serve;
+mod slots;
 mod state;
-mod status;
+mod text;
 mod tls;
-#[cfg(feature = "opentelemetry")]
-mod traces;
-mod waiting;
 
-pub use audit::{AuditLog, AuditTarget, WhenFull};
 pub use check::Check;
 pub use config::{
-    Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DroppedLogLines, Limits, ServerIdentity,
-    Timeouts,
+    AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DroppedLogLines, Limits,
+    ServerIdentity, Timeouts, WhenFull,
 };
+pub use observe::{Log, LogFormat};
+#[cfg(feature = "opentelemetry")]
+pub use observe::{Traces, TracesError};
 pub use policy::{PolicyError, ServerPolicy};
 pub use reload::Reload;
-pub use server::{Server, ServerError};
+pub use serve::{Server, ServerError};
 pub use tls::TlsError;
-#[cfg(feature = "opentelemetry")]
-pub use traces::{Traces, TracesError};
 
-/// The path at which an `ImageReview` is answered.
-pub const IMAGE_POLICY_PATH: &str = endpoint::Endpoint::ImagePolicy.path();
+/// The path at which an `ImageReview` is reviewed.
+pub const IMAGE_POLICY_PATH: &str = request::Endpoint::ImagePolicy.path();
 
-/// The path at which an `AdmissionReview` is answered as a validating webhook does.
-pub const VALIDATE_PATH: &str = endpoint::Endpoint::Validate.path();
+/// The path at which an `AdmissionReview` is reviewed as a validating webhook does.
+pub const VALIDATE_PATH: &str = request::Endpoint::Validate.path();
 
-/// The path at which an `AdmissionReview` is answered as a mutating webhook does.
-pub const MUTATE_PATH: &str = endpoint::Endpoint::Mutate.path();
+/// The path at which an `AdmissionReview` is reviewed as a mutating webhook does.
+pub const MUTATE_PATH: &str = request::Endpoint::Mutate.path();

@@ -1,18 +1,19 @@
-//! The program: options to configuration, then serve until told to stop.
+//! The program: options to configuration, then serve until a signal.
 
 mod args;
 mod dev;
-mod log;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
     sync::Arc,
     time::SystemTime,
 };
 
 use imagereview_core::NoLatestTag;
-use imagereview_http::{Check, IMAGE_POLICY_PATH, Reload, Server, ServerError, ServerPolicy};
+use imagereview_files::PathList;
+use imagereview_http::{Check, IMAGE_POLICY_PATH, Log, Reload, Server, ServerError, ServerPolicy};
 #[cfg(feature = "opentelemetry")]
 use imagereview_http::{Traces, TracesError};
 use tokio::{
@@ -23,7 +24,6 @@ use tokio::{
 use crate::{
     args::Args,
     dev::{DevelopmentPki, DevelopmentPkiError},
-    log::Log,
 };
 
 /// Why the program ends before it serves.
@@ -38,7 +38,7 @@ enum StartError {
     Traces(#[from] TracesError),
     #[error("cannot start the thread that writes the log: {0}")]
     Log(io::Error),
-    #[error("cannot start the threads that answer: {0}")]
+    #[error("cannot start the threads that serve: {0}")]
     Runtime(io::Error),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -61,6 +61,16 @@ const FILE_SIZE_LIMIT: i32 = 25;
 
 fn main() -> ExitCode {
     let args = Args::read();
+    if let Some(printed) = args.print_instead(&mut io::stdout()) {
+        return match printed {
+            // Whoever closed standard output has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                eprintln!("error: cannot write it: {error}");
+                ExitCode::from(1)
+            }
+            _ => ExitCode::SUCCESS,
+        };
+    }
     if args.check_config {
         return check(&args);
     }
@@ -73,9 +83,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Serves until it is told to stop. The log's last lines are written by then.
+/// Serves until a signal. The log's last lines are written by then.
 fn serve(args: &Args) -> Result<(), StartError> {
-    let log = Log::start(args.log_format, args.log_level).map_err(StartError::Log)?;
+    let log = Log::start(args.log_format.into(), args.log_level).map_err(StartError::Log)?;
     let runtime = Runtime::new().map_err(StartError::Runtime)?;
     let outcome = runtime.block_on(run(args, &log));
     // A thread that waits for the reader of the audit log, or for a policy that doesn't return, is not
@@ -113,17 +123,17 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
     if let Some(policy) = server.policy_identity() {
         tracing::info!(policy, "the policy is read");
     } else {
-        tracing::info!("no policy is given: no image tagged latest may run");
+        tracing::info!("no policy is given: images tagged latest are denied");
     }
     let address = server.local_addr();
     tracing::info!("listening on https://{address}{IMAGE_POLICY_PATH}");
     if let Some(path) = mutual {
         tracing::info!(
-            "clients must show a certificate that {} vouches for",
+            "clients must show a certificate from an authority in {}",
             path.display()
         );
     } else {
-        tracing::warn!("no client CA is set: any client that reaches this port can ask");
+        tracing::warn!("no client CA is set: any client that reaches this port can connect");
     }
     if let Some(pki) = development {
         // The server is of use without the hint, so a closed standard output is no reason to stop.
@@ -144,11 +154,12 @@ fn policy(args: &Args) -> ServerPolicy {
     if args.policy.is_empty() {
         Arc::new(NoLatestTag).into()
     } else {
-        ServerPolicy::Files(args.policy.clone())
+        let paths = args.policy.iter().flat_map(PathList::paths);
+        ServerPolicy::Files(paths.map(Path::to_owned).collect())
     }
 }
 
-/// Tells what is in the files, and what is wrong with them.
+/// Prints what the files hold, and what is wrong with them.
 fn check(args: &Args) -> ExitCode {
     let check = match args.identity() {
         Some(identity) => Check::new(&args.config(identity), policy(args), SystemTime::now()),

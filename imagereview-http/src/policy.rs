@@ -1,18 +1,12 @@
 //! The policy that a server asks: one that the program holds, or documents in files.
 
-use std::{
-    ffi::OsStr,
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use imagereview_core::{
-    AdmissionReview, ImagePolicy, Language, Policy, PolicyErrors, PolicySource, Review,
-    document::is_policy_file,
-    mutation::{Facts, Patch},
-    workload::WorkloadKinds,
+    AdmissionReview, ImagePolicy, Language, Policy, PolicyErrors, Review, facts::Facts,
+    mutation::Patch, workload::WorkloadKinds,
 };
+use imagereview_files::{PolicyFileError, PolicyPaths};
 
 /// Where the policy comes from.
 ///
@@ -26,7 +20,8 @@ pub enum ServerPolicy {
     /// Files of policy documents, and folders of them. All of them together are one policy, as
     /// [`ImagePolicy::compile`] reads it.
     ///
-    /// Of a folder the files that [`is_policy_file`] names are taken, in the order of their names.
+    /// [`imagereview_files`] says what a path means. What can be read only once, such as standard input
+    /// (`-`), is read when the server starts, and kept.
     Files(Vec<PathBuf>),
 }
 
@@ -40,20 +35,9 @@ impl<P: Policy + Send + Sync + 'static> From<Arc<P>> for ServerPolicy {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// A file or folder can't be read.
-    #[error("cannot read the policy {}: {source}; give a readable file or folder of policy documents", path.display())]
-    Read {
-        /// The file or folder.
-        path: PathBuf,
-        /// What reading it met.
-        source: io::Error,
-    },
-    /// A folder holds no policy.
-    #[error("the policy folder {} holds no file whose name ends in .yaml, .yml or .json", path.display())]
-    EmptyFolder {
-        /// The folder.
-        path: PathBuf,
-    },
+    /// The files can't be read.
+    #[error(transparent)]
+    Files(#[from] PolicyFileError),
     /// The documents have mistakes: all of them, one a line.
     #[error("the policy cannot be used:\n{0}")]
     Documents(PolicyErrors),
@@ -103,15 +87,32 @@ impl ServedPolicy {
     }
 
     /// Changes an object as the documents declare.
-    pub(crate) fn mutate(&self, question: &mut AdmissionReview<'_>) -> Patch {
+    pub(crate) fn mutate(&self, request: &mut AdmissionReview<'_>) -> Patch {
         match &self.documents {
-            Some(documents) => documents.mutate(question, &Facts::new()),
+            Some(documents) => documents.mutate(request, &Facts::new()),
             None => Patch::default(),
         }
     }
 }
 
 impl ServerPolicy {
+    /// Looks at the files, and reads what can be read only once.
+    pub(crate) fn open(self) -> Result<OpenedPolicy, PolicyError> {
+        Ok(match self {
+            Self::Memory(policy) => OpenedPolicy::Memory(policy),
+            Self::Files(paths) => OpenedPolicy::Files(PolicyPaths::open(paths)?),
+        })
+    }
+}
+
+/// Where the policy comes from, after a look at its files.
+#[derive(Clone)]
+pub(crate) enum OpenedPolicy {
+    Memory(Arc<dyn Policy + Send + Sync>),
+    Files(PolicyPaths),
+}
+
+impl OpenedPolicy {
     /// Reads and compiles what has to be.
     pub(crate) fn load(&self) -> Result<ServedPolicy, PolicyError> {
         match self {
@@ -126,59 +127,12 @@ impl ServerPolicy {
 }
 
 /// Reads and compiles the documents in these files and folders.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<ServedPolicy, PolicyError> {
-    let mut texts = Vec::new();
-    for path in files(paths)? {
-        let text = fs::read_to_string(&path).map_err(|source| read_error(&path, source))?;
-        texts.push((path.display().to_string(), text));
-    }
-    let sources = texts
-        .iter()
-        .map(|(name, text)| PolicySource::new(name, text));
-    let policy = Arc::new(ImagePolicy::compile(sources).map_err(PolicyError::Documents)?);
+pub(crate) fn load(paths: &PolicyPaths) -> Result<ServedPolicy, PolicyError> {
+    let policy = paths.read()?.compile().map_err(PolicyError::Documents)?;
+    let policy = Arc::new(policy);
     Ok(ServedPolicy {
         identity: Some(policy.identity().into()),
         documents: Some(Arc::clone(&policy)),
         policy,
     })
-}
-
-/// The files that these paths stand for, each folder's in the order of their names.
-pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, PolicyError> {
-    let mut files = Vec::new();
-    for path in paths {
-        let kind = fs::metadata(path).map_err(|source| read_error(path, source))?;
-        if kind.is_dir() {
-            let mut found = folder(path).map_err(|source| read_error(path, source))?;
-            if found.is_empty() {
-                return Err(PolicyError::EmptyFolder { path: path.clone() });
-            }
-            found.sort();
-            files.append(&mut found);
-        } else {
-            files.push(path.clone());
-        }
-    }
-    Ok(files)
-}
-
-fn folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(OsStr::to_str);
-        let is_document = name.is_some_and(is_policy_file);
-        // Through symbolic links, of which a mounted ConfigMap is made.
-        if is_document && !path.is_dir() {
-            files.push(path);
-        }
-    }
-    Ok(files)
-}
-
-fn read_error(path: &Path, source: io::Error) -> PolicyError {
-    PolicyError::Read {
-        path: path.to_owned(),
-        source,
-    }
 }

@@ -8,7 +8,7 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber,
 };
 use ring::rand::{SecureRandom, SystemRandom};
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -17,27 +17,28 @@ use crate::subject_name::dns_name;
 use crate::validity::date_time;
 use crate::{PkiError, SubjectName, Validity};
 
-/// A certificate authority: the certificate that peers trust, and the key that signs for it.
+/// A certificate authority: the certificate that peers trust, and its private key.
 ///
-/// [`Debug`](fmt::Debug) shows no key.
+/// [`Debug`](fmt::Debug) does not show the private key.
 pub struct CertificateAuthority {
     issuer: Issuer<'static, KeyPair>,
     certificate_pem: String,
     key_pem: String,
-    /// The subject as encoded in the certificate: what the issuer of a leaf has to equal.
+    /// The subject as encoded in the certificate. The issuer of a leaf has to have the same bytes.
     subject_der: Vec<u8>,
     subject: String,
     not_after: OffsetDateTime,
 }
 
 impl CertificateAuthority {
-    /// Makes an authority with a key of its own. Its certificate is self-signed, says `CA:TRUE` with
-    /// a path length of 0, and may sign certificates and revocation lists.
+    /// Creates an authority with a new key. The certificate is self-signed. It has `CA:TRUE` with a
+    /// path length of 0, and may sign certificates and revocation lists.
     ///
     /// # Errors
     ///
-    /// A common name of no or more than 64 characters, a time that a certificate can't hold, or a
-    /// failing source of random numbers.
+    /// - [`PkiError::Attribute`]: the common name has not 1 to 64 characters.
+    /// - [`PkiError::Time`]: the certificate would begin or end outside the years 1970 to 9999.
+    /// - [`PkiError::Generation`]: the system has no random numbers.
     pub fn generate(
         common_name: &str,
         now: SystemTime,
@@ -46,49 +47,56 @@ impl CertificateAuthority {
         let mut params = params(common_name, None, validity.period(now)?)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let certificate = params.self_signed(&key)?;
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(generation)?;
+        let certificate = params.self_signed(&key).map_err(generation)?;
         Self::new(certificate.der(), key)
     }
 
-    /// Takes an authority that exists: one certificate and its unencrypted PKCS #8 key. Anything
-    /// else in either text, such as a key beside the certificate, is left out of
-    /// [`certificate_pem`](Self::certificate_pem) and [`key_pem`](Self::key_pem).
+    /// Uses an existing authority: one certificate and its unencrypted PKCS #8 key, both in PEM.
+    /// Other text around them is skipped, such as a key in the file of the certificate:
+    /// [`certificate_pem`](Self::certificate_pem) and [`key_pem`](Self::key_pem) don't return it.
     ///
     /// # Errors
     ///
-    /// A text that can't be read or holds several certificates, a certificate that may not sign
-    /// others, or a key that isn't that of the certificate.
+    /// - [`PkiError::Certificate`], [`PkiError::Key`]: a text can't be read, or holds several
+    ///   certificates.
+    /// - [`PkiError::NotAnAuthority`]: the certificate may not sign others.
+    /// - [`PkiError::KeyMismatch`]: the key belongs to another certificate.
     pub fn from_pem(certificate_pem: &str, key_pem: &str) -> Result<Self, PkiError> {
         let mut certificates = CertificateDer::pem_slice_iter(certificate_pem.as_bytes());
-        let unreadable = |cause: String| PkiError::Certificate { cause };
+        let unreadable = |cause| PkiError::Certificate { cause };
         let certificate = certificates
             .next()
-            .ok_or_else(|| unreadable("no certificate found".to_owned()))?
-            .map_err(|error| unreadable(error.to_string()))?;
+            .ok_or(unreadable("no certificate found"))?
+            .map_err(|error| unreadable(pem_fault(&error)))?;
         if certificates.next().is_some() {
             // Each would be trusted where only the authority is meant.
-            return Err(unreadable("more than one certificate found".to_owned()));
+            return Err(unreadable("more than one certificate found"));
         }
 
-        let unreadable = |cause: String| PkiError::Key { cause };
-        let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes())
-            .map_err(|error| unreadable(error.to_string()))?;
+        let unreadable = |cause| PkiError::Key { cause };
+        let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|error| {
+            unreadable(match error {
+                pem::Error::NoItemsFound => "no unencrypted private key found",
+                error => pem_fault(&error),
+            })
+        })?;
         let PrivateKeyDer::Pkcs8(key) = key else {
-            return Err(unreadable("the key is in another format".to_owned()));
+            return Err(unreadable("the key is in another format"));
         };
-        let key = KeyPair::try_from(&key).map_err(|error| unreadable(error.to_string()))?;
+        let key = KeyPair::try_from(&key)
+            .map_err(|_| unreadable("it is damaged, or of a kind that is not supported"))?;
         Self::new(&certificate, key)
     }
 
     fn new(certificate: &CertificateDer<'_>, key: KeyPair) -> Result<Self, PkiError> {
         let (rest, parsed) =
-            X509Certificate::from_der(certificate).map_err(|error| PkiError::Certificate {
-                cause: error.to_string(),
+            X509Certificate::from_der(certificate).map_err(|_| PkiError::Certificate {
+                cause: "its contents are not an X.509 certificate",
             })?;
         if !rest.is_empty() {
             return Err(PkiError::Certificate {
-                cause: "bytes follow the certificate".to_owned(),
+                cause: "more bytes follow the certificate",
             });
         }
         let subject = parsed.subject().to_string();
@@ -104,19 +112,27 @@ impl CertificateAuthority {
             subject_der: parsed.subject().as_raw().to_vec(),
             subject,
             not_after: parsed.validity().not_after.to_datetime(),
-            issuer: Issuer::from_ca_cert_der(certificate, key)?,
+            issuer: Issuer::from_ca_cert_der(certificate, key).map_err(|_| {
+                PkiError::Certificate {
+                    cause: "it has parts that are not supported",
+                }
+            })?,
         })
     }
 
-    /// Issues a certificate for a server that is reached by any of `names`, with a new key.
+    /// Issues a certificate, with a new key, for a server that clients reach by any of `names`.
     ///
-    /// It ends with `validity`, or with the authority where that is earlier.
+    /// It expires after `validity`, or with the authority if that is earlier.
     ///
     /// # Errors
     ///
-    /// No names, a [`SubjectName::Dns`] that isn't a DNS name, a common name of no or more than 64
-    /// characters, an authority that has ended at `now`, a time that a certificate can't hold, or a
-    /// failing source of random numbers.
+    /// - [`PkiError::NoSubjectName`]: `names` is empty.
+    /// - [`PkiError::SubjectName`]: a [`SubjectName::Dns`] is not a DNS name.
+    /// - [`PkiError::Attribute`]: the common name has not 1 to 64 characters.
+    /// - [`PkiError::AuthorityExpired`]: the authority has expired at `now`.
+    /// - [`PkiError::Subject`]: the authority's subject can't be copied into the certificate.
+    /// - [`PkiError::Time`]: the certificate would begin or end outside the years 1970 to 9999.
+    /// - [`PkiError::Generation`]: the system has no random numbers.
     pub fn issue_server(
         &self,
         common_name: &str,
@@ -132,21 +148,27 @@ impl CertificateAuthority {
         params.subject_alt_names = names
             .iter()
             .map(|name| match name {
-                SubjectName::Dns(name) => Ok(SanType::DnsName(dns_name(name)?.try_into()?)),
+                SubjectName::Dns(name) => {
+                    let name = dns_name(name)?.try_into().map_err(generation)?;
+                    Ok(SanType::DnsName(name))
+                }
                 SubjectName::Ip(address) => Ok(SanType::IpAddress(*address)),
             })
             .collect::<Result<_, PkiError>>()?;
         self.issue(params, now)
     }
 
-    /// Issues a certificate for a client, with a new key.
+    /// Issues a certificate, with a new key, for a client.
     ///
-    /// It ends with `validity`, or with the authority where that is earlier.
+    /// It expires after `validity`, or with the authority if that is earlier.
     ///
     /// # Errors
     ///
-    /// A common name or organization of no or more than 64 characters, an authority that has ended
-    /// at `now`, a time that a certificate can't hold, or a failing source of random numbers.
+    /// - [`PkiError::Attribute`]: the common name or the organization has not 1 to 64 characters.
+    /// - [`PkiError::AuthorityExpired`]: the authority has expired at `now`.
+    /// - [`PkiError::Subject`]: the authority's subject can't be copied into the certificate.
+    /// - [`PkiError::Time`]: the certificate would begin or end outside the years 1970 to 9999.
+    /// - [`PkiError::Generation`]: the system has no random numbers.
     pub fn issue_client(
         &self,
         common_name: &str,
@@ -170,13 +192,13 @@ impl CertificateAuthority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
 
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        // A path is built by comparing names byte for byte, and the subject of an authority made
-        // elsewhere may hold what the encoder can't repeat, such as two organizational units.
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(generation)?;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(generation)?;
+        // Verifiers compare the issuer with the authority's subject byte for byte. The encoder can't
+        // copy every subject, for example one with two organizational units.
         let (_, issued) =
-            X509Certificate::from_der(certificate.der()).map_err(|error| PkiError::Generation {
-                cause: error.to_string(),
+            X509Certificate::from_der(certificate.der()).map_err(|_| PkiError::Generation {
+                cause: "the new certificate can't be parsed".to_owned(),
             })?;
         if issued.issuer().as_raw() != self.subject_der {
             return Err(PkiError::Subject {
@@ -190,13 +212,13 @@ impl CertificateAuthority {
         })
     }
 
-    /// The certificate in PEM: what peers are given to trust.
+    /// The certificate in PEM, for the peers that are to trust it.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
 
-    /// The key in PEM (PKCS #8). Whoever has it can impersonate the webhook and the API server.
+    /// The private key in PEM (PKCS #8). Whoever has it can impersonate the webhook and the API server.
     #[must_use]
     pub fn key_pem(&self) -> &str {
         &self.key_pem
@@ -218,9 +240,9 @@ impl fmt::Debug for CertificateAuthority {
     }
 }
 
-/// A certificate that an authority issued, and its key.
+/// A certificate that an authority issued, and its private key.
 ///
-/// [`Debug`](fmt::Debug) shows no key.
+/// [`Debug`](fmt::Debug) does not show the private key.
 pub struct Identity {
     certificate_pem: String,
     key_pem: String,
@@ -228,13 +250,13 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The certificate in PEM, without that of the authority.
+    /// The certificate in PEM, without the authority's certificate.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
 
-    /// The key in PEM (PKCS #8).
+    /// The private key in PEM (PKCS #8).
     #[must_use]
     pub fn key_pem(&self) -> &str {
         &self.key_pem
@@ -256,7 +278,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// What all certificates have in common: the subject, the dates and a serial number.
+/// The parameters that every certificate has: the subject, the dates and a serial number.
 fn params(
     common_name: &str,
     organization: Option<&str>,
@@ -290,20 +312,19 @@ fn attribute<'a>(attribute: &'static str, value: &'a str) -> Result<&'a str, Pki
     }
 }
 
-/// A serial number of 126 random bits: positive and not zero, as RFC 5280, section 4.1.2.2, wants it.
+/// A serial number of 126 random bits. It is positive and not zero, as RFC 5280, section 4.1.2.2, requires.
 fn serial_number() -> Result<SerialNumber, PkiError> {
     let mut bytes = [0; 16];
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| PkiError::Generation {
-            cause: "the system gives no random numbers".to_owned(),
+            cause: "the system has no random numbers".to_owned(),
         })?;
     bytes[0] = bytes[0] & 0b0011_1111 | 0b0100_0000;
     Ok(bytes.to_vec().into())
 }
 
-/// What keeps a certificate from signing others, if anything does (RFC 5280, sections 4.2.1.3 and
-/// 4.2.1.9).
+/// Why a certificate may not sign others; `None` if it may (RFC 5280, sections 4.2.1.3 and 4.2.1.9).
 fn not_an_authority(certificate: &X509Certificate<'_>) -> Option<&'static str> {
     if !certificate.is_ca() {
         return Some("its basic constraints don't say CA:TRUE");
@@ -316,10 +337,29 @@ fn not_an_authority(certificate: &X509Certificate<'_>) -> Option<&'static str> {
     }
 }
 
+/// A failure that no input explains, so the library's own words are all that there is to say.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` passes it")]
+fn generation(error: rcgen::Error) -> PkiError {
+    PkiError::Generation {
+        cause: error.to_string(),
+    }
+}
+
+/// What is wrong with a text that should be PEM.
+fn pem_fault(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "its `-----END` line is missing",
+        pem::Error::IllegalSectionStart { .. } => "its `-----BEGIN` line is damaged",
+        pem::Error::Base64Decode(_) => "the text between its BEGIN and END lines is not base64",
+        pem::Error::NoItemsFound => "nothing in PEM found",
+        _ => "it is not PEM",
+    }
+}
+
 fn certificate_pem(certificate: &CertificateDer<'_>) -> String {
-    // Every certificate ends its lines alike, on each platform and whatever it was read from.
-    pem::encode_config(
-        &pem::Pem::new("CERTIFICATE", certificate.as_ref()),
-        pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
+    // The line endings are the same on each platform, whatever file the certificate was read from.
+    ::pem::encode_config(
+        &::pem::Pem::new("CERTIFICATE", certificate.as_ref()),
+        ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF),
     )
 }

@@ -1,4 +1,4 @@
-//! Why a certificate could not be made.
+//! Why a certificate could not be created.
 
 use std::time::SystemTime;
 
@@ -6,13 +6,15 @@ use time::OffsetDateTime;
 
 use crate::SubjectNameError;
 
-/// Why a certificate could not be made.
+/// Why a certificate could not be created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PkiError {
-    /// A common name or organization that a certificate can't hold. RFC 5280, appendix A.1, bounds
-    /// both at 64 characters (`ub-common-name`, `ub-organization-name`).
-    #[error("{attribute} {value:?} must have 1 to 64 characters, none of them a control character")]
+    /// A common name or organization that a certificate can't hold. RFC 5280, appendix A.1, limits
+    /// both to 64 characters (`ub-common-name`, `ub-organization-name`).
+    #[error(
+        "invalid {attribute} {value:?}: it must have 1 to 64 characters and no control characters"
+    )]
     Attribute {
         /// `common name` or `organization`.
         attribute: &'static str,
@@ -20,25 +22,25 @@ pub enum PkiError {
         value: String,
     },
 
-    /// A server certificate without a name, which no client would accept.
+    /// A server certificate without a name. No client would accept it.
     #[error("a server certificate needs at least one DNS name or IP address")]
     NoSubjectName,
 
-    /// A DNS name that isn't one.
+    /// A text that is not a DNS name.
     #[error(transparent)]
     SubjectName(#[from] SubjectNameError),
 
-    /// The dates of the certificate lie outside the years 1970 to 9999.
+    /// The certificate would begin or end outside the years 1970 to 9999.
     #[error("the certificate would begin or end outside the years 1970 to 9999")]
     Time,
 
-    /// The text given as the authority's certificate holds none that can be read.
+    /// The text given as the authority's certificate has no certificate that can be read.
     #[error(
-        "the authority's certificate can't be read: {cause}; it must be one X.509 certificate in PEM"
+        "the authority's certificate can't be read: {cause}; give one X.509 certificate in PEM"
     )]
     Certificate {
-        /// What the parser said.
-        cause: String,
+        /// What is wrong with the text.
+        cause: &'static str,
     },
 
     /// The certificate may not sign others.
@@ -50,51 +52,43 @@ pub enum PkiError {
         reason: &'static str,
     },
 
-    /// The text given as the authority's key holds none that can be read.
+    /// The text given as the authority's private key has no key that can be read.
     #[error(
-        "the authority's key can't be read: {cause}; it must be one unencrypted PKCS #8 key in PEM (`openssl pkcs8 -topk8 -nocrypt` writes that)"
+        "the authority's key can't be read: {cause}; give one unencrypted PKCS #8 key in PEM, such as `openssl pkcs8 -topk8 -nocrypt` writes"
     )]
     Key {
-        /// What the parser said.
-        cause: String,
+        /// What is wrong with the text.
+        cause: &'static str,
     },
 
-    /// Certificate and key don't belong together.
+    /// The private key belongs to another certificate.
     #[error("the authority's key does not belong to its certificate, that of {subject}")]
     KeyMismatch {
         /// The subject of the certificate.
         subject: String,
     },
 
-    /// The subject of the authority can't be copied into the certificates that it issues, so they
-    /// would not chain to it.
+    /// The subject of the authority can't be copied into the certificates that it issues, so no
+    /// verifier would accept them.
     #[error(
-        "the authority's subject {subject} can't be reproduced in the certificates it issues; use an authority whose subject names each attribute once"
+        "the authority's subject {subject} can't be reproduced in the certificates that it issues; use an authority whose subject has each attribute once"
     )]
     Subject {
         /// The subject of the authority.
         subject: String,
     },
 
-    /// The authority's own certificate has ended.
-    #[error("the authority's certificate ended on {end}; make a new authority", end = OffsetDateTime::from(*end).date())]
+    /// The authority's own certificate has expired.
+    #[error("the authority's certificate expired on {end}; create a new authority", end = OffsetDateTime::from(*end).date())]
     AuthorityExpired {
-        /// When it ended.
+        /// When it expired.
         end: SystemTime,
     },
 
-    /// The cryptography library failed, for instance for want of random numbers.
-    #[error("the certificate can't be made: {cause}")]
+    /// The cryptography library failed, for example because the system has no random numbers.
+    #[error("the certificate can't be created: {cause}")]
     Generation {
-        /// What the library said.
+        /// What failed.
         cause: String,
     },
-}
-
-impl From<rcgen::Error> for PkiError {
-    fn from(error: rcgen::Error) -> Self {
-        Self::Generation {
-            cause: error.to_string(),
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! Writing a set of files that belong together, keys among them.
+//! Writes a set of files that belong together, private keys among them.
 
 use std::fmt;
 use std::fs;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-/// A file to be written.
+/// A file to write.
 ///
-/// [`Debug`](fmt::Debug) doesn't show the contents.
+/// [`Debug`](fmt::Debug) does not show the contents.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewFile {
     path: PathBuf,
@@ -21,17 +21,17 @@ pub struct NewFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Secrecy {
-    /// Everybody: mode 0644, less what the umask takes away.
+    /// Everybody: mode 0644, less the bits of the umask.
     Public,
-    /// The owner alone: mode 0600. The file never exists with another.
+    /// The owner only: mode 0600. The file never exists with another mode.
     Secret,
 }
 
-/// What to do about files that exist.
+/// What to do if a file exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overwrite {
-    /// Refuse to write any file if one of them exists.
+    /// Write no file at all if one of them exists.
     Refuse,
     /// Replace files that exist.
     Replace,
@@ -47,7 +47,7 @@ impl NewFile {
         }
     }
 
-    /// Where the file is to be.
+    /// The path to write to.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -59,7 +59,7 @@ impl NewFile {
         self.secrecy
     }
 
-    /// The folder that the file is to be in.
+    /// The folder of the file.
     fn folder(&self) -> &Path {
         match self.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -81,26 +81,26 @@ impl fmt::Debug for NewFile {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilesError {
-    /// Some of the files exist, and [`Overwrite::Refuse`] was asked for.
-    #[error("refusing to overwrite {}", list(paths))]
+    /// Some of the files exist, and [`Overwrite::Refuse`] was given.
+    #[error("these files exist and are not overwritten: {}", list(paths))]
     Exist {
-        /// All that exist.
+        /// All files that exist.
         paths: Vec<PathBuf>,
     },
-    /// A folder is where a file should be.
-    #[error("{} is a folder, so no file can be written there", path.display())]
+    /// There is a folder at the path of a file.
+    #[error("can't write the file {}: there is a folder at that path", path.display())]
     Folder {
         /// The path of the folder.
         path: PathBuf,
     },
-    /// The file system refused.
+    /// The operating system refused.
     #[error("can't {action} {}: {cause}", path.display())]
     Io {
-        /// What was tried: `look for`, `create the folder`, `write`, `keep the earlier`.
+        /// What failed: `look for`, `create the folder`, `write` or `keep a copy of`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The reason that the operating system gives.
         cause: io::Error,
     },
 }
@@ -115,19 +115,22 @@ fn list(paths: &[PathBuf]) -> String {
 
 /// Writes all the files, or none.
 ///
-/// Folders that are missing are made with mode 0700. Each file is first written in full beside its
-/// destination under a temporary name, and only when all are there do they move into place, each
-/// atomically; if one can't, those before it are put back. So a reader never sees half a file, and
-/// an error leaves what was there before. Only a crash in the midst of the moves can leave a mixed
-/// set.
+/// 1. Missing folders are created with mode 0700.
+/// 2. Each file is written completely, under a temporary name in its folder.
+/// 3. Then each file is moved to its path atomically. If one move fails, the earlier moves are undone.
 ///
-/// A symbolic link where a file should be counts as a file that exists: it is refused or replaced,
+/// So a reader never sees half a file, and an error leaves the files as they were. Only a crash
+/// during the moves can leave a mixed set.
+///
+/// A symbolic link at the path of a file counts as a file that exists. It is refused or replaced, and
 /// never followed.
 ///
 /// # Errors
 ///
-/// [`FilesError::Exist`] with every file that exists, unless `overwrite` is [`Overwrite::Replace`];
-/// and whatever the file system objects to.
+/// - [`FilesError::Exist`]: files exist, and `overwrite` is [`Overwrite::Refuse`]. It has every one of
+///   them.
+/// - [`FilesError::Folder`]: there is a folder at the path of a file.
+/// - [`FilesError::Io`]: the operating system refuses something.
 pub fn write_all(files: &[NewFile], overwrite: Overwrite) -> Result<(), FilesError> {
     let mut existing = Vec::new();
     for file in files {
@@ -159,7 +162,7 @@ pub fn write_all(files: &[NewFile], overwrite: Overwrite) -> Result<(), FilesErr
     Ok(())
 }
 
-/// Writes the contents under a temporary name in the folder of the file.
+/// Writes the contents to a temporary file in the same folder.
 fn stage(file: &NewFile) -> Result<NamedTempFile, FilesError> {
     create_folder(file.folder()).map_err(io_error("create the folder", file.folder()))?;
     let write = || {
@@ -174,7 +177,7 @@ fn stage(file: &NewFile) -> Result<NamedTempFile, FilesError> {
         }
         let mut staged = builder.tempfile_in(file.folder())?;
         staged.write_all(&file.contents)?;
-        // Else a crash after the move could leave an empty file in place of the earlier one.
+        // Without this, a crash after the move could leave an empty file.
         staged.as_file().sync_all()?;
         Ok(staged)
     };
@@ -189,10 +192,10 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// A second name for what was in a file's place; it goes when this is dropped.
+/// A second name for the file that is replaced. It is removed when this is dropped.
 type Earlier = NamedTempFile<()>;
 
-/// Moves a staged file into its place. Gives what was there.
+/// Moves a staged file to its path. Returns the file that it replaced.
 fn place(
     file: &NewFile,
     staged: NamedTempFile,
@@ -201,7 +204,7 @@ fn place(
     if overwrite == Overwrite::Refuse {
         return match staged.persist_noclobber(&file.path) {
             Ok(_) => Ok(None),
-            // It was made since we looked.
+            // It was created after the check in `write_all`.
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(FilesError::Exist {
                     paths: vec![file.path.clone()],
@@ -214,7 +217,7 @@ fn place(
     let earlier = match earlier {
         Ok(earlier) => Some(earlier),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(io_error("keep the earlier", &file.path)(error)),
+        Err(error) => return Err(io_error("keep a copy of", &file.path)(error)),
     };
     match staged.persist(&file.path) {
         Ok(_) => Ok(earlier),
@@ -222,8 +225,8 @@ fn place(
     }
 }
 
-/// Undoes the moves, the last first. It is the best that can be done after an error, so a further
-/// error is passed over in favour of the first.
+/// Undoes the moves, the last one first. The caller reports the error that made this necessary, so
+/// further errors are ignored.
 fn put_back(placed: Vec<(&PathBuf, Option<Earlier>)>) {
     for (path, earlier) in placed.into_iter().rev() {
         match earlier {

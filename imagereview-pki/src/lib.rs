@@ -1,9 +1,9 @@
-//! The certificates that an image-admission webhook needs: a certificate authority of its own, a
+//! The certificates that a Kubernetes image-admission webhook needs: a certificate authority, a
 //! server certificate for the webhook, and a client certificate for the API server that calls it.
 //!
-//! Making a certificate is a pure function: no file is read or written, and the time is an
-//! argument. What comes out is PEM. [`files`] is the one module that does I/O: it writes a set of
-//! files all together or not at all.
+//! Creating a certificate is a pure function. It reads and writes no file, and the time is an
+//! argument. The result is PEM. Only the module [`files`] does I/O: it writes a set of files
+//! completely or not at all.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -23,15 +23,23 @@
 //!
 //! # Choices
 //!
-//! - Keys are ECDSA P-256: every TLS library that Kubernetes components were built with knows it,
-//!   and a handshake costs a fraction of an RSA one.
-//! - The authority has a path length of 0: it signs leaves and no further authority.
-//! - A leaf serves one purpose, `serverAuth` or `clientAuth`, so a stolen server key can't call the
-//!   webhook as the API server.
-//! - Server names are only ever in the subject alternative name: Go has ignored the common name
-//!   since 1.15.
-//! - Errors are complete sentences with their cause in them, so printing one is enough.
+//! - Keys are ECDSA P-256. Every TLS library that Kubernetes components were built with supports
+//!   it, and a handshake costs much less than with RSA.
+//! - The authority has a path length of 0. It can sign leaves, but no further authority.
+//! - A leaf has one purpose, `serverAuth` or `clientAuth`. So whoever steals the server's key can't
+//!   call the webhook as the API server.
+//! - Server names are only in the subject alternative name. Go ignores the common name since 1.15.
+//! - An error is a complete sentence that includes its cause. Printing it is enough.
+//!
+//! # Dependencies
+//!
+//! No type of another crate is in the public API, and there are no features.
 #![forbid(unsafe_code)]
+
+// The examples of the crate's page are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod authority;
 mod error;

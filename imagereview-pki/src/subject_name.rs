@@ -1,4 +1,4 @@
-//! A name that a server certificate vouches for.
+//! A name in a server certificate.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use rustls_pki_types::DnsName;
 
-/// A name that a server certificate vouches for: an entry of its subject alternative name (RFC 5280,
-/// section 4.2.1.6).
+/// A name in a server certificate: an entry of its subject alternative name (RFC 5280, section
+/// 4.2.1.6).
 ///
 /// ```
 /// use imagereview_pki::SubjectName;
@@ -20,31 +20,31 @@ use rustls_pki_types::DnsName;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum SubjectName {
-    /// A DNS name. Parsing puts it in lower case without the final dot, because that is how
-    /// certificates hold it and peers compare it.
+    /// A DNS name. Parsing converts it to lower case and removes a final dot, because certificates
+    /// have it so and peers compare it so.
     Dns(String),
     /// An IP address.
     Ip(IpAddr),
 }
 
-/// A text that is neither a DNS name nor an IP address.
+/// An invalid server name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is neither an IP address nor a DNS name in ASCII without wildcard, port or scheme"
+    "invalid server name {text:?}: write an IP address or a DNS name in ASCII, without wildcard, port or scheme"
 )]
 pub struct SubjectNameError {
     text: String,
 }
 
 impl SubjectNameError {
-    /// The text as given.
+    /// The text as it was given.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 }
 
-/// The name as a certificate holds it.
+/// The name as certificates have it.
 pub(crate) fn dns_name(text: &str) -> Result<String, SubjectNameError> {
     DnsName::try_from(text)
         .map(|name| {
@@ -59,7 +59,7 @@ pub(crate) fn dns_name(text: &str) -> Result<String, SubjectNameError> {
 impl FromStr for SubjectName {
     type Err = SubjectNameError;
 
-    /// Reads an IP address (an IPv6 one with or without the brackets of a URL) or a DNS name.
+    /// Parses an IP address or a DNS name. An IPv6 address may have the brackets of a URL.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Ok(address) = text.parse() {
             return Ok(Self::Ip(address));
@@ -75,7 +75,7 @@ impl FromStr for SubjectName {
 }
 
 impl fmt::Display for SubjectName {
-    /// Writes what [`FromStr`] reads; an IPv6 address without brackets.
+    /// Writes a text that [`FromStr`] parses. An IPv6 address has no brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dns(name) => f.write_str(name),

@@ -7,20 +7,21 @@ use time::{Duration, OffsetDateTime};
 
 use crate::PkiError;
 
-/// How far before `now` a certificate begins, so that a peer whose clock is behind accepts it. Five
-/// minutes is what kube-controller-manager grants the certificates that it signs.
+/// How long before `now` a certificate begins, so that a peer whose clock is late accepts it.
+/// kube-controller-manager backdates the certificates that it signs by five minutes too.
 const BACKDATE: Duration = Duration::minutes(5);
 
-/// How long a certificate is valid, in days from the moment it is made.
+/// How long a certificate is valid: days from the moment when it is created.
 ///
-/// It begins five minutes earlier than that moment, because clocks differ.
+/// It also begins five minutes before that moment, because clocks differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Validity {
     days: NonZeroU32,
 }
 
 impl Validity {
-    /// Ten years, for an authority: replacing it means touching every peer that trusts it.
+    /// Ten years, for an authority. Whoever replaces an authority has to change every peer that
+    /// trusts it.
     pub const AUTHORITY: Self = Self::new(NonZeroU32::new(3650).unwrap());
 
     /// One year, for a server or client certificate.
@@ -38,7 +39,7 @@ impl Validity {
         self.days
     }
 
-    /// The first and the last moment of a certificate made at `now`.
+    /// The first and the last moment of a certificate that is created at `now`.
     pub(crate) fn period(
         self,
         now: SystemTime,
@@ -52,8 +53,8 @@ impl Validity {
     }
 }
 
-/// The time in whole seconds, all that a certificate can hold; an error where the date library would
-/// panic.
+/// The time in whole seconds, since certificates have no fractions. Returns an error where the date
+/// library would panic.
 pub(crate) fn date_time(time: SystemTime) -> Result<OffsetDateTime, PkiError> {
     let since_epoch = time
         .duration_since(UNIX_EPOCH)

@@ -222,7 +222,7 @@ fn a_leaf_begins_early_and_ends_with_its_validity_or_its_authority() {
 
     let late = authority.issue_client("c", None, now() + 31 * DAY, days(1));
     let message = late.unwrap_err().to_string();
-    assert!(message.contains("ended on 2026-01-31"), "{message}");
+    assert!(message.contains("expired on 2026-01-31"), "{message}");
 }
 
 #[test]
@@ -264,6 +264,26 @@ fn what_is_no_authority_is_refused_with_the_reason() {
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
             first.key_pem(),
             "certificate can't be read",
+        ),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            first.key_pem(),
+            "its contents are not an X.509 certificate; give one",
+        ),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n",
+            first.key_pem(),
+            "its `-----END` line is missing; give one",
+        ),
+        (
+            "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n",
+            first.key_pem(),
+            "is not base64; give one",
+        ),
+        (
+            first.certificate_pem(),
+            "nonsense",
+            "no unencrypted private key found; give one",
         ),
         (first.certificate_pem(), "", "key can't be read"),
         (first.certificate_pem(), "nonsense", "key can't be read"),

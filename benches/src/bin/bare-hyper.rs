@@ -1,4 +1,4 @@
-//! A server that takes whatever it is asked and answers with one fixed approval: what HTTP and TLS
+//! A server that accepts every request and responds with one fixed approval: what HTTP and TLS
 //! cost by themselves, in the same libraries with the same settings as ours.
 //!
 //! `bare-hyper ADDRESS CERTIFICATE KEY CLIENT_CA`

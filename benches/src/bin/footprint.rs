@@ -11,8 +11,9 @@ use imagereview_benches::servers::{
     Error,
     build::Program,
     contender::{Contender, Setting},
-    load::{Load, Protocol, Reuse, block_on},
+    load::{Load, Reuse, block_on},
     process::mebibytes,
+    protocol::Protocol,
 };
 
 /// How long a start may take.
@@ -21,13 +22,13 @@ const START_TARGET: Duration = Duration::from_millis(50);
 /// How much memory the webhook may hold, in MiB.
 const MEMORY_TARGET: f64 = 20.0;
 
-/// How much more of it may be held after the last request than after a tenth of them.
+/// The memory after the last request may be this multiple of the memory after a tenth of the requests.
 const GROWTH_TARGET: f64 = 1.05;
 
-/// How many connections ask.
+/// How many connections there are.
 const CONNECTIONS: usize = 32;
 
-/// Measures how soon our programs answer, what memory the webhook holds after many requests, and how
+/// Measures how soon our programs respond, what memory the webhook holds after many requests, and how
 /// large the programs are.
 ///
 /// It builds what it needs. Progress goes to standard error, tables in Markdown to standard output.
@@ -37,7 +38,7 @@ struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..))]
     starts: u32,
 
-    /// How many requests are answered
+    /// How many requests are sent
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000)]
     requests: u64,
 }
@@ -74,7 +75,7 @@ async fn run(args: Args) -> Result<(), Error> {
             times.push(start.elapsed());
             drop(server);
         }
-        let what = format!("`imagereview-http`, {name}, to its first answer over TLS");
+        let what = format!("`imagereview-http`, {name}, to its first response over TLS");
         print_start(&what, times);
     }
     let mut times = Vec::new();
@@ -131,31 +132,31 @@ async fn print_memory(
     println!("| after | resident memory, MiB |");
     println!("| --- | ---: |");
     let resident = || server.process.resident().map(mebibytes);
-    println!("| its first answers | {:.1} |", resident()?);
+    println!("| its first responses | {:.1} |", resident()?);
     let mut load = Load::start(target, CONNECTIONS, Reuse::KeepAlive);
     let mut held = Vec::new();
     for tenths in [1, 5, 10] {
-        let answered = requests * tenths / 10;
-        load.go_on_until(answered).await?;
+        let responses = requests * tenths / 10;
+        load.go_on_until(responses).await?;
         server.process.clear_output()?;
         held.push(resident()?);
         println!(
-            "| {answered} requests over {CONNECTIONS} connections, {protocol} | {:.1} |",
+            "| {responses} requests over {CONNECTIONS} connections, {protocol} | {:.1} |",
             resident()?
         );
-        eprintln!("{answered} of {requests} requests answered");
+        eprintln!("{responses} responses of {requests}");
     }
     load.stop().await?;
     let peak = mebibytes(server.process.peak_resident()?);
-    println!("| the most that was held | {peak:.1} |");
+    println!("| peak | {peak:.1} |");
 
     let growth = held[held.len() - 1] / held[0];
     println!("\n| memory | value | target | met |");
     println!("| --- | ---: | ---: | --- |");
     for (what, value, unit, target) in [
-        ("the most that was held", peak, " MiB", MEMORY_TARGET),
+        ("peak", peak, " MiB", MEMORY_TARGET),
         (
-            "at the end, for each MiB after a tenth of the requests",
+            "at the end, relative to a tenth of the requests",
             growth,
             "",
             GROWTH_TARGET,

@@ -14,14 +14,15 @@ use imagereview_benches::servers::{
     Error,
     contender::{Contender, Server, Setting},
     cores::busy_time,
-    load::{Load, Protocol, Reuse, block_on},
+    load::{Load, Reuse, block_on},
     process::mebibytes,
+    protocol::Protocol,
 };
 
-/// How long a server is asked before it counts.
+/// How long a server is under load before the measurement starts.
 const WARM_UP: Duration = Duration::from_millis(150);
 
-/// Measures our webhook beside other servers, which all run at the same time and are asked in turns.
+/// Measures our webhook beside other servers, which all run at the same time and are under load in turns.
 ///
 /// It builds what it needs: cargo for ours and bare hyper, Go, and a Python environment with Flask
 /// and gunicorn in the target folder. Progress goes to standard error, tables in Markdown to
@@ -57,7 +58,7 @@ struct Args {
     reuse: Vec<Reuse>,
 }
 
-/// How the servers are asked.
+/// The load on the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Scenario {
     protocol: Protocol,
@@ -79,7 +80,7 @@ impl fmt::Display for Scenario {
 
 /// One turn of a server.
 struct Turn {
-    /// What was answered in a second.
+    /// Responses a second.
     rate: f64,
     /// The processor's time for each request, in seconds.
     cpu: f64,
@@ -110,7 +111,7 @@ async fn run(args: Args) -> Result<(), Error> {
     }
     let mut turns = Turns::new();
     for round in 0..args.rounds {
-        // The first answer may come before the last worker is there.
+        // The first response may come before the last worker has started.
         for (_, server) in &mut servers {
             server.process.find_workers()?;
         }
@@ -137,7 +138,7 @@ async fn run(args: Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// Those that were asked for, in that order.
+/// The contenders that were selected, in that order.
 fn contenders(args: &Args) -> Result<Vec<Contender>, Error> {
     let all = Contender::all();
     let mut chosen = Vec::new();
@@ -211,7 +212,7 @@ async fn turn(
     let cpu = cpu.saturating_sub(cpu_before).as_secs_f64();
     let requests = count(latencies.len());
     if latencies.is_empty() {
-        return Err("nothing was answered within a turn; make it longer with --seconds".into());
+        return Err("there was no response within a turn; use longer turns (--seconds)".into());
     }
     Ok(Turn {
         rate: requests / seconds,
@@ -231,7 +232,7 @@ fn print_servers(servers: &[(&Contender, Server)]) -> Result<(), Error> {
             .target(Protocol::H1)
             .is_some_and(|target| !target.keeps_alive());
         let note = if closes {
-            "; closes every connection after its answer, so each request makes a new one"
+            "; closes every connection after its response, so each request makes a new one"
         } else {
             ""
         };
@@ -304,9 +305,9 @@ fn print_scenario(scenario: Scenario, contenders: &[Contender], turns: &Turns) {
     }
 }
 
-/// What is asked of our webhook beside each of the others, with keep-alive and 32 connections.
+/// The targets of our webhook beside each of the others, with keep-alive and 32 connections.
 fn print_targets(turns: &Turns) {
-    /// The other server, the protocol, and how many times its requests a second ours has to answer.
+    /// The other server, the protocol, and how many times its requests a second ours has to reach.
     const TARGETS: [(&str, Protocol, f64); 5] = [
         ("hyper", Protocol::H2, 0.95),
         ("go", Protocol::H2, 1.5),

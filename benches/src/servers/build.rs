@@ -1,4 +1,4 @@
-//! Making the programs that are measured.
+//! Builds the programs that are measured.
 
 use std::{
     env, fs,
@@ -19,7 +19,7 @@ pub enum Program {
     Webhook,
     /// `imagereview`, as it is released
     CommandLine,
-    /// The server with a fixed answer
+    /// The server with a fixed response
     BareHyper,
     /// The webhook in Go
     Go,
@@ -35,8 +35,7 @@ impl Program {
     /// The compiler, the interpreter or a package can't be had.
     pub fn build(self) -> Result<PathBuf, Error> {
         match self {
-            // Each package by itself, or the features that others ask of its dependencies would be
-            // in it too.
+            // Each package is built alone: together, Cargo would enable the features that others need.
             Self::Webhook => cargo("imagereview-http", "imagereview-http"),
             Self::CommandLine => cargo("imagereview-cli", "imagereview"),
             Self::BareHyper => cargo("imagereview-benches", "bare-hyper"),

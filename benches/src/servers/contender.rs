@@ -15,8 +15,9 @@ use super::{
     build::{self, Program},
     cores::Cores,
     credentials::{Credentials, HOST},
-    load::{Protocol, Target},
     process::ServerProcess,
+    protocol::Protocol,
+    target::Target,
 };
 
 /// How long a server may take to listen.
@@ -104,7 +105,7 @@ impl Contender {
             ),
             Self::new(
                 "hyper",
-                "bare hyper with a fixed answer, the same TLS",
+                "bare hyper with a fixed response, the same TLS",
                 Program::BareHyper,
                 Configuration::Plain,
             ),
@@ -202,27 +203,27 @@ impl Contender {
         Ok(())
     }
 
-    /// Starts it and waits for its first answer in each protocol that it speaks.
+    /// Starts it and waits for its first response in each protocol that it speaks.
     ///
     /// # Errors
     ///
-    /// It is not built, it ends, or it doesn't answer rightly.
+    /// It is not built, it ends, or its response is wrong.
     pub async fn start(&self, setting: &Setting) -> Result<Server, Error> {
         let spoken = [Protocol::H2, Protocol::H1];
         let mut spoken = spoken.into_iter().filter(|&protocol| self.speaks(protocol));
         let first = spoken.next().ok_or("it speaks no protocol")?;
         let mut server = self.start_with(setting, first).await?;
         for protocol in spoken {
-            server.ask_first(setting, protocol).await?;
+            server.connect(setting, protocol).await?;
         }
         Ok(server)
     }
 
-    /// Starts it and waits for its first answer in one protocol, but for no more.
+    /// Starts it and waits for its first response in one protocol.
     ///
     /// # Errors
     ///
-    /// It is not built, it ends, or it doesn't answer rightly.
+    /// It is not built, it ends, or its response is wrong.
     pub async fn start_with(&self, setting: &Setting, protocol: Protocol) -> Result<Server, Error> {
         let address = free_address()?;
         let probes = match self.configuration {
@@ -240,7 +241,7 @@ impl Contender {
             probes,
             targets: Vec::new(),
         };
-        server.ask_first(setting, protocol).await?;
+        server.connect(setting, protocol).await?;
         Ok(server)
     }
 
@@ -324,7 +325,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// How it is asked in that protocol, if it speaks it.
+    /// Its target in that protocol, if it speaks it.
     #[must_use]
     pub fn target(&self, protocol: Protocol) -> Option<&Arc<Target>> {
         let mut targets = self.targets.iter();
@@ -333,15 +334,15 @@ impl Server {
             .map(|(_, target)| target)
     }
 
-    /// Asks until there is an answer.
-    async fn ask_first(&mut self, setting: &Setting, protocol: Protocol) -> Result<(), Error> {
+    /// Tries until there is a response.
+    async fn connect(&mut self, setting: &Setting, protocol: Protocol) -> Result<(), Error> {
         let start = Instant::now();
         let target = loop {
             self.process
                 .check_running()
                 .map_err(|error| self.failed(&error))?;
-            let asked = Target::ask_first(self.address, &setting.credentials, protocol).await;
-            if let Some(target) = asked.map_err(|error| self.failed(&error))? {
+            let connected = Target::connect(self.address, &setting.credentials, protocol).await;
+            if let Some(target) = connected.map_err(|error| self.failed(&error))? {
                 break target;
             }
             if start.elapsed() > START {
@@ -369,9 +370,9 @@ impl Server {
         };
         let mut stream = TcpStream::connect(probes)?;
         stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(Some(answer))
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(Some(response))
     }
 }
 

@@ -14,13 +14,13 @@ use super::Error;
 /// architectures but Alpha and Itanium.
 pub(super) const TICKS_PER_SECOND: u64 = 100;
 
-/// The core of the server under test and that of whoever asks.
+/// The core of the server under test, and that of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cores {
     /// The server's, by its number.
     pub server: usize,
-    /// The one that asks.
+    /// The client's, by its number.
     pub client: usize,
 }
 
@@ -40,9 +40,7 @@ impl Cores {
             .flat_map(|(first, last)| first..=last)
             .map(|core| usize::try_from(core).unwrap_or(usize::MAX));
         let (Some(server), Some(client)) = (allowed.next(), allowed.next()) else {
-            return Err(
-                "one core is not enough: the server and whoever asks it need one each".into(),
-            );
+            return Err("one core is not enough: the server and the client need one each".into());
         };
         let pinned = Command::new("taskset")
             .args(["--all-tasks", "--cpu-list", "--pid"])

@@ -1,4 +1,4 @@
-//! The certificates of a run, and what the asking side does with them.
+//! The certificates of a run, and the clients that use them.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject};
 
-use super::{Error, load::Protocol};
+use super::{Error, protocol::Protocol};
 
 /// Where servers listen.
 pub(super) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -43,11 +43,11 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Makes all of them, and writes what a server reads to the folder.
+    /// Creates all of them, and writes the files of a server to the folder.
     ///
     /// # Errors
     ///
-    /// They can't be made or not be written.
+    /// They can't be created or written.
     pub fn make(folder: &Path) -> Result<Self, Error> {
         let now = SystemTime::now();
         let authority = CertificateAuthority::generate("benches", now, Validity::AUTHORITY)?;
@@ -83,7 +83,7 @@ impl Credentials {
         })
     }
 
-    /// A client that verifies the server as it should.
+    /// A client that verifies the server completely.
     pub(super) fn strict_client(&self, protocol: Protocol) -> Result<ClientConfig, TlsError> {
         let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -93,8 +93,8 @@ impl Credentials {
         Ok(speaking(protocol, config))
     }
 
-    /// A client that only looks whether the server's certificate is the one that was made here. To
-    /// verify its signatures would cost whoever asks more than the server's side of a handshake.
+    /// A client that only compares the server's certificate with the one that was created here. It
+    /// verifies no signature: that would cost it more than the server's side of a handshake.
     pub(super) fn quick_client(&self, protocol: Protocol) -> Result<ClientConfig, TlsError> {
         let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -112,7 +112,7 @@ fn speaking(protocol: Protocol, mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-/// What an API server and each of the contenders settle on: so that all encrypt alike.
+/// The algorithms on which an API server and each contender agree, so that all use the same.
 fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![ring::cipher_suite::TLS13_AES_128_GCM_SHA256],
@@ -121,7 +121,7 @@ fn provider() -> CryptoProvider {
     }
 }
 
-/// Takes one certificate and no other, and verifies no signature.
+/// Accepts one certificate only, and verifies no signature.
 #[derive(Debug)]
 struct SameCertificate(CertificateDer<'static>);
 
@@ -137,7 +137,7 @@ impl ServerCertVerifier for SameCertificate {
         if *end_entity == self.0 {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(TlsError::General("another server answers".to_owned()))
+            Err(TlsError::General("this is another server".to_owned()))
         }
     }
 

@@ -1,8 +1,8 @@
-//! As little of an HTTP/1.1 client as answers can be checked with.
+//! A minimal HTTP/1.1 client: it has only what is needed to check responses.
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::{Error, load::Answer, question::Question};
+use super::{Error, request::Request, response::Response};
 
 /// One connection's state.
 #[derive(Debug, Default)]
@@ -10,25 +10,25 @@ pub(super) struct Http1 {
     received: Vec<u8>,
 }
 
-/// What counts of an answer's head.
+/// A response's head, as far as it is needed.
 struct Head {
     is_ok: bool,
-    /// Where the body begins.
+    /// Where the body begins, in bytes.
     body: usize,
     /// The body's length.
     length: usize,
-    /// The connection ends with this answer.
+    /// The server closes the connection after this response.
     is_last: bool,
 }
 
 impl Http1 {
-    /// Sends the request and waits for its answer.
-    pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    /// Sends the request and waits for its response.
+    pub(super) async fn send<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
-        question: &Question,
-    ) -> Result<Answer<'_>, Error> {
-        stream.write_all(&question.http1).await?;
+        request: &Request,
+    ) -> Result<Response<'_>, Error> {
+        stream.write_all(&request.http1).await?;
         stream.flush().await?;
         self.received.clear();
         let head = loop {
@@ -42,9 +42,9 @@ impl Http1 {
             self.read(stream).await?;
         }
         if self.received.len() > end {
-            return Err("more came than the answer".into());
+            return Err("the server sent more than the response".into());
         }
-        Ok(Answer {
+        Ok(Response {
             is_ok: head.is_ok,
             body: &self.received[head.body..end],
             is_last: head.is_last,
@@ -53,13 +53,13 @@ impl Http1 {
 
     async fn read<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> Result<(), Error> {
         if stream.read_buf(&mut self.received).await? == 0 {
-            return Err("the connection ended before the answer did".into());
+            return Err("the connection ended before the response did".into());
         }
         Ok(())
     }
 }
 
-/// `None` until all of it is there.
+/// Returns `None` until the head is complete.
 fn head(received: &[u8]) -> Result<Option<Head>, Error> {
     let mut headers = [httparse::EMPTY_HEADER; 16];
     let mut response = httparse::Response::new(&mut headers);
@@ -67,7 +67,7 @@ fn head(received: &[u8]) -> Result<Option<Head>, Error> {
         return Ok(None);
     };
     let mut length = None;
-    // HTTP/1.0 ends connections unless it says otherwise.
+    // HTTP/1.0 closes connections by default.
     let mut is_last = response.version == Some(0);
     for header in response.headers {
         if header.name.eq_ignore_ascii_case("content-length") {
@@ -79,7 +79,7 @@ fn head(received: &[u8]) -> Result<Option<Head>, Error> {
     Ok(Some(Head {
         is_ok: response.code == Some(200),
         body,
-        length: length.ok_or("the answer doesn't say how long it is")?,
+        length: length.ok_or("the response has no length")?,
         is_last,
     }))
 }
@@ -89,8 +89,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_of_answers() {
-        /// An answer, whether it is 200, its body's length, and whether it is the last.
+    fn heads_of_responses() {
+        /// A response, whether it is 200, its body's length, and whether it is the last.
         type Row = (&'static str, bool, usize, bool);
         let rows: &[Row] = &[
             (
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_length_is_an_error() {
+    fn a_response_without_a_length_is_an_error() {
         assert!(head(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
         assert!(head(b"HTTP/1.1 200 OK\r\nContent-").unwrap().is_none());
     }

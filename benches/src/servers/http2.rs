@@ -1,23 +1,22 @@
-//! As little of an HTTP/2 client (RFC 9113) as answers can be checked with: one stream at a time,
-//! requests that are ready to be sent, and frames that are read where they lie.
+//! A minimal HTTP/2 client (RFC 9113): it has only what is needed to check responses. It has one stream
+//! at a time, sends requests that were encoded beforehand, and reads frames in place.
 //!
-//! A client of general use costs more than the server that is to be measured.
+//! A complete client would cost more than the server that is measured.
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::{Error, load::Answer, question::Question};
+use super::{Error, request::Request, response::Response};
 
-/// What a client sends first.
+/// The first bytes that a client sends.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The length of a frame's head.
 const HEAD: usize = 9;
 
-/// What both sides may send before they hear of any settings, for the connection and for each
-/// stream.
+/// How many bytes each side may send before it gets settings, on the connection and on each stream.
 const INITIAL_WINDOW: i64 = 65_535;
 
-/// The connection's window is opened anew once so much of it is used.
+/// The connection's window is opened again after so many bytes.
 const REOPEN: u32 = 1 << 14;
 
 /// Types of frames.
@@ -48,25 +47,25 @@ mod setting {
     pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
 }
 
-/// HPACK for `:status: 200`, which stands first in an answer.
+/// HPACK for `:status: 200`, the first field of a response.
 const STATUS_200: u8 = 0x80 | 8;
 
 /// One connection's state.
 #[derive(Debug)]
 pub(super) struct Http2 {
-    /// What is to be sent.
+    /// Bytes to send.
     unsent: Vec<u8>,
-    /// What was read, from its start up to what has not been understood yet.
+    /// Bytes that were read and not yet processed.
     received: Vec<u8>,
-    /// The body of the answer so far.
+    /// The body of the response so far.
     body: Vec<u8>,
     /// The stream of the next request.
     stream: u32,
-    /// What the server takes on the connection.
+    /// How many bytes the server accepts on the connection.
     send_window: i64,
-    /// What the server takes on a new stream.
+    /// How many bytes the server accepts on a new stream.
     stream_window: i64,
-    /// How much has come that the server has not been given back.
+    /// How many bytes were received since the connection's window was last opened.
     consumed: u32,
 }
 
@@ -88,30 +87,30 @@ impl Http2 {
         }
     }
 
-    /// Sends the request and waits for its answer.
-    pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    /// Sends the request and waits for its response.
+    pub(super) async fn send<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
-        question: &Question,
-    ) -> Result<Answer<'_>, Error> {
+        request: &Request,
+    ) -> Result<Response<'_>, Error> {
         let id = self.stream;
         self.stream += 2;
         let headers = if id == 1 {
-            &question.http2_first_headers
+            &request.http2_first_headers
         } else {
-            &question.http2_headers
+            &request.http2_headers
         };
-        let length = i64::try_from(question.body.len())?;
+        let length = i64::try_from(request.body.len())?;
         self.send_window -= length;
         if self.send_window < 0 || length > self.stream_window {
-            return Err("the server's window has no room for the request".into());
+            return Err("the server's window is too small for the request".into());
         }
         let unsent = &mut self.unsent;
         frame(unsent, kind::HEADERS, flag::END_HEADERS, id, |payload| {
             payload.extend_from_slice(headers);
         });
         frame(unsent, kind::DATA, flag::END_STREAM, id, |payload| {
-            payload.extend_from_slice(&question.body);
+            payload.extend_from_slice(&request.body);
         });
         stream.write_all(&self.unsent).await?;
         stream.flush().await?;
@@ -121,10 +120,10 @@ impl Http2 {
         let mut is_ok = false;
         loop {
             while let Some(end) = whole_frame(&self.received) {
-                let answered = self.understand(id, end, &mut is_ok)?;
+                let complete = self.understand(id, end, &mut is_ok)?;
                 self.received.drain(..end);
-                if answered {
-                    return Ok(Answer {
+                if complete {
+                    return Ok(Response {
                         is_ok,
                         body: &self.body,
                         is_last: false,
@@ -132,18 +131,18 @@ impl Http2 {
                 }
             }
             if stream.read_buf(&mut self.received).await? == 0 {
-                return Err("the connection ended before the answer did".into());
+                return Err("the connection ended before the response did".into());
             }
         }
     }
 
-    /// Takes in the frame that ends there. `true` if the answer on that stream ends with it.
+    /// Processes the frame that ends there. Returns `true` if the response on that stream ends with it.
     fn understand(&mut self, id: u32, end: usize, is_ok: &mut bool) -> Result<bool, Error> {
         let (head, payload) = self.received[..end].split_at(HEAD);
         let (kind, flags) = (head[3], head[4]);
         let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        let concerns_answer = matches!(kind, kind::DATA | kind::HEADERS | kind::CONTINUATION);
-        if concerns_answer && (stream != id || flags & (flag::PADDED | flag::PRIORITY) != 0) {
+        let is_of_response = matches!(kind, kind::DATA | kind::HEADERS | kind::CONTINUATION);
+        if is_of_response && (stream != id || flags & (flag::PADDED | flag::PRIORITY) != 0) {
             return Err(format!("a frame of type {kind} that was not expected").into());
         }
         match kind {
@@ -161,7 +160,7 @@ impl Http2 {
             }
             kind::HEADERS => {
                 if flags & flag::END_HEADERS == 0 {
-                    return Err("an answer with very many headers".into());
+                    return Err("a response with very many headers".into());
                 }
                 // A change of the table's size may stand before it (RFC 7541, section 6.3).
                 let first = payload.iter().find(|&&byte| byte & 0xe0 != 0x20);
@@ -175,7 +174,7 @@ impl Http2 {
                         u32::from_be_bytes([setting[2], setting[3], setting[4], setting[5]]);
                     match name {
                         setting::HEADER_TABLE_SIZE if value < 4096 => {
-                            return Err("the server remembers too few headers".into());
+                            return Err("the server's header table is too small".into());
                         }
                         setting::INITIAL_WINDOW_SIZE => self.stream_window = value.into(),
                         _ => {}
@@ -184,8 +183,8 @@ impl Http2 {
                 frame(&mut self.unsent, kind::SETTINGS, flag::ACK, 0, |_| {});
             }
             kind::PING if flags & flag::ACK == 0 => {
-                frame(&mut self.unsent, kind::PING, flag::ACK, 0, |answer| {
-                    answer.extend_from_slice(payload);
+                frame(&mut self.unsent, kind::PING, flag::ACK, 0, |pong| {
+                    pong.extend_from_slice(payload);
                 });
             }
             kind::WINDOW_UPDATE if stream == 0 => {
@@ -202,7 +201,7 @@ impl Http2 {
     }
 }
 
-/// Where the first frame ends, if all of it is there.
+/// Where the first frame ends, if it is complete.
 fn whole_frame(received: &[u8]) -> Option<usize> {
     let &[a, b, c, ..] = received else {
         return None;

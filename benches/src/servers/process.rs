@@ -16,7 +16,7 @@ use procfs_core::{
 
 use super::{Error, cores};
 
-/// How long a server gets to end once it is asked to.
+/// How long a server may take to end after SIGTERM.
 const STOP: Duration = Duration::from_secs(5);
 
 /// A running server and its descendants, which are stopped when this is dropped.

@@ -10,8 +10,9 @@ use std::{
 
 use imagereview_core::{
     AdmissionReview, DecodeError, ImageReview, Location, Review,
-    review::{admission_review, image_review},
-    workload::{Manifest, ObjectError, ObjectErrorKind},
+    object::{ObjectError, ObjectErrorKind},
+    wire::{admission_review, image_review},
+    workload::Manifest,
 };
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::Value as Json;
@@ -254,7 +255,8 @@ impl<'r> PartReview<'r> {
         manifest.is_ok_and(|manifest| {
             let mut objects = manifest.into_iter().peekable();
             objects.peek().is_some()
-                && objects.all(|object| object.is_err_and(|error| is_other_document(&error)))
+                && objects
+                    .all(|object| object.is_err_and(|object| is_other_document(object.error())))
         })
     }
 
@@ -350,12 +352,27 @@ impl<'r> PartReview<'r> {
                     self.file.skipped += 1;
                     has_custom |= is_custom(&object.kind());
                 }
-                Err(error) if is_other_document(&error) => is_kubernetes = false,
+                Err(object) if is_other_document(object.error()) => is_kubernetes = false,
                 // A patch, that some tool is still to put together with the object.
-                Err(error) if is_missing(&error) && error.path().ends_with("spec") => {
+                Err(object)
+                    if is_missing(object.error()) && object.error().path().ends_with("spec") =>
+                {
                     self.file.skipped += 1;
                 }
-                Err(error) => objects.push(Object::Unreadable(error)),
+                Err(object) => {
+                    let readable = object.readable();
+                    if readable.images().len() > 0 {
+                        let title = title(
+                            readable.kind().name(),
+                            readable.namespace(),
+                            readable.name(),
+                        );
+                        objects.push(Object::Reviewed(
+                            self.context.decide(title, readable.review()),
+                        ));
+                    }
+                    objects.push(Object::Unreadable(object.error().clone()));
+                }
             }
         }
         if is_image_review {

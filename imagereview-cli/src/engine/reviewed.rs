@@ -180,7 +180,8 @@ impl ReviewedDocument {
                 position: None,
                 columns: None,
                 violations: std::iter::from_fn(|| {
-                    violations.next_if(|violation| violation.position() <= position)
+                    violations
+                        .next_if(|violation| violation.position().is_some_and(|it| it <= position))
                 })
                 .collect(),
             })
@@ -189,7 +190,7 @@ impl ReviewedDocument {
         images.extend(violations.map(|violation| {
             let path = violation.location().path().to_string();
             ReviewedImage {
-                image: violation.image().to_owned(),
+                image: violation.image().unwrap_or_default().to_owned(),
                 path,
                 container: None,
                 span: None,

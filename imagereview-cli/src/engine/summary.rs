@@ -125,7 +125,7 @@ impl Summary {
             english += in_english;
             chinese += in_chinese;
         }
-        let message = Message::from(english).in_chinese(chinese);
+        let message = Message::from(english).with(Language::Chinese, chinese);
         message.text(language).to_owned()
     }
 }

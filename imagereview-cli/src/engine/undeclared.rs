@@ -3,10 +3,7 @@
 
 use std::fmt;
 
-use imagereview_core::{
-    ImageRef,
-    workload::{ObjectKind, WorkloadKinds},
-};
+use imagereview_core::{ImageRef, object::ObjectKind, workload::WorkloadKinds};
 
 use crate::input::layout::{Entry, Kind, Layout, Value};
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use imagereview_core::{ImagePolicy, PolicySource, mutation::Facts};
+use imagereview_core::{ImagePolicy, PolicySource, facts::Facts};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeSeed};
 use serde_json::{Serializer, Value as Json, json, ser::PrettyFormatter};

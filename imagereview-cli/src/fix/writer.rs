@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use imagereview_core::{
-    ImagePolicy,
-    mutation::{Facts, Patch},
-};
+use imagereview_core::{ImagePolicy, facts::Facts, mutation::Patch};
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::Value as Json;
 

@@ -56,7 +56,7 @@ impl Report for Github {
                 let command = match violation.mode() {
                     Mode::Enforce => "error",
                     Mode::Warn => "warning",
-                    _ => "notice",
+                    Mode::Audit => "notice",
                 };
                 let message = violation.describe(self.language);
                 annotate(

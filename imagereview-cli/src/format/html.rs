@@ -123,7 +123,7 @@ impl State {
         match violation.mode() {
             Mode::Enforce => Self::Denied,
             Mode::Warn => Self::Warned,
-            _ => Self::Noted,
+            Mode::Audit => Self::Noted,
         }
     }
 

@@ -58,7 +58,7 @@ impl Human {
         let level = match violation.mode() {
             Mode::Enforce => Level::ERROR,
             Mode::Warn => Level::WARNING,
-            _ => Level::NOTE,
+            Mode::Audit => Level::NOTE,
         };
         let consequence = label::consequence(violation.mode());
         let level = level.with_name(consequence.text(language));

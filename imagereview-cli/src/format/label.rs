@@ -22,7 +22,7 @@ pub(super) fn consequence(mode: Mode) -> &'static Message {
     match mode {
         Mode::Enforce => &DENIED,
         Mode::Warn => &WARNING,
-        _ => &AUDIT,
+        Mode::Audit => &AUDIT,
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn verdict(image: &ReviewedImage) -> &'static Message {
 /// A part of a whole: `container web of Pod a`.
 pub(super) fn part_of(part: &str, whole: &str, language: Language) -> String {
     Message::from(format!("{part} of {whole}"))
-        .in_chinese(format!("{whole}的{part}"))
+        .with(Language::Chinese, format!("{whole}的{part}"))
         .text(language)
         .to_owned()
 }

@@ -42,7 +42,10 @@ impl List {
         if self.left_out > 0 {
             let left_out = self.left_out;
             let more = Message::from(format!("and {left_out} more; the other formats list all"))
-                .in_chinese(format!("另有 {left_out} 项;其他格式会全部列出"));
+                .with(
+                    Language::Chinese,
+                    format!("另有 {left_out} 项;其他格式会全部列出"),
+                );
             writeln!(out, "\n{}", more.text(language))?;
         }
         Ok(())

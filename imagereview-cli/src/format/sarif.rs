@@ -115,7 +115,7 @@ fn level(violation: &Violation) -> sarif::ResultLevel {
     match violation.mode() {
         Mode::Enforce => sarif::ResultLevel::Error,
         Mode::Warn => sarif::ResultLevel::Warning,
-        _ => sarif::ResultLevel::Note,
+        Mode::Audit => sarif::ResultLevel::Note,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use imagereview_core::{
-    AdmissionReview, DecodeError, ImageReview, review::admission_review, workload::WorkloadKinds,
+    AdmissionReview, DecodeError, ImageReview, wire::admission_review, workload::WorkloadKinds,
 };
 use serde_json::{Deserializer, value::RawValue};
 

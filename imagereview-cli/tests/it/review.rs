@@ -109,6 +109,123 @@ fn an_empty_variable_is_named() {
     }
 }
 
+/// A policy document with one rule, which denies the tag `beta`.
+fn policy_document(name: &str) -> String {
+    format!(
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: {name}}}\n\
+         rules:\n  - name: no-{name}\n    tags: {{deny: [beta]}}\n"
+    )
+}
+
+/// The webhook has the same test, with the same identities: both programs read the same texts in the same
+/// order.
+#[test]
+fn policies_are_named_by_a_list_or_by_flags() {
+    const A: &str = "a@sha256:686451f9ef7389f3b6eb83ebf3ec94c41396ce8bd2581ac0aa0741336d49c9b9";
+    const LIST: &str =
+        "a,b,f,g@sha256:66fd0bc8d3814b1a2287e882b39ac4d90eefb24f31d6743ee29759e9097ae937";
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("e")).unwrap();
+    for (file, name) in [
+        ("a.yaml", "a"),
+        ("b.yaml", "b"),
+        ("c:d.yaml", "c"),
+        ("h,i.yaml", "h"),
+        ("-", "dash"),
+        ("e/g.yaml", "g"),
+        ("e/f.json", "f"),
+    ] {
+        fs::write(folder.path().join(file), policy_document(name)).unwrap();
+    }
+    let commas = "imagereview: a.yaml,e,b.yaml names 3 policies with commas between them; separate paths with \
+                  colons in IMAGEREVIEW_POLICY, or repeat --policy";
+    // The variable, the flags, and the policy or what is wrong.
+    let rows: [(&str, &[&str], Result<&str, &str>, &str); 11] = [
+        ("a.yaml", &[], Ok(A), ""),
+        ("a.yaml:e:b.yaml", &[], Ok(LIST), ""),
+        ("b.yaml", &["a.yaml", "e", "b.yaml"], Ok(LIST), ""),
+        ("a.yaml", &["c:d.yaml"], Ok("c@sha256:"), ""),
+        ("a.yaml", &["./-"], Ok("dash@sha256:"), ""),
+        (
+            "a.yaml::b.yaml",
+            &[],
+            Err("there is an empty path in the list"),
+            "",
+        ),
+        (
+            "c:d.yaml",
+            &[],
+            Err("cannot read the policy c: No such file"),
+            "",
+        ),
+        (
+            "",
+            &[],
+            Err("a value is required for '--policy <FILE>'"),
+            "",
+        ),
+        // As it was written before.
+        ("a.yaml,e,b.yaml", &[], Ok(LIST), commas),
+        ("h,i.yaml", &[], Ok("h@sha256:"), ""),
+        (
+            "a.yaml,missing.yaml",
+            &[],
+            Err("cannot read the policy a.yaml,missing.yaml: No such file"),
+            "",
+        ),
+    ];
+    for (variable, flags, expected, notice) in rows {
+        let mut command = imagereview(&["respond"]);
+        command
+            .current_dir(folder.path())
+            .env("IMAGEREVIEW_POLICY", variable)
+            .args(flags.iter().flat_map(|path| ["--policy", path]));
+        let assert = assert_cmd::Command::from_std(command)
+            .write_stdin(image_review("x:beta"))
+            .assert();
+        let output = assert.get_output();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let row = format!("{variable:?} {flags:?}: {stderr}");
+        match expected {
+            Ok(identity) => {
+                assert_eq!(output.status.code(), Some(1), "{row}");
+                assert_eq!(stderr.trim_end(), notice, "{row}");
+                let response: Value = serde_json::from_slice(&output.stdout).unwrap();
+                let policy = response["status"]["auditAnnotations"]["policy"].as_str();
+                assert!(policy.unwrap().starts_with(identity), "{row}{response}");
+            }
+            Err(problem) => {
+                assert_eq!(output.status.code(), Some(2), "{row}");
+                assert!(stderr.contains(problem), "{row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_policy_is_read_from_standard_input_and_from_a_pipe_with_a_name() {
+    for path in ["-", "/dev/stdin"] {
+        let arguments = ["check", "--policy", path, "x:beta", "x:1"];
+        let (status, stdout, stderr) = run_with_stdin(&arguments, &policy_document("a"));
+        assert_eq!(status, Some(1), "{path}: {stderr}");
+        assert!(
+            stdout.contains("denied   x:beta  no-a: "),
+            "{path}: {stdout}"
+        );
+        assert!(stdout.contains("allowed  x:1"), "{path}: {stdout}");
+    }
+}
+
+#[test]
+fn a_policy_without_an_end_is_read_to_the_limit() {
+    let (status, _, stderr) = run_with_stdin(&["check", "--policy", "/dev/zero", "x:1"], "");
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(
+        stderr.contains("the policy /dev/zero has more than 4194304 bytes; "),
+        "{stderr}"
+    );
+}
+
 #[test]
 fn a_manifest_in_utf_16_is_not_passed_over() {
     let folder = tempfile::tempdir().unwrap();
@@ -696,7 +813,7 @@ fn a_long_input_is_reviewed_as_one_and_in_order() {
 /// The limit is one of each object, and not of an input.
 #[test]
 fn an_object_of_too_many_images_is_denied_and_those_beside_it_are_reviewed() {
-    const LIMIT: usize = imagereview_core::review::ENTRIES_LIMIT;
+    const LIMIT: usize = imagereview_core::limits::ENTRIES_LIMIT;
     let pod = |containers: usize| {
         let containers = vec![json!({"image": "a:1"}); containers];
         json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}})

@@ -1,19 +1,20 @@
 //! What a rule asks of an image.
 
-#[cfg(feature = "cel")]
 use std::cell::OnceCell;
 
-#[cfg(feature = "cel")]
-use super::expression::Expression;
 use super::{
     declaration::{self, Pinned},
     problem::Problems,
-    scope::{compiled, repositories},
+    scope::{Scope, compiled, repositories},
 };
+#[cfg(feature = "cel")]
+use crate::expression::{Expression, Images};
 use crate::{
-    DigestAlgorithm, Image, ImageRef, Message, Review,
+    language::{Language, Message},
     pattern::{Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet},
-    reference::DEFAULT_TAG,
+    quote::first_chars,
+    reference::{DEFAULT_TAG, DigestAlgorithm, ImageRef},
+    review::{Image, Review},
 };
 
 /// One thing that a rule asks of an image; compiled.
@@ -32,6 +33,8 @@ pub(super) enum Check {
 #[derive(Debug)]
 pub(super) struct Finding<'c> {
     pub(super) passed: bool,
+    /// Whether an unchanged image would pass, were it not for the new ones.
+    pub(super) caused_by_update: bool,
     cause: Cause<'c>,
 }
 
@@ -46,10 +49,13 @@ enum Cause<'c> {
     DigestGood,
     DigestAlgorithm(&'c [DigestAlgorithm]),
     Allowed(What, &'c RepositoryPattern),
-    NotAllowed(What),
+    NotAllowed(What, &'c RepositorySet),
     Denied(What, &'c RepositoryPattern),
     NotDenied(What),
-    ImageCount(usize),
+    ImageCount {
+        images: usize,
+        max: usize,
+    },
     #[cfg(feature = "cel")]
     Expression(Result<bool, String>),
 }
@@ -73,6 +79,7 @@ impl<'c> Finding<'c> {
     fn pass(cause: Cause<'c>) -> Self {
         Self {
             passed: true,
+            caused_by_update: false,
             cause,
         }
     }
@@ -80,36 +87,115 @@ impl<'c> Finding<'c> {
     fn fail(cause: Cause<'c>) -> Self {
         Self {
             passed: false,
+            caused_by_update: false,
             cause,
         }
     }
 }
 
-/// The review that one rule is asked about, with what its expression needs for all images of it.
+/// The review that one rule is asked about, with what is worked out once for all images of it.
 pub(super) struct Asked<'r> {
     pub(super) review: &'r Review<'r>,
+    /// Those of the document and the rule.
+    scopes: [&'r Scope; 2],
+    /// By the position of each image.
+    ranks: OnceCell<Vec<usize>>,
     #[cfg(feature = "cel")]
-    context: OnceCell<Result<cel::Context<'static, 'static>, String>>,
+    context: OnceCell<Context>,
+    /// The same without the images that are new.
+    #[cfg(feature = "cel")]
+    unchanged: OnceCell<Context>,
+}
+
+/// What an expression is evaluated with, or why it cannot be.
+#[cfg(feature = "cel")]
+type Context = Result<cel::Context<'static, 'static>, String>;
+
+/// Who has a place first where a review has more images than it may have.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// It was let in before, and a new one may not push it out.
+    Unchanged,
+    /// The rule is not about it, so it can't be blamed.
+    OutOfScope,
+    New,
 }
 
 impl<'r> Asked<'r> {
-    pub(super) fn about(review: &'r Review<'r>) -> Self {
+    pub(super) fn about(review: &'r Review<'r>, scopes: [&'r Scope; 2]) -> Self {
         Self {
             review,
+            scopes,
+            ranks: OnceCell::new(),
             #[cfg(feature = "cel")]
             context: OnceCell::new(),
+            #[cfg(feature = "cel")]
+            unchanged: OnceCell::new(),
         }
+    }
+
+    /// Whether the expression is true for an image, in a review of these images.
+    #[cfg(feature = "cel")]
+    fn evaluate(
+        &self,
+        expression: &Expression,
+        images: Images,
+        image: &Image<'_>,
+    ) -> Result<bool, String> {
+        let context = match images {
+            Images::All => &self.context,
+            Images::Unchanged => &self.unchanged,
+        };
+        match context.get_or_init(|| expression.context(self.review, images)) {
+            Ok(context) => expression.evaluate(context, image),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    #[cfg(feature = "cel")]
+    fn has_new_images(&self) -> bool {
+        let mut readable = self.review.images().iter();
+        readable.any(|image| !image.is_unchanged())
+    }
+
+    /// How many images of the review come before this one where only so many may stay.
+    fn rank(&self, image: &Image<'_>) -> usize {
+        let ranks = self.ranks.get_or_init(|| self.ranks());
+        ranks[image.position()]
+    }
+
+    fn ranks(&self) -> Vec<usize> {
+        let readable = self.review.images().iter().map(|image| {
+            let is_in_scope = |scope: &&Scope| scope.admits_image(image).is_ok();
+            let turn = if image.is_unchanged() {
+                Turn::Unchanged
+            } else if self.scopes.iter().all(is_in_scope) {
+                Turn::New
+            } else {
+                Turn::OutOfScope
+            };
+            (turn, image.position())
+        });
+        let unreadable = self.review.unreadable_images().iter().map(|image| {
+            let turn = if image.is_unchanged() {
+                Turn::Unchanged
+            } else {
+                // It has a violation of its own.
+                Turn::OutOfScope
+            };
+            (turn, image.position())
+        });
+        let mut turns: Vec<(Turn, usize)> = readable.chain(unreadable).collect();
+        turns.sort_unstable();
+        let mut ranks = vec![0; turns.len()];
+        for (rank, (_, position)) in turns.into_iter().enumerate() {
+            ranks[position] = rank;
+        }
+        ranks
     }
 }
 
 impl Check {
-    #[cfg_attr(
-        not(feature = "cel"),
-        expect(
-            unused_variables,
-            reason = "only an expression looks at the whole review"
-        )
-    )]
     pub(super) fn judge(&self, asked: &Asked<'_>, image: &Image<'_>) -> Finding<'_> {
         let reference = image.reference();
         match self {
@@ -117,21 +203,27 @@ impl Check {
             Self::Digest(digest) => digest.judge(reference),
             Self::Registries(lists) => lists.judge(What::Registry, reference),
             Self::Repositories(lists) => lists.judge(What::Repository, reference),
-            Self::MaxImages(max) => Finding {
-                passed: image.position() < *max,
-                cause: Cause::ImageCount(*max),
-            },
+            Self::MaxImages(max) => {
+                let review = asked.review;
+                let images = review.images().len() + review.unreadable_images().len();
+                let cause = Cause::ImageCount { images, max: *max };
+                if images <= *max || asked.rank(image) < *max {
+                    Finding::pass(cause)
+                } else {
+                    Finding::fail(cause)
+                }
+            }
             #[cfg(feature = "cel")]
             Self::Expression(expression) => {
-                let context = asked
-                    .context
-                    .get_or_init(|| expression.context(asked.review));
-                let result = match context {
-                    Ok(context) => expression.evaluate(context, image),
-                    Err(error) => Err(error.clone()),
-                };
+                let result = asked.evaluate(expression, Images::All, image);
+                let passed = result == Ok(true);
+                let caused_by_update = !passed
+                    && image.is_unchanged()
+                    && asked.has_new_images()
+                    && asked.evaluate(expression, Images::Unchanged, image) == Ok(true);
                 Finding {
-                    passed: result == Ok(true),
+                    passed,
+                    caused_by_update,
                     cause: Cause::Expression(result),
                 }
             }
@@ -163,7 +255,7 @@ impl Tags {
             problems.add(
                 position,
                 match missing {
-                    None => "tags asks for nothing; give \"allow\", \"deny\" or \"missing\"",
+                    None => "tags has no checks; give \"allow\", \"deny\" or \"missing\"",
                     Some(_) => "a missing tag is allowed unless \"allow\" or \"deny\" says otherwise; give one",
                 },
             );
@@ -224,7 +316,7 @@ impl Digest {
         if !required && declared.algorithms.is_none() {
             problems.add(
                 declared.position,
-                "digest asks for nothing; require it, or give the \"algorithms\" that one may have",
+                "digest has no checks; require it, or give the \"algorithms\" that one may have",
             );
             return None;
         }
@@ -261,10 +353,7 @@ impl AllowDeny {
         problems: &mut Problems,
     ) -> Option<Self> {
         if allow.is_none() && deny.is_none() {
-            problems.add(
-                position,
-                "this asks for nothing; give \"allow\" or \"deny\"",
-            );
+            problems.add(position, "this has no checks; give \"allow\" or \"deny\"");
             return None;
         }
         let set = |list: Option<Vec<P>>, reading| list.map(|list| repositories(list, reading));
@@ -284,7 +373,7 @@ impl AllowDeny {
             None => Finding::pass(Cause::NotDenied(what)),
             Some(allow) => match allow.find(reference) {
                 Some(pattern) => Finding::pass(Cause::Allowed(what, pattern)),
-                None => Finding::fail(Cause::NotAllowed(what)),
+                None => Finding::fail(Cause::NotAllowed(what, allow)),
             },
         }
     }
@@ -313,8 +402,15 @@ impl What {
     }
 }
 
+/// How many of the allowed patterns are named to someone whose image matches none.
+const MAX_SHOWN: usize = 3;
+
+/// How many characters of each are shown: all of them in nearly every pattern, and few enough that a
+/// reason holds other violations too.
+const MAX_SHOWN_CHARS: usize = 100;
+
 fn message(english: String, chinese: String) -> Message {
-    Message::from(english).in_chinese(chinese)
+    Message::from(english).with(Language::Chinese, chinese)
 }
 
 impl TagCause<'_> {
@@ -333,7 +429,7 @@ impl TagCause<'_> {
                 format!("{tag_zh}符合允许的\"{}\"", pattern.as_str()),
             ),
             Self::NotAllowed => message(
-                format!("{tag} is none of those allowed"),
+                format!("{tag} is not allowed"),
                 format!("{tag_zh}不在允许之列"),
             ),
             Self::Denied(pattern) => message(
@@ -371,7 +467,7 @@ impl Finding<'_> {
             ),
             Cause::Allowed(what, pattern) => message(
                 format!(
-                    "its {} {} is allowed by \"{}\"",
+                    "{} \"{}\" is allowed by \"{}\"",
                     what.english(),
                     what.of(reference),
                     pattern.as_str()
@@ -383,9 +479,9 @@ impl Finding<'_> {
                     pattern.as_str()
                 ),
             ),
-            Cause::NotAllowed(what) => message(
+            Cause::NotAllowed(what, _) => message(
                 format!(
-                    "its {} {} is none of those allowed",
+                    "{} \"{}\" is not allowed",
                     what.english(),
                     what.of(reference)
                 ),
@@ -393,7 +489,7 @@ impl Finding<'_> {
             ),
             Cause::Denied(what, pattern) => message(
                 format!(
-                    "its {} {} is denied by \"{}\"",
+                    "{} \"{}\" is denied by \"{}\"",
                     what.english(),
                     what.of(reference),
                     pattern.as_str()
@@ -407,19 +503,24 @@ impl Finding<'_> {
             ),
             Cause::NotDenied(what) => message(
                 format!(
-                    "its {} {} is not denied",
+                    "{} \"{}\" is not denied",
                     what.english(),
                     what.of(reference)
                 ),
                 format!("{}{}未被禁止", what.chinese(), what.of(reference)),
             ),
-            Cause::ImageCount(max) => message(
-                format!(
-                    "it is image {} of a review that may have {max}",
-                    image.position() + 1
-                ),
-                format!("是第{}个镜像,最多允许{max}个", image.position() + 1),
-            ),
+            Cause::ImageCount { images, max } => {
+                let english = format!("the review has {images} images, and may have {max}");
+                let chinese = format!("共有{images}个镜像,最多允许{max}个");
+                if self.passed && images > max {
+                    message(
+                        format!("{english}; others are in excess"),
+                        format!("{chinese};超出的是其他镜像"),
+                    )
+                } else {
+                    message(english, chinese)
+                }
+            }
             #[cfg(feature = "cel")]
             Cause::Expression(result) => match result {
                 Ok(true) => Message::new("the expression is true for it", "表达式为真"),
@@ -456,7 +557,23 @@ impl Finding<'_> {
                 let known = known.join(", ");
                 Some(message(format!("use {known}"), format!("请使用{known}")))
             }
-            Cause::NotAllowed(what) | Cause::Denied(what, _) => Some(message(
+            Cause::NotAllowed(_, allow) => {
+                let patterns = allow.patterns();
+                let shown: Vec<_> = patterns
+                    .iter()
+                    .take(MAX_SHOWN)
+                    .map(|pattern| first_chars(pattern.as_str(), MAX_SHOWN_CHARS))
+                    .collect();
+                let shown = shown.join(", ");
+                Some(match patterns.len().saturating_sub(MAX_SHOWN) {
+                    0 => message(format!("allowed: {shown}"), format!("允许的有:{shown}")),
+                    more => message(
+                        format!("allowed: {shown} (and {more} more)"),
+                        format!("允许的有:{shown}(另有{more}项)"),
+                    ),
+                })
+            }
+            Cause::Denied(what, _) => Some(message(
                 format!(
                     "use an image from a {} that the rule allows",
                     what.english()

@@ -10,10 +10,11 @@ use super::{
     template::Template,
 };
 use crate::{
-    ContainerKind, DigestAlgorithm, Mode, Operation,
-    mutation::PullPolicy,
+    object::{ContainerKind, Operation, PullPolicy},
     pattern::{NamePattern, RegistryPattern, RepositoryPattern, TagPattern},
-    policy::{UNDECIDED, UNREADABLE_OBJECT, UNREADABLE_REFERENCE},
+    policy::{Mode, UNDECIDED, UNREADABLE_OBJECT, UNREADABLE_REFERENCE},
+    reference::DigestAlgorithm,
+    wire::image_review::FORWARDED,
     workload::FieldPath,
 };
 
@@ -82,7 +83,7 @@ declare! {
         "mutations" mutations: Option<Mutations>,
         /// What images must keep to.
         "rules" rules: Vec<Rule>,
-        /// Declared ways past rules. Every use is recorded.
+        /// Declared exemptions from rules. Every use is recorded.
         "exemptions" exemptions: Option<Vec<Exemption>>,
     }
 
@@ -269,7 +270,7 @@ declare! {
         "exclude" exclude: Option<Vec<RepositoryPattern>>,
     }
 
-    /// A declared way past rules. Everything that is given must match, and what a review does not
+    /// A declared exemption from rules. Everything that is given must match, and what a review does not
     /// tell is no match.
     struct Exemption {
         /// Lower-case letters, digits and dashes; unique in the policy.
@@ -278,7 +279,7 @@ declare! {
         "reason" reason: String,
         /// The last day (`2027-01-31`, in UTC) or the instant (`2027-01-31T12:00:00Z`) at which it ends.
         "expires" expires: Option<Expiry>,
-        /// The names of the rules that it is a way past. All if left out.
+        /// The names of the rules that it covers. All if left out.
         "rules" rules: Option<Vec<Name>>,
         /// Which repositories.
         "images" images: Option<Vec<RepositoryPattern>>,
@@ -369,75 +370,53 @@ macro_rules! constant {
 constant!(ApiVersion, API_VERSION);
 constant!(Kind, KIND);
 
-/// Values that are one of a few words.
+/// Values that are one of a few words: those of `as_str`.
 macro_rules! words {
-    ($($name:ty { $($word:literal => $value:expr,)* })*) => {$(
+    ($($name:ident: $($variant:ident)|+;)*) => {$(
         impl Read for $name {
             fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-                one_of(node, problems, &[$(($word, $value)),*])
+                const WORDS: &[(&str, $name)] = &[$(($name::$variant.as_str(), $name::$variant)),+];
+                one_of(node, problems, WORDS)
             }
         }
 
-        inline_schema!($name, {"type": "string", "enum": [$($word),*]});
+        inline_schema!($name, {"type": "string", "enum": [$($name::$variant.as_str()),+]});
     )*};
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Allow,
-    Deny,
+/// Declares an enum of this document alone, and the word for each of its values.
+macro_rules! choices {
+    ($($name:ident { $($variant:ident = $word:literal,)* })*) => {$(
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum $name {
+            $($variant,)*
+        }
+
+        impl $name {
+            const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+    )*};
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pinned {
-    Allow,
-    Check,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SystemNamespaces {
-    Include,
-    Exclude,
+choices! {
+    Verdict { Allow = "allow", Deny = "deny", }
+    Pinned { Allow = "allow", Check = "check", }
+    SystemNamespaces { Include = "include", Exclude = "exclude", }
 }
 
 words! {
-    Mode {
-        "enforce" => Self::Enforce,
-        "warn" => Self::Warn,
-        "audit" => Self::Audit,
-    }
-    Verdict {
-        "allow" => Self::Allow,
-        "deny" => Self::Deny,
-    }
-    Pinned {
-        "allow" => Self::Allow,
-        "check" => Self::Check,
-    }
-    SystemNamespaces {
-        "include" => Self::Include,
-        "exclude" => Self::Exclude,
-    }
-    ContainerKind {
-        "regular" => Self::Regular,
-        "init" => Self::Init,
-        "ephemeral" => Self::Ephemeral,
-        "volume" => Self::Volume,
-    }
-    Operation {
-        "CREATE" => Self::Create,
-        "UPDATE" => Self::Update,
-    }
-    PullPolicy {
-        "Always" => Self::Always,
-        "IfNotPresent" => Self::IfNotPresent,
-        "Never" => Self::Never,
-    }
-    DigestAlgorithm {
-        "sha256" => Self::Sha256,
-        "sha384" => Self::Sha384,
-        "sha512" => Self::Sha512,
-    }
+    Mode: Enforce | Warn | Audit;
+    Verdict: Allow | Deny;
+    Pinned: Allow | Check;
+    SystemNamespaces: Include | Exclude;
+    ContainerKind: Regular | Init | Ephemeral | Volume;
+    Operation: Create | Update;
+    PullPolicy: Always | IfNotPresent | Never;
+    DigestAlgorithm: Sha256 | Sha384 | Sha512;
 }
 
 /// Values that are made of text.
@@ -519,7 +498,7 @@ texts! {
     };
 }
 
-/// The text of an expression, and where it stands.
+/// The text of an expression, and its location.
 #[derive(Debug)]
 pub(super) struct Expression {
     pub(super) text: String,
@@ -581,11 +560,6 @@ impl NamespacePattern {
 /// The key of an annotation that the API server forwards.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ForwardedKey(pub(super) Box<str>);
-
-/// What the API server asks of the key of an annotation that it forwards in an `ImageReview`.
-///
-/// Source: `plugin/pkg/admission/imagepolicy` of Kubernetes, `filterAnnotations`.
-pub(super) const FORWARDED: &str = ".image-policy.k8s.io/";
 
 impl ForwardedKey {
     fn parse(text: &str) -> Result<Self, String> {

@@ -1,4 +1,4 @@
-//! Declared ways past rules.
+//! Declared exemptions from rules.
 
 use jiff::Timestamp;
 
@@ -8,11 +8,11 @@ use super::{
     scope::{compiled, namespace_set, repositories},
 };
 use crate::{
-    Image, Review,
     pattern::{MAX_VALUE_LEN, NameSet, Reading, RepositorySet},
+    review::{Image, Review},
 };
 
-/// A declared way past rules; compiled. What a review does not tell is no match.
+/// A declared exemption from rules; compiled. What a review does not tell is no match.
 #[derive(Debug)]
 pub(super) struct Exemption {
     pub(super) name: Name,
@@ -83,7 +83,7 @@ impl Exemption {
         self.rules.as_deref().unwrap_or_default()
     }
 
-    /// Whether it is a way past this rule for this image, now.
+    /// Whether it covers this rule for this image, now.
     pub(super) fn covers(&self, rule: &Name, review: &Review<'_>, image: &Image<'_>) -> bool {
         let in_time = match self.expires {
             None => true,

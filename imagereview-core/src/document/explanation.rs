@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::{Location, Message, Mode, Verdict};
+use crate::{
+    language::Message,
+    policy::{Mode, Verdict},
+    review::Location,
+};
 
 /// How a policy came to its verdict.
 ///
 /// ```
-/// use imagereview_core::{ImagePolicy, Outcome, PolicySource};
+/// use imagereview_core::{ImagePolicy, PolicySource, document::Outcome};
 ///
 /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
 /// apiVersion: imagereview/v1alpha1
@@ -132,6 +136,6 @@ pub enum Outcome {
     Passed,
     /// The image breaks the rule.
     Violated,
-    /// The image breaks the rule, and an exemption is a way past it.
+    /// The image breaks the rule, and an exemption covers it.
     Exempted,
 }

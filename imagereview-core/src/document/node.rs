@@ -7,7 +7,10 @@ use serde::{
     de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 
-use super::problem::{Position, Problems};
+use super::{
+    problem::{Position, Problems},
+    yaml_error,
+};
 
 /// The longest document that is read, in bytes: many times what 10,000 patterns need, and little
 /// enough that a mistaken path (a log, a dump) is refused before it is parsed.
@@ -21,7 +24,7 @@ const MAX_ALIASES: usize = 256;
 /// an unoptimised build takes tens of kilobytes of stack for each level.
 const MAX_DEPTH: usize = 16;
 
-/// A value, and where it stands.
+/// A value, and its location.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) value: Value,
@@ -80,30 +83,10 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Vec<Node> {
         }
         Err(error) => {
             let position = error.location().map_or(Position::START, Position::from);
-            problems.add(position, explain(&error));
+            problems.add(position, yaml_error::explain(&error));
             Vec::new()
         }
     }
-}
-
-/// What the YAML reader says, without the position that it ends with.
-fn explain(error: &serde_saphyr::Error) -> String {
-    match error.without_snippet() {
-        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
-            return format!("the field {key:?} stands twice");
-        }
-        serde_saphyr::Error::MergeKeyNotAllowed { .. } => {
-            return "merge keys (\"<<\") are not of YAML 1.2; write the fields out".to_owned();
-        }
-        _ => {}
-    }
-    let text = error.to_string();
-    let end = text.find(" at line ").unwrap_or(text.len());
-    let said = &text[..end];
-    if said.contains("budget") || said.contains("limit exceeded") {
-        return format!("this is too much or too deep for a policy ({said})");
-    }
-    said.to_owned()
 }
 
 impl From<serde_saphyr::Location> for Position {

@@ -1,9 +1,8 @@
 //! What is wrong with a policy document, and where.
 
-use std::{
-    borrow::Cow,
-    fmt::{self, Write as _},
-};
+use std::fmt::{self, Write as _};
+
+use crate::quote::first_chars;
 
 /// A place in a text: line and column, both from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,11 +98,11 @@ impl fmt::Display for PolicyErrors {
 
 impl std::error::Error for PolicyErrors {}
 
-/// How many problems are told. Whoever has more has given another file than they meant, or will not
-/// mend them all before they look again.
+/// The most problems that are reported. A file with more is another file than was meant, or is mended
+/// in steps.
 const MAX_PROBLEMS: usize = 100;
 
-/// How many characters of a message and of a field are told, since both may hold what the document
+/// How many characters of a message and of a field are reported, since both may hold what the document
 /// holds.
 const MAX_CHARS: usize = 1000;
 
@@ -118,6 +117,21 @@ pub(super) struct Problems {
 }
 
 impl Problems {
+    /// The value; an error is recorded.
+    pub(super) fn recorded<T, E: fmt::Display>(
+        &mut self,
+        result: Result<T, E>,
+        position: Position,
+    ) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.add(position, error.to_string());
+                None
+            }
+        }
+    }
+
     /// Sets the file that is read from here on.
     pub(super) fn in_source(&mut self, source: &str) {
         self.source = source.into();
@@ -131,7 +145,7 @@ impl Problems {
         self.add_with(position, || message);
     }
 
-    /// [`add`](Self::add), with a message that is made only if it is told.
+    /// [`add`](Self::add), with a message that is made only if it is reported.
     pub(super) fn add_with<M: AsRef<str>>(
         &mut self,
         position: Position,
@@ -144,8 +158,8 @@ impl Problems {
         self.all.push(Problem {
             source: self.source.clone(),
             position,
-            field: cut(&self.path).into(),
-            message: cut(message().as_ref()).into(),
+            field: first_chars(&self.path, MAX_CHARS).into(),
+            message: first_chars(message().as_ref(), MAX_CHARS).into(),
         });
     }
 
@@ -196,13 +210,5 @@ impl Problems {
             });
         }
         Err(PolicyErrors(self.all))
-    }
-}
-
-/// The beginning of a text that is too long to be told.
-fn cut(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(MAX_CHARS) {
-        None => text.into(),
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
     }
 }

@@ -6,7 +6,7 @@ use super::{
     node::{Node, Value},
     problem::{Position, Problems},
 };
-use crate::quote::Quoted;
+use crate::{quote::Quoted, suggestion::suggestion};
 
 /// A value that can be read from a document.
 pub(super) trait Read: Sized {
@@ -194,30 +194,5 @@ impl<'n> Fields<'n> {
             problems.add(self.position, format!("the field {name:?} is missing"));
         }
         absent
-    }
-}
-
-/// How long a name may be that is compared with known ones, in bytes.
-const MAX_SUGGESTED_LEN: usize = 64;
-
-/// `; did you mean …?` where a name is near enough to be meant.
-pub(super) fn suggestion(written: &str, known: &[&str]) -> String {
-    if written.len() > MAX_SUGGESTED_LEN {
-        return String::new();
-    }
-    let near = known
-        .iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&written.to_lowercase(), &name.to_lowercase()),
-                name,
-            )
-        })
-        .min();
-    match near {
-        Some((distance, name)) if distance <= 1 + name.len() / 4 => {
-            format!("; did you mean {name:?}?")
-        }
-        _ => String::new(),
     }
 }

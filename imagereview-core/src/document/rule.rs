@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-#[cfg(feature = "cel")]
-use super::expression::Expression;
 use super::{
     check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
@@ -11,7 +9,14 @@ use super::{
     problem::Problems,
     scope::{OutOfScope, Scope},
 };
-use crate::{Image, Message, Mode, Review, Violation, pattern::RegexBudget};
+#[cfg(feature = "cel")]
+use crate::expression::Expression;
+use crate::{
+    language::{Language, Message},
+    pattern::RegexBudget,
+    policy::{Mode, Violation},
+    review::{Image, Review},
+};
 
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -42,7 +47,7 @@ impl Judged {
     pub(super) fn exempt(&mut self, exemption: &str, reason: &str) {
         self.outcome = Outcome::Exempted;
         self.why = Message::from(format!("exemption \"{exemption}\": {reason}"))
-            .in_chinese(format!("豁免\"{exemption}\":{reason}"));
+            .with(Language::Chinese, format!("豁免\"{exemption}\":{reason}"));
     }
 }
 
@@ -116,7 +121,7 @@ impl Rule {
         if complete && checks.is_empty() {
             problems.add(
                 position,
-                "the rule asks for nothing; give tags, digest, registries, repositories, maxImages or \
+                "the rule has no checks; give tags, digest, registries, repositories, maxImages or \
                  expression",
             );
             complete = false;
@@ -167,6 +172,11 @@ impl Rule {
         let violation = Violation::new(self.name.0.to_string(), image, reason)
             .in_mode(self.mode)
             .declared_at(Arc::clone(&self.declared_at));
+        let violation = if finding.caused_by_update {
+            violation.caused_by_update()
+        } else {
+            violation
+        };
         let remedy = match &self.remedy {
             Some(text) => Some(self.fill(text, review, image)),
             None if self.message.is_some() => None,
@@ -190,7 +200,7 @@ impl Rule {
             |template: &super::template::Template| template.fill(&self.name.0, review, image);
         match (&text.english, &text.chinese) {
             (Some(english), Some(chinese)) => {
-                Message::from(fill(english)).in_chinese(fill(chinese))
+                Message::from(fill(english)).with(Language::Chinese, fill(chinese))
             }
             (Some(only), None) | (None, Some(only)) => Message::from(fill(only)),
             (None, None) => Message::from(""),

@@ -5,11 +5,13 @@ use super::{
     problem::{Position, Problems},
 };
 use crate::{
-    ContainerKind, Image, Message, Operation, Review, User,
+    language::Message,
+    object::{ContainerKind, Operation, User},
     pattern::{
         MAX_VALUE_LEN, NamePattern, NameSet, PatternError, Reading, RepositoryPattern,
         RepositorySet,
     },
+    review::{Image, Review},
 };
 
 /// The namespaces of Kubernetes itself.
@@ -127,7 +129,7 @@ impl Scope {
                 problems.add(
                     position,
                     format!(
-                        "no kind is named {kind:?}: kinds are written as in Pod and StatefulSet"
+                        "invalid kind {kind:?}: kinds are CamelCase, such as Pod or StatefulSet"
                     ),
                 );
                 return None;

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::{Image, Review};
+use crate::{
+    quote::Escaped,
+    review::{Image, Review},
+};
 
 /// A message with placeholders, which are checked when it is read: `{image}`, `{registry}`,
 /// `{repository}`, `{tag}`, `{digest}`, `{namespace}`, `{container}`, `{location}`, `{rule}`. `{{` and
@@ -106,8 +109,10 @@ impl Template {
                         Some(digest) => write!(text, "{digest}"),
                         None => text.write_str("-"),
                     },
-                    Placeholder::Namespace => write_name(&mut text, review.namespace()),
-                    Placeholder::Container => write_name(&mut text, image.location().container()),
+                    Placeholder::Namespace => write!(text, "{}", name(review.namespace())),
+                    Placeholder::Container => {
+                        write!(text, "{}", name(image.location().container()))
+                    }
                     Placeholder::Location => write!(text, "{}", image.location().path()),
                     Placeholder::Rule => text.write_str(rule),
                 },
@@ -120,10 +125,8 @@ impl Template {
 /// The most characters of a name that are written: those of the longest that Kubernetes allows.
 const MAX_NAME_CHARS: usize = 63;
 
-/// Writes a name that nobody may have checked yet (admission comes before some of the API server's
-/// own validation), so that it can neither forge a line nor run on.
-fn write_name(text: &mut String, name: Option<&str>) -> std::fmt::Result {
-    let name = name.unwrap_or("-").chars().take(MAX_NAME_CHARS);
-    name.flat_map(char::escape_debug)
-        .try_for_each(|c| text.write_char(c))
+/// A name that nobody may have checked yet: admission comes before some of the API server's own
+/// validation.
+fn name(name: Option<&str>) -> Escaped<'_> {
+    Escaped(name.unwrap_or("-"), MAX_NAME_CHARS)
 }

@@ -1,13 +1,13 @@
 //! Writing out what is implicit.
 
-use super::{Facts, Rewrite};
-use crate::ImageRef;
+use super::rewrite::{Rewrite, with_tag_and_digest};
+use crate::{facts::Facts, reference::ImageRef};
 
 /// The full normal name is written out: `nginx` becomes `docker.io/library/nginx`. An implicit
 /// `latest` stays implicit unless asked for.
 ///
 /// ```
-/// use imagereview_core::{ImageRef, mutation::{Facts, FullName, Rewrite}};
+/// use imagereview_core::{ImageRef, facts::Facts, mutation::{FullName, Rewrite}};
 ///
 /// let image = ImageRef::parse("nginx")?;
 /// let write = |full_name: FullName| full_name.rewrite(&image, &Facts::new());
@@ -44,6 +44,6 @@ impl Rewrite for FullName {
             return Some(image.to_string());
         }
         let name = format!("{}/{}", image.registry(), image.repository());
-        Some(super::with_tag_and_digest(name, image))
+        Some(with_tag_and_digest(name, image))
     }
 }

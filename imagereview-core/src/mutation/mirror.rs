@@ -1,10 +1,10 @@
 //! Pulling from a mirror.
 
 use super::{
-    Facts, Rewrite,
     repositories::{Repositories, RepositoriesError, RepositoriesIndex},
+    rewrite::{Rewrite, with_tag_and_digest},
 };
-use crate::ImageRef;
+use crate::{facts::Facts, reference::ImageRef};
 
 /// Images of some repositories are pulled from another place.
 ///
@@ -84,7 +84,7 @@ pub enum MirrorRuleError {
 /// port in its path, keeps its name, and the policy judges that.
 ///
 /// ```
-/// use imagereview_core::{ImageRef, mutation::{Facts, MirrorRule, Mirrors, Rewrite}};
+/// use imagereview_core::{ImageRef, facts::Facts, mutation::{MirrorRule, Mirrors, Rewrite}};
 ///
 /// let mirrors = Mirrors::new([
 ///     MirrorRule::new("docker.io/**", "mirror.example.com/hub/**")?,
@@ -136,7 +136,7 @@ impl Mirrors {
             return None;
         }
         let name = rules.find_map(|rule| rule.name(image))?;
-        Some(super::with_tag_and_digest(name, image))
+        Some(with_tag_and_digest(name, image))
     }
 }
 

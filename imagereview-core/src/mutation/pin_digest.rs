@@ -1,7 +1,7 @@
 //! Pinning an image to what its tag means now.
 
-use super::{Facts, Rewrite};
-use crate::ImageRef;
+use super::rewrite::Rewrite;
+use crate::{facts::Facts, reference::ImageRef};
 
 /// The digest that a registry gives is written behind the tag, as far as [`Facts`] know it; an image
 /// that has one keeps it.

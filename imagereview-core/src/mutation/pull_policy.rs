@@ -1,40 +1,8 @@
 //! When the node pulls.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
-use crate::ImageRef;
-
-/// When the node pulls an image.
-///
-/// Source: `PullPolicy` of `k8s.io/api/core/v1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum PullPolicy {
-    /// Whenever a container starts.
-    Always,
-    /// If it does not hold the image.
-    IfNotPresent,
-    /// Never: the image must be there.
-    Never,
-}
-
-impl PullPolicy {
-    /// The name in a manifest.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Always => "Always",
-            Self::IfNotPresent => "IfNotPresent",
-            Self::Never => "Never",
-        }
-    }
-}
-
-impl fmt::Display for PullPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::{object::PullPolicy, reference::ImageRef};
 
 /// Images of some tags have this pull policy, whatever is written: the API server writes one before
 /// it asks a webhook, so what stands there need not be anyone's choice.
@@ -43,7 +11,7 @@ impl fmt::Display for PullPolicy {
 /// decoration.
 ///
 /// ```
-/// use imagereview_core::{ImageRef, mutation::{PullPolicy, PullPolicyRule}};
+/// use imagereview_core::{ImageRef, mutation::PullPolicyRule, object::PullPolicy};
 ///
 /// let rule = PullPolicyRule::new(["latest", "main"], PullPolicy::Always);
 /// assert!(rule.matches(&ImageRef::parse("nginx")?));

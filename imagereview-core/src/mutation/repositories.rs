@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
-use crate::{ImageRef, ReferenceError, quote::Quoted};
+use crate::{
+    quote::Quoted,
+    reference::{ImageRef, ReferenceError},
+};
 
 /// One repository, or all below a registry or a path.
 ///

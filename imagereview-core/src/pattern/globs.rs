@@ -13,7 +13,10 @@ use std::{
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::bytes::Regex;
 
-use super::{Glob, PatternError, Reading, split_class};
+use super::{
+    glob::{Glob, split_class},
+    reading::{PatternError, Reading},
+};
 
 /// How many globs of a set stay compiled once they were tried. One takes some 15 kB, and names that
 /// make a set try all of its globs must not make it grow without end; the others are compiled each
@@ -181,7 +184,7 @@ fn after_alternatives(alternatives: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::glob;
+    use crate::pattern::glob::glob;
 
     #[test]
     fn what_a_glob_asks_for_is_in_whatever_it_matches() {

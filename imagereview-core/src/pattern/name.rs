@@ -1,8 +1,9 @@
 //! Patterns over names without parts: namespaces, and the values of annotations.
 
 use super::{
-    Class, Glob, PatternError, Reading, checked_len, glob_error, globs::Globs, split_class,
-    stray_character,
+    glob::{Class, Glob, checked_len, glob_error, split_class, stray_character},
+    globs::Globs,
+    reading::{PatternError, Reading},
 };
 
 /// The longest value of an annotation that is held against a pattern, in bytes. It would be held against

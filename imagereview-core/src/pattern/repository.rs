@@ -7,13 +7,19 @@
 
 use std::{borrow::Cow, collections::HashMap, net::Ipv6Addr};
 
-use super::{PatternError, Reading, glob, globs::Globs, is_glob, stray_character};
-use crate::{ImageRef, reference::DEFAULT_REGISTRY};
+use super::{
+    glob::{glob, is_glob, stray_character},
+    globs::Globs,
+    reading::{PatternError, Reading},
+};
+use crate::reference::{DEFAULT_REGISTRY, ImageRef};
 
-/// Hosts that lead to Docker Hub under other names than the one in references. A denial of
-/// `docker.io` must not be walked around through them.
-const DOCKER_HUB_ALIASES: [&str; 4] = [
-    // Where letters are not in lower case, so that the node does not rewrite it.
+/// The hosts of Docker Hub. In a denial they are one registry: a pattern that matches one of them
+/// matches all, so that a denial can't be walked around through another name. An allowance matches
+/// the host that the node pulls from, and no other.
+const DOCKER_HUB_HOSTS: [&str; 5] = [
+    DEFAULT_REGISTRY,
+    // The node reads it as `docker.io`, but only in lower case.
     "index.docker.io",
     "registry-1.docker.io",
     "registry.hub.docker.com",
@@ -190,14 +196,11 @@ fn parse_host(text: &str) -> Result<(Host, Port), PatternError> {
     if !well_formed || !domain.chars().all(in_host) {
         return wrong("a host is names of lower-case letters, digits and dashes between dots");
     }
-    // `index.docker.io` is `docker.io` in every reference, so as a pattern it would match nothing.
-    let domain = if domain == "index.docker.io" {
-        DEFAULT_REGISTRY
-    } else {
-        domain
-    };
     let host = if below {
         Host::Below(domain.into())
+    } else if domain == "index.docker.io" && port == Port::Unwritten {
+        // It is `docker.io` in every reference, so as a pattern it would match nothing.
+        Host::Exact(DEFAULT_REGISTRY.into())
     } else {
         Host::Exact(domain.into())
     };
@@ -261,6 +264,11 @@ pub(crate) struct RepositorySet {
 }
 
 impl RepositorySet {
+    /// The patterns, in their order.
+    pub(crate) fn patterns(&self) -> &[RepositoryPattern] {
+        &self.patterns
+    }
+
     pub(crate) fn new(
         patterns: Vec<RepositoryPattern>,
         reading: Reading,
@@ -275,27 +283,22 @@ impl RepositorySet {
         for (index, pattern) in patterns.iter().enumerate() {
             let ports = match &pattern.host {
                 Host::Any => &mut set.any,
-                Host::Below(domain) => set.below.entry(domain.clone()).or_default(),
+                Host::Below(domain) => {
+                    if reading == Reading::Wide && is_above_docker_hub(domain) {
+                        let hub = set.exact.entry(DEFAULT_REGISTRY.into()).or_default();
+                        hub.add(pattern, reading, index);
+                    }
+                    set.below.entry(domain.clone()).or_default()
+                }
                 Host::Exact(host) => {
                     let host = match reading {
-                        Reading::Strict => host.clone(),
-                        Reading::Wide => widened(host).into(),
+                        Reading::Strict => Cow::Borrowed(&**host),
+                        Reading::Wide => widened(host),
                     };
-                    set.exact.entry(host).or_default()
+                    set.exact.entry(host.into()).or_default()
                 }
             };
-            let paths = match &pattern.port {
-                Port::Unwritten => &mut ports.unwritten,
-                Port::Any => &mut ports.any,
-                Port::Exact(port) => {
-                    let port = match reading {
-                        Reading::Strict => port,
-                        Reading::Wide => without_leading_zeros(port),
-                    };
-                    ports.exact.entry(port.into()).or_default()
-                }
-            };
-            paths.add(&pattern.path, index);
+            ports.add(pattern, reading, index);
         }
         let hosts = set.below.values_mut().chain(set.exact.values_mut());
         for paths in hosts.chain([&mut set.any]).flat_map(Ports::paths_mut) {
@@ -313,7 +316,7 @@ impl RepositorySet {
             Reading::Strict => (Cow::Borrowed(host), registry == DEFAULT_REGISTRY),
             Reading::Wide => {
                 let host = widened(host);
-                let is_hub = host == DEFAULT_REGISTRY || DOCKER_HUB_ALIASES.contains(&&*host);
+                let is_hub = host == DEFAULT_REGISTRY;
                 (host, is_hub)
             }
         };
@@ -327,15 +330,8 @@ impl RepositorySet {
 
         let domains = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
         let below = domains.filter_map(|domain| self.below.get(domain));
-        let exact = self.exact.get(&*host);
-        let hub = if is_hub && host != DEFAULT_REGISTRY {
-            self.exact.get(DEFAULT_REGISTRY)
-        } else {
-            None
-        };
         let first = below
-            .chain(exact)
-            .chain(hub)
+            .chain(self.exact.get(&*host))
             .chain([&self.any])
             .flat_map(|ports| ports.matching(port, self.reading))
             .flat_map(|paths| {
@@ -356,14 +352,29 @@ fn official_paths(written: &str) -> Option<(Cow<'_, str>, &str)> {
     }
 }
 
-/// The host as every spelling of it is read: in lower case, and an IPv6 address in its shortest
-/// form, or as the IPv4 address that it stands for.
+/// Whether `*.domain` matches one of Docker Hub's hosts.
+fn is_above_docker_hub(domain: &str) -> bool {
+    let is_below = |host: &&str| {
+        let before = host.strip_suffix(domain);
+        before.is_some_and(|before| before.ends_with('.'))
+    };
+    DOCKER_HUB_HOSTS.iter().any(is_below)
+}
+
+/// The host as every spelling of it is read: in lower case, `docker.io` for every host of Docker Hub,
+/// and an IPv6 address in its shortest form, or as the IPv4 address that it stands for.
 fn widened(host: &str) -> Cow<'_, str> {
     if let Some(address) = ipv6(host) {
         return Cow::Owned(match address.to_ipv4_mapped() {
             Some(address) => address.to_string(),
             None => format!("[{address}]"),
         });
+    }
+    if DOCKER_HUB_HOSTS
+        .iter()
+        .any(|hub| hub.eq_ignore_ascii_case(host))
+    {
+        return Cow::Borrowed(DEFAULT_REGISTRY);
     }
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Cow::Owned(host.to_ascii_lowercase());
@@ -385,6 +396,21 @@ struct Ports {
 }
 
 impl Ports {
+    fn add(&mut self, pattern: &RepositoryPattern, reading: Reading, index: usize) {
+        let paths = match &pattern.port {
+            Port::Unwritten => &mut self.unwritten,
+            Port::Any => &mut self.any,
+            Port::Exact(port) => {
+                let port = match reading {
+                    Reading::Strict => port,
+                    Reading::Wide => without_leading_zeros(port),
+                };
+                self.exact.entry(port.into()).or_default()
+            }
+        };
+        paths.add(&pattern.path, index);
+    }
+
     fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathSet> {
         let exact = self.exact.values_mut();
         exact.chain([&mut self.unwritten, &mut self.any])

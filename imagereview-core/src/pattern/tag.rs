@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use regex::RegexSet;
 
 use super::{
-    PatternError, Reading, RegexBudget, RegexError, glob,
+    glob::{glob, has_negated_class, is_glob, stray_character},
     globs::Globs,
-    has_negated_class, is_glob, stray_character,
+    reading::{PatternError, Reading},
+    regexes::{RegexBudget, RegexError},
     version::{TagVersion, VersionRange},
 };
 

@@ -1,21 +1,27 @@
 //! Tags as versions.
 //!
 //! An image tag is a version if it begins, after an optional `v`, with one to three numbers between
-//! dots: `1`, `v1.27`, `1.27.3-alpine`. Missing numbers are 0, and a fourth is passed over. What
+//! dots: `1`, `v1.27`, `1.27.3-alpine`. Missing numbers are 0, and a fourth is skipped. What
 //! follows is nearly always a variant of the image (`-alpine`, `-bookworm`), which the ordinary
 //! rules of semantic versions would take for a pre-release, so that `>=1.20` would refuse
 //! `1.27-alpine`. Here only the words that people use for pre-releases make one: `alpha`, `beta`,
-//! `rc`, `pre`, `preview`, `dev`, `snapshot`, `nightly`, `canary`, `milestone`, the `a7` or `b1` that
-//! Python puts right after the numbers, and the `M1` of a milestone.
+//! `rc`, `cr`, `pre`, `preview`, `dev`, `snapshot`, `nightly`, `canary`, `milestone`, the `a7` or `b1`
+//! that Python puts right after the numbers, and the `M1` of a milestone.
+//!
+//! A number of more than 64 bits counts as the largest that there is where a match denies, and is no
+//! version where it allows.
+
+use std::num::IntErrorKind;
 
 use semver::{Prerelease, Version, VersionReq};
 
-use super::{PatternError, Reading};
+use super::reading::{PatternError, Reading};
 
-const PRE_RELEASE_WORDS: [&str; 10] = [
+const PRE_RELEASE_WORDS: [&str; 11] = [
     "alpha",
     "beta",
     "rc",
+    "cr",
     "pre",
     "preview",
     "dev",
@@ -40,7 +46,10 @@ impl VersionRange {
     /// only if the range names a pre-release of the same version (as Cargo and npm have it); where
     /// it denies, also if its release is.
     pub(super) fn matches(&self, tag: &TagVersion, reading: Reading) -> bool {
-        self.0.matches(&tag.version) || reading == Reading::Wide && self.0.matches(&tag.release)
+        match reading {
+            Reading::Strict => tag.is_exact && self.0.matches(&tag.version),
+            Reading::Wide => self.0.matches(&tag.version) || self.0.matches(&tag.release),
+        }
     }
 }
 
@@ -50,6 +59,8 @@ pub(super) struct TagVersion {
     version: Version,
     /// The same without its pre-release.
     release: Version,
+    /// Whether each number is the one that is written.
+    is_exact: bool,
 }
 
 /// Semantic versions have no leading zeros, and dates as versions do: `20.04`.
@@ -77,17 +88,27 @@ impl TagVersion {
             .unwrap_or(text.len());
         let (numbers, rest) = text.split_at(numbers_end);
         let mut numbers = numbers.trim_end_matches('.').split('.');
-        let major = numbers.next()?.parse().ok()?;
-        let mut next = || match numbers.next() {
-            None => Some(0),
-            Some(number) => number.parse().ok(),
+        let mut is_exact = true;
+        let mut read = |number: &str| match number.parse::<u64>() {
+            Ok(number) => Some(number),
+            Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+                is_exact = false;
+                Some(u64::MAX)
+            }
+            Err(_) => None,
         };
+        let major = read(numbers.next()?)?;
+        let mut next = || numbers.next().map_or(Some(0), &mut read);
         let release = Version::new(major, next()?, next()?);
         let version = Version {
             pre: pre_release(rest),
             ..release.clone()
         };
-        Some(Self { version, release })
+        Some(Self {
+            version,
+            release,
+            is_exact,
+        })
     }
 }
 
@@ -144,7 +165,13 @@ mod tests {
             (">=1.20", "1.27.3.4", true, true),
             (">=0", "bookworm", false, false),
             (">=0", "latest", false, false),
-            (">=0", "99999999999999999999999", false, false),
+            // What is too large to be compared is no way past a denial.
+            (">=0", "99999999999999999999999", false, true),
+            ("<1.20", "1.5.18446744073709551616", false, true),
+            ("<1.20", "1.5.18446744073709551615", true, true),
+            ("<1.20", "99999999999999999999999", false, false),
+            (">=1.20, <2", "2.0.0.CR1", false, false),
+            (">=2", "2.0.0.CR1", false, true),
             (">=0", "1..2", false, false),
             (">=0", "v", false, false),
         ] {

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Mode, Policy, Verdict, evaluate};
-use crate::Review;
+use super::{
+    Policy, evaluate,
+    mode::{Mode, Modes},
+    verdict::Verdict,
+};
+use crate::review::Review;
 
 /// Allows every image whose reference can be read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,7 +23,7 @@ impl Policy for AllowAll {
     }
 }
 
-/// Asks for both; see [`Policy::and`].
+/// Requires both; see [`Policy::and`].
 #[derive(Clone, Copy, Debug)]
 pub struct And<A, B>(pub(super) A, pub(super) B);
 
@@ -28,20 +32,12 @@ impl<A: Policy, B: Policy> Policy for And<A, B> {
         evaluate(&self.0, review).merge(evaluate(&self.1, review))
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.0
-            .unreadable_mode(review)
-            .max(self.1.unreadable_mode(review))
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.0
-            .unchanged_mode(review)
-            .max(self.1.unchanged_mode(review))
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        self.0.modes(review).strongest(self.1.modes(review))
     }
 }
 
-/// Is content with either; see [`Policy::or`].
+/// Requires either; see [`Policy::or`].
 #[derive(Clone, Copy, Debug)]
 pub struct Or<A, B>(pub(super) A, pub(super) B);
 
@@ -58,17 +54,9 @@ impl<A: Policy, B: Policy> Policy for Or<A, B> {
         first.merge(second)
     }
 
-    /// The stronger of the two: a reference that cannot be read is no reason to be lenient.
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.0
-            .unreadable_mode(review)
-            .max(self.1.unreadable_mode(review))
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.0
-            .unchanged_mode(review)
-            .max(self.1.unchanged_mode(review))
+    /// The stronger ones: a reference that cannot be read is no reason to be lenient.
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        self.0.modes(review).strongest(self.1.modes(review))
     }
 }
 
@@ -88,16 +76,12 @@ impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
         }
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.policy.unreadable_mode(review)
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.policy.unchanged_mode(review)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        self.policy.modes(review)
     }
 }
 
-/// Counts for no more than a mode; see [`Policy::in_mode`].
+/// Caps violations at a mode; see [`Policy::in_mode`].
 #[derive(Clone, Copy, Debug)]
 pub struct InMode<P> {
     pub(super) policy: P,
@@ -111,16 +95,15 @@ impl<P: Policy> Policy for InMode<P> {
             .map(|violation| violation.in_mode(self.mode))
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.policy.unreadable_mode(review).min(self.mode)
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.policy.unchanged_mode(review)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        let modes = self.policy.modes(review);
+        modes
+            .with_unreadable_references(modes.unreadable_references().min(self.mode))
+            .with_unreadable_object(modes.unreadable_object().min(self.mode))
     }
 }
 
-/// Asks for all of them; an empty list allows what [`AllowAll`] does.
+/// Requires all of them; an empty list allows what [`AllowAll`] does.
 impl<P: Policy> Policy for [P] {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
         self.iter()
@@ -128,31 +111,20 @@ impl<P: Policy> Policy for [P] {
             .fold(Verdict::allowed(), Verdict::merge)
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.iter()
-            .map(|policy| policy.unreadable_mode(review))
-            .max()
-            .unwrap_or_default()
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        let modes = self.iter().map(|policy| policy.unchanged_mode(review));
-        modes.max().unwrap_or(Mode::Warn)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        let modes = self.iter().map(|policy| policy.modes(review));
+        modes.reduce(Modes::strongest).unwrap_or_default()
     }
 }
 
-/// Asks for all of them; an empty list allows what [`AllowAll`] does.
+/// Requires all of them; an empty list allows what [`AllowAll`] does.
 impl<P: Policy> Policy for Vec<P> {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
         self.as_slice().evaluate(review)
     }
 
-    fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-        self.as_slice().unreadable_mode(review)
-    }
-
-    fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-        self.as_slice().unchanged_mode(review)
+    fn modes(&self, review: &Review<'_>) -> Modes {
+        self.as_slice().modes(review)
     }
 }
 
@@ -163,12 +135,8 @@ macro_rules! forward_to_pointee {
                 (**self).evaluate(review)
             }
 
-            fn unreadable_mode(&self, review: &Review<'_>) -> Mode {
-                (**self).unreadable_mode(review)
-            }
-
-            fn unchanged_mode(&self, review: &Review<'_>) -> Mode {
-                (**self).unchanged_mode(review)
+            fn modes(&self, review: &Review<'_>) -> Modes {
+                (**self).modes(review)
             }
         }
     )*};

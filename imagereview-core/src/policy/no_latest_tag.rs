@@ -1,7 +1,11 @@
 //! The built-in policy: no `latest`, no missing tag.
 
-use super::{Policy, Verdict, Violation};
-use crate::{Image, Message, Review, reference::DEFAULT_TAG};
+use super::{Policy, verdict::Verdict, violation::Violation};
+use crate::{
+    language::Message,
+    reference::DEFAULT_TAG,
+    review::{Image, Review},
+};
 
 /// Denies the tag `latest`, written or implied; an image with a digest is always fine.
 ///
@@ -62,11 +66,6 @@ impl NoLatestTag {
 
 impl Policy for NoLatestTag {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-        review
-            .images()
-            .iter()
-            .filter_map(Self::violation)
-            .collect::<Verdict>()
-            .with_headline(Self::HEADLINE)
+        Verdict::for_each_image(review, Self::violation).with_headline(Self::HEADLINE)
     }
 }

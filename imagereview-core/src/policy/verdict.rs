@@ -2,8 +2,13 @@
 
 use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 
-use super::{Mode, Violation};
-use crate::{Language, Message, StringMap};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use super::{mode::Mode, violation::Violation};
+use crate::{
+    language::{Language, Message},
+    review::{Image, Review, StringMap},
+};
 
 /// The longest reason, in bytes.
 ///
@@ -21,7 +26,7 @@ const PASSED_CHINESE: &str = "检查镜像通过.";
 /// What the reason of a denial begins with, where the policy has no headline of its own.
 static FAILED: Message = Message::new("image check failed: ", "检查镜像失败!");
 
-/// What stands for the denials that a reason has no room for.
+/// What stands for the denials that a reason cannot hold.
 fn more(count: usize, language: Language) -> String {
     match language {
         Language::English => format!("; and {count} more"),
@@ -50,7 +55,7 @@ pub struct Verdict {
     undecided: Option<Message>,
 }
 
-/// A violation that does not count, because an exemption is a way past its rule.
+/// A violation that does not count, because an exemption covers its rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exempted {
     violation: Violation,
@@ -59,6 +64,7 @@ pub struct Exempted {
 }
 
 impl Exempted {
+    #[cfg(feature = "document")]
     pub(crate) fn new(violation: Violation, exemption: &str, reason: &str) -> Self {
         Self {
             violation,
@@ -87,6 +93,26 @@ impl Exempted {
 }
 
 impl Verdict {
+    /// What a check finds of each image of a review that can be read.
+    ///
+    /// ```
+    /// use imagereview_core::{Review, Verdict, Violation};
+    ///
+    /// let review: Review<'_> = ["redis:7", "nginx:1.27"].into_iter().collect();
+    /// let verdict = Verdict::for_each_image(&review, |image| {
+    ///     let is_redis = image.reference().repository() == "library/redis";
+    ///     is_redis.then(|| Violation::new("no-redis", image, "a cache is provided"))
+    /// });
+    /// assert_eq!(verdict.violations().len(), 1);
+    /// ```
+    #[must_use]
+    pub fn for_each_image<'a>(
+        review: &Review<'a>,
+        check: impl FnMut(&Image<'a>) -> Option<Violation>,
+    ) -> Self {
+        review.images().iter().filter_map(check).collect()
+    }
+
     /// Allowed: no violations.
     #[must_use]
     pub fn allowed() -> Self {
@@ -126,6 +152,7 @@ impl Verdict {
     }
 
     /// Records a violation that does not count.
+    #[cfg(feature = "document")]
     pub(crate) fn exempt(&mut self, exempted: Exempted) {
         self.exempted.push(exempted);
     }
@@ -192,7 +219,7 @@ impl Verdict {
         self.in_mode(Mode::Enforce)
     }
 
-    /// The violations that whoever asks is to be warned of.
+    /// The violations that whoever sends the request is to be warned of.
     pub fn warnings(&self) -> impl Iterator<Item = &Violation> {
         self.in_mode(Mode::Warn)
     }
@@ -203,7 +230,7 @@ impl Verdict {
             .filter(move |violation| violation.mode() == mode)
     }
 
-    /// Why, in one paragraph of at most [`REASON_LIMIT`] bytes: every denial that has room, those
+    /// Why, in one paragraph of at most [`REASON_LIMIT`] bytes: every denial that fits, those
     /// of one image together, and how many more there are. The first denial always stands whole.
     #[must_use]
     pub fn reason(&self, language: Language) -> Cow<'static, str> {
@@ -221,18 +248,18 @@ impl Verdict {
         let mut reason = headline.text(language).to_owned() + &first.describe(language);
         for (index, denial) in rest.iter().enumerate() {
             // `denials[index]` is the one before.
-            let sentence = if denials[index].position() == denial.position() {
+            let sentence = if denials[index].subject().position() == denial.subject().position() {
                 denial.describe_rule(language)
             } else {
                 denial.describe(language)
             };
             let left = rest.len() - index;
-            let room_for_rest = if left == 1 {
+            let needed_for_rest = if left == 1 {
                 0
             } else {
                 more(left - 1, language).len()
             };
-            if reason.len() + "; ".len() + sentence.len() + room_for_rest > REASON_LIMIT {
+            if reason.len() + "; ".len() + sentence.len() + needed_for_rest > REASON_LIMIT {
                 reason.push_str(&more(left, language));
                 break;
             }
@@ -288,9 +315,10 @@ impl Verdict {
 
     /// Puts the violations in the order of the images; those of one image stay as they came.
     pub(super) fn sort(&mut self) {
-        self.violations.sort_by_key(Violation::position);
+        self.violations
+            .sort_by_key(|violation| violation.subject().position());
         self.exempted
-            .sort_by_key(|exempted| exempted.violation.position());
+            .sort_by_key(|exempted| exempted.violation.subject().position());
     }
 
     pub(super) fn map(mut self, map: impl FnMut(Violation) -> Violation) -> Self {
@@ -319,5 +347,52 @@ impl fmt::Display for Exempted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (exemption, rule) = (&self.exemption, self.violation.rule());
         write!(f, "{exemption} ({rule}): {}", self.reason)
+    }
+}
+
+/// `allowed`, `reason` in each language, `violations`, and where there are any, `exempted` and
+/// `policy`:
+///
+/// ```
+/// use imagereview_core::{NoLatestTag, decide};
+/// use serde_json::json;
+///
+/// let verdict = decide(&NoLatestTag, &["nginx:1.27"].into_iter().collect());
+/// assert_eq!(serde_json::to_value(&verdict)?, json!({
+///     "allowed": true,
+///     "reason": {"en": "image check passed", "zh": "检查镜像通过."},
+///     "violations": [],
+/// }));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+impl Serialize for Verdict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let reason = Message::from(self.reason(Language::English))
+            .with(Language::Chinese, self.reason(Language::Chinese));
+        let mut verdict = serializer.serialize_struct("Verdict", 5)?;
+        verdict.serialize_field("allowed", &self.is_allowed())?;
+        verdict.serialize_field("reason", &reason)?;
+        verdict.serialize_field("violations", &self.violations)?;
+        if self.exempted.is_empty() {
+            verdict.skip_field("exempted")?;
+        } else {
+            verdict.serialize_field("exempted", &self.exempted)?;
+        }
+        match &self.policy {
+            None => verdict.skip_field("policy")?,
+            Some(policy) => verdict.serialize_field("policy", &**policy)?,
+        }
+        verdict.end()
+    }
+}
+
+/// `exemption`, `reason` and `violation`.
+impl Serialize for Exempted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut exempted = serializer.serialize_struct("Exempted", 3)?;
+        exempted.serialize_field("exemption", &self.exemption)?;
+        exempted.serialize_field("reason", &self.reason)?;
+        exempted.serialize_field("violation", &self.violation)?;
+        exempted.end()
     }
 }

@@ -2,10 +2,14 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::Mode;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use super::mode::Mode;
 use crate::{
-    Image, Language, Location, Message, quote::Quoted, review::UnreadableImage,
-    workload::ObjectError,
+    language::{Language, Message},
+    object::ObjectError,
+    quote::Quoted,
+    review::{Image, Location, UnreadableImage},
 };
 
 /// The rule that an image breaks whose reference cannot be read.
@@ -13,6 +17,56 @@ pub const UNREADABLE_REFERENCE: &str = "unreadable-reference";
 
 /// The rule that an object breaks whose images cannot be known.
 pub const UNREADABLE_OBJECT: &str = "unreadable-object";
+
+/// What breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// An image.
+    #[non_exhaustive]
+    Image {
+        /// The image as it was written.
+        image: Box<str>,
+        /// Where it stands in the request.
+        location: Location<'static>,
+        /// How many images of the request come before it.
+        position: usize,
+    },
+    /// An object whose images cannot be known.
+    #[non_exhaustive]
+    Object {
+        /// The field that is wrong.
+        location: Location<'static>,
+    },
+}
+
+impl Subject {
+    /// The image as it was written; `None` for an object.
+    #[must_use]
+    pub fn image(&self) -> Option<&str> {
+        match self {
+            Self::Image { image, .. } => Some(image),
+            Self::Object { .. } => None,
+        }
+    }
+
+    /// Where the image stands in the request, or the field of the object that is wrong.
+    #[must_use]
+    pub fn location(&self) -> &Location<'static> {
+        match self {
+            Self::Image { location, .. } | Self::Object { location } => location,
+        }
+    }
+
+    /// How many images of the request come before it; `None` for an object.
+    #[must_use]
+    pub fn position(&self) -> Option<usize> {
+        match self {
+            Self::Image { position, .. } => Some(*position),
+            Self::Object { .. } => None,
+        }
+    }
+}
 
 /// One rule that one image broke, and why, in the reader's language.
 ///
@@ -31,18 +85,17 @@ pub const UNREADABLE_OBJECT: &str = "unreadable-object";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     rule: Cow<'static, str>,
-    image: Box<str>,
-    location: Location<'static>,
-    position: usize,
+    subject: Subject,
     reason: Message,
     remedy: Option<Message>,
     mode: Mode,
     declared_at: Option<Arc<str>>,
+    is_unchanged: bool,
 }
 
 impl Violation {
-    /// The image breaks the rule for this reason. It counts in full until
-    /// [`in_mode`](Self::in_mode) says otherwise.
+    /// The image breaks the rule for this reason. Its mode is `enforce` until
+    /// [`in_mode`](Self::in_mode) caps it.
     ///
     /// A rule's name is a word of lower-case letters, digits and dashes, so that it can stand in
     /// audit annotations and metrics.
@@ -53,13 +106,16 @@ impl Violation {
     ) -> Self {
         Self {
             rule: rule.into(),
-            image: image.reference().as_written().into(),
-            location: image.location().clone().into_owned(),
-            position: image.position(),
+            subject: Subject::Image {
+                image: image.reference().as_written().into(),
+                location: image.location().clone().into_owned(),
+                position: image.position(),
+            },
             reason: reason.into(),
             remedy: None,
             mode: Mode::Enforce,
             declared_at: None,
+            is_unchanged: image.is_unchanged(),
         }
     }
 
@@ -67,29 +123,48 @@ impl Violation {
     pub(super) fn unreadable(image: &UnreadableImage<'_>) -> Self {
         Self {
             rule: Cow::Borrowed(UNREADABLE_REFERENCE),
-            image: image.as_written().into(),
-            location: image.location().clone().into_owned(),
-            position: image.position(),
+            subject: Subject::Image {
+                image: image.as_written().into(),
+                location: image.location().clone().into_owned(),
+                position: image.position(),
+            },
             reason: image.error().message(),
             remedy: None,
             mode: Mode::Enforce,
             declared_at: None,
+            is_unchanged: image.is_unchanged(),
         }
     }
 
-    /// The object's images cannot be known, so there is no image to name: its text is empty, and the
-    /// place is the field that is wrong. It comes after those of all images.
-    pub(super) fn unreadable_object(error: &ObjectError) -> Self {
+    /// The object's images cannot be known, so there is no image to name.
+    pub(super) fn unreadable_object(error: &ObjectError, is_unchanged: bool) -> Self {
         Self {
             rule: Cow::Borrowed(UNREADABLE_OBJECT),
-            image: Box::default(),
-            location: Location::at(error.path().to_owned()),
-            position: usize::MAX,
+            subject: Subject::Object {
+                location: Location::at(error.path().to_owned()),
+            },
             reason: error.message(),
             remedy: None,
             mode: Mode::Enforce,
             declared_at: None,
+            is_unchanged,
         }
+    }
+
+    /// The same violation, brought about by the update that is reviewed: it is not capped at
+    /// [`Modes::unchanged`](super::Modes::unchanged), although its image was there before. So a rule
+    /// about the whole review denies what is added, whichever image it is reported at.
+    #[must_use]
+    pub fn caused_by_update(mut self) -> Self {
+        self.is_unchanged = false;
+        self
+    }
+
+    /// Whether it is capped at [`Modes::unchanged`](super::Modes::unchanged): its image [was there
+    /// before](Image::is_unchanged) the update.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.is_unchanged
     }
 
     /// Adds what would make the image pass.
@@ -99,7 +174,7 @@ impl Violation {
         self
     }
 
-    /// The same violation, counting for no more than this mode.
+    /// The same violation, capped at this mode.
     #[must_use]
     pub fn in_mode(mut self, mode: Mode) -> Self {
         self.mode = self.mode.min(mode);
@@ -125,22 +200,28 @@ impl Violation {
         self.declared_at.as_deref()
     }
 
-    /// The image as it was written.
+    /// What breaks the rule.
     #[must_use]
-    pub fn image(&self) -> &str {
-        &self.image
+    pub fn subject(&self) -> &Subject {
+        &self.subject
     }
 
-    /// Where the image stands in the request.
+    /// The image as it was written; `None` where the images cannot be known.
+    #[must_use]
+    pub fn image(&self) -> Option<&str> {
+        self.subject.image()
+    }
+
+    /// Where the image stands in the request, or the field for which the images cannot be known.
     #[must_use]
     pub fn location(&self) -> &Location<'static> {
-        &self.location
+        self.subject.location()
     }
 
-    /// How many images of the request come before this one.
+    /// How many images of the request come before this one; `None` where the images cannot be known.
     #[must_use]
-    pub fn position(&self) -> usize {
-        self.position
+    pub fn position(&self) -> Option<usize> {
+        self.subject.position()
     }
 
     /// Why the image breaks the rule.
@@ -155,23 +236,26 @@ impl Violation {
         self.remedy.as_ref()
     }
 
-    /// How much the violation counts for.
+    /// What the violation does.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// The whole violation in one sentence: image, place, rule, reason and remedy.
+    /// The whole violation in one sentence: image, location, rule, reason and remedy.
     #[must_use]
     pub fn describe(&self, language: Language) -> String {
-        if self.rule == UNREADABLE_OBJECT {
+        let Subject::Image {
+            image, location, ..
+        } = &self.subject
+        else {
             let reason = self.reason.text(language);
             return match language {
                 Language::English => format!("the images cannot be known: {reason}"),
                 Language::Chinese => format!("无法得知镜像:{reason}"),
             };
-        }
-        let (image, location) = (Quoted(&self.image), self.location.describe(language));
+        };
+        let (image, location) = (Quoted(image), location.describe(language));
         let broken = self.describe_rule(language);
         match language {
             Language::English => format!("image {image} ({location}) breaks {broken}"),
@@ -191,5 +275,49 @@ impl Violation {
             sentence.push_str(remedy.text(language));
         }
         sentence
+    }
+}
+
+/// `rule`, `mode`, `image` (absent where the images cannot be known), `location`, `reason` in each
+/// language, and where they are there, `remedy` and `declaredAt`:
+///
+/// ```
+/// use imagereview_core::{NoLatestTag, decide};
+/// use serde_json::json;
+///
+/// let verdict = decide(&NoLatestTag, &["nginx"].into_iter().collect());
+/// assert_eq!(serde_json::to_value(&verdict.violations()[0])?, json!({
+///     "rule": "no-latest-tag",
+///     "mode": "enforce",
+///     "image": "nginx",
+///     "location": {"path": "IMAGE[0]", "kind": "unknown"},
+///     "reason": {
+///         "en": "it has no tag, which means \"latest\"",
+///         "zh": "没有写标签,即\"latest\"",
+///     },
+///     "remedy": {"en": "write a fixed tag or a digest", "zh": "请写明固定标签或摘要"},
+/// }));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+impl Serialize for Violation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut violation = serializer.serialize_struct("Violation", 7)?;
+        violation.serialize_field("rule", &self.rule)?;
+        violation.serialize_field("mode", &self.mode)?;
+        match self.image() {
+            None => violation.skip_field("image")?,
+            Some(image) => violation.serialize_field("image", image)?,
+        }
+        violation.serialize_field("location", self.location())?;
+        violation.serialize_field("reason", &self.reason)?;
+        match &self.remedy {
+            None => violation.skip_field("remedy")?,
+            Some(remedy) => violation.serialize_field("remedy", remedy)?,
+        }
+        match &self.declared_at {
+            None => violation.skip_field("declaredAt")?,
+            Some(location) => violation.serialize_field("declaredAt", &**location)?,
+        }
+        violation.end()
     }
 }

@@ -49,7 +49,7 @@ impl DigestAlgorithm {
 
     /// The name as it stands in a reference.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",
             Self::Sha384 => "sha384",

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::{Language, Message, quote::Quoted};
+use crate::{
+    language::{Language, Message},
+    quote::Quoted,
+};
 
 /// The text is no image reference, or one that readers disagree about.
 ///
@@ -196,11 +199,13 @@ impl ReferenceError {
         if self.excerpt.is_empty() {
             let position = self.position;
             return Message::from(format!("at byte {position}: {english}"))
-                .in_chinese(format!("{chinese}(字节{position})"));
+                .with(Language::Chinese, format!("{chinese}(字节{position})"));
         }
         let (position, excerpt) = (self.position, Quoted(&self.excerpt));
-        Message::from(format!("at byte {position} ({excerpt}): {english}"))
-            .in_chinese(format!("{chinese}(字节{position}:{excerpt})"))
+        Message::from(format!("at byte {position} ({excerpt}): {english}")).with(
+            Language::Chinese,
+            format!("{chinese}(字节{position}:{excerpt})"),
+        )
     }
 }
 
@@ -211,10 +216,12 @@ impl fmt::Display for ReferenceError {
 }
 
 /// The reference is valid, but `oci-spec` has no value for it: its host is an IPv6 address.
+#[cfg(feature = "oci-spec")]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("oci-spec has no reference for the IPv6 host {0}")]
 pub struct NotOci(Box<str>);
 
+#[cfg(feature = "oci-spec")]
 impl NotOci {
     pub(super) fn new(host: &str) -> Self {
         Self(host.into())

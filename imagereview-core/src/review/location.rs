@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{Language, quote::Quoted};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::{language::Language, object::ContainerKind, quote::Quoted};
 
 /// Where an image stands: its JSON path, and the container's kind and name where the request
 /// tells them.
@@ -27,37 +29,6 @@ pub struct Location<'a> {
     field: &'static str,
     kind: ContainerKind,
     container: Option<Cow<'a, str>>,
-}
-
-/// What kind of container an image is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum ContainerKind {
-    /// The request does not tell; an `ImageReview` never does.
-    #[default]
-    Unknown,
-    /// `spec.containers`.
-    Regular,
-    /// `spec.initContainers`.
-    Init,
-    /// `spec.ephemeralContainers`.
-    Ephemeral,
-    /// `spec.volumes[].image`: an image that is mounted and not run.
-    Volume,
-}
-
-impl ContainerKind {
-    /// The word that policy documents and expressions use.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Regular => "regular",
-            Self::Init => "init",
-            Self::Ephemeral => "ephemeral",
-            Self::Volume => "volume",
-        }
-    }
 }
 
 impl<'a> Location<'a> {
@@ -124,7 +95,7 @@ impl<'a> Location<'a> {
         Path(self)
     }
 
-    /// What stays the same of a place when elements are added to its list or taken from it.
+    /// What stays the same of a location when elements are added to its list or taken from it.
     pub(crate) fn standing(&self) -> Standing<'_> {
         Standing {
             kind: self.kind,
@@ -147,7 +118,7 @@ impl<'a> Location<'a> {
         Described(self, language)
     }
 
-    /// The same place, borrowed from this one.
+    /// The same location, borrowed from this one.
     #[must_use]
     pub(crate) fn as_borrowed(&self) -> Location<'_> {
         Location {
@@ -157,7 +128,7 @@ impl<'a> Location<'a> {
         }
     }
 
-    /// The same place, borrowed from nothing.
+    /// The same location, borrowed from nothing.
     #[must_use]
     pub fn into_owned(self) -> Location<'static> {
         Location {
@@ -177,6 +148,20 @@ impl fmt::Display for Location<'_> {
     }
 }
 
+/// `path`, `kind`, and `container` where the request tells it.
+impl Serialize for Location<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut location = serializer.serialize_struct("Location", 3)?;
+        location.serialize_field("path", &format_args!("{}", self.path()))?;
+        location.serialize_field("kind", self.kind.as_str())?;
+        match self.container() {
+            None => location.skip_field("container")?,
+            Some(container) => location.serialize_field("container", container)?,
+        }
+        location.end()
+    }
+}
+
 struct Described<'p>(&'p Location<'p>, Language);
 
 impl fmt::Display for Described<'_> {
@@ -192,8 +177,8 @@ impl fmt::Display for Described<'_> {
     }
 }
 
-/// A place but for where in its list it is: what kind of container, of which name, in which list.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A location but for where in its list it is: what kind of container, of which name, in which list.
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Standing<'p> {
     kind: ContainerKind,
     container: Option<&'p str>,

@@ -7,9 +7,9 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 
-use super::{
-    ENTRIES_LIMIT,
-    decode::{Text, skip_entries},
+use crate::{
+    json::{Text, skip_entries},
+    limits::ENTRIES_LIMIT,
 };
 
 /// The annotations that came with a request: string keys and values, each key once.
@@ -24,6 +24,14 @@ use super::{
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StringMap<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl StringMap<'static> {
+    /// The map of nothing.
+    pub(crate) fn empty() -> &'static Self {
+        static EMPTY: StringMap<'static> = StringMap(Vec::new());
+        &EMPTY
+    }
+}
 
 impl<'a> StringMap<'a> {
     /// From pairs of which no two have the same key.
@@ -87,8 +95,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for StringMap<'a> {
     }
 }
 
-/// [`StringMap`]; `None` where there are more than [`ENTRIES_LIMIT`]: those are passed over.
-pub(super) struct FewAnnotations<'a>(pub(super) Option<StringMap<'a>>);
+/// [`StringMap`]; `None` where there are more than [`ENTRIES_LIMIT`]: those are skipped.
+pub(crate) struct FewAnnotations<'a>(pub(crate) Option<StringMap<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

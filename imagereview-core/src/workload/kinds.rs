@@ -2,8 +2,11 @@
 
 use std::sync::LazyLock;
 
-use super::{field_path::FieldPath, object_kind::ObjectKind, shape::Shape};
-use crate::quote::Quoted;
+use super::{field_path::FieldPath, shape::Shape};
+use crate::{
+    object::{ObjectKind, split_api_version},
+    quote::Quoted,
+};
 
 /// Which kinds of object have images, and where: the built-in kinds, and custom resources as far as
 /// they are declared.
@@ -24,7 +27,7 @@ use crate::quote::Quoted;
 /// ```
 ///
 /// A built-in kind is known by its API group, in whatever version: the pod spec has stood at the
-/// same place in all of them.
+/// same location in all of them.
 #[derive(Clone, Debug)]
 pub struct WorkloadKinds {
     kinds: Vec<WorkloadKind>,
@@ -64,7 +67,10 @@ pub(super) const IMAGE_LISTS: [&str; 4] = [
     "volumes",
 ];
 
-/// What is looked at in a pod spec.
+/// Beside its images, what is looked at in a pod spec.
+const PULL_SECRETS: &str = "imagePullSecrets[*].name";
+
+/// What is looked at of the images of a pod spec.
 const POD_SPEC: &[&str] = &[
     "containers[*].name",
     "containers[*].image",
@@ -78,7 +84,6 @@ const POD_SPEC: &[&str] = &[
     "volumes[*].name",
     "volumes[*].image.reference",
     "volumes[*].image.pullPolicy",
-    "imagePullSecrets[*].name",
 ];
 
 /// The built-in kinds and where their pod spec is. `extensions` is where some of them come from.
@@ -118,9 +123,9 @@ static BUILTIN_KINDS: LazyLock<WorkloadKinds> = LazyLock::new(|| {
         }
     }
     let mut shape = Shape::default();
-    look_at(general_paths(), &mut shape);
+    look_at(general_paths(), false, &mut shape);
     for kind in &kinds {
-        look_at(kind.paths(), &mut shape);
+        kind.look_at(&mut shape);
     }
     WorkloadKinds { kinds, shape }
 });
@@ -149,7 +154,7 @@ impl WorkloadKinds {
         } = BUILTIN_KINDS.clone();
         let mut metadata = Shape::default();
         for path in general_paths() {
-            metadata.insert(&path);
+            metadata.insert(&path, false);
         }
         for CustomResource(resource) in resources {
             let WorkloadKind { group, kind, .. } = &resource;
@@ -170,7 +175,7 @@ impl WorkloadKinds {
                     if let Some(path) = of_labels {
                         return Err(CustomResourceError::InLabels(path.to_string().into()));
                     }
-                    look_at(resource.paths(), &mut shape);
+                    resource.look_at(&mut shape);
                     kinds.push(resource);
                 }
                 Some(known) if known.is_builtin => {
@@ -211,17 +216,12 @@ impl WorkloadKinds {
     }
 }
 
-/// The group and the version of an `apiVersion`; the core group is the empty one.
-pub(crate) fn split_api_version(api_version: &str) -> (&str, &str) {
-    api_version.split_once('/').unwrap_or(("", api_version))
-}
-
 /// Adds what is looked at, in an object alone and in the items of a list.
-fn look_at(paths: Vec<FieldPath>, shape: &mut Shape) {
+fn look_at(paths: Vec<FieldPath>, has_images: bool, shape: &mut Shape) {
     let items = FieldPath::builtin("items[*]");
     for path in paths {
-        shape.insert(&path);
-        shape.insert(&items.join(&path));
+        shape.insert(&path, has_images);
+        shape.insert(&items.join(&path), has_images);
     }
 }
 
@@ -245,15 +245,18 @@ fn metadata_below(metadata: &FieldPath) -> [FieldPath; 2] {
 }
 
 impl WorkloadKind {
-    /// What is looked at for this kind.
-    fn paths(&self) -> Vec<FieldPath> {
-        let mut paths = self.images.clone();
+    /// Adds what is looked at for this kind.
+    fn look_at(&self, shape: &mut Shape) {
+        let mut images = self.images.clone();
+        let mut others = Vec::new();
         for pod_spec in &self.pod_specs {
-            let of_pod = POD_SPEC.iter().map(|path| FieldPath::builtin(path));
-            paths.extend(of_pod.map(|path| pod_spec.path.join(&path)));
-            paths.extend(pod_spec.metadata.iter().flat_map(metadata_below));
+            let below = |path: &&'static str| pod_spec.path.join(&FieldPath::builtin(path));
+            images.extend(POD_SPEC.iter().map(below));
+            others.push(below(&PULL_SECRETS));
+            others.extend(pod_spec.metadata.iter().flat_map(metadata_below));
         }
-        paths
+        look_at(images, true, shape);
+        look_at(others, false, shape);
     }
 }
 

@@ -7,17 +7,12 @@ use serde::{
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{
-    error::{ObjectError, ObjectErrorKind},
-    shape::Shape,
-    value_type::ValueType,
-};
+use super::shape::Shape;
 use crate::{
-    StringMap,
-    review::{
-        ENTRIES_LIMIT,
-        decode::{same_but_for_case, skip_elements, skip_entries},
-    },
+    json::{same_but_for_case, skip_elements, skip_entries},
+    limits::ENTRIES_LIMIT,
+    object::{ObjectError, ObjectErrorKind, ValueType},
+    review::StringMap,
 };
 
 /// What stands in a field. Strings are borrowed from the text where they have no escapes, names
@@ -31,6 +26,8 @@ pub(crate) enum Node<'a> {
     Null,
     Text(Cow<'a, str>),
     List(Vec<Node<'a>>),
+    /// The beginning of a list that has more entries than are read.
+    Truncated(Vec<Node<'a>>),
     /// An object: those fields that are looked at.
     Fields(Vec<(&'a str, Node<'a>)>),
     /// An object whose names are data.
@@ -49,6 +46,13 @@ fn are_same<N: PartialEq<M>, M>(one: &[(N, Node<'_>)], two: &[(M, Node<'_>)]) ->
 }
 
 static NULL: Node<'static> = Node::Null;
+
+/// What is absent.
+impl Default for &Node<'_> {
+    fn default() -> Self {
+        &NULL
+    }
+}
 
 impl<'a> Node<'a> {
     pub(crate) fn is_null(&self) -> bool {
@@ -76,7 +80,7 @@ impl<'a> Node<'a> {
             Self::Unclear(kind) => return ObjectError::new(path.to_string(), kind.clone()),
             Self::Null => ValueType::Null,
             Self::Text(_) => ValueType::String,
-            Self::List(_) => ValueType::List,
+            Self::List(_) | Self::Truncated(_) => ValueType::List,
             Self::Fields(_) | Self::Map(_) => ValueType::Object,
             Self::Other(found) => *found,
         };
@@ -151,24 +155,41 @@ impl<'a> Node<'a> {
     }
 }
 
-/// How many more entries of lists and maps one object may have.
-pub(crate) struct Room(Cell<usize>);
+/// How many more entries of lists and maps one object may have: of those that images are in, and of
+/// others, so that labels take nothing from containers.
+pub(crate) struct EntryBudget {
+    images: Cell<usize>,
+    others: Cell<usize>,
+}
 
-impl Room {
+impl EntryBudget {
     pub(crate) fn new() -> Self {
-        Self(Cell::new(ENTRIES_LIMIT))
+        Self {
+            images: Cell::new(ENTRIES_LIMIT),
+            others: Cell::new(ENTRIES_LIMIT),
+        }
     }
 
-    /// Takes the room of one entry; `false` where there is none.
-    fn take(&self) -> bool {
-        let left = self.0.get();
-        self.0.set(left.saturating_sub(1));
+    fn left(&self, has_images: bool) -> &Cell<usize> {
+        if has_images {
+            &self.images
+        } else {
+            &self.others
+        }
+    }
+
+    /// Takes one entry from the budget; `false` where it is spent.
+    fn take(&self, has_images: bool) -> bool {
+        let cell = self.left(has_images);
+        let left = cell.get();
+        cell.set(left.saturating_sub(1));
         left > 0
     }
 
     /// Gives back what was taken for an entry that is not there.
-    fn give_back(&self) {
-        self.0.set(self.0.get() + 1);
+    fn give_back(&self, has_images: bool) {
+        let cell = self.left(has_images);
+        cell.set(cell.get() + 1);
     }
 }
 
@@ -177,7 +198,7 @@ impl Room {
 enum Level {
     /// The document, which may be a list of objects.
     Document,
-    /// The `items` of such a list: each is an object of its own, and has room of its own.
+    /// The `items` of such a list: each is an object of its own, and has a budget of its own.
     Items,
     /// An object, or what is in one.
     Object,
@@ -186,25 +207,25 @@ enum Level {
 /// Reads what a shape looks at.
 pub(crate) struct NodeSeed<'a, 'r> {
     shape: &'a Shape,
-    room: &'r Room,
+    budget: &'r EntryBudget,
     level: Level,
 }
 
 impl<'a, 'r> NodeSeed<'a, 'r> {
     /// Reads one object.
-    pub(crate) fn object(shape: &'a Shape, room: &'r Room) -> Self {
+    pub(crate) fn object(shape: &'a Shape, budget: &'r EntryBudget) -> Self {
         Self {
             shape,
-            room,
+            budget,
             level: Level::Object,
         }
     }
 
     /// Reads one object, or a list of them.
-    pub(crate) fn document(shape: &'a Shape, room: &'r Room) -> Self {
+    pub(crate) fn document(shape: &'a Shape, budget: &'r EntryBudget) -> Self {
         Self {
             shape,
-            room,
+            budget,
             level: Level::Document,
         }
     }
@@ -217,7 +238,7 @@ impl<'a, 'r> NodeSeed<'a, 'r> {
         };
         Self {
             shape,
-            room: self.room,
+            budget: self.budget,
             level,
         }
     }
@@ -295,21 +316,22 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
         let mut elements = Vec::with_capacity(4);
         if self.level == Level::Items {
             while let Some(element) =
-                seq.next_element_seed(NodeSeed::object(shape, &Room::new()))?
+                seq.next_element_seed(NodeSeed::object(shape, &EntryBudget::new()))?
             {
                 elements.push(element);
             }
             return Ok(Node::List(elements));
         }
-        while self.room.take() {
-            let Some(element) = seq.next_element_seed(NodeSeed::object(shape, self.room))? else {
-                self.room.give_back();
+        let has_images = self.shape.has_images;
+        while self.budget.take(has_images) {
+            let Some(element) = seq.next_element_seed(NodeSeed::object(shape, self.budget))? else {
+                self.budget.give_back(has_images);
                 return Ok(Node::List(elements));
             };
             elements.push(element);
         }
         Ok(if skip_elements(&mut seq)? {
-            Node::Unclear(ObjectErrorKind::TooManyEntries)
+            Node::Truncated(elements)
         } else {
             Node::List(elements)
         })
@@ -318,12 +340,12 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'a>, A::Error> {
         if let Some(shape) = &self.shape.any_field {
             let mut pairs = Vec::new();
-            while self.room.take() {
+            while self.budget.take(false) {
                 let Some(key) = map.next_key_seed(Key)? else {
-                    self.room.give_back();
+                    self.budget.give_back(false);
                     return Ok(Node::Map(pairs));
                 };
-                let value = map.next_value_seed(NodeSeed::object(shape, self.room))?;
+                let value = map.next_value_seed(NodeSeed::object(shape, self.budget))?;
                 pairs.push((key, value));
             }
             return Ok(if skip_entries(&mut map)? {

@@ -8,18 +8,23 @@ use super::field_path::{FieldPath, Step};
 pub(crate) struct Shape {
     pub(crate) fields: Vec<(Box<str>, Shape)>,
     pub(crate) elements: Option<Box<Shape>>,
+    /// Whether images are looked for in the elements.
+    pub(crate) has_images: bool,
     /// What is looked at in every field of an object whose names are data.
     pub(crate) any_field: Option<Box<Shape>>,
 }
 
 impl Shape {
-    /// Adds a path to those that are looked at.
-    pub(crate) fn insert(&mut self, path: &FieldPath) {
+    /// Adds a path to those that are looked at, and whether it leads to an image.
+    pub(crate) fn insert(&mut self, path: &FieldPath, has_images: bool) {
         let mut shape = self;
         for step in path.steps() {
             shape = match step {
                 Step::Field(name) => shape.field(name),
-                Step::Elements => shape.elements.get_or_insert_default(),
+                Step::Elements => {
+                    shape.has_images |= has_images;
+                    shape.elements.get_or_insert_default()
+                }
                 Step::AnyField => shape.any_field.get_or_insert_default(),
             };
         }

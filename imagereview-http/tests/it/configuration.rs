@@ -1,6 +1,6 @@
 //! The program's options, wherever they are given, and checking them.
 
-use std::fs;
+use std::{fs, process::Stdio};
 
 use tempfile::TempDir;
 
@@ -112,6 +112,72 @@ async fn a_policy_with_mistakes_is_not_served() {
     .await;
 }
 
+/// The command line has the same test, with the same identities: both programs read the same texts in the
+/// same order.
+#[tokio::test]
+async fn policies_are_named_by_a_list_or_by_flags() {
+    const A: &str = "a@sha256:686451f9ef7389f3b6eb83ebf3ec94c41396ce8bd2581ac0aa0741336d49c9b9";
+    const LIST: &str =
+        "a,b,f,g@sha256:66fd0bc8d3814b1a2287e882b39ac4d90eefb24f31d6743ee29759e9097ae937";
+    let named = |name: &str| {
+        let rule = format!("no-{name}");
+        POLICY.replace("example", name).replace("no-beta", &rule)
+    };
+    let folder = folder(&[
+        ("a.yaml", &named("a")),
+        ("b.yaml", &named("b")),
+        ("c:d.yaml", &named("c")),
+        ("-", &named("dash")),
+    ]);
+    let subfolder = folder.path().join("e");
+    fs::create_dir(&subfolder).unwrap();
+    fs::write(subfolder.join("g.yaml"), named("g")).unwrap();
+    fs::write(subfolder.join("f.json"), named("f")).unwrap();
+    // The variable, the flags, the status, and what is reported.
+    let rows: [(&str, &[&str], i32, &str); 8] = [
+        ("a.yaml", &[], 0, A),
+        ("a.yaml:e:b.yaml", &[], 0, LIST),
+        ("b.yaml", &["a.yaml", "e", "b.yaml"], 0, LIST),
+        ("a.yaml", &["c:d.yaml"], 0, "c@sha256:"),
+        ("a.yaml", &["./-"], 0, "dash@sha256:"),
+        (
+            "a.yaml::b.yaml",
+            &[],
+            2,
+            "there is an empty path in the list",
+        ),
+        ("c:d.yaml", &[], 2, "cannot read the policy c: No such file"),
+        ("", &[], 2, "a value is required for '--policy <PATH>'"),
+    ];
+    for (variable, flags, status, told) in rows {
+        let mut program = program();
+        program
+            .current_dir(folder.path())
+            .arg("--check-config")
+            .env("IMAGEREVIEW_POLICY", variable)
+            .args(flags.iter().flat_map(|path| ["--policy", path]));
+        let output = crate::harness::within(program.output()).await.unwrap();
+        let all = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{variable:?} {flags:?}: {all}"
+        );
+        assert!(all.contains(told), "{variable:?} {flags:?}: {all}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_is_read_from_standard_input() {
+    let mut program = program();
+    program
+        .args(["--check-config", "--policy", "-"])
+        .stdin(Stdio::from(fs::File::open(file(POLICY).path()).unwrap()));
+    let output = crate::harness::within(program.output()).await.unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("policy: example@sha256:"), "{output:?}");
+}
+
 #[tokio::test]
 async fn a_check_tells_what_is_there_and_what_is_wrong() {
     let pki = Pki::new();
@@ -157,7 +223,7 @@ async fn a_check_tells_what_is_there_and_what_is_wrong() {
             &ended_key,
             &policy,
             2,
-            &["the server certificate ended on 197"],
+            &["the server certificate expired on 197"],
         ),
         (
             &certificate,

@@ -1,6 +1,6 @@
 //! Reviews of very many entries, and the largest that are decided.
 
-use imagereview_core::review::ENTRIES_LIMIT;
+use imagereview_core::limits::ENTRIES_LIMIT;
 
 /// What `--max-body-bytes` is unless told otherwise.
 pub(crate) const BODY: usize = 3 << 20;

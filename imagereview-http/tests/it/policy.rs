@@ -1,11 +1,15 @@
 //! Policies from files.
 
-use std::fs;
+use std::{
+    fs,
+    io::{self, Write},
+    os::fd::AsRawFd,
+};
 
 use imagereview_http::{PolicyError, Server, ServerError, ServerPolicy};
 use tempfile::TempDir;
 
-use crate::harness::{Pki, Protocol, TestServer};
+use crate::harness::{Pki, Protocol, TestServer, metrics_say};
 
 /// A document with one rule, which denies this tag.
 fn document(name: &str, tag: &str) -> String {
@@ -109,4 +113,65 @@ async fn every_mistake_is_told_before_anything_is_served() {
             assert!(errors.problems().len() >= 2, "{errors}");
         }
     }
+}
+
+/// `--policy <(command)`, and what a reload then finds.
+#[tokio::test]
+async fn a_pipe_is_read_once_and_served_after_each_reload() {
+    let (reader, mut writer) = io::pipe().unwrap();
+    writer.write_all(document("a", "alpha").as_bytes()).unwrap();
+    drop(writer);
+    let path = format!("/dev/fd/{}", reader.as_raw_fd());
+
+    let pki = Pki::new();
+    let policy = ServerPolicy::Files(vec![path.into()]);
+    let server = TestServer::start_serving(pki.config(), policy).await;
+    let client = pki.client(None);
+    for reloads in 0..3 {
+        let line =
+            format!("imagereview_reloads_total{{part=\"policy\",result=\"success\"}} {reloads}");
+        metrics_say(server.health, &line).await;
+        let response = client
+            .review(server.address, Protocol::Http2, &["x:alpha"])
+            .await;
+        assert!(!response.verdict().0, "{reloads}: {response:?}");
+        server.reload.request();
+    }
+    let failures = "imagereview_reloads_total{part=\"policy\",result=\"failure\"} 0";
+    metrics_say(server.health, failures).await;
+}
+
+/// Nobody writes to it, so reading it would hold up every later reload.
+#[tokio::test]
+async fn a_pipe_in_a_folder_does_not_hold_up_reloading() {
+    let pki = Pki::new();
+    let policies = folder(&[("a.yaml", &document("a", "alpha"))]);
+    let pipe = policies.path().join("b.yaml");
+    let policy = ServerPolicy::Files(vec![policies.path().to_owned()]);
+    let server = TestServer::start_serving(pki.config(), policy.clone()).await;
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    metrics_say(
+        server.health,
+        "imagereview_last_reload_successful{part=\"policy\"} 0",
+    )
+    .await;
+    let Err(ServerError::Policy(error)) = Server::bind(pki.config(), policy).await else {
+        panic!("a policy that was not read whole is served");
+    };
+    assert!(error.to_string().contains("b.yaml is a pipe"), "{error}");
+
+    fs::remove_file(&pipe).unwrap();
+    fs::write(pipe, document("b", "beta")).unwrap();
+    server.reload.request();
+    metrics_say(
+        server.health,
+        "imagereview_last_reload_successful{part=\"policy\"} 1",
+    )
+    .await;
+    let client = pki.client(None);
+    let response = client
+        .review(server.address, Protocol::Http2, &["x:beta"])
+        .await;
+    assert!(!response.verdict().0, "{response:?}");
 }

@@ -187,7 +187,7 @@ async fn without_configuration_it_prints_a_command_that_works() {
     let mut program = Program::start(&mut unconfigured(&folder));
     program.listens().await;
     program
-        .logs("any client that reaches this port can ask")
+        .logs("any client that reaches this port can connect")
         .await;
     let command = program.printed("curl ").await;
 
@@ -584,4 +584,73 @@ async fn help_explains_every_option_and_its_variable() {
         );
         assert!(help.contains(&variable), "{variable} is not in {help}");
     }
+}
+
+#[tokio::test]
+async fn help_is_grouped_and_ends_with_examples() {
+    let output = program().arg("--help").output().await.unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let mut rest = &*help;
+    for heading in [
+        "Options:",
+        "Policy:",
+        "Listening:",
+        "Probes and metrics:",
+        "TLS and clients:",
+        "Limits:",
+        "Timeouts:",
+        "Audit log:",
+        "Log:",
+        "Exit status:",
+        "Examples:",
+    ] {
+        let (_, after) = rest
+            .split_once(&format!("\n{heading}\n"))
+            .unwrap_or_else(|| panic!("{heading} is missing, or not in its place: {help}"));
+        rest = after;
+    }
+    // No option without a heading comes after the last one.
+    assert!(!rest.contains("\n  --"), "{rest}");
+}
+
+#[tokio::test]
+async fn the_manual_and_the_completions_name_every_option() {
+    // The arguments, how what is printed begins, and how it names an option.
+    let rows = [
+        (&["man"][..], ".ie", "client\\-ca"),
+        (
+            &["completions", "bash"],
+            "_imagereview__http() {",
+            "--client-ca",
+        ),
+        (&["completions", "fish"], "# Print", "-l client-ca"),
+        (&["completions", "zsh"], "#compdef", "--client-ca"),
+    ];
+    for row @ (arguments, beginning, option) in rows {
+        let output = program()
+            .args(arguments)
+            // A file of options that can't be used is no reason not to print them.
+            .env("IMAGEREVIEW_CONFIG", "/no/file")
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{row:?}: {output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.starts_with(beginning), "{row:?}: {text}");
+        assert!(text.contains(option), "{row:?}: {text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("pages");
+    let mut command = program();
+    command.args(["man", "--out"]).arg(&pages);
+    assert!(command.status().await.unwrap().success());
+    assert!(pages.join("imagereview-http.1").is_file());
+    assert!(pages.join("imagereview-http-completions.1").is_file());
+    fails(
+        program().args(["man", "--listen", "127.0.0.1:0"]),
+        2,
+        "an option that has no meaning there",
+        &["--listen"],
+    )
+    .await;
 }

@@ -107,9 +107,10 @@ pub(crate) fn run(
         "{}: {newly_denied} newly denied, {newly_allowed} newly allowed",
         Count(images, "image")
     ))
-    .in_chinese(format!(
-        "{images} 个镜像:新拒绝 {newly_denied} 个,新允许 {newly_allowed} 个"
-    ));
+    .with(
+        Language::Chinese,
+        format!("{images} 个镜像:新拒绝 {newly_denied} 个,新允许 {newly_allowed} 个"),
+    );
     writeln!(out, "{}", sum.text(language))?;
     let outcome = if summary.errors > 0 {
         ExitStatus::Error

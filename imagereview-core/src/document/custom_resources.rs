@@ -1,0 +1,51 @@
+//! The custom resources that a document declares.
+
+use super::{
+    declaration::CustomResource,
+    problem::{Position, Problems},
+};
+use crate::workload::{self, WorkloadKinds};
+
+impl CustomResource {
+    pub(super) fn compile(self, problems: &mut Problems) -> Option<workload::CustomResource> {
+        let resource = workload::CustomResource::new(&self.api_version, &self.kind);
+        let mut resource = problems.recorded(resource, self.position)?;
+        if self.images.is_none() && self.pod_specs.is_none() {
+            problems.add(
+                self.position,
+                "this declares no location; give \"images\" or \"podSpecs\"",
+            );
+            return None;
+        }
+        for path in self.images.into_iter().flatten() {
+            resource = resource.with_image(path);
+        }
+        for path in self.pod_specs.into_iter().flatten() {
+            resource = resource.with_pod_spec(path);
+        }
+        Some(resource)
+    }
+}
+
+/// How many custom resources a policy may declare: each is looked for in every object.
+const MAX_RESOURCES: usize = 1000;
+
+/// The built-in kinds and the declared ones.
+pub(super) fn kinds(
+    resources: Vec<workload::CustomResource>,
+    problems: &mut Problems,
+) -> WorkloadKinds {
+    if resources.len() > MAX_RESOURCES {
+        let count = resources.len();
+        problems.add(
+            Position::START,
+            format!(
+                "there are {count} custom resources; a policy may declare at most {MAX_RESOURCES}"
+            ),
+        );
+        return WorkloadKinds::builtin().clone();
+    }
+    problems
+        .recorded(WorkloadKinds::new(resources), Position::START)
+        .unwrap_or_else(|| WorkloadKinds::builtin().clone())
+}

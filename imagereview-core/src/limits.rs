@@ -1,0 +1,13 @@
+//! How much is read of one request.
+
+/// The most entries that are read of one review: containers, volumes, labels, annotations, groups of
+/// the user, and whatever else stands in a list or a map that images have to do with.
+///
+/// A review that has more is [denied](crate::Review::with_unreadable_object), and nothing is kept of what
+/// goes beyond: an entry of three bytes takes hundreds until it is decided. It is per object, so a
+/// `List` may have any number of items.
+///
+/// No Pod that can be stored has as many containers: etcd takes 1.5 MiB (`DefaultMaxRequestBytes` of
+/// `go.etcd.io/etcd/server/v3/embed`), and a container with nothing but a name and an image takes some
+/// 230 bytes there, 70 of its own and 160 of `managedFields`.
+pub const ENTRIES_LIMIT: usize = 10_000;

@@ -1,0 +1,39 @@
+//! What the crate promises, through its public API: a module for each subject.
+
+#[cfg(all(feature = "document", feature = "mutation"))]
+mod admission_review;
+#[cfg(all(feature = "cel", feature = "mutation"))]
+mod adversarial;
+mod composition;
+#[cfg(all(feature = "document", feature = "mutation"))]
+mod document_admission;
+#[cfg(feature = "document")]
+mod document_errors;
+#[cfg(feature = "document")]
+mod document_rules;
+#[cfg(all(feature = "cel", feature = "mutation", feature = "schema"))]
+mod examples;
+mod image_review;
+mod json_readings;
+mod limits;
+#[cfg(feature = "mutation")]
+mod mutation;
+mod no_latest_tag;
+#[cfg(feature = "document")]
+mod patterns;
+#[cfg(all(feature = "document", feature = "mutation"))]
+mod properties;
+#[cfg(feature = "oci-spec")]
+mod references;
+#[cfg(feature = "document")]
+mod registries;
+#[cfg(all(feature = "cel", feature = "mutation", feature = "schema"))]
+mod schema;
+mod support;
+#[cfg(feature = "document")]
+mod unchanged;
+#[cfg(feature = "document")]
+mod unreadable_objects;
+mod verdict;
+#[cfg(feature = "mutation")]
+mod workloads;

@@ -1,0 +1,228 @@
+//! Files that are read again when they change.
+
+use std::{
+    error::Error,
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use imagereview_files::PolicyPaths;
+
+use crate::{
+    config::Config,
+    observe::Part,
+    policy::{self, OpenedPolicy},
+    state::State,
+    text::one_line,
+    tls::{Tls, TlsError},
+};
+
+/// The contents of the files before they were first read.
+pub(crate) struct Before {
+    policy: u64,
+    identity: u64,
+    client_ca: u64,
+}
+
+impl Before {
+    pub(crate) fn reading(config: &Config, policy: &OpenedPolicy) -> Self {
+        Self {
+            policy: match policy {
+                OpenedPolicy::Files(paths) => policy_fingerprint(paths),
+                OpenedPolicy::Memory(_) => fingerprint(&[]),
+            },
+            identity: fingerprint(&config.identity.files()),
+            client_ca: fingerprint(config.client_ca.as_slice()),
+        }
+    }
+}
+
+type Install = Box<dyn Fn() -> Result<(), Box<dyn Error>> + Send>;
+
+/// What came of the contents of files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    /// They are served.
+    Served,
+    /// They can't be used.
+    Refused,
+    /// Their time has not come, so they are to be tried again.
+    Early,
+}
+
+/// The files of a part.
+enum Paths {
+    Policy(PolicyPaths),
+    Tls(Vec<PathBuf>),
+}
+
+impl Paths {
+    /// Tells contents from others.
+    fn fingerprint(&self) -> u64 {
+        match self {
+            Self::Policy(paths) => policy_fingerprint(paths),
+            Self::Tls(paths) => fingerprint(paths),
+        }
+    }
+
+    /// The folders whose changes can concern these files.
+    fn folders(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Policy(paths) => paths.lasting().map(folder_of).collect(),
+            Self::Tls(paths) => paths.iter().map(|path| folder_of(path)).collect(),
+        }
+    }
+}
+
+/// A folder itself, or the one that holds a file.
+fn folder_of(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        return path.to_owned();
+    }
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// One thing that is read from files.
+pub(super) struct WatchedFiles {
+    part: Part,
+    paths: Paths,
+    /// Of the contents that were tried last.
+    fingerprint: u64,
+    /// What came of those.
+    tried: Tried,
+    install: Install,
+}
+
+/// What this configuration reads from files.
+pub(super) fn parts(
+    state: &Arc<State>,
+    tls: &Arc<Tls>,
+    policy: OpenedPolicy,
+    before: &Before,
+) -> Vec<WatchedFiles> {
+    let mut parts = Vec::new();
+    if let OpenedPolicy::Files(files) = policy {
+        let (state, paths) = (Arc::clone(state), Paths::Policy(files.clone()));
+        parts.push(WatchedFiles::new(
+            Part::Policy,
+            paths,
+            before.policy,
+            move || {
+                state.serve_policy(policy::load(&files)?);
+                Ok(())
+            },
+        ));
+    }
+    let identity = tls.identity_files();
+    if !identity.is_empty() {
+        let tls = Arc::clone(tls);
+        parts.push(WatchedFiles::new(
+            Part::Certificate,
+            Paths::Tls(identity),
+            before.identity,
+            move || Ok(tls.reload_identity()?),
+        ));
+    }
+    if let Some(path) = tls.client_ca_file() {
+        let tls = Arc::clone(tls);
+        parts.push(WatchedFiles::new(
+            Part::ClientCa,
+            Paths::Tls(vec![path]),
+            before.client_ca,
+            move || Ok(tls.reload_client_ca()?),
+        ));
+    }
+    parts
+}
+
+impl WatchedFiles {
+    fn new(
+        part: Part,
+        paths: Paths,
+        before: u64,
+        install: impl Fn() -> Result<(), Box<dyn Error>> + Send + 'static,
+    ) -> Self {
+        Self {
+            part,
+            fingerprint: before,
+            tried: Tried::Served,
+            paths,
+            install: Box::new(install),
+        }
+    }
+
+    /// The folders whose changes can concern these files.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        self.paths.folders()
+    }
+
+    /// Reads the files if they differ from those that were tried last, or if it was `requested`.
+    pub(super) fn reload(&mut self, requested: bool, state: &State) {
+        let fingerprint = self.paths.fingerprint();
+        let is_same = fingerprint == self.fingerprint;
+        let wants_same = match self.tried {
+            Tried::Early => true,
+            Tried::Refused => requested,
+            // Most requests are for reopening the audit log. The same client CAs are not put in place
+            // again, since all connections would have to be made anew.
+            Tried::Served => requested && self.part != Part::ClientCa,
+        };
+        if is_same && !wants_same {
+            return;
+        }
+        let is_known = is_same && !requested;
+        self.fingerprint = fingerprint;
+        let part = self.part.as_str();
+        match (self.install)() {
+            Ok(()) => {
+                self.tried = Tried::Served;
+                let policy = state.policy.load();
+                tracing::info!(part, policy = policy.identity.as_deref(), "reloaded");
+                state.metrics.reloads.count(self.part, true);
+            }
+            Err(error) => {
+                self.tried = if error.downcast_ref().is_some_and(TlsError::is_for_now) {
+                    Tried::Early
+                } else {
+                    Tried::Refused
+                };
+                state.metrics.reloads.count(self.part, false);
+                if is_known {
+                    return;
+                }
+                // A policy's mistakes are a line each, and this is one line of the log.
+                let error = one_line(&error.to_string());
+                tracing::error!(
+                    part,
+                    "not reloaded, the one of before is still served: {error}"
+                );
+            }
+        }
+    }
+}
+
+/// Tells policies from others. An error counts too, so that it is reported once and not at every look.
+fn policy_fingerprint(paths: &PolicyPaths) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let texts = paths.read().map_err(|error| error.to_string());
+    texts.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Tells contents from others. A file that can't be read counts too, so that an error is reported
+/// once and not at every look.
+fn fingerprint(paths: &[PathBuf]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for file in paths {
+        file.hash(&mut hasher);
+        fs::read(file)
+            .map_err(|error| error.kind())
+            .hash(&mut hasher);
+    }
+    hasher.finish()
+}

@@ -1,0 +1,75 @@
+//! A request's head, and what is kept of it.
+
+use hyper::{
+    Method, Request, Version,
+    body::Incoming,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
+};
+
+use super::{endpoint::Endpoint, refusal::Refusal};
+
+/// The paths that exist, as a 404 lists them.
+const SERVED: &str = "/image_policy, /validate, /mutate";
+
+/// What is kept of a request while its body is awaited. That is little: it is moved several times for
+/// each request.
+pub(crate) struct ReviewRequest {
+    pub(crate) is_http2: bool,
+    /// The endpoint that the request is for, or why its head is refused.
+    pub(crate) endpoint: Result<Endpoint, Box<Refusal>>,
+    pub(crate) body: Incoming,
+}
+
+impl ReviewRequest {
+    pub(crate) fn new(request: Request<Incoming>) -> Self {
+        Self {
+            is_http2: request.version() >= Version::HTTP_2,
+            endpoint: endpoint(&request).map_err(Box::new),
+            body: request.into_body(),
+        }
+    }
+}
+
+/// The endpoint of a request whose head is acceptable. A query (kube-apiserver sends `?timeout=30s`) is
+/// no part of the path.
+///
+/// The content type must be `application/json`, with any parameters. A request without one is accepted,
+/// as the body is decoded strictly anyway.
+fn endpoint<B>(request: &Request<B>) -> Result<Endpoint, Refusal> {
+    let path = request.uri().path();
+    let endpoint = Endpoint::at(path).ok_or_else(|| Refusal::UnknownPath {
+        path: path.to_owned(),
+        served: SERVED,
+    })?;
+    if request.method() != Method::POST {
+        return Err(Refusal::Method {
+            method: request.method().to_string(),
+        });
+    }
+    check_media_type(request.headers())?;
+    Ok(endpoint)
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    if let Some(value) = headers.get(CONTENT_TYPE) {
+        let essence = value
+            .as_bytes()
+            .split(|&byte| byte == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
+        if !essence.eq_ignore_ascii_case(b"application/json") {
+            return Err(Refusal::MediaType {
+                found: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            });
+        }
+    }
+    match headers.get(CONTENT_ENCODING) {
+        Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Refusal::Encoding {
+                found: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            })
+        }
+        _ => Ok(()),
+    }
+}

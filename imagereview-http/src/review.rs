@@ -1,0 +1,16 @@
+//! Reviewing: a request in, the response and what is written down about it out.
+
+mod admission;
+mod audit_line;
+mod context;
+mod decision;
+mod image_policy;
+mod images;
+mod json_line;
+mod log_line;
+mod outcome;
+mod record;
+mod request_id;
+mod respond;
+
+pub(crate) use self::{image_policy::approval, respond::respond};

@@ -1,0 +1,108 @@
+//! The response to a request.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Response,
+    body::{Body, Incoming},
+    header::{CONNECTION, CONTENT_TYPE, HeaderValue},
+};
+
+use super::{admission, context::RequestContext, image_policy};
+use crate::{
+    observe::Counted,
+    request::{self, APPLICATION_JSON, BodyLimits, Caller, Endpoint, Refusal, ReviewRequest},
+    state::State,
+};
+
+/// The response to one request.
+pub(crate) async fn respond(
+    state: &State,
+    caller: &Caller,
+    request: ReviewRequest,
+) -> Response<Full<Bytes>> {
+    let ReviewRequest {
+        is_http2,
+        endpoint,
+        body,
+    } = request;
+    // HTTP/2 ends the stream of a body that is not read.
+    let mut has_unread_body = !is_http2 && !body.is_end_stream();
+    let counted = Counted::new(&state.metrics.reviews.in_flight);
+    let reviewed = match endpoint {
+        // The request whose body has been awaited for longest is evicted first.
+        _ if counted.before >= state.max_requests && !state.bodies.evict_slowest() => {
+            has_unread_body = !request::discard(body, state.body.bytes).await;
+            Err(Refusal::Overloaded)
+        }
+        Ok(endpoint) => reviewed(state, endpoint, caller, is_http2, body).await,
+        Err(refusal) => Err(*refusal),
+    };
+    let refusal = match reviewed {
+        Ok(json) => {
+            let mut response = Response::new(Full::new(json));
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, APPLICATION_JSON);
+            return response;
+        }
+        Err(refusal) => refusal,
+    };
+    state.metrics.refusals.count(&refusal);
+    let (peer, client) = (&*caller.peer, caller.name.as_deref());
+    if matches!(refusal, Refusal::Overloaded) {
+        // The metric counts them, and a line for each would be more of the load.
+        tracing::debug!(%peer, client, "request refused: {refusal}");
+    } else {
+        tracing::warn!(%peer, client, "request refused: {refusal}");
+    }
+    let mut response = refusal.response();
+    // The rest of an unread body would be taken for the next request. HTTP/2 ends the stream
+    // instead, and has no such header.
+    if !is_http2 && has_unread_body && !matches!(refusal, Refusal::Unreadable(_)) {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Reads a body, reviews it, and gives the response's JSON. Only reading waits, so hardly anything has
+/// to be kept meanwhile.
+async fn reviewed(
+    state: &State,
+    endpoint: Endpoint,
+    caller: &Caller,
+    is_http2: bool,
+    body: Incoming,
+) -> Result<Bytes, Refusal> {
+    let started = Instant::now();
+    let limits = match endpoint {
+        Endpoint::ImagePolicy => state.body,
+        // It holds its object twice, as it was and as it is to be.
+        Endpoint::Validate | Endpoint::Mutate => BodyLimits {
+            bytes: state.body.bytes.saturating_mul(2),
+            ..state.body
+        },
+    };
+    let body = state.bodies.read(body, is_http2, limits).await?;
+    if let Some(audit) = &state.audit {
+        audit.has_capacity().await;
+    }
+    let context = RequestContext {
+        endpoint,
+        caller,
+        started,
+        uid: None,
+    };
+    let outcome = match endpoint {
+        Endpoint::ImagePolicy => image_policy::review(state, context, &body),
+        Endpoint::Validate | Endpoint::Mutate => admission::review(state, context, &body),
+    }?;
+    if let (Some(line), Some(audit)) = (outcome.audit_line, &state.audit) {
+        audit.record(line).await;
+    }
+    Ok(outcome.response)
+}

@@ -1,0 +1,17 @@
+//! Serving: sockets, connections, and the end of both.
+
+mod accept;
+mod connection;
+mod ending;
+mod handshake;
+mod health;
+mod http1;
+mod http2;
+mod linger;
+mod open_connections;
+mod own_task;
+mod server;
+mod session;
+mod streams;
+
+pub use self::server::{Server, ServerError};

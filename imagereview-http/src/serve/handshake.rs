@@ -1,0 +1,58 @@
+//! The TLS handshake of a connection.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use rustls::ServerConfig;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use super::linger::linger;
+use crate::{observe::Metrics, slots::Slot, tls::HandshakeFailure};
+
+/// Gives the stream of a connection whose handshake succeeds; counts and logs one that fails.
+pub(super) async fn handshake(
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: &Slot,
+    config: Arc<ServerConfig>,
+    limit: Duration,
+    metrics: &Metrics,
+) -> Option<TlsStream<TcpStream>> {
+    let failed = |failure| metrics.connections.handshake_failed(failure);
+    let handshake = TlsAcceptor::from(config).accept(stream).into_fallible();
+    let outcome = tokio::select! {
+        outcome = timeout(limit, handshake) => outcome,
+        () = slot.evicted() => {
+            failed(HandshakeFailure::Evicted);
+            metrics.connections.evicted.inc();
+            tracing::debug!(%peer, "evicted in its TLS handshake: others need the slot");
+            return None;
+        }
+    };
+    match outcome {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err((error, stream))) => {
+            let failure = HandshakeFailure::from(&error);
+            failed(failure);
+            // A connection that is opened and closed again is a probe of the port, and too
+            // common to be news.
+            if failure == HandshakeFailure::BrokenOff {
+                tracing::debug!(%peer, "TLS handshake was broken off");
+            } else {
+                let explanation = failure.explanation();
+                tracing::warn!(
+                    %peer,
+                    cause = failure.as_str(),
+                    detail = %error,
+                    "TLS handshake failed: {explanation}"
+                );
+                linger(stream).await;
+            }
+        }
+        Err(_elapsed) => {
+            failed(HandshakeFailure::Timeout);
+            tracing::warn!(%peer, "TLS handshake was not finished within {limit:?}");
+        }
+    }
+    None
+}

@@ -1,0 +1,134 @@
+//! What the requests of one connection share.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+    service::{HttpService, service_fn},
+};
+
+#[cfg(feature = "opentelemetry")]
+use crate::observe::traces;
+use crate::{
+    request::{Caller, ReviewRequest},
+    review::respond,
+    slots::Slot,
+    state::State,
+};
+
+/// What the requests of one connection share.
+pub(super) struct Session {
+    pub(super) state: Arc<State>,
+    pub(super) caller: Caller,
+    /// Taken until the first request.
+    slot: Mutex<Option<Slot>>,
+    /// How many requests have been read on this connection.
+    requests: AtomicUsize,
+    /// Streams of HTTP/2 that have not ended.
+    in_flight: AtomicUsize,
+    /// Whether the next response is the last.
+    is_ending: AtomicBool,
+}
+
+impl Session {
+    pub(super) fn new(state: &Arc<State>, caller: Caller, slot: Option<Slot>) -> Arc<Self> {
+        Arc::new(Self {
+            state: Arc::clone(state),
+            caller,
+            slot: Mutex::new(slot),
+            requests: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            is_ending: AtomicBool::new(false),
+        })
+    }
+
+    /// How many requests have been read.
+    pub(super) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether no request has been read.
+    pub(super) fn is_silent(&self) -> bool {
+        self.requests() == 0
+    }
+
+    /// Whether a request on HTTP/2 is not answered yet, or the client has not taken the response.
+    pub(super) fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    /// Makes the next response on HTTP/1.1 the last.
+    pub(super) fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts and logs that the connection is closed for others.
+    pub(super) fn evicted(&self) {
+        self.state.metrics.connections.evicted.inc();
+        let peer = &*self.caller.peer;
+        tracing::debug!(%peer, "evicted: no request came, and others need the slot");
+    }
+
+    /// The service that hyper calls for each request.
+    pub(super) fn service(
+        self: Arc<Self>,
+    ) -> impl HttpService<
+        Incoming,
+        ResBody = Full<Bytes>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Unpin {
+        service_fn(move |request| {
+            let session = Arc::clone(&self);
+            if session.requests.fetch_add(1, Ordering::Relaxed) == 0 {
+                session.free_slot();
+            }
+            #[cfg(feature = "opentelemetry")]
+            let context = traces::begin(&request);
+            let request = ReviewRequest::new(request);
+            // hyper moves it several times.
+            Box::pin(async move {
+                let is_http2 = request.is_http2;
+                let response = respond(&session.state, &session.caller, request);
+                #[cfg(feature = "opentelemetry")]
+                let response = traces::traced(context, response);
+                let mut response = response.await;
+                if !is_http2 && session.is_ending.load(Ordering::Relaxed) {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                Ok(response)
+            })
+        })
+    }
+
+    fn free_slot(&self) {
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(slot.take());
+    }
+}
+
+/// A stream of HTTP/2 that is in flight until this is dropped, be it because the client gave it up.
+pub(super) struct InFlight(Arc<Session>);
+
+impl InFlight {
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        session.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(session)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
