@@ -1,5 +1,6 @@
 //! The options that several commands share.
 
+mod env_file;
 mod inputs;
 mod language;
 mod policy;

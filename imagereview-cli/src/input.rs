@@ -1,7 +1,9 @@
 //! What is to be reviewed: files and standard input, and what they hold.
 
-mod compose;
+pub(crate) mod agreement;
+pub(crate) mod compose;
 pub(crate) mod dockerfile;
+pub(crate) mod documents;
 mod files;
 pub(crate) mod layout;
 mod lines;
@@ -15,15 +17,14 @@ mod syntax;
 pub(crate) mod yaml;
 
 pub(crate) use self::{
-    compose::ComposeFile,
-    files::{Input, InputError, inputs, inputs_as_in_folder},
+    compose::{ComposeFile, is_compose},
+    files::{Input, InputError, Skip, inputs, inputs_as_in_folder},
     lines::{Lines, around},
     locate::locate,
     parts::{Part, Parts, Start},
     position::Position,
     review_stream::{ReviewRequest, ReviewStream, StreamError, without_position},
     source::Source,
-    substitution::fill_in,
     syntax::Syntax,
     yaml::{from_yaml, yaml_error},
 };

@@ -29,6 +29,7 @@ pub(crate) struct Project {
     pub(crate) language: Option<Language>,
     pub(crate) formats: Vec<FormatArg>,
     pub(crate) exclude: Vec<String>,
+    pub(crate) gitignore: bool,
     pub(crate) variables: BTreeMap<String, String>,
 }
 
@@ -49,6 +50,8 @@ struct ProjectFile {
     /// Patterns of files in folders that are not reviewed.
     #[serde(deserialize_with = "one_or_many")]
     exclude: Vec<String>,
+    /// Whether a `.gitignore` in a folder leaves files out.
+    gitignore: bool,
     /// The values of build arguments and variables.
     set: BTreeMap<String, String>,
 }
@@ -112,6 +115,7 @@ impl Project {
             language: language.map_err(|error| format!(": language: {error}"))?,
             formats: formats.map_err(|error| format!(": format: {error}"))?,
             exclude: file.exclude,
+            gitignore: file.gitignore,
             variables: file.set,
         })
     }

@@ -6,9 +6,10 @@ use std::{
     io::{self, IsTerminal},
 };
 
+use super::env_file::EnvFile;
 use crate::{
     exit_status::ExitStatus,
-    input::{Input, inputs, inputs_as_in_folder},
+    input::{Input, Skip, inputs, inputs_as_in_folder},
     project::Project,
     terminal::print_diagnostic,
 };
@@ -26,7 +27,7 @@ pub(crate) struct InputArgs {
     /// A file, a folder, a pattern such as 'k8s/**/*.yaml', or - for standard input
     ///
     /// Without any, standard input is read. In a folder, the YAML and JSON files and Dockerfiles
-    /// are read, without hidden ones and those that a .gitignore leaves out.
+    /// are read, without hidden ones.
     #[arg(value_name = "INPUT")]
     inputs: Vec<OsString>,
 
@@ -34,12 +35,25 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
 
+    /// Leave out of folders what a .gitignore in them leaves out
+    ///
+    /// A file that git tracks is deployed even where a .gitignore names it, so none is followed
+    /// unless this says so.
+    #[arg(long)]
+    gitignore: bool,
+
     /// Take files that are named as if a folder held them
     ///
     /// For hooks, which name each file that changes: what is not meant for Kubernetes is passed over,
     /// a template is no error, and --exclude leaves files out.
     #[arg(long)]
     as_in_folder: bool,
+
+    /// A file of variables of Compose files and build arguments, such as .env; may be repeated
+    ///
+    /// None is looked for. What --set gives goes first, and what the project's file gives last.
+    #[arg(long = "env-file", value_name = "FILE", value_parser = EnvFile::read)]
+    env_files: Vec<EnvFile>,
 
     /// The value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
     ///
@@ -72,13 +86,17 @@ impl InputArgs {
             .chain(&self.exclude)
             .map(String::as_str)
             .collect();
+        let skip = Skip {
+            exclude: &exclude,
+            gitignore: self.gitignore || project.gitignore,
+        };
         let mut all = Vec::new();
         let mut outcome = ExitStatus::default();
         let found = arguments.iter().flat_map(|argument| {
             if self.as_in_folder {
-                inputs_as_in_folder(argument, &exclude)
+                inputs_as_in_folder(argument, skip)
             } else {
-                inputs(argument, &exclude)
+                inputs(argument, skip)
             }
         });
         for input in found {
@@ -93,9 +111,12 @@ impl InputArgs {
         Ok((all, outcome))
     }
 
-    /// The values of build arguments and variables: the project's, and those that are given.
+    /// The values of build arguments and variables: the project's, those of files, and those that are given.
     pub(crate) fn variables(&self, project: &Project) -> BTreeMap<String, String> {
         let mut variables = project.variables.clone();
+        for file in &self.env_files {
+            variables.extend(file.variables.clone());
+        }
         variables.extend(self.variables.iter().cloned());
         variables
     }

@@ -15,7 +15,7 @@ use imagereview_core::{
     workload::Manifest,
 };
 use serde::{Deserialize, de::DeserializeSeed};
-use serde_json::{Value as Json, value::RawValue};
+use serde_json::Value as Json;
 
 use super::{
     context::Context,
@@ -24,9 +24,12 @@ use super::{
     undeclared::{is_custom, undeclared},
 };
 use crate::input::{
-    ComposeFile, Lines, Position, StreamError, Syntax,
-    dockerfile::{self, DockerfileErrorKind},
-    fill_in, from_yaml, locate, without_position, yaml, yaml_error,
+    ComposeFile, Input, Lines, Position, StreamError, Syntax,
+    agreement::{Disagreement, agree, agree_in_full, may_matter},
+    compose,
+    dockerfile::{self, DockerfileError, DockerfileErrorKind},
+    documents::{Documents, JsonError},
+    from_yaml, is_compose, locate, without_position, yaml_error,
 };
 
 /// The kind of an object, if it has one.
@@ -44,7 +47,7 @@ pub(super) struct PartReview<'r> {
     start: Position,
     /// Found where the first position is asked for.
     lines: OnceCell<Lines<'r>>,
-    is_named: bool,
+    input: &'r Input,
     file: ReviewedFile,
 }
 
@@ -53,7 +56,7 @@ impl<'r> PartReview<'r> {
     pub(super) fn new(
         context: &'r Context<'r>,
         text: &'r str,
-        is_named: bool,
+        input: &'r Input,
         file: ReviewedFile,
     ) -> Self {
         Self {
@@ -61,17 +64,18 @@ impl<'r> PartReview<'r> {
             text,
             start: file.start.position,
             lines: OnceCell::new(),
-            is_named,
+            input,
             file,
         }
     }
 
     /// Reviews everything in the text.
-    pub(super) fn run(mut self, syntax: Syntax) -> ReviewedFile {
+    ///
+    /// Before it, so many documents of JSON have been read of the input.
+    pub(super) fn run(mut self, syntax: Syntax, json_before: usize) -> ReviewedFile {
         match syntax {
             Syntax::Dockerfile => self.dockerfile(),
-            Syntax::Json => self.json(),
-            Syntax::Yaml => self.yaml(),
+            Syntax::Json | Syntax::Yaml => self.documents(syntax, json_before),
         }
         self.file
     }
@@ -118,25 +122,41 @@ impl<'r> PartReview<'r> {
         self.file.documents.append(&mut documents);
     }
 
-    fn json(&mut self) {
-        let mut documents = serde_json::Deserializer::from_str(self.text).into_iter::<&RawValue>();
-        while let Some(document) = documents.next() {
-            match document {
-                Ok(document) => {
-                    let end = documents.byte_offset();
-                    self.json_document(document.get(), end - document.get().len()..end);
-                }
-                // In a folder, JSON with comments is most often the settings of some tool.
-                Err(_) if !self.may_be_kubernetes() => {
-                    self.file.skipped += 1;
-                    return;
-                }
-                Err(error) => {
-                    let position = self.start.within(error.line(), error.column());
-                    self.error(position, without_position(&error));
-                    return;
-                }
+    /// Reviews all documents as kubectl tells them apart.
+    fn documents(&mut self, syntax: Syntax, json_before: usize) {
+        let text = self.text;
+        let found = Documents::of(text, syntax, json_before);
+        let json_error = found.json_error.as_ref();
+        for (index, document) in found.documents.iter().enumerate() {
+            let range = document.range.clone();
+            if document.is_behind_dashes {
+                let position = self.position(range.start);
+                self.error(position, "kubectl takes nothing but a comment behind \"---\", and reads no further; begin the document on a line of its own");
             }
+            if document.is_json {
+                self.json_document(&text[range.clone()], range);
+            } else {
+                // What was to be JSON is told of as such.
+                let error = json_error.filter(|error| error.fallback == Some(index));
+                self.yaml_document(range, error.map(|error| &error.error));
+            }
+        }
+        if let Some(JsonError {
+            error,
+            fallback: None,
+        }) = json_error
+        {
+            self.not_json(error);
+        }
+    }
+
+    fn not_json(&mut self, error: &serde_json::Error) {
+        // In a folder, JSON with comments is most often the settings of some tool.
+        if self.input.is_named || may_matter(self.text) {
+            let position = self.start.within(error.line(), error.column());
+            self.error(position, without_position(error));
+        } else {
+            self.file.skipped += 1;
         }
     }
 
@@ -144,7 +164,10 @@ impl<'r> PartReview<'r> {
     fn may_be_kubernetes(&self) -> bool {
         let has =
             |word: &str| memchr::memmem::find(self.text.as_bytes(), word.as_bytes()).is_some();
-        self.is_named || has("apiVersion") || has("services")
+        self.input.is_named
+            || self.input.source.is_kubectls()
+            || has("apiVersion")
+            || has("services")
     }
 
     fn json_document(&mut self, document: &str, range: Range<usize>) {
@@ -193,13 +216,79 @@ impl<'r> PartReview<'r> {
         self.error(error.position(), error.message());
     }
 
-    fn yaml(&mut self) {
-        for range in yaml::documents(self.text) {
-            let kinds = self.context.policy.kinds();
-            match from_yaml(&self.text[range.clone()], |yaml| kinds.deserialize(yaml)) {
-                Ok(manifest) => self.manifest(manifest, range),
-                Err(error) => self.not_yaml(&error, &range),
+    fn yaml_document(&mut self, range: Range<usize>, json_error: Option<&serde_json::Error>) {
+        let text = &self.text[range.clone()];
+        if let Err(error) = agree(text) {
+            return self.disagree(&error, &range, json_error);
+        }
+        let kinds = self.context.policy.kinds();
+        match from_yaml(text, |yaml| kinds.deserialize(yaml)) {
+            Ok(manifest) => match json_error {
+                // What is named is meant to be read as what it is.
+                Some(error) if self.input.is_named && self.is_other(text) => self.not_json(error),
+                _ => self.manifest(manifest, range),
+            },
+            Err(error) => match agree_in_full(text) {
+                // What kubectl reads is no template.
+                Ok(()) if Self::is_compose_file(text) => self.compose(range),
+                // It is YAML, and no object in any reading.
+                Ok(()) if !self.input.is_named && !may_matter(text) => self.file.skipped += 1,
+                Ok(()) => {
+                    let start = self.position(range.start);
+                    let (position, message) = yaml_error(&error, start);
+                    self.error(position, message);
+                }
+                Err(disagreement) => self.disagree(&disagreement, &range, json_error),
+            },
+        }
+    }
+
+    fn is_compose_file(text: &str) -> bool {
+        let read = from_yaml(text, |yaml| compose::Node::deserialize(yaml));
+        read.is_ok_and(|document| document.get("kind").is_none() && is_compose(&document))
+    }
+
+    /// Whether a document is read, and holds something else than objects.
+    fn is_other(&self, text: &str) -> bool {
+        let kinds = self.context.policy.kinds();
+        let manifest = from_yaml(text, |yaml| kinds.deserialize(yaml));
+        manifest.is_ok_and(|manifest| {
+            let mut objects = manifest.into_iter().peekable();
+            objects.peek().is_some()
+                && objects
+                    .all(|object| object.is_err_and(|object| is_other_document(object.error())))
+        })
+    }
+
+    /// Tells of a document that is not read as kubectl reads it.
+    fn disagree(
+        &mut self,
+        error: &Disagreement,
+        range: &Range<usize>,
+        json_error: Option<&serde_json::Error>,
+    ) {
+        let kinds = self.context.policy.kinds();
+        let text = &self.text[range.clone()];
+        let read = from_yaml(text, |yaml| kinds.deserialize(yaml)).map(drop);
+        if error.kind.is_read_by_kubectl() {
+            let position = self.position(range.start + error.at);
+            return self.error(position, error.kind.to_string());
+        }
+        match (read, json_error) {
+            // Of what is no object in any reading, nobody creates one.
+            (Ok(()), _) if !may_matter(text) && self.is_other(text) => self.file.skipped += 1,
+            (Ok(()), _) => {
+                if text.contains("{{") {
+                    // To YAML, an action is a mapping in another.
+                    let at = text[..error.at].trim_end_matches('{').len();
+                    self.template(self.position(range.start + at));
+                } else {
+                    let position = self.position(range.start + error.at);
+                    self.error(position, error.kind.to_string());
+                }
             }
+            (Err(_), Some(json_error)) => self.not_json(json_error),
+            (Err(error), None) => self.not_yaml(&error, range),
         }
     }
 
@@ -224,7 +313,7 @@ impl<'r> PartReview<'r> {
             message: "it is a template and not YAML yet, so it was not reviewed; render it first: \
                       helm template CHART | imagereview review -"
                 .to_owned(),
-            is_error: self.is_named,
+            is_error: self.input.is_named,
         });
     }
 
@@ -394,26 +483,26 @@ impl<'r> PartReview<'r> {
     /// Reviews a document without a kind, if it is a Compose file.
     fn compose(&mut self, range: Range<usize>) {
         let read = from_yaml(&self.text[range.clone()], |yaml| {
-            ComposeFile::deserialize(yaml)
+            compose::Node::deserialize(yaml)
         });
-        let Ok(file) = read else {
-            self.file.skipped += 1;
-            return;
-        };
-        let mut images = Vec::new();
-        for (image, path) in file.images() {
-            match fill_in(image, &self.context.variables) {
-                Ok(image) => images.push((image, path)),
-                Err(error) => {
-                    let found = locate(&self.text[range.clone()], [&*path]);
-                    let offset = found.get(&*path).map_or(0, |span| span.start);
-                    let position = self.position(range.start + offset);
-                    self.error(position, error.to_string());
-                }
+        let document = match read {
+            Ok(document) if is_compose(&document) => document,
+            _ => {
+                self.file.skipped += 1;
+                return;
             }
+        };
+        let mut file = ComposeFile::read(&document, &self.context.variables);
+        file.follow(self.input.source.folder(), &self.context.variables);
+        let paths = file.errors.iter().map(|(path, _)| &**path);
+        let found = locate(&self.text[range.clone()], paths);
+        for (path, error) in &file.errors {
+            let offset = found.get(&**path).map_or(0, |span| span.start);
+            let position = self.position(range.start + offset);
+            self.error(position, format!("{path}: {error}"));
         }
-        let mut review = Review::with_capacity(images.len());
-        for (image, path) in &images {
+        let mut review = Review::with_capacity(file.images.len());
+        for (image, path) in &file.images {
             review.add_image(image, Location::at(&**path));
         }
         let document = self.context.decide("Compose file", review);
@@ -422,6 +511,16 @@ impl<'r> PartReview<'r> {
 
     fn dockerfile(&mut self) {
         let images = dockerfile::base_images(self.text, &self.context.variables);
+        // What a folder holds may only be named so.
+        let is_none = |image: &Result<_, DockerfileError>| {
+            image
+                .as_ref()
+                .is_err_and(|error| error.kind == DockerfileErrorKind::NoStage)
+        };
+        if !self.input.is_named && images.iter().any(is_none) {
+            self.file.skipped += 1;
+            return;
+        }
         let mut review = Review::new();
         let mut spans = Vec::new();
         for image in &images {
@@ -430,11 +529,6 @@ impl<'r> PartReview<'r> {
                     let place = Location::new(image.instruction, image.index, "");
                     review.add_image(&image.reference, place);
                     spans.push(image.span.clone());
-                }
-                // What a folder holds may only be named so.
-                Err(error) if error.kind == DockerfileErrorKind::NoStage && !self.is_named => {
-                    self.file.skipped += 1;
-                    return;
                 }
                 Err(error) => {
                     let position = self.position(error.span.start);

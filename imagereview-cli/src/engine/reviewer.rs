@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     fix::Fixer,
-    input::{Input, Part, Parts},
+    input::{Input, Part, Parts, Syntax},
     policy_file::LoadedPolicy,
 };
 
@@ -114,7 +114,7 @@ impl<'p> Reviewer<'p> {
             Ok(part) => part,
             Err(error) => return ReviewedFile::unreadable(name, error.to_string()),
         };
-        let (syntax, start) = (part.syntax, part.start);
+        let (syntax, start, json_before) = (part.syntax, part.start, part.json_before);
         let is_all = part.is_first() && part.is_last;
         let is_utf16 = part.is_first() && part.is_utf16();
         let text = match part.text() {
@@ -124,8 +124,14 @@ impl<'p> Reviewer<'p> {
                 let message = "it is UTF-16, which is not read; save it as UTF-8";
                 return ReviewedFile::unreadable(name, message.to_owned());
             }
-            // What a folder holds may be anything.
-            Err(_) if !input.is_named => return ReviewedFile::skipped(name),
+            // What else a folder holds may be anything; kubectl and builders read these.
+            Err(_)
+                if !input.is_named
+                    && !input.source.is_kubectls()
+                    && syntax != Syntax::Dockerfile =>
+            {
+                return ReviewedFile::skipped(name);
+            }
             Err(at) => {
                 return ReviewedFile::unreadable(name, format!("it is not UTF-8 at byte {at}"));
             }
@@ -147,8 +153,8 @@ impl<'p> Reviewer<'p> {
             fix,
             ..ReviewedFile::default()
         };
-        let review = PartReview::new(&self.context, &text, input.is_named, reviewed);
-        let mut file = review.run(syntax);
+        let review = PartReview::new(&self.context, &text, input, reviewed);
+        let mut file = review.run(syntax, json_before);
         if file.has_violations() {
             file.text = text;
         }

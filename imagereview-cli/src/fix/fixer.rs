@@ -1,10 +1,12 @@
 //! Makes the changes that a policy declares, in texts of any syntax.
 
 use imagereview_core::ImagePolicy;
-use serde_json::value::RawValue;
 
 use super::{fixed_text::Fix, writer::Writer};
-use crate::input::{Source, Syntax, yaml};
+use crate::input::{
+    Source, Syntax,
+    documents::{Document, Documents},
+};
 
 /// Makes the changes that a policy declares.
 #[derive(Clone, Copy, Debug)]
@@ -44,30 +46,24 @@ impl<'p> Fixer<'p> {
     pub(crate) fn fix(self, source: &Source, text: &str, syntax: Syntax) -> Fix {
         let mut fix = Fix::new(source.clone(), text);
         let mut copied = 0;
-        let mut visit = |policy, start: usize, document: &str| {
-            fix.after.push_str(&text[copied..start]);
-            copied = start + document.len();
+        let mut visit = |policy, document: &Document| {
+            let range = document.range.clone();
+            fix.after.push_str(&text[copied..range.start]);
+            copied = range.end;
             let writer = Writer {
                 policy,
-                is_json: syntax == Syntax::Json,
+                is_json: document.is_json,
                 line_break: first_line_break(text),
             };
-            fix.add(start, document, writer.write(document));
+            let text = &text[range.clone()];
+            fix.add(range.start, text, writer.write(text));
         };
         match (syntax, self.policy) {
             // What mutations change are Kubernetes objects.
             (Syntax::Dockerfile, _) | (_, None) => {}
-            (Syntax::Yaml, Some(policy)) => {
-                for range in yaml::documents(text) {
-                    visit(policy, range.start, &text[range]);
-                }
-            }
-            (Syntax::Json, Some(policy)) => {
-                let documents = serde_json::Deserializer::from_str(text);
-                let mut documents = documents.into_iter::<&RawValue>();
-                while let Some(Ok(document)) = documents.next() {
-                    let document = document.get();
-                    visit(policy, documents.byte_offset() - document.len(), document);
+            (_, Some(policy)) => {
+                for document in Documents::of(text, syntax, 0).documents {
+                    visit(policy, &document);
                 }
             }
         }

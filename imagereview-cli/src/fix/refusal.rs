@@ -17,6 +17,8 @@ pub(super) enum Reason {
     SeveralLines,
     #[error("what stands here is laid out in a way that edits do not fit in")]
     Layout,
+    #[error("kubectl reads this document otherwise, or not at all")]
+    TwoReadings,
     #[error("the edited document would not read as it should")]
     Unverified,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeSeed};
 use serde_json::{Serializer, Value as Json, json, ser::PrettyFormatter};
 
 use super::{fixed_text::Fix, fixer::Fixer, refusal::Reason};
-use crate::input::{Source, Syntax, from_yaml, yaml};
+use crate::input::{Source, Syntax, documents::Documents, from_yaml};
 
 /// Mirrors, names in full, pull policies and pull secrets.
 const POLICY: &str = r#"
@@ -308,10 +308,14 @@ fn what_cannot_be_edited_safely_is_left_and_told_of() {
             "spec:\n  imagePullSecrets:\n  -\n    name: a\n  containers: [image: x:1]\n",
             &[(Reason::Layout, "name")],
         ),
-        // Not to be compared, since some value cannot be read.
+        // kubectl reads no key that is null, and takes the merged image.
         (
             "a: {~: b}\nspec: {containers: [image: x:1]}\n",
-            &[(Reason::Unverified, "apiVersion"); 2],
+            &[(Reason::TwoReadings, "apiVersion"); 2],
+        ),
+        (
+            "a: &c {image: y:1}\nspec:\n  containers:\n  - image: x:1\n    <<: *c\n",
+            &[(Reason::TwoReadings, "apiVersion"); 2],
         ),
     ] {
         let text = pod(text);
@@ -625,9 +629,10 @@ fn undone(text: &str) -> String {
 /// What core makes of each document of a text.
 fn mutated(text: &str) -> Vec<Json> {
     let read = |text: &str| from_yaml(text, |yaml| Json::deserialize(yaml)).unwrap();
-    yaml::documents(text)
-        .map(|range| {
-            let text = &text[range];
+    let documents = Documents::of(text, Syntax::Yaml, 0).documents.into_iter();
+    documents
+        .map(|document| {
+            let text = &text[document.range];
             let mut json = read(text);
             let manifest = from_yaml(text, |yaml| COMPILED.kinds().deserialize(yaml)).unwrap();
             for object in manifest.into_iter().flatten() {
@@ -647,8 +652,9 @@ proptest! {
             let after = fixed(Syntax::Yaml, &text);
         let expected = mutated(&text);
         prop_assert_eq!(&mutated(&after), &expected, "{}", text);
-        let found: Vec<Json> = yaml::documents(&after)
-            .map(|range| from_yaml(&after[range], |yaml| Json::deserialize(yaml)).unwrap())
+        let documents = Documents::of(&after, Syntax::Yaml, 0).documents.into_iter();
+        let found: Vec<Json> = documents
+            .map(|document| from_yaml(&after[document.range], |yaml| Json::deserialize(yaml)).unwrap())
             .collect();
         prop_assert_eq!(found, expected, "{}", text);
         prop_assert_eq!(undone(&after), text);

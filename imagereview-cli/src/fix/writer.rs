@@ -12,7 +12,7 @@ use super::{
     edit::{Edit, Edits},
     refusal::{Reason, Refusal},
 };
-use crate::input::{from_yaml, layout::Layout};
+use crate::input::{agreement::agree, from_yaml, layout::Layout};
 
 /// A change that was made.
 #[derive(Debug)]
@@ -67,6 +67,10 @@ impl Writer<'_> {
         let Some(layout) = Layout::of(text) else {
             return Some(refused(Reason::Layout, 0));
         };
+        // What is read in two ways is not changed in one of them.
+        if !self.is_json && agree(text).is_err() {
+            return Some(refused(Reason::TwoReadings, layout.root.span.start));
+        }
         let attempt = |alike: &BTreeSet<usize>| {
             let written = Written::new(text, &self.plan(text, &layout, &changes, alike));
             Some(written).filter(|written| self.is_right(text, written))

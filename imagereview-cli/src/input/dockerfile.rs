@@ -7,14 +7,17 @@
 //! Source: <https://docs.docker.com/reference/dockerfile/>
 
 mod instructions;
+mod shell;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
 
-use self::instructions::{Instructions, Word};
-use super::substitution::{SubstitutionError, fill_in};
+use self::{
+    instructions::{Instruction, InstructionError, Instructions, Word},
+    shell::{ShellError, fill_in},
+};
 
 /// An image that a Dockerfile names.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,15 +45,53 @@ pub(crate) struct DockerfileError {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DockerfileErrorKind {
     #[error(transparent)]
-    Substitution(#[from] SubstitutionError),
+    Instruction(#[from] InstructionError),
+    #[error(transparent)]
+    Shell(#[from] ShellError),
     #[error("FROM names no image")]
     NoImage,
+    #[error("there is no instruction {0} here")]
+    Keyword(String),
+    #[error("FROM takes an image, or an image, AS and a name")]
+    Form,
+    #[error(
+        "{0:?} is no name of a stage: it is to begin with a letter and go on with letters, digits, and . _ -"
+    )]
+    StageName(String),
+    #[error("there is no stage {0}")]
+    StageNumber(String),
+    #[error(
+        "the builder fills in no variables here; name a stage that begins with FROM and the variable"
+    )]
+    Variable,
     #[error("it has no FROM, so it builds nothing")]
     NoStage,
 }
 
 /// The instructions that may take files from another image.
 const WITH_FROM: [&str; 3] = ["COPY", "ADD", "RUN"];
+
+/// The instructions that there are.
+const KEYWORDS: [&str; 18] = [
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+];
 
 /// The image that is empty: nothing is pulled.
 const SCRATCH: &str = "scratch";
@@ -112,117 +153,211 @@ pub(crate) fn base_images(
     text: &str,
     given: &BTreeMap<String, String>,
 ) -> Vec<Result<BaseImage, DockerfileError>> {
-    let mut images = Vec::new();
-    let mut arguments: BTreeMap<String, String> = PLATFORM
-        .into_iter()
-        .map(|(name, value)| {
+    let instructions: Vec<Instruction> = Instructions::new(text).collect();
+    let mut file = File {
+        names: instructions.iter().filter_map(stage_name).collect(),
+        stage_count: instructions
+            .iter()
+            .filter(|one| one.keyword() == "FROM")
+            .count(),
+        ..File::new(given)
+    };
+    for instruction in &instructions {
+        file.read(instruction, given);
+    }
+    if file.stages_read == 0 {
+        file.error(DockerfileErrorKind::NoStage, 0..0);
+    }
+    file.images
+}
+
+/// The name that a `FROM` gives to its stage, as the builder compares it.
+fn stage_name(instruction: &Instruction) -> Option<String> {
+    if instruction.keyword() != "FROM" {
+        return None;
+    }
+    match &*instruction.words_after_options() {
+        [_, by, name] if by.raw.eq_ignore_ascii_case("AS") => Some(name.raw.to_lowercase()),
+        _ => None,
+    }
+}
+
+/// Whether this may be the name of a stage.
+fn is_stage_name(name: &str) -> bool {
+    let is_in_name =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_in_name)
+}
+
+/// What is known of a Dockerfile that is being read.
+#[derive(Default)]
+struct File {
+    images: Vec<Result<BaseImage, DockerfileError>>,
+    arguments: BTreeMap<String, String>,
+    /// The names of all stages: files may be copied from one that comes later.
+    names: BTreeSet<String>,
+    stage_count: usize,
+    stages_read: usize,
+    /// The names that a stage may build on.
+    names_read: BTreeSet<String>,
+    counts: BTreeMap<&'static str, usize>,
+}
+
+impl File {
+    fn new(given: &BTreeMap<String, String>) -> Self {
+        let arguments = PLATFORM.into_iter().map(|(name, value)| {
             let value = given.get(name).map_or(value, String::as_str);
             (name.to_owned(), value.to_owned())
-        })
-        .collect();
-    let mut stages: BTreeSet<String> = BTreeSet::new();
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut count_of = |instruction| {
-        let count = counts.entry(instruction).or_default();
-        *count += 1;
-        *count - 1
-    };
-    let mut stage_count = 0;
-    for instruction in Instructions::new(text) {
-        // The trigger pulls in the builds that build on this one.
-        let trigger = instruction.trigger();
-        let instruction = trigger.as_ref().unwrap_or(&instruction);
-        let keyword = instruction.keyword();
-        if keyword == "ARG" && stage_count == 0 {
-            for word in instruction.shell_words() {
-                let (name, default) = match word.raw.split_once('=') {
-                    None => (&*word.raw, None),
-                    Some((name, default)) => {
-                        let filled = fill_in(default, &arguments);
-                        (name, filled.ok().map(|text| unquote(&text).to_owned()))
-                    }
-                };
-                let value = given.get(name).cloned().or(default);
-                match value {
-                    Some(value) => arguments.insert(name.to_owned(), value),
-                    None => arguments.remove(name),
-                };
-            }
-        } else if keyword == "FROM" {
-            let index = count_of("FROM");
-            stage_count += 1;
-            let mut words = instruction.words_after_options().into_iter();
-            let Some(image) = words.next() else {
-                images.push(Err(DockerfileError {
-                    kind: DockerfileErrorKind::NoImage,
-                    span: instruction.span(),
-                }));
-                continue;
-            };
-            let filled = fill_in(unquote(&image.raw), &arguments);
-            let is_stage = filled
-                .as_ref()
-                .is_ok_and(|name| stages.contains(&name.to_ascii_lowercase()));
-            if words
-                .next()
-                .is_some_and(|word| word.raw.eq_ignore_ascii_case("AS"))
-                && let Some(name) = words.next()
-            {
-                stages.insert(name.raw.to_ascii_lowercase());
-            }
-            if is_stage || filled.as_ref().is_ok_and(|name| name == SCRATCH) {
-                continue;
-            }
-            images.push(match filled {
-                Ok(reference) => Ok(BaseImage {
-                    reference,
-                    instruction: "FROM",
-                    index,
-                    span: image.span,
-                }),
-                Err(error) => Err(DockerfileError {
-                    kind: error.into(),
-                    span: image.span,
-                }),
-            });
-        } else if let Some(instruction_name) = WITH_FROM.into_iter().find(|name| *name == keyword) {
-            let index = count_of(instruction_name);
-            let options = instruction.options();
-            for (reference, span) in options.iter().flat_map(other_images) {
-                let is_stage = stages.contains(&reference.to_ascii_lowercase())
-                    || reference
-                        .parse::<usize>()
-                        .is_ok_and(|number| number < stage_count);
-                if !is_stage && reference != SCRATCH {
-                    images.push(Ok(BaseImage {
-                        reference,
-                        instruction: instruction_name,
-                        index,
-                        span,
-                    }));
-                }
-            }
+        });
+        Self {
+            arguments: arguments.collect(),
+            ..Self::default()
         }
     }
-    if stage_count == 0 {
-        images.push(Err(DockerfileError {
-            kind: DockerfileErrorKind::NoStage,
-            span: 0..0,
-        }));
+
+    fn error(&mut self, kind: impl Into<DockerfileErrorKind>, span: Range<usize>) {
+        let kind = kind.into();
+        self.images.push(Err(DockerfileError { kind, span }));
     }
-    images
+
+    /// How many of these instructions come before this one.
+    fn count(&mut self, instruction: &'static str) -> usize {
+        let count = self.counts.entry(instruction).or_default();
+        *count += 1;
+        *count - 1
+    }
+
+    fn read(&mut self, instruction: &Instruction, given: &BTreeMap<String, String>) {
+        if let Some(error) = &instruction.error {
+            self.error(error.clone(), instruction.span());
+        }
+        // The trigger pulls in the builds that build on this one.
+        let trigger = instruction.trigger();
+        let instruction = trigger.as_ref().unwrap_or(instruction);
+        let keyword = instruction.keyword();
+        // An ONBUILD of nothing triggers nothing.
+        if trigger.is_some() && keyword.trim().is_empty() {
+            return;
+        }
+        if !KEYWORDS.contains(&&*keyword)
+            || (trigger.is_some() && ["FROM", "ONBUILD", "MAINTAINER"].contains(&&*keyword))
+        {
+            return self.error(DockerfileErrorKind::Keyword(keyword), instruction.span());
+        }
+        match WITH_FROM.into_iter().find(|name| *name == keyword) {
+            _ if keyword == "ARG" && self.stages_read == 0 => self.argument(instruction, given),
+            _ if keyword == "FROM" => self.stage(instruction),
+            Some(name) => {
+                let index = self.count(name);
+                for option in instruction.options() {
+                    if let Some((reference, span)) = other_image(&option) {
+                        self.other_image(name, index, reference, span);
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn argument(&mut self, instruction: &Instruction, given: &BTreeMap<String, String>) {
+        for word in instruction.shell_words() {
+            let (name, default) = match word.raw.split_once('=') {
+                None => (&*word.raw, None),
+                Some((name, default)) => (name, Some(default)),
+            };
+            let value = match (given.get(name), default) {
+                (Some(value), _) => value.clone(),
+                // What stood there before stays.
+                (None, None) => continue,
+                (None, Some(default)) => {
+                    match fill_in(default, instruction.escape(), &self.arguments) {
+                        Ok(value) => value,
+                        // It may not be needed.
+                        Err(ShellError::NoValue(_)) => {
+                            self.arguments.remove(name);
+                            continue;
+                        }
+                        Err(error) => {
+                            self.error(error, word.span.clone());
+                            continue;
+                        }
+                    }
+                }
+            };
+            self.arguments.insert(name.to_owned(), value);
+        }
+    }
+
+    fn stage(&mut self, instruction: &Instruction) {
+        let index = self.count("FROM");
+        self.stages_read += 1;
+        let words = instruction.words_after_options();
+        let Some(image) = words.first() else {
+            return self.error(DockerfileErrorKind::NoImage, instruction.span());
+        };
+        let filled = fill_in(&image.raw, instruction.escape(), &self.arguments);
+        let is_stage = filled
+            .as_ref()
+            .is_ok_and(|name| self.names_read.contains(name));
+        match &*words {
+            [] | [_] => {}
+            [_, by, name] if by.raw.eq_ignore_ascii_case("AS") => {
+                let lower = name.raw.to_lowercase();
+                if !is_stage_name(&lower) {
+                    let kind = DockerfileErrorKind::StageName(name.raw.clone());
+                    self.error(kind, name.span.clone());
+                }
+                self.names_read.insert(lower);
+            }
+            [_, second, ..] => self.error(DockerfileErrorKind::Form, second.span.clone()),
+        }
+        let span = image.span.clone();
+        match filled {
+            Ok(name) if is_stage || name == SCRATCH => {}
+            Ok(name) if name.is_empty() => self.error(DockerfileErrorKind::NoImage, span),
+            Ok(reference) => self.images.push(Ok(BaseImage {
+                reference,
+                instruction: "FROM",
+                index,
+                span,
+            })),
+            Err(error) => self.error(error, span),
+        }
+    }
+
+    /// What another instruction takes files from.
+    fn other_image(
+        &mut self,
+        instruction: &'static str,
+        index: usize,
+        reference: String,
+        span: Range<usize>,
+    ) {
+        let variable = reference.find('$').filter(|at| at + 1 < reference.len());
+        if variable.is_some() {
+            return self.error(DockerfileErrorKind::Variable, span);
+        }
+        if instruction == "COPY"
+            && let Ok(number) = reference.parse::<i64>()
+        {
+            if !usize::try_from(number).is_ok_and(|number| number < self.stage_count) {
+                self.error(DockerfileErrorKind::StageNumber(reference), span);
+            }
+            return;
+        }
+        if reference != SCRATCH && !self.names.contains(&reference.to_lowercase()) {
+            self.images.push(Ok(BaseImage {
+                reference,
+                instruction,
+                index,
+                span,
+            }));
+        }
+    }
 }
 
-/// A word without the quotation marks around it.
-fn unquote(word: &str) -> &str {
-    ['"', '\'']
-        .into_iter()
-        .find_map(|quote| word.strip_prefix(quote)?.strip_suffix(quote))
-        .unwrap_or(word)
-}
-
-/// What `--from=` names, or each `from=` of a `--mount=`, and where that stands.
-fn other_images(option: &Word) -> Vec<(String, Range<usize>)> {
+/// What `--from=` names, or the last `from=` of a `--mount=`, and where that stands.
+fn other_image(option: &Word) -> Option<(String, Range<usize>)> {
     let place = |reference: &str| {
         let at = option.raw.find(reference);
         let start = option.span.start + at.unwrap_or_default();
@@ -233,19 +368,18 @@ fn other_images(option: &Word) -> Vec<(String, Range<usize>)> {
         }
     };
     if let Some(reference) = option.value.strip_prefix("--from=") {
-        return vec![(reference.to_owned(), place(reference))];
+        return Some((reference.to_owned(), place(reference)))
+            .filter(|(reference, _)| !reference.is_empty());
     }
-    let Some(mount) = option.value.strip_prefix("--mount=") else {
-        return Vec::new();
-    };
-    let fields = mount.split(',').map(|field| field.trim_matches('"'));
-    let named = fields.filter_map(|field| {
+    let fields = option.value.strip_prefix("--mount=")?.split(',');
+    let fields = fields.map(|field| field.trim_matches('"'));
+    let mut from = fields.filter_map(|field| {
         let (key, reference) = field.split_once('=')?;
-        // Empty, it is the context of the build.
-        let is_from = key.eq_ignore_ascii_case("from") && !reference.is_empty();
-        is_from.then(|| (reference.to_owned(), place(reference)))
+        key.eq_ignore_ascii_case("from").then_some(reference)
     });
-    named.collect()
+    // Empty, it is the context of the build.
+    let reference = from.next_back().filter(|reference| !reference.is_empty())?;
+    Some((reference.to_owned(), place(reference)))
 }
 
 #[cfg(test)]
@@ -382,7 +516,7 @@ mod tests {
             ),
             (
                 "FROM a:${T#x}",
-                &["a:${T#x}: \"a:${T#x}\" has a substitution of a form that is not known"],
+                &["a:${T#x}: T has no value; give one with --set T=VALUE, or a default"],
             ),
             // Lines that go on, comments among them, and another escape character.
             (
@@ -405,7 +539,13 @@ mod tests {
             ),
             (
                 "FROM a:1\nRUN echo a<<E\nFROM b:1\nE\nRUN cat <<E \"x\nFROM c:1\nE\n",
-                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1", "c:1 FROM[2]: c:1"],
+                &[
+                    "a:1 FROM[0]: a:1",
+                    "b:1 FROM[1]: b:1",
+                    "E: there is no instruction E here",
+                    "c:1 FROM[2]: c:1",
+                    "E: there is no instruction E here",
+                ],
             ),
             (
                 "FROM a:1\nRUN cat <<E-F 3<<'G H'\nFROM x:1\nE-F\nFROM y:1\nG H \nG H\nFROM b:1\n",
@@ -413,7 +553,11 @@ mod tests {
             ),
             (
                 "FROM a:1\nRUN cat <<E ${x^^}\nFROM b:1\nE\nRUN cat <<E ${x:-y}\nFROM x:1\nE\n",
-                &["a:1 FROM[0]: a:1", "b:1 FROM[1]: b:1"],
+                &[
+                    "a:1 FROM[0]: a:1",
+                    "b:1 FROM[1]: b:1",
+                    "E: there is no instruction E here",
+                ],
             ),
             (
                 "FROM -- a:1\nRUN -- --mount=from=x:1\n",

@@ -18,6 +18,15 @@ pub(crate) struct Input {
     pub(crate) is_named: bool,
 }
 
+/// What of a folder is skipped, beside hidden files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Skip<'a> {
+    /// Patterns, as in a `.gitignore`.
+    pub(crate) exclude: &'a [&'a str],
+    /// Whether a `.gitignore` skips files. One that git tracks may stand in it, and is deployed all the same.
+    pub(crate) gitignore: bool,
+}
+
 /// Why an argument names nothing that can be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
@@ -53,9 +62,8 @@ impl InputError {
 /// The endings of files in a folder that may hold manifests.
 const EXTENSIONS: [&str; 5] = ["yaml", "yml", "json", "jsonl", "ndjson"];
 
-/// Everything that an argument names, in the order of the paths. Of a folder, without what matches a
-/// pattern of `exclude`.
-pub(crate) fn inputs(argument: &OsStr, exclude: &[&str]) -> Vec<Result<Input, InputError>> {
+/// Everything that an argument names, in the order of the paths. Of a folder, without what is skipped.
+pub(crate) fn inputs(argument: &OsStr, skip: Skip<'_>) -> Vec<Result<Input, InputError>> {
     if argument.is_empty() {
         return vec![Err(InputError::NoName)];
     }
@@ -70,7 +78,7 @@ pub(crate) fn inputs(argument: &OsStr, exclude: &[&str]) -> Vec<Result<Input, In
         return named(source);
     };
     if path.is_dir() {
-        let found = walk(path, exclude, &|path| has_manifests(path));
+        let found = walk(path, skip, &|path| has_manifests(path));
         if found.is_empty() {
             return vec![Err(InputError::EmptyFolder(path.display().to_string()))];
         }
@@ -78,7 +86,7 @@ pub(crate) fn inputs(argument: &OsStr, exclude: &[&str]) -> Vec<Result<Input, In
     }
     match argument.to_str() {
         Some(pattern) if !path.exists() && pattern.contains(['*', '?', '[', '{']) => {
-            by_pattern(pattern, exclude)
+            by_pattern(pattern, skip)
         }
         _ => named(Source::File(without_here(path))),
     }
@@ -88,10 +96,10 @@ pub(crate) fn inputs(argument: &OsStr, exclude: &[&str]) -> Vec<Result<Input, In
 /// it.
 pub(crate) fn inputs_as_in_folder(
     argument: &OsStr,
-    exclude: &[&str],
+    skip: Skip<'_>,
 ) -> Vec<Result<Input, InputError>> {
     let mut ignore = GitignoreBuilder::new("");
-    for pattern in exclude {
+    for pattern in skip.exclude {
         if let Err(error) = ignore.add_line(None, pattern) {
             return vec![Err(InputError::exclude(pattern, error))];
         }
@@ -107,7 +115,7 @@ pub(crate) fn inputs_as_in_folder(
         }
         _ => false,
     };
-    let found = inputs(argument, exclude).into_iter();
+    let found = inputs(argument, skip).into_iter();
     let kept = found.filter(|input| !input.as_ref().is_ok_and(is_excluded));
     kept.map(|input| {
         input.map(|input| Input {
@@ -123,7 +131,7 @@ fn without_here(path: &Path) -> PathBuf {
     path.strip_prefix("./").unwrap_or(path).to_owned()
 }
 
-fn by_pattern(pattern: &str, exclude: &[&str]) -> Vec<Result<Input, InputError>> {
+fn by_pattern(pattern: &str, skip: Skip<'_>) -> Vec<Result<Input, InputError>> {
     let matcher: GlobMatcher = match GlobBuilder::new(pattern).literal_separator(true).build() {
         Ok(glob) => glob.compile_matcher(),
         Err(cause) => {
@@ -143,7 +151,7 @@ fn by_pattern(pattern: &str, exclude: &[&str]) -> Vec<Result<Input, InputError>>
     if !base.exists() {
         return vec![Err(InputError::NoMatch(pattern.to_owned()))];
     }
-    let found = walk(base, exclude, &|path| {
+    let found = walk(base, skip, &|path| {
         let path = if is_here {
             path.strip_prefix(".").unwrap_or(path)
         } else {
@@ -164,15 +172,14 @@ fn has_manifests(path: &Path) -> bool {
         || name.is_some_and(is_dockerfile)
 }
 
-/// The files below a folder that are wanted, without those that a `.gitignore` or `.ignore` leaves
-/// out, and without hidden ones.
+/// The files below a folder that are wanted, without hidden ones and those that are skipped.
 fn walk(
     folder: &Path,
-    exclude: &[&str],
+    skip: Skip<'_>,
     is_wanted: &dyn Fn(&Path) -> bool,
 ) -> Vec<Result<Input, InputError>> {
     let mut overrides = OverrideBuilder::new(folder);
-    for pattern in exclude {
+    for pattern in skip.exclude {
         // An override is the opposite of a .gitignore: with the mark, it leaves out.
         if let Err(error) = overrides.add(&format!("!{pattern}")) {
             return vec![Err(InputError::exclude(pattern, error))];
@@ -183,6 +190,12 @@ fn walk(
         Err(error) => return vec![Err(InputError::Walk(error))],
     };
     WalkBuilder::new(folder)
+        // What nobody sees in the change that is reviewed hides nothing in it.
+        .ignore(false)
+        .parents(false)
+        .git_global(false)
+        .git_exclude(false)
+        .git_ignore(skip.gitignore)
         // A copy of a repository without its history has the same files.
         .require_git(false)
         .overrides(overrides)

@@ -4,7 +4,13 @@ use std::io::{self, Read};
 
 use serde::de::IgnoredAny;
 
-use super::{position::Position, source::Source, syntax::Syntax, yaml};
+use super::{
+    documents::{SURELY_JSON, yaml_start},
+    position::Position,
+    source::Source,
+    syntax::Syntax,
+    yaml,
+};
 
 /// Whole documents of an input, as they stand there one after another.
 #[derive(Debug)]
@@ -13,6 +19,8 @@ pub(crate) struct Part {
     pub(crate) syntax: Syntax,
     /// Where it begins in the input.
     pub(crate) start: Start,
+    /// How many documents of JSON come before it.
+    pub(crate) json_before: usize,
     /// Whether nothing follows.
     pub(crate) is_last: bool,
 }
@@ -80,6 +88,8 @@ pub(crate) struct Parts<'s> {
     buffer: Vec<u8>,
     /// Where the buffer begins.
     start: Start,
+    /// How many documents of JSON come before that.
+    json_before: usize,
     /// How long a part is.
     part_len: usize,
     /// How much is to be in the buffer before it is cut.
@@ -97,6 +107,7 @@ impl<'s> Parts<'s> {
             syntax: None,
             buffer: Vec::new(),
             start: Start::default(),
+            json_before: 0,
             part_len,
             wanted: part_len.saturating_add(1),
             is_done: false,
@@ -126,8 +137,20 @@ impl<'s> Parts<'s> {
                 return Ok(self.cut(self.buffer.len(), syntax, true));
             }
             match last_end(&self.buffer, syntax) {
-                End::At(end) => return Ok(self.cut(end, syntax, false)),
-                End::Broken => return Ok(self.cut(whole_characters(&self.buffer), syntax, true)),
+                End::At(end, documents) => {
+                    let part = self.cut(end, syntax, false);
+                    self.json_before += documents;
+                    return Ok(part);
+                }
+                End::Broken(_, documents) if self.json_before + documents >= SURELY_JSON => {
+                    return Ok(self.cut(whole_characters(&self.buffer), syntax, true));
+                }
+                End::Broken(end, _) => {
+                    self.syntax = Some(Syntax::Yaml);
+                    if end > 0 {
+                        return Ok(self.cut(end, syntax, false));
+                    }
+                }
                 // Doubling keeps the time linear.
                 End::Unknown => self.wanted = 2 * self.buffer.len(),
             }
@@ -145,6 +168,7 @@ impl<'s> Parts<'s> {
             bytes,
             syntax,
             start,
+            json_before: self.json_before,
             is_last,
         }
     }
@@ -163,31 +187,48 @@ impl Iterator for Parts<'_> {
     }
 }
 
-/// Where the last document of a text ends that is whole.
+/// Where the last document of a text ends that is whole, and how many of JSON there are.
 enum End {
-    At(usize),
+    At(usize, usize),
     /// None is known to be whole yet.
     Unknown,
-    /// Something is not JSON, so what follows it can't be told apart.
-    Broken,
+    /// What follows is no JSON.
+    Broken(usize, usize),
 }
 
 fn last_end(bytes: &[u8], syntax: Syntax) -> End {
     match syntax {
         Syntax::Dockerfile => End::Unknown,
-        Syntax::Yaml => yaml::last_start(bytes).map_or(End::Unknown, End::At),
+        Syntax::Yaml => yaml::last_start(bytes).map_or(End::Unknown, |at| End::At(at, 0)),
         Syntax::Json => last_json_end(bytes),
     }
 }
 
 fn last_json_end(bytes: &[u8]) -> End {
-    let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
-    let mut end = End::Unknown;
+    let mark = "\u{feff}".as_bytes();
+    let start = if bytes.starts_with(mark) {
+        mark.len()
+    } else {
+        0
+    };
+    let mut documents =
+        serde_json::Deserializer::from_slice(&bytes[start..]).into_iter::<IgnoredAny>();
+    let (mut end, mut count) = (0, 0);
     loop {
         match documents.next() {
-            Some(Ok(_)) => end = End::At(documents.byte_offset()),
-            Some(Err(error)) if !error.is_eof() => return End::Broken,
-            _ => return end,
+            Some(Ok(_)) => {
+                end = start + documents.byte_offset();
+                count += 1;
+            }
+            Some(Err(error)) if !error.is_eof() => {
+                let text = &bytes[..whole_characters(bytes)];
+                let end = str::from_utf8(text).map_or(end, |text| {
+                    if count > 0 { yaml_start(text, end) } else { 0 }
+                });
+                return End::Broken(end, count);
+            }
+            _ if count > 0 => return End::At(end, count),
+            _ => return End::Unknown,
         }
     }
 }
@@ -299,10 +340,24 @@ mod tests {
                     ),
                 ],
             ),
-            // After what is not JSON nothing follows.
+            // What is not JSON after one document may be YAML, and after more nothing follows.
             (
                 "a.json",
-                format!("{half_json} oops {half_json} {half_json}"),
+                format!("{half_json} \n{half}---\n{half}"),
+                vec![
+                    (0, "1:1".to_owned(), half_json.len() + 2, false),
+                    (half_json.len() + 2, "2:1".to_owned(), half.len(), false),
+                    (
+                        half_json.len() + half.len() + 2,
+                        "3:1".to_owned(),
+                        half.len() + 4,
+                        true,
+                    ),
+                ],
+            ),
+            (
+                "a.json",
+                format!("{{}} {{}} oops {half_json} {half_json}"),
                 vec![(0, "1:1".to_owned(), PART_LEN, true)],
             ),
         ] {

@@ -5,7 +5,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, Cursor, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -26,6 +26,22 @@ impl Source {
             Self::Stdin => None,
             Self::Held(source, _) => source.file_name(),
         }
+    }
+
+    /// The folder of the file.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => path.parent(),
+            Self::Stdin => None,
+            Self::Held(source, _) => source.folder(),
+        }
+    }
+
+    /// Whether a file in a folder is one that kubectl takes, by its name.
+    pub(crate) fn is_kubectls(&self) -> bool {
+        let name = self.file_name().unwrap_or_default();
+        let ending = Path::new(name).extension();
+        ending.is_some_and(|ending| ["json", "yaml", "yml"].iter().any(|known| ending == *known))
     }
 
     /// Whether it gives the same each time it is read. A pipe does not, and its name may be that of

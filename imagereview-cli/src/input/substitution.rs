@@ -1,7 +1,6 @@
-//! Variables in a text, as shells, Dockerfiles and Compose files write them.
+//! Variables in a text of a Compose file.
 //!
-//! Sources: <https://docs.docker.com/reference/dockerfile/#environment-replacement>,
-//! <https://docs.docker.com/reference/compose-file/interpolation/>
+//! Source: <https://docs.docker.com/reference/compose-file/interpolation/>
 
 use std::collections::BTreeMap;
 
@@ -15,7 +14,7 @@ pub(crate) enum SubstitutionError {
 }
 
 /// Fills in `$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}` (also without the colon, and
-/// `${NAME:?word}`).
+/// `${NAME:?word}`). Two dollars are one.
 pub(crate) fn fill_in(
     text: &str,
     values: &BTreeMap<String, String>,
@@ -24,20 +23,19 @@ pub(crate) fn fill_in(
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
-        if let Some(before) = rest[..at].strip_suffix('\\') {
-            filled.push_str(before);
-            filled.push('$');
-            rest = &rest[at + 1..];
-            continue;
-        }
         filled.push_str(&rest[..at]);
         rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            filled.push('$');
+            rest = after;
+            continue;
+        }
         let in_braces = rest.strip_prefix('{');
         let body = in_braces.unwrap_or(rest);
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let name_len = body.find(|c| !is_name(c)).unwrap_or(body.len());
         let (name, after) = body.split_at(name_len);
-        if name.is_empty() {
+        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(unknown_form());
         }
         let no_value = || SubstitutionError::NoValue(name.to_owned());

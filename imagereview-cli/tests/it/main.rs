@@ -6,6 +6,7 @@ mod fix;
 mod formats;
 mod init;
 mod integrations;
+mod readers;
 mod resolve;
 mod respond;
 mod review;

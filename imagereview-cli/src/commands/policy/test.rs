@@ -18,7 +18,7 @@ use crate::{
     commands::error::CliError,
     exit_status::ExitStatus,
     format::{Defect, Suites},
-    input::{InputError, Position, Source, inputs, yaml_error},
+    input::{InputError, Position, Skip, Source, inputs, yaml_error},
     one_or_many::one_or_many,
     output::OutputFile,
     policy_file::{self, PolicyFileError},
@@ -176,7 +176,13 @@ fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, ExitStatus) {
             continue;
         }
         let before = files.len();
-        for input in inputs(argument.as_os_str(), &[]) {
+        for input in inputs(
+            argument.as_os_str(),
+            Skip {
+                exclude: &[],
+                gitignore: false,
+            },
+        ) {
             match input.map(|input| input.source) {
                 Ok(Source::File(path)) if is_test_file(&path) => files.push(path),
                 // That there are none is told below.

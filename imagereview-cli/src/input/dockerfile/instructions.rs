@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::shell::{self, ShellError};
+
 /// What separates words, where quotation marks do not count.
 const BLANKS: [char; 5] = [' ', '\t', '\u{b}', '\u{c}', '\r'];
 
@@ -24,7 +26,27 @@ pub(super) struct Instruction {
     pieces: Vec<(usize, usize)>,
     /// What takes the meaning from a character.
     escape: char,
+    /// Why the builder refuses all of the file here.
+    pub(super) error: Option<InstructionError>,
 }
+
+/// Why the builder can't tell the instructions of a file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InstructionError {
+    #[error("the here-document has no end: no line is {0:?}")]
+    HereDocument(String),
+    #[error("the name of a here-document is wrong: {0}")]
+    HereDocumentName(String),
+    #[error("the escape character is \\ or `, and {0:?} is none of them")]
+    Escape(String),
+    #[error("the directive {0} may stand there once")]
+    Directive(String),
+    #[error("a line is longer than the {MAX_LINE_LEN} bytes that the builder reads")]
+    Line,
+}
+
+/// How long a line may be, in bytes.
+const MAX_LINE_LEN: usize = 65_535;
 
 /// A word of an instruction.
 pub(super) struct Word {
@@ -42,13 +64,16 @@ pub(super) struct Word {
 enum Reader {
     Flags,
     Words,
-    HereDocuments,
 }
 
 impl Instruction {
     pub(super) fn keyword(&self) -> String {
         let word = self.text.split(BLANKS).next();
         word.unwrap_or_default().to_ascii_uppercase()
+    }
+
+    pub(super) fn escape(&self) -> char {
+        self.escape
     }
 
     /// Where what follows the keyword begins.
@@ -71,13 +96,14 @@ impl Instruction {
             pieces: pieces.collect(),
             text,
             escape: self.escape,
+            error: None,
         })
     }
 
     /// The options, which come before all else and begin with two dashes, and where they end.
     fn flags(&self) -> (Vec<Word>, usize) {
         let start = self.arguments();
-        let (words, _) = self.split(start, self.escape, Reader::Flags);
+        let words = self.split(start, self.escape, Reader::Flags);
         let (mut flags, mut end) = (Vec::new(), start);
         for word in words {
             if !word.raw.starts_with("--") {
@@ -114,7 +140,7 @@ impl Instruction {
 
     /// The words after the keyword, as a shell tells them apart.
     pub(super) fn shell_words(&self) -> Vec<Word> {
-        self.split(self.arguments(), self.escape, Reader::Words).0
+        self.split(self.arguments(), self.escape, Reader::Words)
     }
 
     fn word(&self, value: String, range: Range<usize>) -> Word {
@@ -126,9 +152,8 @@ impl Instruction {
         }
     }
 
-    /// The words from an offset on, in which blanks between quotation marks are no ends; and whether
-    /// each mark has its other one.
-    fn split(&self, from: usize, escape: char, reader: Reader) -> (Vec<Word>, bool) {
+    /// The words from an offset on, in which blanks between quotation marks are no ends.
+    fn split(&self, from: usize, escape: char, reader: Reader) -> Vec<Word> {
         // Flags are read byte by byte, and two bytes that stand within characters are blanks then.
         let ends_flag = |c: char| {
             let mut bytes = [0; 4];
@@ -148,10 +173,17 @@ impl Instruction {
         let mut start = None;
         let mut value = String::new();
         let mut quote = None;
-        let mut characters = self.text[from..].char_indices().peekable();
+        let mut characters = self.text[from..].char_indices();
         while let Some((at, c)) = characters.next() {
             let at = from + at;
             if quote.is_none() && is_blank(c) {
+                if reader == Reader::Flags && !c.is_ascii() {
+                    start.get_or_insert(at);
+                    let mut bytes = [0; 4];
+                    let bytes = c.encode_utf8(&mut bytes).bytes();
+                    let before = bytes.take_while(|byte| ![0x85, 0xa0].contains(byte));
+                    value.extend(before.map(char::from));
+                }
                 if let Some(start) = start.take() {
                     words.push(self.word(std::mem::take(&mut value), start..at));
                 }
@@ -164,53 +196,43 @@ impl Instruction {
                 quote = Some(c);
             } else if c == escape && (quote != Some('\'') || reader == Reader::Flags) {
                 value.extend(characters.next().map(|(_, c)| c));
+            } else if reader == Reader::Flags {
+                let mut bytes = [0; 4];
+                value.extend(c.encode_utf8(&mut bytes).bytes().map(char::from));
             } else {
                 value.push(c);
-                let is_next = |(_, next): &(usize, char)| *next == '<';
-                if c == '<'
-                    && quote.is_none()
-                    && reader == Reader::HereDocuments
-                    && characters.next_if(is_next).is_some()
-                {
-                    value.push('<');
-                    // The name may stand behind blanks.
-                    while characters
-                        .next_if(|(_, c)| [' ', '\t', '\r'].contains(c))
-                        .is_some()
-                    {}
-                }
             }
         }
         if let Some(start) = start {
             words.push(self.word(value, start..self.text.len()));
         }
-        (words, quote.is_none())
+        words
     }
 
     /// The names that end its here-documents, and whether tabs before those do not count.
-    fn here_documents(&self) -> Vec<(String, bool)> {
-        let (words, is_closed) = self.split(0, '\\', Reader::HereDocuments);
-        // What the builder's shell can't read has none.
-        let is_closed = is_closed && self.text.split("${").skip(1).all(is_substitution);
-        if !is_closed || !WITH_HERE_DOCUMENTS.contains(&&*self.keyword()) {
-            return Vec::new();
+    fn here_documents(&self) -> Result<Vec<(String, bool)>, ShellError> {
+        let holder = self.trigger();
+        let keyword = holder.as_ref().unwrap_or(self).keyword();
+        if !WITH_HERE_DOCUMENTS.contains(&&*keyword) || !self.text.contains("<<") {
+            return Ok(Vec::new());
         }
-        let names = words.iter().filter_map(|word| {
-            let number = word.raw.trim_start_matches(|c: char| c.is_ascii_digit());
-            let name = number.strip_prefix("<<")?;
+        let mut names = Vec::new();
+        for word in shell::raw_words(&self.text) {
+            let after = word.trim_start_matches(|c: char| c.is_ascii_digit());
+            let Some(name) = after.strip_prefix("<<") else {
+                continue;
+            };
             let strips_tabs = name.starts_with('-');
-            let name = name.strip_prefix('-').unwrap_or(name).trim_start();
+            let name = name.strip_prefix('-').unwrap_or(name);
+            let name = name.trim_start_matches(['\t', '\n', '\u{c}', '\r', ' ']);
             if name.is_empty() || name.contains('<') {
-                return None;
+                continue;
             }
-            let (_, value) = word.value.split_once("<<")?;
-            let value = value
-                .strip_prefix('-')
-                .filter(|_| strips_tabs)
-                .unwrap_or(value);
-            Some((value.to_owned(), strips_tabs))
-        });
-        names.collect()
+            if let [name] = &*shell::words(name)? {
+                names.push((name.clone(), strips_tabs));
+            }
+        }
+        Ok(names)
     }
 
     /// Where the whole of it stands in the file.
@@ -225,23 +247,13 @@ impl Instruction {
     }
 }
 
-/// Whether a text after `${` goes on as a variable that the builder's shell knows.
-fn is_substitution(text: &str) -> bool {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let modifier = text.trim_start_matches(is_name);
-    modifier.len() < text.len()
-        && modifier.contains('}')
-        && match modifier.strip_prefix(':') {
-            Some(modifier) => modifier.starts_with(['-', '+', '?']),
-            None => modifier.starts_with(['}', '-', '+', '?', '#', '%', '/']),
-        }
-}
-
 /// The instructions of a Dockerfile, without comments and the text of here-documents.
 pub(super) struct Instructions<'t> {
     text: &'t str,
     at: usize,
     escape: char,
+    /// What is wrong with the directives or a line, until an instruction has it.
+    error: Option<InstructionError>,
 }
 
 impl<'t> Instructions<'t> {
@@ -253,17 +265,44 @@ impl<'t> Instructions<'t> {
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(name))
         };
-        let escape = content
+        // The builder looks for them with a regular expression, whose blanks are those of ASCII.
+        let blanks = ['\t', '\n', '\u{c}', '\r', ' '];
+        let directives = content
             .split('\n')
-            .map_while(|line| line.trim().strip_prefix('#')?.split_once('='))
-            .map(|(name, value)| (name.trim(), value.trim()))
-            .take_while(|(name, value)| is_directive(name) && !value.is_empty())
-            .find(|(name, _)| name.eq_ignore_ascii_case(ESCAPE))
-            .and_then(|(_, value)| value.chars().next());
+            .map_while(|line| {
+                let comment = line.trim_start().strip_prefix('#')?;
+                comment.trim_start().split_once('=')
+            })
+            .map(|(name, value)| {
+                let name = name.trim_end_matches(blanks).to_ascii_lowercase();
+                let value = value.trim_end_matches('\r');
+                let trimmed = value.trim_matches(blanks);
+                // Blanks alone are a value to that expression.
+                (name, if trimmed.is_empty() { value } else { trimmed })
+            })
+            .take_while(|(name, value)| is_directive(name) && !value.is_empty());
+        let (mut escape, mut error) = ('\\', None);
+        let mut seen: Vec<String> = Vec::new();
+        for (name, value) in directives {
+            if seen.contains(&name) {
+                error.get_or_insert(InstructionError::Directive(name.clone()));
+            }
+            if name == ESCAPE {
+                match value {
+                    "\\" => escape = '\\',
+                    "`" => escape = '`',
+                    _ => {
+                        error.get_or_insert(InstructionError::Escape(value.to_owned()));
+                    }
+                }
+            }
+            seen.push(name);
+        }
         Self {
             text,
             at: text.len() - content.len(),
-            escape: escape.unwrap_or('\\'),
+            escape,
+            error,
         }
     }
 
@@ -273,6 +312,9 @@ impl<'t> Instructions<'t> {
         let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
         let (line, _) = rest.split_once('\n').unwrap_or((rest, ""));
         self.at = (start + line.len() + 1).min(self.text.len());
+        if self.at - start > MAX_LINE_LEN {
+            self.error.get_or_insert(InstructionError::Line);
+        }
         Some((line.trim_end_matches('\r'), start))
     }
 
@@ -285,10 +327,16 @@ impl<'t> Instructions<'t> {
         (!before.ends_with(self.escape)).then_some(before)
     }
 
-    fn skip_here_documents(&mut self, instruction: &Instruction) {
-        let trigger = instruction.trigger();
-        for (end, strips_tabs) in trigger.as_ref().unwrap_or(instruction).here_documents() {
-            while let Some((line, _)) = self.line() {
+    fn skip_here_documents(&mut self, instruction: &Instruction) -> Option<InstructionError> {
+        let names = match instruction.here_documents() {
+            Ok(names) => names,
+            Err(error) => return Some(InstructionError::HereDocumentName(error.to_string())),
+        };
+        for (end, strips_tabs) in names {
+            loop {
+                let Some((line, _)) = self.line() else {
+                    return Some(InstructionError::HereDocument(end));
+                };
                 let line = if strips_tabs {
                     line.trim_start_matches('\t')
                 } else {
@@ -299,6 +347,7 @@ impl<'t> Instructions<'t> {
                 }
             }
         }
+        None
     }
 }
 
@@ -310,6 +359,7 @@ impl Iterator for Instructions<'_> {
             text: String::new(),
             pieces: Vec::new(),
             escape: self.escape,
+            error: None,
         };
         while let Some((line, start)) = self.line() {
             let content = line.trim_start();
@@ -333,7 +383,8 @@ impl Iterator for Instructions<'_> {
             return None;
         }
         instruction.text.truncate(instruction.text.trim_end().len());
-        self.skip_here_documents(&instruction);
+        let error = self.skip_here_documents(&instruction);
+        instruction.error = self.error.take().or(error);
         Some(instruction)
     }
 }
