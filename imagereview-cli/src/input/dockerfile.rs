@@ -272,11 +272,6 @@ impl File {
                 (None, Some(default)) => {
                     match fill_in(default, instruction.escape(), &self.arguments) {
                         Ok(value) => value,
-                        // It may not be needed.
-                        Err(ShellError::NoValue(_)) => {
-                            self.arguments.remove(name);
-                            continue;
-                        }
                         Err(error) => {
                             self.error(error, word.span.clone());
                             continue;
