@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use serde_json::value::RawValue;
 
-use super::Syntax;
+use super::syntax::{Syntax, without_mark};
 
 /// A document, and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,11 +90,6 @@ pub(crate) fn yaml_start(text: &str, end: usize) -> usize {
     let rest = &text[end..];
     let blanks = rest.len() - rest.trim_start().len();
     end + rest[..blanks].find('\n').map_or(blanks, |at| at + 1)
-}
-
-/// A text without the mark that some editors write before it.
-pub(crate) fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// The documents of YAML from an offset on.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{dockerfile, documents::without_mark, source::Source};
+use super::{dockerfile, source::Source};
 
 /// How much of a text is looked at, in bytes, as in kubectl.
 const LOOK_LEN: usize = 4096;
@@ -36,4 +36,9 @@ impl Syntax {
             _ => Self::Yaml,
         }
     }
+}
+
+/// A text without the mark that some editors write before it.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::Told;
+use super::event::Told;
 
 /// A value, by its number in the tree.
 pub(super) type Id = usize;
