@@ -387,7 +387,7 @@ fn images_that_cannot_be_known_are_an_error_that_says_where() {
         "the object is a list, expected an object"
     );
     assert_eq!(
-        read(r#"{"kind":"Pod","kind":"Pod"}"#).unwrap_err()[..17],
+        read(r#"{"kind":"Pod","kind":"Pod"}"#).unwrap_err()[..18],
         *"kind appears twice"
     );
 }
