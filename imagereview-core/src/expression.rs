@@ -112,7 +112,7 @@ impl Expression {
         Ok(context)
     }
 
-    /// Whether the image keeps the rule, in the [context](Self::context) of its review. An expression
+    /// Whether the image passes the rule, in the [context](Self::context) of its review. An expression
     /// that fails, or is neither true nor false, is an error: a decision that cannot be made.
     pub(super) fn evaluate(
         &self,

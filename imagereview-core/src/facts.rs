@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::reference::{Digest, ImageRef};
 
-/// What was found out about images outside this crate, before it is asked: which digest a registry
+/// Facts about images from outside this crate, known before it decides: which digest a registry
 /// gives for a tag. Core does no I/O, so whoever can ask the registry hands its response over.
 ///
 /// ```

@@ -36,20 +36,20 @@ pub enum DecodeError {
         /// What the JSON reader says; it holds the line and column.
         source: serde_json::Error,
     },
-    /// The document's `kind` is not the one that is asked for.
+    /// The document's `kind` is not the expected one.
     #[error("kind is {}, expected \"{expected}\"", found_or_missing(found.as_deref()))]
     WrongKind {
         /// The `kind` that was found, if any.
         found: Option<Box<str>>,
-        /// The `kind` that is asked for.
+        /// The expected `kind`.
         expected: &'static str,
     },
-    /// The document's `apiVersion` is not the one that is asked for.
+    /// The document's `apiVersion` is not the expected one.
     #[error("apiVersion is {}, expected \"{expected}\"", found_or_missing(found.as_deref()))]
     WrongApiVersion {
         /// The `apiVersion` that was found, if any.
         found: Option<Box<str>>,
-        /// The `apiVersion` that is asked for.
+        /// The expected `apiVersion`.
         expected: &'static str,
     },
     /// There is no `spec`, or it is `null`: nothing to decide about.

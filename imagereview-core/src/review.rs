@@ -106,7 +106,7 @@ impl<'a> Review<'a> {
     /// text for the same kind of container, of the same name, in the same list, wherever in it. As many
     /// are unchanged as there were: where a list has one more of them, one is new.
     ///
-    /// Another location makes it another image. What was let in to be mounted is not what was let in to
+    /// Another location makes it another image. An image that was admitted to be mounted is not admitted to
     /// run, and a container that is added is new, whatever its image.
     ///
     /// ```

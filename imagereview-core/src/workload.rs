@@ -368,8 +368,11 @@ impl<'a> Workload<'a> {
     }
 
     pub(crate) fn review_without_images(&self) -> Review<'_> {
-        let mut review = Review::with_capacity(self.images.len()).with_kind(self.kind());
-        // Fields that cannot be read are left out.
+        let mut review = Review::with_capacity(self.images.len());
+        // Fields that are missing or cannot be read are left out.
+        if !self.kind().name().is_empty() {
+            review = review.with_kind(self.kind());
+        }
         if let Some(labels) = &self.labels {
             review = review.with_labels(labels);
         }

@@ -1,4 +1,4 @@
-//! What a rule asks of an image.
+//! The checks of a rule.
 
 use std::cell::OnceCell;
 
@@ -17,7 +17,7 @@ use crate::{
     review::{Image, Review},
 };
 
-/// One thing that a rule asks of an image; compiled.
+/// One check of a rule; compiled.
 #[derive(Debug)]
 pub(super) enum Check {
     Tags(Tags),
@@ -93,7 +93,7 @@ impl<'c> Finding<'c> {
     }
 }
 
-/// The review that one rule is asked about, with what is worked out once for all images of it.
+/// The review that one rule checks, with what is computed once for all its images.
 pub(super) struct Asked<'r> {
     pub(super) review: &'r Review<'r>,
     /// Those of the document and the rule.
@@ -114,7 +114,7 @@ type Context = Result<cel::Context<'static, 'static>, String>;
 /// Who has a place first where a review has more images than it may have.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
-    /// It was let in before, and a new one may not push it out.
+    /// It was admitted before, and a new one may not displace it.
     Unchanged,
     /// The rule is not about it, so it can't be blamed.
     OutOfScope,

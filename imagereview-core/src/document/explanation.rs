@@ -132,7 +132,7 @@ impl Step {
 pub enum Outcome {
     /// The rule is not about this image.
     OutOfScope,
-    /// The image keeps the rule.
+    /// The image passes the rule.
     Passed,
     /// The image breaks the rule.
     Violated,

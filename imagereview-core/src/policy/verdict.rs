@@ -270,10 +270,10 @@ impl Verdict {
     }
 
     /// What the API server is to record: `policy`, which policy decided; `denied-by`, `warned-by`
-    /// and `audited-by`, the names of the rules that were broken, separated by commas; and
+    /// and `audited-by`, the names of the rules that failed, separated by commas; and
     /// `exempted-by`, each exemption that was used with the rule and its reason.
     ///
-    /// The keys are qualified names without a prefix, as the API server asks.
+    /// The keys are qualified names without a prefix, as the API server requires.
     #[must_use]
     pub fn audit_annotations(&self) -> StringMap<'_> {
         if self.is_unremarkable() {

@@ -32,7 +32,7 @@ impl<'a> Image<'a> {
     }
 
     /// Whether the same image was at the [same location](crate::Review::with_former_images) in the object
-    /// before this update. What was let in is not thrown out by an update that has nothing to do with
+    /// before this update. An admitted image is not denied by an update that has nothing to do with
     /// it: [`Modes::unchanged`](crate::Modes::unchanged).
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
@@ -76,7 +76,7 @@ impl<'a> UnreadableImage<'a> {
     }
 
     /// Whether the same image was at the [same location](crate::Review::with_former_images) in the object
-    /// before this update. What was let in is not thrown out by an update that has nothing to do with
+    /// before this update. An admitted image is not denied by an update that has nothing to do with
     /// it: [`Modes::unchanged`](crate::Modes::unchanged).
     #[must_use]
     pub fn is_unchanged(&self) -> bool {

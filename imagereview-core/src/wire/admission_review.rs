@@ -3,7 +3,7 @@
 //!
 //! Source: `k8s.io/api/admission/v1`. A request carries the whole object; of that, only what images
 //! have to do with is kept (see [`workload`](crate::workload)). Of the rest, what a policy can be
-//! scoped by: who asks, for what operation, on what kind, in which namespace.
+//! scoped by: user, operation, kind and namespace.
 //!
 //! # What is decided
 //!
@@ -264,7 +264,7 @@ fn former_images<'o>(
     old.into_iter().flat_map(Workload::images)
 }
 
-/// Reads any document and then asks that it be an `AdmissionReview`; with the built-in kinds of
+/// Reads any document, which must be an `AdmissionReview`; with the built-in kinds of
 /// object.
 impl<'de: 'a, 'a> Deserialize<'de> for AdmissionReview<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -23,7 +23,7 @@ pub const API_VERSION: &str = "imagepolicy.k8s.io/v1alpha1";
 /// The `kind` of an `ImageReview`.
 pub const KIND: &str = "ImageReview";
 
-/// What the API server asks of the key of an annotation that it forwards.
+/// The text in the key of each annotation that the API server forwards.
 ///
 /// Source: `plugin/pkg/admission/imagepolicy` of Kubernetes, `filterAnnotations`.
 pub const FORWARDED: &str = ".image-policy.k8s.io/";
@@ -223,7 +223,7 @@ impl Serialize for Container<'_> {
     }
 }
 
-/// Reads any document and then asks that it be an `ImageReview`.
+/// Reads any document, which must be an `ImageReview`.
 impl<'de: 'a, 'a> Deserialize<'de> for ImageReview<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Object(document) = Object::<Document<'de>>::deserialize(deserializer)?;

@@ -20,10 +20,10 @@ macro_rules! sample {
 }
 
 fn answer(policy: &impl Policy, json: &str) -> Value {
-    let question = AdmissionReview::from_slice(json.as_bytes()).expect(json);
-    let verdict = decide(policy, &question.review());
+    let request = AdmissionReview::from_slice(json.as_bytes()).expect(json);
+    let verdict = decide(policy, &request.review());
     serde_json::to_value(AdmissionResponse::new(
-        &question,
+        &request,
         &verdict,
         Language::English,
     ))
@@ -223,8 +223,8 @@ fn samples_are_read_and_decided() {
 
 fn check(row: &Row) {
     let json = row.json;
-    let question = AdmissionReview::from_slice(json.as_bytes()).expect(json);
-    let review = question.review();
+    let request = AdmissionReview::from_slice(json.as_bytes()).expect(json);
+    let review = request.review();
     assert_eq!(review.operation(), Some(row.operation), "{json}");
     assert_eq!(review.kind().unwrap().to_string(), row.kind, "{json}");
     assert_eq!(review.user().unwrap().name(), row.user, "{json}");
@@ -263,12 +263,12 @@ fn check(row: &Row) {
     assert_eq!(of(Mode::Enforce), row.denied, "{json}");
     assert_eq!(of(Mode::Warn), row.warned, "{json}");
 
-    let question_json: Value = serde_json::from_str(json).unwrap();
+    let request_json: Value = serde_json::from_str(json).unwrap();
     let answer = answer(&NoLatestTag, json);
     assert_eq!(answer["apiVersion"], "admission.k8s.io/v1");
     assert_eq!(answer["kind"], "AdmissionReview");
     let response = &answer["response"];
-    assert_eq!(response["uid"], question_json["request"]["uid"], "{json}");
+    assert_eq!(response["uid"], request_json["request"]["uid"], "{json}");
     assert_eq!(response["allowed"], row.denied.is_empty(), "{json}");
     let warnings = response["warnings"].as_array().map_or(0, Vec::len);
     assert_eq!(warnings, row.warned.len(), "{json}");
@@ -302,24 +302,24 @@ fn a_denial_is_what_the_api_server_reads() {
 
 #[test]
 fn dry_run_labels_and_annotations_are_told() {
-    let question = AdmissionReview::from_slice(sample!("deployment-create").as_bytes()).unwrap();
-    let review = question.review();
+    let request = AdmissionReview::from_slice(sample!("deployment-create").as_bytes()).unwrap();
+    let review = request.review();
     assert!(review.is_dry_run());
     assert_eq!(review.annotation("team"), Some("storefront"));
     assert_eq!(review.label("app"), Some("web"));
 
-    let question = AdmissionReview::from_slice(sample!("pod-create").as_bytes()).unwrap();
-    let review = question.review();
+    let request = AdmissionReview::from_slice(sample!("pod-create").as_bytes()).unwrap();
+    let review = request.review();
     assert!(!review.is_dry_run());
     assert_eq!(
         review.annotation("shop.image-policy.k8s.io/break-glass"),
         Some("INC-42")
     );
 
-    let question =
+    let request =
         AdmissionReview::from_slice(sample!("pod-create-by-replicaset").as_bytes()).unwrap();
     assert_eq!(
-        question.user().service_account(),
+        request.user().service_account(),
         Some(("kube-system", "replicaset-controller"))
     );
 }
@@ -353,9 +353,9 @@ impl Policy for NothingFound {
 #[test]
 fn a_policy_may_ask_that_unchanged_images_be_denied_or_only_recorded() {
     let json = sample!("pod-update-finalizer");
-    let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+    let request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
     let mode = |policy: &dyn Policy| {
-        let verdict = decide(policy, &question.review());
+        let verdict = decide(policy, &request.review());
         let modes = verdict.violations().iter().map(Violation::mode);
         modes.max().unwrap()
     };
@@ -648,12 +648,12 @@ fn yaml_is_read_as_json_is() {
     let value: Value = serde_json::from_str(json).unwrap();
     let yaml = serde_saphyr::to_string(&value).unwrap();
     let yaml = serde_saphyr::with_deserializer_from_str(&yaml, |yaml| {
-        let question = AdmissionReview::deserialize_with(yaml, WorkloadKinds::builtin())?;
-        let verdict = decide(&NoLatestTag, &question.review());
+        let request = AdmissionReview::deserialize_with(yaml, WorkloadKinds::builtin())?;
+        let verdict = decide(&NoLatestTag, &request.review());
         Ok(verdict.reason(Language::English).into_owned())
     });
-    let question = AdmissionReview::deserialize(&value).unwrap();
-    let verdict = decide(&NoLatestTag, &question.review());
+    let request = AdmissionReview::deserialize(&value).unwrap();
+    let verdict = decide(&NoLatestTag, &request.review());
     assert_eq!(yaml.unwrap(), verdict.reason(Language::English));
     assert_eq!(verdict.denials().count(), 1);
 }
@@ -667,15 +667,15 @@ fn kinds_are_those_that_the_policy_declares() {
         r#"{"uid":"u","kind":{"group":"tekton.dev","version":"v1","kind":"Task"},"operation":"CREATE",
             "object":{"apiVersion":"tekton.dev/v1","kind":"Task","spec":{"steps":[{"image":"golang"}]}}}"#,
     );
-    let question = AdmissionReview::from_slice_with(json.as_bytes(), &kinds).unwrap();
-    let verdict = decide(&NoLatestTag, &question.review());
+    let request = AdmissionReview::from_slice_with(json.as_bytes(), &kinds).unwrap();
+    let verdict = decide(&NoLatestTag, &request.review());
     assert_eq!(
         verdict.violations()[0].location().to_string(),
         "spec.steps[0].image"
     );
 
-    let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
-    assert!(decide(&NoLatestTag, &question.review()).is_allowed());
+    let request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+    assert!(decide(&NoLatestTag, &request.review()).is_allowed());
 }
 
 #[test]
@@ -706,8 +706,8 @@ fn fields_may_be_absent_null_unknown_or_in_any_order() {
         ),
     ] {
         let json = request(&members);
-        let question = AdmissionReview::from_slice(json.as_bytes()).expect(&json);
-        assert_eq!(question.review().images().len(), images, "{json}");
+        let request = AdmissionReview::from_slice(json.as_bytes()).expect(&json);
+        assert_eq!(request.review().images().len(), images, "{json}");
     }
 }
 
@@ -792,9 +792,9 @@ fn warnings_have_the_size_that_the_api_server_accepts() {
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}});
         let json = pod_request("CREATE", &pod.to_string(), "null");
         for language in [Language::English, Language::Chinese] {
-            let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
-            let verdict = decide(&Wordy(reason.to_owned()), &question.review());
-            let answer = AdmissionResponse::new(&question, &verdict, language);
+            let request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+            let verdict = decide(&Wordy(reason.to_owned()), &request.review());
+            let answer = AdmissionResponse::new(&request, &verdict, language);
             let answer = serde_json::to_value(answer).unwrap();
             let warnings = answer["response"]["warnings"].as_array().unwrap();
             let warnings: Vec<&str> = warnings.iter().map(|w| w.as_str().unwrap()).collect();
@@ -843,11 +843,11 @@ fn a_patch_goes_out_as_base64_with_an_approval_alone() {
         ("redis", None, false),
     ] {
         let json = pod_request("CREATE", &pod(image), "null");
-        let mut question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
-        let made = mutations.apply(&mut question, &Facts::new());
-        let verdict = decide(&NoLatestTag, &question.review());
+        let mut request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+        let made = mutations.apply(&mut request, &Facts::new());
+        let verdict = decide(&NoLatestTag, &request.review());
         let answer =
-            AdmissionResponse::new(&question, &verdict, Language::English).with_patch(&made);
+            AdmissionResponse::new(&request, &verdict, Language::English).with_patch(&made);
         let answer = serde_json::to_value(answer).unwrap();
         let response = &answer["response"];
         assert_eq!(response["allowed"], allowed, "{image}");
@@ -876,16 +876,16 @@ fn what_is_validated_is_what_results() {
     let mirror = MirrorRule::new("docker.io/**", "mirror.example.com/hub/**").unwrap();
     let mutations = Mutations::new().with_rewrite(Mirrors::new([mirror]).unwrap());
     let json = pod_request("CREATE", &pod("nginx:1.27"), "null");
-    let mut question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
-    let registry = |question: &AdmissionReview<'_>| {
-        question.review().images()[0]
+    let mut request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+    let registry = |request: &AdmissionReview<'_>| {
+        request.review().images()[0]
             .reference()
             .registry()
             .to_owned()
     };
-    assert_eq!(registry(&question), "docker.io");
-    let _ = mutations.apply(&mut question, &Facts::new());
-    assert_eq!(registry(&question), "mirror.example.com");
+    assert_eq!(registry(&request), "docker.io");
+    let _ = mutations.apply(&mut request, &Facts::new());
+    assert_eq!(registry(&request), "mirror.example.com");
 }
 
 proptest! {
@@ -904,10 +904,10 @@ proptest! {
             "uid": uid, "operation": "UPDATE", "object": pod(&all), "oldObject": pod(&old),
         }});
         let json = json.to_string();
-        let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
-        let verdict = decide(&NoLatestTag, &question.review());
+        let request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+        let verdict = decide(&NoLatestTag, &request.review());
         for language in [Language::English, Language::Chinese] {
-            let answer = AdmissionResponse::new(&question, &verdict, language);
+            let answer = AdmissionResponse::new(&request, &verdict, language);
             let answer = serde_json::to_value(answer).unwrap();
             prop_assert_eq!(&answer["response"]["uid"], &json!(uid));
             prop_assert_eq!(&answer["response"]["allowed"], &json!(verdict.is_allowed()));
@@ -919,6 +919,6 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_or_refused(bytes in any::<Vec<u8>>()) {
-        let _ = AdmissionReview::from_slice(&bytes).map(|question| question.review().images().len());
+        let _ = AdmissionReview::from_slice(&bytes).map(|request| request.review().images().len());
     }
 }

@@ -29,11 +29,11 @@ fn mutate_twice(policy: &ImagePolicy, images: &[&str]) -> (Vec<String>, Vec<Stri
     let mut pass = || {
         let request =
             admission_review(&json!({"uid": "u", "operation": "CREATE", "object": object}));
-        let mut question =
+        let mut request =
             AdmissionReview::from_slice_with(request.as_bytes(), policy.kinds()).unwrap();
-        let patch = policy.mutate(&mut question, &Facts::new());
+        let patch = policy.mutate(&mut request, &Facts::new());
         json_patch::patch(&mut object, &patch).unwrap();
-        let workload = question.object().unwrap().unwrap();
+        let workload = request.object().unwrap().unwrap();
         let images = workload.images().map(|(image, _)| image.to_owned());
         (images.collect(), patch.0.len())
     };

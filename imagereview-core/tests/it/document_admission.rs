@@ -19,8 +19,8 @@ fn request(image: &str) -> Value {
 
 fn allowed(policy: &ImagePolicy, request: &Value) -> bool {
     let bytes = admission_review(request);
-    let question = AdmissionReview::from_slice_with(bytes.as_bytes(), policy.kinds()).unwrap();
-    decide(policy, &question.review()).is_allowed()
+    let request = AdmissionReview::from_slice_with(bytes.as_bytes(), policy.kinds()).unwrap();
+    decide(policy, &request.review()).is_allowed()
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn unchanged_images_count_for_what_the_document_says() {
         request["operation"] = "UPDATE".into();
         request["oldObject"] = request["object"].clone();
         let bytes = admission_review(&request);
-        let question = AdmissionReview::from_slice(bytes.as_bytes()).unwrap();
-        let verdict = decide(&policy, &question.review());
+        let request = AdmissionReview::from_slice(bytes.as_bytes()).unwrap();
+        let verdict = decide(&policy, &request.review());
         assert_eq!(verdict.violations()[0].mode(), mode, "{setting}");
     }
 }
@@ -183,27 +183,27 @@ rules: [{name: mirrored, registries: {allow: [mirror.example.com]}}]",
         ),
         ("dev", "nginx", json!([])),
     ] {
-        let mut request = request(image);
-        request["namespace"] = namespace.into();
-        let bytes = admission_review(&request);
-        let mut question = AdmissionReview::from_slice(bytes.as_bytes()).unwrap();
-        let patch = policy.mutate(&mut question, &Facts::new());
+        let mut request_json = request(image);
+        request_json["namespace"] = namespace.into();
+        let bytes = admission_review(&request_json);
+        let mut request = AdmissionReview::from_slice(bytes.as_bytes()).unwrap();
+        let patch = policy.mutate(&mut request, &Facts::new());
         assert_eq!(
             serde_json::to_value(&patch).unwrap(),
             expected,
             "{image} in {namespace}"
         );
         assert!(
-            decide(&policy, &question.review()).is_allowed(),
+            decide(&policy, &request.review()).is_allowed(),
             "{image} in {namespace}"
         );
         assert!(
-            policy.mutate(&mut question, &Facts::new()).0.is_empty(),
+            policy.mutate(&mut request, &Facts::new()).0.is_empty(),
             "a second pass"
         );
 
         // The same of the object alone, which names the namespace itself.
-        let mut object = request["object"].take();
+        let mut object = request_json["object"].take();
         object["metadata"] = json!({"namespace": namespace});
         let object = object.to_string();
         let mut json = serde_json::Deserializer::from_str(&object);

@@ -183,8 +183,8 @@ fn the_bytes_of_an_approval_stand_only_for_an_approval_with_nothing_to_record() 
 #[test]
 fn an_annotation_is_found_by_its_key() {
     let json = document(r#"{"annotations":{"x.image-policy.k8s.io/a":"1"},"namespace":"shop"}"#);
-    let question = ImageReview::from_slice(json.as_bytes()).unwrap();
-    let review = question.review();
+    let request = ImageReview::from_slice(json.as_bytes()).unwrap();
+    let review = request.review();
     assert_eq!(review.annotation("x.image-policy.k8s.io/a"), Some("1"));
     assert_eq!(review.annotation("x.image-policy.k8s.io/b"), None);
     assert_eq!(review.namespace(), Some("shop"));

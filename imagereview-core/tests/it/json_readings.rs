@@ -38,9 +38,9 @@ fn admission_review(spec: &str) -> (String, Result<Result<Vec<String>, String>, 
     );
     let images = match AdmissionReview::from_slice(json.as_bytes()) {
         Err(error) => Err(error.to_string()),
-        Ok(question) => {
-            let is_allowed = decide(&AllowAll, &question.review()).is_allowed();
-            match question.object().expect("there is one") {
+        Ok(request) => {
+            let is_allowed = decide(&AllowAll, &request.review()).is_allowed();
+            match request.object().expect("there is one") {
                 Ok(object) => Ok(Ok(object
                     .images()
                     .map(|(image, _)| image.to_owned())

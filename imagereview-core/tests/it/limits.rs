@@ -44,16 +44,16 @@ fn an_image_review_has_as_many_entries_as_the_limit_or_is_denied() {
     ] {
         let with = |many| image_review(&json!({field: entries(many), "namespace": "shop"}));
         let full = with(ENTRIES_LIMIT);
-        let question = ImageReview::from_slice(full.as_bytes()).unwrap();
-        assert_eq!(question.unreadable(), None, "{field}");
-        let read = question.images().len() + question.annotations().iter().len();
+        let request = ImageReview::from_slice(full.as_bytes()).unwrap();
+        assert_eq!(request.unreadable(), None, "{field}");
+        let read = request.images().len() + request.annotations().iter().len();
         assert_eq!(read, ENTRIES_LIMIT, "{field}");
 
         let path = format!("spec.{field}");
         for more in [1, 20_000] {
             let json = with(ENTRIES_LIMIT + more);
-            let question = ImageReview::from_slice(json.as_bytes()).unwrap();
-            let error = question.unreadable().expect(field);
+            let request = ImageReview::from_slice(json.as_bytes()).unwrap();
+            let error = request.unreadable().expect(field);
             assert_eq!(error.path(), path);
             assert_eq!(error.kind(), &ObjectErrorKind::TooManyEntries);
             // As many images as the limit are decided by the rules too; annotations count as not told.
@@ -62,16 +62,16 @@ fn an_image_review_has_as_many_entries_as_the_limit_or_is_denied() {
             } else {
                 0
             };
-            assert_eq!(question.images().len(), images);
-            assert_eq!(question.annotations().iter().len(), 0);
+            assert_eq!(request.images().len(), images);
+            assert_eq!(request.annotations().iter().len(), 0);
             // What follows is read, so that a policy finds its scope.
-            assert_eq!(question.namespace(), Some("shop"));
-            let reason = reason(&decide(&AllowAll, &question.review()));
+            assert_eq!(request.namespace(), Some("shop"));
+            let reason = reason(&decide(&AllowAll, &request.review()));
             assert!(reason.starts_with(&too_many(&path)), "{reason}");
             // Whatever reads it.
             let value: Value = serde_json::from_str(&json).unwrap();
             let from_value = ImageReview::deserialize(&value).unwrap();
-            assert_eq!(from_value, question);
+            assert_eq!(from_value, request);
         }
     }
 }
@@ -86,7 +86,7 @@ fn each_review_of_a_stream_has_room_of_its_own() {
     ];
     let text = reviews.concat();
     let allowed = ImageReview::stream(&text)
-        .map(|question| decide(&AllowAll, &question.unwrap().review()).is_allowed());
+        .map(|request| decide(&AllowAll, &request.unwrap().review()).is_allowed());
     assert_eq!(allowed.collect::<Vec<_>>(), [true, false, true]);
 }
 
@@ -145,8 +145,8 @@ fn an_object_has_as_many_entries_as_the_limit_or_is_denied() {
     ];
     let denials = |request: &Value| {
         let json = admission_review(request);
-        let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
-        let verdict = decide(&AllowAll, &question.review());
+        let request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+        let verdict = decide(&AllowAll, &request.review());
         let mut reasons = verdict
             .violations()
             .iter()
@@ -171,8 +171,8 @@ fn an_old_object_that_is_too_large_leaves_nothing_unchanged() {
     let old = pod(&json!({"containers": vec![json!({"image": "nginx"}); ENTRIES_LIMIT + 1]}));
     let new = pod(&json!({"containers": [{"image": "nginx"}]}));
     let json = admission_review(&json!({"operation": "UPDATE", "object": new, "oldObject": old}));
-    let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
-    assert!(!question.review().images()[0].is_unchanged());
+    let request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+    assert!(!request.review().images()[0].is_unchanged());
 }
 
 /// What is not kept may have changed.
@@ -186,8 +186,8 @@ fn an_update_of_an_object_that_is_too_large_is_denied_however_much_it_looks_like
     for new in ["a:1", "nginx"] {
         let request = json!({"operation": "UPDATE", "object": with(new), "oldObject": with("a:1")});
         let json = admission_review(&request);
-        let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
-        let verdict = decide(&AllowAll, &question.review());
+        let request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+        let verdict = decide(&AllowAll, &request.review());
         assert_eq!(reason(&verdict), too_many("spec.containers"), "{new}");
     }
 }
@@ -203,9 +203,9 @@ fn a_user_in_more_groups_than_the_limit_is_denied_what_has_images() {
     ] {
         let request = json!({"operation": "CREATE", "userInfo": groups(many), "object": object});
         let json = admission_review(&request);
-        let question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
-        assert_eq!(question.user().name(), "ana");
-        let verdict = decide(&AllowAll, &question.review());
+        let request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+        assert_eq!(request.user().name(), "ana");
+        let verdict = decide(&AllowAll, &request.review());
         assert_eq!(!verdict.is_allowed(), is_denied, "{object}");
         if is_denied {
             assert_eq!(reason(&verdict), too_many("request.userInfo.groups"));
@@ -281,8 +281,8 @@ fn items_of_what_is_no_list_are_not_objects_of_their_own() {
         let items = vec![json!({"image": "a:1"}); many];
         let object = json!({"apiVersion": "example.com/v1", "kind": "ImageSet", "items": items});
         let json = admission_review(&json!({"operation": "CREATE", "object": object}));
-        let question = AdmissionReview::from_slice_with(json.as_bytes(), &kinds).unwrap();
-        let verdict = decide(&AllowAll, &question.review());
+        let request = AdmissionReview::from_slice_with(json.as_bytes(), &kinds).unwrap();
+        let verdict = decide(&AllowAll, &request.review());
         assert_eq!(!verdict.is_allowed(), is_denied, "{many}");
         assert_eq!(objects(&kinds, &object)[0].is_err(), is_denied, "{many}");
     }

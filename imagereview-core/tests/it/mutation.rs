@@ -61,7 +61,7 @@ fn apply(patch: &Patch, object: &Value) -> Value {
     object
 }
 
-fn question(operation: &str, sub_resource: &str, object: &Value, old: &Value) -> String {
+fn request(operation: &str, sub_resource: &str, object: &Value, old: &Value) -> String {
     let kind = object["kind"].clone();
     let (group, version) = object["apiVersion"]
         .as_str()
@@ -80,30 +80,30 @@ fn question(operation: &str, sub_resource: &str, object: &Value, old: &Value) ->
 
 /// The patch that a request gets, and the object that it makes.
 fn mutate(mutations: &Mutations, json: &str) -> (Patch, Value) {
-    let mut question = AdmissionReview::from_slice(json.as_bytes()).expect(json);
-    let patch = mutations.apply(&mut question, &Facts::new());
+    let mut request = AdmissionReview::from_slice(json.as_bytes()).expect(json);
+    let patch = mutations.apply(&mut request, &Facts::new());
     let document: Value = serde_json::from_str(json).unwrap();
     let object = apply(&patch, &document["request"]["object"]);
 
-    // The question that is decided is the one that the patched object would be.
+    // The request that is decided is the one that the patched object would be.
     let mut patched = document;
     patched["request"]["object"] = object.clone();
     let patched = patched.to_string();
     let patched = AdmissionReview::from_slice(patched.as_bytes()).unwrap();
-    let images = |question: &AdmissionReview<'_>| -> Vec<(String, String)> {
-        let object = question.object();
+    let images = |request: &AdmissionReview<'_>| -> Vec<(String, String)> {
+        let object = request.object();
         let images = object.into_iter().flatten().flat_map(Workload::images);
         images
             .map(|(image, location)| (image.to_owned(), location.to_string()))
             .collect()
     };
-    assert_eq!(images(&question), images(&patched), "{json}");
+    assert_eq!(images(&request), images(&patched), "{json}");
     (patch, object)
 }
 
 fn create(mutations: &Mutations, object: &Value) -> Value {
-    let (_, mutated) = mutate(mutations, &question("CREATE", "", object, &Value::Null));
-    let (again, _) = mutate(mutations, &question("CREATE", "", &mutated, &Value::Null));
+    let (_, mutated) = mutate(mutations, &request("CREATE", "", object, &Value::Null));
+    let (again, _) = mutate(mutations, &request("CREATE", "", &mutated, &Value::Null));
     assert_eq!(again, Patch::default(), "a second pass over {object}");
     mutated
 }
@@ -543,7 +543,7 @@ fn an_update_changes_no_more_than_what_is_new_and_may_change() {
             .into(),
         ),
     ] {
-        let json = question(operation, sub_resource, &object, &old);
+        let json = request(operation, sub_resource, &object, &old);
         let (patch, _) = mutate(&all_mutations(), &json);
         let paths: Vec<String> = patch.0.iter().map(|op| op.path().to_string()).collect();
         assert_eq!(paths, changed, "{name}");
@@ -586,7 +586,7 @@ fn an_object_that_cannot_be_read_gets_no_patch() {
     ] {
         let (patch, _) = mutate(
             &all_mutations(),
-            &question("CREATE", "", &object, &Value::Null),
+            &request("CREATE", "", &object, &Value::Null),
         );
         assert_eq!(patch, Patch::default(), "{object}");
     }
@@ -748,9 +748,9 @@ proptest! {
         object in object(),
         mutations in mutations(),
     ) {
-        let json = question("CREATE", "", &object, &Value::Null);
+        let json = request("CREATE", "", &object, &Value::Null);
         let (patch, mutated) = mutate(&mutations, &json);
-        let (again, _) = mutate(&mutations, &question("CREATE", "", &mutated, &Value::Null));
+        let (again, _) = mutate(&mutations, &request("CREATE", "", &mutated, &Value::Null));
         prop_assert_eq!(again, Patch::default());
         // Nothing but the stated fields.
         prop_assert_eq!(without_images(&object), without_images(&mutated));
@@ -763,7 +763,7 @@ proptest! {
 
     #[test]
     fn an_update_to_what_was_stored_changes_nothing(object in object(), mutations in mutations()) {
-        let (patch, _) = mutate(&mutations, &question("UPDATE", "", &object, &object));
+        let (patch, _) = mutate(&mutations, &request("UPDATE", "", &object, &object));
         prop_assert_eq!(patch, Patch::default());
     }
 
@@ -773,7 +773,7 @@ proptest! {
         mutations in mutations(),
     ) {
         let object = pod(&json!({"containers": [{"image": image}]}));
-        let (_, mutated) = mutate(&mutations, &question("CREATE", "", &object, &Value::Null));
+        let (_, mutated) = mutate(&mutations, &request("CREATE", "", &object, &Value::Null));
         let rewritten = mutated["spec"]["containers"][0]["image"].as_str().unwrap();
         match (ImageRef::parse(&image), ImageRef::parse(rewritten)) {
             (Ok(before), Ok(after)) => {

@@ -31,8 +31,8 @@ fn is_about_user(pattern: &str, name: &str) -> bool {
         "uid": "u", "userInfo": {"username": name}, "operation": "CREATE",
         "object": {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "x"}]}}}});
     let request = request.to_string();
-    let question = AdmissionReview::from_slice(request.as_bytes()).unwrap();
-    !decide(&policy, &question.review()).is_allowed()
+    let request = AdmissionReview::from_slice(request.as_bytes()).unwrap();
+    !decide(&policy, &request.review()).is_allowed()
 }
 
 #[test]

@@ -278,8 +278,8 @@ proptest! {
         let mut object = pod(&[&image]);
         let mut mutate = || {
             let request = request(json!({"operation": "CREATE"}), &object);
-            let mut question = AdmissionReview::from_slice(request.as_bytes()).unwrap();
-            let patch = policy.mutate(&mut question, &Facts::new());
+            let mut request = AdmissionReview::from_slice(request.as_bytes()).unwrap();
+            let patch = policy.mutate(&mut request, &Facts::new());
             json_patch::patch(&mut object, &patch).unwrap();
             patch
         };
@@ -332,6 +332,6 @@ fn request(mut fields: Value, object: &Value) -> String {
 
 fn is_denied(policy: &ImagePolicy, fields: Value) -> bool {
     let request = request(fields, &pod(&["x"]));
-    let question = AdmissionReview::from_slice(request.as_bytes()).unwrap();
-    !decide(policy, &question.review()).is_allowed()
+    let request = AdmissionReview::from_slice(request.as_bytes()).unwrap();
+    !decide(policy, &request.review()).is_allowed()
 }

@@ -387,7 +387,7 @@ fn images_that_cannot_be_known_are_an_error_that_says_where() {
         "the object is a list, expected an object"
     );
     assert_eq!(
-        read(r#"{"kind":"Pod","kind":"Pod"}"#).unwrap_err()[..17],
+        read(r#"{"kind":"Pod","kind":"Pod"}"#).unwrap_err()[..18],
         *"kind appears twice"
     );
 }
@@ -925,11 +925,11 @@ proptest! {
                 "kind": {"group": group, "version": version, "kind": KINDS[kind].1},
             }});
             let json = json.to_string();
-            let mut question = AdmissionReview::from_slice(json.as_bytes()).unwrap();
+            let mut request = AdmissionReview::from_slice(json.as_bytes()).unwrap();
             let mutations = Mutations::new().with_rewrite(FullName::new());
-            let patch = mutations.apply(&mut question, &Facts::new());
-            let verdict = decide(&AllowAll, &question.review());
-            let answer = AdmissionResponse::new(&question, &verdict, Language::English);
+            let patch = mutations.apply(&mut request, &Facts::new());
+            let verdict = decide(&AllowAll, &request.review());
+            let answer = AdmissionResponse::new(&request, &verdict, Language::English);
             let answer = serde_json::to_value(answer.with_patch(&patch)).unwrap();
             prop_assert_eq!(&answer["response"]["allowed"], &json!(verdict.is_allowed()));
             // The patch can be applied: one that cannot would reject the object.
