@@ -117,6 +117,9 @@ fn policy_document(name: &str) -> String {
     )
 }
 
+/// The variable, the flags, what names the policy or what is wrong, and what standard error says besides.
+type PolicyPaths<'t> = (&'t str, &'t [&'t str], Result<&'t str, &'t str>, &'t str);
+
 /// The webhook has the same test, with the same identities: both programs read the same texts in the same
 /// order.
 #[test]
@@ -140,7 +143,7 @@ fn policies_are_named_by_a_list_or_by_flags() {
     let commas = "imagereview: a.yaml,e,b.yaml names 3 policies with commas between them; separate paths with \
                   colons in IMAGEREVIEW_POLICY, or repeat --policy";
     // The variable, the flags, and the policy or what is wrong.
-    let rows: [(&str, &[&str], Result<&str, &str>, &str); 11] = [
+    let rows: [PolicyPaths; 11] = [
         ("a.yaml", &[], Ok(A), ""),
         ("a.yaml:e:b.yaml", &[], Ok(LIST), ""),
         ("b.yaml", &["a.yaml", "e", "b.yaml"], Ok(LIST), ""),
