@@ -275,6 +275,14 @@ impl ImagePolicy {
         documents.any(|document| !document.mutations.is_empty())
     }
 
+    /// Whether any rule evaluates an expression, whose cost grows with what is reviewed faster than
+    /// that of the other checks.
+    #[must_use]
+    pub fn has_expressions(&self) -> bool {
+        let mut rules = self.documents.iter().flat_map(|document| &document.rules);
+        rules.any(Rule::has_expressions)
+    }
+
     /// Changes an object that is not stored yet as the documents that are about it declare, and
     /// gives the patch that does the same to the document that it stands in. What an object does
     /// not tell (the operation, the user, often the namespace) counts as a match, as it does where

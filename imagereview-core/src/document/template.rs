@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::review::{Image, Review};
+use crate::{
+    quote::Cut,
+    review::{Image, Review},
+};
 
 /// A message with placeholders, which are checked when it is read: `{image}`, `{registry}`,
 /// `{repository}`, `{tag}`, `{digest}`, `{namespace}`, `{container}`, `{location}`, `{rule}`. `{{` and
@@ -96,9 +99,11 @@ impl Template {
             let _ = match part {
                 Part::Text(literal) => text.write_str(literal),
                 Part::Placeholder(placeholder) => match placeholder {
-                    Placeholder::Image => text.write_str(reference.as_written()),
-                    Placeholder::Registry => text.write_str(reference.registry()),
-                    Placeholder::Repository => write!(text, "{}", reference.repository()),
+                    Placeholder::Image => write!(text, "{}", Cut(reference.as_written())),
+                    Placeholder::Registry => write!(text, "{}", Cut(reference.registry())),
+                    Placeholder::Repository => {
+                        write!(text, "{}", Cut(&reference.repository().to_string()))
+                    }
                     Placeholder::Tag => {
                         text.write_str(reference.tag().or(reference.pulled_tag()).unwrap_or("-"))
                     }
