@@ -195,6 +195,11 @@ pub(crate) struct Args {
     #[arg(long, env = "IMAGEREVIEW_BODY_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = time)]
     body_timeout: Duration,
 
+    /// Longest time that a review may take once its body is there. Beyond that it is undecided, and so
+    /// denied
+    #[arg(long, env = "IMAGEREVIEW_REVIEW_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = time)]
+    review_timeout: Duration,
+
     /// Longest wait for a client that does not take its answer
     #[arg(long, env = "IMAGEREVIEW_ANSWER_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = time)]
     answer_timeout: Duration,
@@ -355,6 +360,7 @@ impl Args {
         config.timeouts.handshake = self.handshake_timeout;
         config.timeouts.header = self.header_timeout;
         config.timeouts.body = self.body_timeout;
+        config.timeouts.review = self.review_timeout;
         config.timeouts.answer = self.answer_timeout;
         config.timeouts.idle = self.idle_timeout;
         config.timeouts.shutdown_delay = self.shutdown_delay;

@@ -6,11 +6,9 @@ mod dev;
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::Arc,
     time::SystemTime,
 };
 
-use imagereview_core::NoLatestTag;
 use imagereview_http::{Check, IMAGE_POLICY_PATH, Log, Reload, Server, ServerError, ServerPolicy};
 #[cfg(feature = "opentelemetry")]
 use imagereview_http::{Traces, TracesError};
@@ -140,7 +138,7 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
 /// The policy that was given, or the built-in one.
 fn policy(args: &Args) -> ServerPolicy {
     if args.policy.is_empty() {
-        Arc::new(NoLatestTag).into()
+        ServerPolicy::BuiltIn
     } else {
         ServerPolicy::Files(args.policy.clone())
     }

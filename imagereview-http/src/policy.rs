@@ -8,8 +8,8 @@ use std::{
 };
 
 use imagereview_core::{
-    AdmissionReview, ImagePolicy, Language, Policy, PolicyErrors, PolicySource, Review,
-    document::is_policy_file, facts::Facts, mutation::Patch, workload::WorkloadKinds,
+    AdmissionReview, ImagePolicy, Language, NoLatestTag, Policy, PolicyErrors, PolicySource,
+    Review, document::is_policy_file, facts::Facts, mutation::Patch, workload::WorkloadKinds,
 };
 
 /// Where the policy comes from.
@@ -19,6 +19,8 @@ use imagereview_core::{
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ServerPolicy {
+    /// The built-in policy, [`NoLatestTag`].
+    BuiltIn,
     /// A policy that the program holds.
     Memory(Arc<dyn Policy + Send + Sync>),
     /// Files of policy documents, and folders of them. All of them together are one policy, as
@@ -63,6 +65,8 @@ pub(crate) struct ServedPolicy {
     pub(crate) policy: Arc<dyn Policy + Send + Sync>,
     /// What tells it from others; a policy that the program holds has no such name.
     pub(crate) identity: Option<Arc<str>>,
+    /// Whether a small review takes it little time for sure: it is ours, and evaluates no expression.
+    pub(crate) is_quick: bool,
     /// The same policy where it comes from documents, which declare more than rules.
     documents: Option<Arc<ImagePolicy>>,
 }
@@ -113,10 +117,17 @@ impl ServerPolicy {
     /// Reads and compiles what has to be.
     pub(crate) fn load(&self) -> Result<ServedPolicy, PolicyError> {
         match self {
+            Self::BuiltIn => Ok(ServedPolicy {
+                policy: Arc::new(NoLatestTag),
+                identity: None,
+                documents: None,
+                is_quick: true,
+            }),
             Self::Memory(policy) => Ok(ServedPolicy {
                 policy: Arc::clone(policy),
                 identity: None,
                 documents: None,
+                is_quick: false,
             }),
             Self::Files(paths) => load(paths),
         }
@@ -137,6 +148,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<ServedPolicy, PolicyError> {
     Ok(ServedPolicy {
         identity: Some(policy.identity().into()),
         documents: Some(Arc::clone(&policy)),
+        is_quick: !policy.has_expressions(),
         policy,
     })
 }

@@ -110,7 +110,7 @@ impl Before {
         Self {
             policy: match policy {
                 ServerPolicy::Files(paths) => fingerprint(paths),
-                ServerPolicy::Memory(_) => fingerprint(&[]),
+                ServerPolicy::BuiltIn | ServerPolicy::Memory(_) => fingerprint(&[]),
             },
             identity: fingerprint(&config.identity.files()),
             client_ca: fingerprint(config.client_ca.as_slice()),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use imagereview_core::Language;
 
 use crate::{
+    deciding::Deciding,
     observe::{Audit, Metrics},
     policy::ServedPolicy,
     request::{Bodies, BodyLimits},
@@ -24,6 +25,7 @@ pub(crate) struct State {
     pub(crate) approval: Bytes,
     pub(crate) body: BodyLimits,
     pub(crate) bodies: Bodies,
+    pub(crate) deciding: Deciding,
     pub(crate) max_requests: usize,
     pub(crate) metrics: Metrics,
     pub(crate) audit: Option<Audit>,

@@ -15,6 +15,10 @@ pub struct Timeouts {
     pub header: Duration,
     /// From a request's headers to the last byte of its body. Default 10 seconds.
     pub body: Duration,
+    /// From the last byte of a body to the verdict: the wait for a turn, and deciding. Beyond that the
+    /// review is undecided, which denies it; where it had no turn yet, it is answered 429. Default 5
+    /// seconds, below the 10 that an API server gives an admission webhook unless told otherwise.
+    pub review: Duration,
     /// How long an answer waits for a client that takes nothing of it, before the connection is cut
     /// (on Linux) or, on HTTP/2, the request's stream is reset; and how long a client on HTTP/2 has to
     /// confirm that it was told to go. Default 20 seconds, which makes 30 with the body's, as kube-apiserver
@@ -38,6 +42,7 @@ impl Default for Timeouts {
             handshake: Duration::from_secs(10),
             header: Duration::from_secs(30),
             body: Duration::from_secs(10),
+            review: Duration::from_secs(5),
             answer: Duration::from_secs(20),
             idle: Duration::from_secs(5 * 60),
             shutdown_delay: Duration::ZERO,

@@ -256,6 +256,11 @@ pub(crate) async fn traced<B>(
     answer
 }
 
+/// The span of the request that is being answered, for another thread.
+pub(crate) fn current() -> Context {
+    Context::current()
+}
+
 /// Adds to the span of the request that is being answered what came of its review.
 pub(crate) fn decided(allowed: bool, images: usize) {
     let context = Context::current();

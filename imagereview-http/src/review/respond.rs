@@ -1,6 +1,6 @@
 //! The response to a request.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -10,7 +10,7 @@ use hyper::{
     header::{CONNECTION, CONTENT_TYPE, HeaderValue},
 };
 
-use super::{admission, context::RequestContext, image_policy};
+use super::decide::{Submission, decide};
 use crate::{
     observe::Counted,
     request::{self, APPLICATION_JSON, BodyLimits, Caller, Endpoint, Refusal, ReviewRequest},
@@ -19,8 +19,8 @@ use crate::{
 
 /// The response to one request.
 pub(crate) async fn respond(
-    state: &State,
-    caller: &Caller,
+    state: &Arc<State>,
+    caller: &Arc<Caller>,
     request: ReviewRequest,
 ) -> Response<Full<Bytes>> {
     let ReviewRequest {
@@ -69,12 +69,11 @@ pub(crate) async fn respond(
     response
 }
 
-/// Reads a body, reviews it, and gives the response's JSON. Only reading waits, so hardly anything has
-/// to be kept meanwhile.
+/// Reads a body, reviews it, and gives the response's JSON.
 async fn reviewed(
-    state: &State,
+    state: &Arc<State>,
     endpoint: Endpoint,
-    caller: &Caller,
+    caller: &Arc<Caller>,
     is_http2: bool,
     body: Incoming,
 ) -> Result<Bytes, Refusal> {
@@ -91,16 +90,13 @@ async fn reviewed(
     if let Some(audit) = &state.audit {
         audit.has_capacity().await;
     }
-    let context = RequestContext {
+    let submission = Submission {
         endpoint,
-        caller,
+        caller: Arc::clone(caller),
         started,
-        uid: None,
+        body,
     };
-    let outcome = match endpoint {
-        Endpoint::ImagePolicy => image_policy::review(state, context, &body),
-        Endpoint::Validate | Endpoint::Mutate => admission::review(state, context, &body),
-    }?;
+    let outcome = decide(state, submission).await?;
     if let (Some(line), Some(audit)) = (outcome.audit_line, &state.audit) {
         audit.record(line).await;
     }

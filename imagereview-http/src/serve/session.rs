@@ -28,7 +28,7 @@ use crate::{
 /// What the requests of one connection share.
 pub(super) struct Session {
     pub(super) state: Arc<State>,
-    pub(super) caller: Caller,
+    pub(super) caller: Arc<Caller>,
     /// Taken until the first request.
     slot: Mutex<Option<Slot>>,
     /// How many requests have been read on this connection.
@@ -43,7 +43,7 @@ impl Session {
     pub(super) fn new(state: &Arc<State>, caller: Caller, slot: Option<Slot>) -> Arc<Self> {
         Arc::new(Self {
             state: Arc::clone(state),
-            caller,
+            caller: Arc::new(caller),
             slot: Mutex::new(slot),
             requests: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
