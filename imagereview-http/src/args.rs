@@ -168,6 +168,17 @@ pub(crate) struct Args {
     )]
     max_body_memory: u64,
 
+    /// Most bytes of responses that clients have not taken. Beyond that the connection that has left one
+    /// for longest is cut
+    #[arg(
+        long,
+        env = "IMAGEREVIEW_MAX_RESPONSE_MEMORY",
+        value_name = "BYTES",
+        default_value_t = Limits::default().response_memory as u64,
+        value_parser = clap::value_parser!(u64).range(1 << 20..=1 << 40)
+    )]
+    max_response_memory: u64,
+
     /// Most requests that are in flight on one HTTP/2 connection
     #[arg(
         long,
@@ -355,6 +366,7 @@ impl Args {
         config.limits.silent = size(self.max_silent_connections);
         config.limits.requests = size(self.max_requests);
         config.limits.body_memory = size(self.max_body_memory);
+        config.limits.response_memory = size(self.max_response_memory);
         config.limits.streams = self.max_streams;
         config.limits.header_bytes = self.max_header_bytes;
         config.timeouts.handshake = self.handshake_timeout;

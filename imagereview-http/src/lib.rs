@@ -80,6 +80,7 @@ mod slots;
 mod state;
 mod text;
 mod tls;
+mod untaken;
 
 pub use check::Check;
 pub use config::{

@@ -15,6 +15,7 @@ use crate::{
     policy::ServedPolicy,
     request::{Bodies, BodyLimits},
     tls::Generation,
+    untaken::Responses,
 };
 
 /// The part of the server that all connections share.
@@ -26,6 +27,7 @@ pub(crate) struct State {
     pub(crate) body: BodyLimits,
     pub(crate) bodies: Bodies,
     pub(crate) deciding: Deciding,
+    pub(crate) responses: Arc<Responses>,
     pub(crate) max_requests: usize,
     pub(crate) metrics: Metrics,
     pub(crate) audit: Option<Audit>,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::slots::{Slot, Slots};
 
-/// How many times the limit of a body is read on where it is refused for its length.
+/// How many times the limit of a body is read on where it is refused.
 const DISCARDED_LIMITS: usize = 4;
 
 /// The size in bytes up to which a body is small: it is read whatever the others take, and may be
@@ -162,10 +162,13 @@ impl Bodies {
         })
     }
 
-    /// Reads on in a body that is refused for its length, and buffers nothing. An HTTP/2 client that
+    /// Reads on in a body that is refused, and buffers nothing. An HTTP/2 client that
     /// gets its response while it still sends gets its stream reset, and some (curl before 8.9 among
     /// them) then report the reset and not the response.
-    async fn discard_rest(&self, mut body: Incoming, limits: BodyLimits) {
+    pub(crate) async fn discard_rest(&self, mut body: Incoming, limits: BodyLimits) {
+        if body.is_end_stream() {
+            return;
+        }
         let mut left = limits.bytes.saturating_mul(DISCARDED_LIMITS);
         let slot = self.slow.take();
         let rest = async {

@@ -3,26 +3,28 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     Response,
     body::{Body, Incoming},
     header::{CONNECTION, CONTENT_TYPE, HeaderValue},
 };
+use tokio::sync::Notify;
 
 use super::decide::{Submission, decide};
 use crate::{
     observe::Counted,
     request::{self, APPLICATION_JSON, BodyLimits, Caller, Endpoint, Refusal, ReviewRequest},
     state::State,
+    untaken::ResponseBody,
 };
 
 /// The response to one request.
 pub(crate) async fn respond(
     state: &Arc<State>,
     caller: &Arc<Caller>,
+    cut: &Arc<Notify>,
     request: ReviewRequest,
-) -> Response<Full<Bytes>> {
+) -> Response<ResponseBody> {
     let ReviewRequest {
         is_http2,
         endpoint,
@@ -31,18 +33,39 @@ pub(crate) async fn respond(
     // HTTP/2 ends the stream of a body that is not read.
     let mut has_unread_body = !is_http2 && !body.is_end_stream();
     let counted = Counted::new(&state.metrics.reviews.in_flight);
+    let is_crowded = counted.before >= state.max_requests / 2;
+    let is_full = counted.before >= state.max_requests;
+    let mut counted = Some(counted);
     let reviewed = match endpoint {
-        // The request whose body has been awaited for longest is evicted first.
-        _ if counted.before >= state.max_requests && !state.bodies.evict_slowest() => {
-            has_unread_body = !request::discard(body, state.body.bytes).await;
+        // The client that has left a response for longest is cut first, then the request is evicted whose
+        // body has been awaited for longest.
+        _ if is_full && !state.responses.cut_oldest() && !state.bodies.evict_slowest() => {
+            if is_http2 {
+                Box::pin(state.bodies.discard_rest(body, state.body)).await;
+            } else {
+                has_unread_body = !request::discard(body, state.body.bytes).await;
+            }
             Err(Refusal::Overloaded)
         }
         Ok(endpoint) => reviewed(state, endpoint, caller, is_http2, body).await,
-        Err(refusal) => Err(*refusal),
+        Err(refusal) => {
+            if is_http2 {
+                Box::pin(state.bodies.discard_rest(body, state.body)).await;
+            }
+            Err(*refusal)
+        }
+    };
+    let reviewed = match reviewed {
+        Ok(json) => state
+            .responses
+            .hold(&json, cut, &mut counted, is_crowded)
+            .await
+            .ok_or(Refusal::Overloaded),
+        Err(refusal) => Err(refusal),
     };
     let refusal = match reviewed {
-        Ok(json) => {
-            let mut response = Response::new(Full::new(json));
+        Ok(body) => {
+            let mut response = Response::new(body);
             response
                 .headers_mut()
                 .insert(CONTENT_TYPE, APPLICATION_JSON);
@@ -58,7 +81,12 @@ pub(crate) async fn respond(
     } else {
         tracing::warn!(%peer, client, "request refused: {refusal}");
     }
-    let mut response = refusal.response();
+    let in_flight = counted.unwrap_or_else(|| Counted::new(&state.metrics.reviews.in_flight));
+    let mut response = refusal.response().map(|json| {
+        state
+            .responses
+            .hold_anyway(json, cut, in_flight, is_crowded)
+    });
     // The rest of an unread body would be taken for the next request. HTTP/2 ends the stream
     // instead, and has no such header.
     if !is_http2 && has_unread_body && !matches!(refusal, Refusal::Unreadable(_)) {

@@ -29,10 +29,14 @@ use crate::{
     review,
     state::State,
     tls::{Tls, TlsError},
+    untaken::Responses,
 };
 
 /// How long the audit log may take to its end where the connections took all of the time to stop.
 const FINISH_AUDIT: Duration = Duration::from_secs(1);
+
+/// More bytes than any response has: a patch in base64, and reasons of a few KiB.
+const LARGEST_RESPONSE: usize = 1024 * 1024;
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +146,9 @@ impl Server {
                 config.limits.body_memory.max(2 * config.max_body_bytes),
             ),
             deciding: Deciding::start(config.timeouts.review).map_err(ServerError::Threads)?,
+            responses: Arc::new(Responses::new(
+                config.limits.response_memory.max(LARGEST_RESPONSE),
+            )),
             max_requests: config.limits.requests,
             metrics,
             audit,
