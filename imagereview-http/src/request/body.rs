@@ -48,9 +48,21 @@ pub(crate) struct Bodies {
 pub(crate) struct ReadBody {
     bytes: Bytes,
     _share: BufferedShare,
+    /// Where it is large and is not being decided yet.
+    slot: Option<Slot>,
 }
 
 impl ReadBody {
+    /// A future's output, unless the body is evicted before that: others need its memory, and it is not
+    /// being decided. From then on it is not evicted.
+    pub(crate) async fn unless_evicted<F: Future>(
+        &mut self,
+        future: F,
+    ) -> Result<F::Output, Refusal> {
+        let slot = self.slot.take();
+        unless_evicted(slot.as_ref(), future).await
+    }
+
     /// Whether it is small, as most are.
     pub(crate) fn is_small(&self) -> bool {
         self.bytes.len() <= SMALL
@@ -159,6 +171,7 @@ impl Bodies {
         Ok(ReadBody {
             bytes,
             _share: share,
+            slot,
         })
     }
 

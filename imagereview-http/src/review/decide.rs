@@ -76,12 +76,15 @@ pub(super) async fn decide(state: &Arc<State>, submission: Submission) -> Result
 }
 
 /// Has another thread decide, and answers without it where that takes too long.
-async fn decide_elsewhere(state: &Arc<State>, submission: Submission) -> Result<Outcome, Refusal> {
+async fn decide_elsewhere(
+    state: &Arc<State>,
+    mut submission: Submission,
+) -> Result<Outcome, Refusal> {
     let end = tokio::time::Instant::now() + state.deciding.time;
-    let turn = state
-        .deciding
-        .turn(submission.caller.host(), submission.body.len());
-    let Ok(turn) = timeout_at(end, turn).await else {
+    let caller = Arc::clone(&submission.caller);
+    let turn = state.deciding.turn(caller.host(), submission.body.len());
+    let turn = timeout_at(end, turn);
+    let Ok(turn) = submission.body.unless_evicted(turn).await? else {
         return Err(Refusal::Overloaded);
     };
     let submission = Arc::new(submission);

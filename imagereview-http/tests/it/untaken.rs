@@ -1,6 +1,8 @@
 //! Responses that nobody takes, under a hard limit of memory.
 
-use tokio::io::AsyncWriteExt;
+use std::sync::Arc;
+
+use tokio::{io::AsyncWriteExt, sync::Semaphore};
 
 use crate::{
     entries::largest_creation,
@@ -48,6 +50,7 @@ fn creation(containers: usize) -> String {
     body.replace(&whole, &few)
 }
 
+/// How many requests were reviewed, or turned away for others.
 async fn reviewed(webhook: &Webhook) -> usize {
     let metrics = Metrics::of(webhook.health).await;
     let outcomes = ["allowed", "denied", "undecided"].map(|outcome| {
@@ -80,21 +83,35 @@ async fn patches_over_http2_without_a_window_hold_no_more_than_their_budget() {
             0,
             &frames::setting(4, 0),
         ));
+        // From then on a stream's own window is that of the server's SETTINGS.
+        sent.extend(frames::frame(frames::SETTINGS, frames::ACK, 0, b""));
         stream.write_all(&sent).await.unwrap();
         let body = creation(containers);
         let (mut reader, mut writer) = tokio::io::split(stream);
-        let reading = tokio::spawn(async move {
-            // The server's own windows are opened again by what it reads; its frames are thrown away.
-            while frames::Frame::read(&mut reader).await.is_some() {}
+        // What the server's window for the connection takes (RFC 9113, section 6.9.2).
+        let window = Arc::new(Semaphore::new(65_535));
+        let reading = tokio::spawn({
+            let window = Arc::clone(&window);
+            async move {
+                while let Some(frame) = frames::Frame::read(&mut reader).await {
+                    if (frame.kind, frame.stream) == (frames::WINDOW_UPDATE, 0) {
+                        let more = u32::from_be_bytes(frame.payload.try_into().unwrap());
+                        window.add_permits(usize::try_from(more).unwrap());
+                    }
+                }
+                // The connection is cut.
+                window.close();
+            }
         });
         let writing = async {
             for stream in (0..STREAMS).map(|number| 2 * number + 1) {
-                let mut request = frames::frame(
+                let head = frames::frame(
                     frames::HEADERS,
                     frames::END_HEADERS,
                     stream,
                     &frames::post_to("/mutate"),
                 );
+                writer.write_all(&head).await?;
                 let mut pieces = body.as_bytes().chunks(16 << 10).peekable();
                 while let Some(piece) = pieces.next() {
                     let flags = if pieces.peek().is_none() {
@@ -102,15 +119,18 @@ async fn patches_over_http2_without_a_window_hold_no_more_than_their_budget() {
                     } else {
                         0
                     };
-                    request.extend(frames::frame(frames::DATA, flags, stream, piece));
-                }
-                // A connection that is cut has had its say.
-                if writer.write_all(&request).await.is_err() {
-                    return stream;
+                    let length = u32::try_from(piece.len()).unwrap();
+                    match window.acquire_many(length).await {
+                        Ok(permit) => permit.forget(),
+                        Err(_) => return Ok(()),
+                    }
+                    let data = frames::frame(frames::DATA, flags, stream, piece);
+                    writer.write_all(&data).await?;
                 }
             }
-            STREAMS
+            std::io::Result::Ok(())
         };
+        // A connection that is cut has had its say.
         let _ = within(writing).await;
         within(async {
             while reviewed(&webhook).await < 40 {
