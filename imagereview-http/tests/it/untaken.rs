@@ -51,17 +51,16 @@ fn creation(containers: usize) -> String {
 }
 
 /// How many requests were reviewed, or turned away for others.
+/// How many requests were reviewed, or turned away for others.
 async fn reviewed(webhook: &Webhook) -> usize {
     let metrics = Metrics::of(webhook.health).await;
     let outcomes = ["allowed", "denied", "undecided"].map(|outcome| {
         format!("imagereview_reviews_total{{endpoint=\"mutate\",outcome=\"{outcome}\"}}")
     });
-    let refused = metrics.value("imagereview_refusals_total{cause=\"overloaded\"}");
-    refused
-        + outcomes
-            .iter()
-            .map(|name| metrics.value(name))
-            .sum::<usize>()
+    let refusals = ["overloaded", "gave_way"]
+        .map(|cause| format!("imagereview_refusals_total{{cause=\"{cause}\"}}"));
+    let counts = outcomes.iter().chain(&refusals);
+    counts.map(|name| metrics.value(name)).sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
