@@ -19,13 +19,13 @@ use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 
-use crate::{
-    observe::Counted,
-    slots::{Slot, Slots},
-};
+use crate::slots::{Slot, Slots};
 
 /// How much of a response is handed over at a time.
 const PIECE: usize = 16 * 1024;
+
+/// What a response takes besides its bytes: on HTTP/2 a stream and a task.
+const BESIDE: usize = 10 * 1024;
 
 /// How long a response waits at least before its connection is cut for others. On its way to a client that
 /// reads, it waits for microseconds.
@@ -48,7 +48,6 @@ struct Share {
     responses: Arc<Responses>,
     bytes: usize,
     _slot: Option<Slot>,
-    _in_flight: Counted,
 }
 
 impl Responses {
@@ -63,57 +62,39 @@ impl Responses {
 
     /// Cuts the connection of the response that has waited for longest. `false` if none has waited for
     /// long.
-    pub(crate) fn cut_oldest(&self) -> bool {
+    fn cut_oldest(&self) -> bool {
         self.slots.evict_oldest_after(PATIENCE)
     }
 
-    /// A body of these bytes, which counts as in flight until it is taken. `None` where the memory is used
-    /// up by others that are being taken. `cut` is told where its own connection is to be cut.
+    /// A body of these bytes. `None` where the memory is used up by others that are being taken. `cut` is
+    /// told where its own connection is to be cut.
     pub(crate) async fn hold(
-        self: &Arc<Self>,
-        json: &Bytes,
-        cut: &Arc<Notify>,
-        in_flight: &mut Option<Counted>,
-        is_crowded: bool,
-    ) -> Option<ResponseBody> {
-        if !self.add(json.len()) {
-            // Rarely, so that little is kept across the wait.
-            let has_room = Box::pin(self.make_room(json.len())).await;
-            if !has_room {
-                return None;
-            }
-        }
-        Some(self.body(json.clone(), cut, in_flight.take()?, is_crowded))
-    }
-
-    /// A body that counts, whether there is memory for it or not: a refusal of a few lines.
-    pub(crate) fn hold_anyway(
         self: &Arc<Self>,
         json: Bytes,
         cut: &Arc<Notify>,
-        in_flight: Counted,
-        is_crowded: bool,
-    ) -> ResponseBody {
-        self.bytes.fetch_add(json.len(), Ordering::Relaxed);
-        self.body(json, cut, in_flight, is_crowded)
+    ) -> Option<ResponseBody> {
+        let bytes = json.len() + BESIDE;
+        // Rarely, so that little is kept across the wait.
+        if !self.add(bytes) && !Box::pin(self.make_room(bytes)).await {
+            return None;
+        }
+        Some(self.body(json, cut))
     }
 
-    fn body(
-        self: &Arc<Self>,
-        rest: Bytes,
-        cut: &Arc<Notify>,
-        in_flight: Counted,
-        is_crowded: bool,
-    ) -> ResponseBody {
+    /// A body that counts, whether there is memory for it or not: a refusal of a few lines.
+    pub(crate) fn hold_anyway(self: &Arc<Self>, json: Bytes, cut: &Arc<Notify>) -> ResponseBody {
+        self.bytes.fetch_add(json.len() + BESIDE, Ordering::Relaxed);
+        self.body(json, cut)
+    }
+
+    fn body(self: &Arc<Self>, rest: Bytes, cut: &Arc<Notify>) -> ResponseBody {
         // A slot costs as much as some of the rest together, and is of no use while there is room.
-        let is_crowded =
-            is_crowded || rest.len() > PIECE || self.bytes.load(Ordering::Relaxed) > self.limit / 2;
+        let is_crowded = rest.len() > PIECE || self.bytes.load(Ordering::Relaxed) > self.limit / 2;
         ResponseBody {
             share: Arc::new(Share {
-                bytes: rest.len(),
+                bytes: rest.len() + BESIDE,
                 responses: Arc::clone(self),
                 _slot: is_crowded.then(|| self.slots.take_for(Arc::clone(cut))),
-                _in_flight: in_flight,
             }),
             rest,
         }

@@ -11,18 +11,17 @@ pub struct Limits {
     /// Connections that have not asked anything yet, those in their handshake included. Beyond
     /// that the one that has been silent for longest is closed. Default 512.
     pub silent: usize,
-    /// Requests in flight: their headers are read, and their responses are not taken. Beyond that the
-    /// connection is cut that has left a response for longest, if that is a second; else the request
-    /// is evicted whose body has been awaited for longest (408), and if there is none the new one is
+    /// Requests in flight: their headers are read, and they are not answered. Beyond that the one
+    /// whose body has been waited for longest gives way (408), and if there is none the new one is
     /// answered 429 at once. Default 1,024.
     pub requests: usize,
     /// Bytes of request bodies that are held at a time. Beyond that the one that has been waited for
     /// longest gives way (408), and if there is none the new one is answered 429. Never less than what
     /// one `AdmissionReview` may have. Default 32 MiB.
     pub body_memory: usize,
-    /// Bytes of responses that clients have not taken. Beyond that the connection of the one that has
+    /// Bytes of responses that clients have not taken, and 10 KiB for each. Beyond that the connection of the one that has
     /// waited for longest is cut, if that is a second, and else the new one is answered 429. Never less
-    /// than the largest response. Default 16 MiB.
+    /// than the largest response. Default 24 MiB.
     pub response_memory: usize,
     /// Requests in flight on one HTTP/2 connection. Default 250, which is what Go's own server
     /// allows.
@@ -38,7 +37,7 @@ impl Default for Limits {
             silent: 512,
             requests: 1024,
             body_memory: 32 * 1024 * 1024,
-            response_memory: 16 * 1024 * 1024,
+            response_memory: 24 * 1024 * 1024,
             streams: 250,
             header_bytes: 16 * 1024,
         }

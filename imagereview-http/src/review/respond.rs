@@ -33,13 +33,9 @@ pub(crate) async fn respond(
     // HTTP/2 ends the stream of a body that is not read.
     let mut has_unread_body = !is_http2 && !body.is_end_stream();
     let counted = Counted::new(&state.metrics.reviews.in_flight);
-    let is_crowded = counted.before >= state.max_requests / 2;
-    let is_full = counted.before >= state.max_requests;
-    let mut counted = Some(counted);
     let reviewed = match endpoint {
-        // The client that has left a response for longest is cut first, then the request is evicted whose
-        // body has been awaited for longest.
-        _ if is_full && !state.responses.cut_oldest() && !state.bodies.evict_slowest() => {
+        // The request whose body has been awaited for longest is evicted first.
+        _ if counted.before >= state.max_requests && !state.bodies.evict_slowest() => {
             if is_http2 {
                 Box::pin(state.bodies.discard_rest(body, state.body)).await;
             } else {
@@ -58,7 +54,7 @@ pub(crate) async fn respond(
     let reviewed = match reviewed {
         Ok(json) => state
             .responses
-            .hold(&json, cut, &mut counted, is_crowded)
+            .hold(json, cut)
             .await
             .ok_or(Refusal::Overloaded),
         Err(refusal) => Err(refusal),
@@ -81,12 +77,9 @@ pub(crate) async fn respond(
     } else {
         tracing::warn!(%peer, client, "request refused: {refusal}");
     }
-    let in_flight = counted.unwrap_or_else(|| Counted::new(&state.metrics.reviews.in_flight));
-    let mut response = refusal.response().map(|json| {
-        state
-            .responses
-            .hold_anyway(json, cut, in_flight, is_crowded)
-    });
+    let mut response = refusal
+        .response()
+        .map(|json| state.responses.hold_anyway(json, cut));
     // The rest of an unread body would be taken for the next request. HTTP/2 ends the stream
     // instead, and has no such header.
     if !is_http2 && has_unread_body && !matches!(refusal, Refusal::Unreadable(_)) {

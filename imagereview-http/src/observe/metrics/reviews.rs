@@ -81,7 +81,7 @@ impl ReviewMetrics {
             in_flight: register(
                 registry,
                 "requests_in_flight",
-                "Requests whose headers were read and whose responses the client has not taken yet",
+                "Requests whose headers were read and that are not answered yet",
             ),
             panics: register(
                 registry,
