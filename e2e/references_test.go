@@ -40,6 +40,9 @@ var exceptions = map[string]func(image string, read *node.Reference) bool{
 	"UnderscoreInHost": func(_ string, read *node.Reference) bool {
 		return read.Domain == ""
 	},
+	"HostTooLong": func(_ string, read *node.Reference) bool {
+		return len(read.Domain) > 255
+	},
 	"InvalidIpv6Host": func(_ string, read *node.Reference) bool {
 		host, _, bracketed := strings.Cut(strings.TrimPrefix(read.Domain, "["), "]")
 		_, err := netip.ParseAddr(host)

@@ -282,6 +282,14 @@ impl ImagePolicy {
         documents.any(|document| !document.mutations.is_empty())
     }
 
+    /// Whether any rule evaluates an expression, whose cost grows with what is reviewed faster than
+    /// that of the other checks.
+    #[must_use]
+    pub fn has_expressions(&self) -> bool {
+        let mut rules = self.documents.iter().flat_map(|document| &document.rules);
+        rules.any(Rule::has_expressions)
+    }
+
     /// Changes an object that is not stored yet as the matching documents declare, and
     /// returns the patch that makes the same changes to its document. A field that an object does not
     /// have (the operation, the user, often the namespace) matches, as it does when the object is

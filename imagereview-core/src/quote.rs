@@ -31,6 +31,19 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// Displays a part of a valid reference as it is, cut where it is very long. Nothing in one needs
+/// escaping.
+pub(crate) struct Cut<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Cut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(MAX_CHARS) {
+            None => f.write_str(self.0),
+            Some((end, _)) => write!(f, "{}…", &self.0[..end]),
+        }
+    }
+}
+
 /// Displays a JSON path. All but the keys of annotations are names that the crate or the policy
 /// knows; those could hold anything, and are quoted.
 pub(crate) struct QuotedPath<'a>(pub(crate) &'a str);
@@ -120,7 +133,10 @@ mod tests {
         ] {
             assert_eq!(Quoted(text).to_string(), quoted, "{text:?}");
         }
+        let whole = "x".repeat(MAX_CHARS);
+        assert_eq!(Cut(&whole).to_string(), whole);
         let long = "x".repeat(MAX_CHARS + 1);
+        assert_eq!(Cut(&long).to_string(), whole + "…");
         let expected = format!("\"{}…\"", "x".repeat(MAX_CHARS));
         assert_eq!(Quoted(&long).to_string(), expected);
     }

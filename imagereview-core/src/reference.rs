@@ -31,11 +31,14 @@
 //! | 64 hex digits and nothing else | refused | a repository | [`BareIdentifier`] |
 //! | `x@sha256:FF…` | refused | accepted | [`UppercaseDigest`] |
 //! | `sha256:2d71` | an image that it holds with that identifier, else as `oci-spec` | `docker.io/library/sha256:2d71` | [`ImageId`] |
+//! | a host of more than 255 bytes, its port included | accepted | accepted | [`HostTooLong`] |
 //! | `[2001:db8::1]:5000/x:1` | accepted | refused | accepted; `ImageRef::to_oci` is an error |
 //!
-//! In brackets the node takes any hexadecimal digits and colons; here they must be an address, since
+//! No host of more than 253 bytes can be looked up, so nothing is lost with [`HostTooLong`]; with it,
+//! a valid reference has at most 800 bytes. In brackets the node takes any hexadecimal digits and colons; here they must be an address, since
 //! nothing else can be pulled from.
 //!
+//! [`HostTooLong`]: ReferenceErrorKind::HostTooLong
 //! [`UppercaseHost`]: ReferenceErrorKind::UppercaseHost
 //! [`UnderscoreInHost`]: ReferenceErrorKind::UnderscoreInHost
 //! [`NonAsciiTag`]: ReferenceErrorKind::NonAsciiTag

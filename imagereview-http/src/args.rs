@@ -216,6 +216,17 @@ pub(crate) struct Args {
     )]
     max_body_memory: u64,
 
+    /// Most bytes of responses that clients have not read. Beyond that, the connection with the oldest
+    /// unread response is cut
+    #[arg(
+        long,
+        env = "IMAGEREVIEW_MAX_RESPONSE_MEMORY", help_heading = LIMITS,
+        value_name = "BYTES",
+        default_value_t = Limits::default().response_memory as u64,
+        value_parser = number::<u64>(1 << 20..=1 << 40)
+    )]
+    max_response_memory: u64,
+
     /// Most requests in flight on one HTTP/2 connection
     #[arg(
         long,
@@ -242,6 +253,10 @@ pub(crate) struct Args {
     /// Longest wait for a request's body
     #[arg(long, env = "IMAGEREVIEW_BODY_TIMEOUT", help_heading = TIMEOUTS, value_name = "TIME", default_value = "10s", value_parser = time)]
     body_timeout: Duration,
+
+    /// Longest time to decide a review once its body is there. Beyond that it is denied as undecided
+    #[arg(long, env = "IMAGEREVIEW_REVIEW_TIMEOUT", help_heading = TIMEOUTS, value_name = "TIME", default_value = "5s", value_parser = time)]
+    review_timeout: Duration,
 
     /// Longest wait for a client that does not read its response
     #[arg(long, env = "IMAGEREVIEW_ANSWER_TIMEOUT", help_heading = TIMEOUTS, value_name = "TIME", default_value = "20s", value_parser = time)]
@@ -405,11 +420,13 @@ impl Args {
         config.limits.silent = size(self.max_silent_connections);
         config.limits.requests = size(self.max_requests);
         config.limits.body_memory = size(self.max_body_memory);
+        config.limits.response_memory = size(self.max_response_memory);
         config.limits.streams = self.max_streams;
         config.limits.header_bytes = self.max_header_bytes;
         config.timeouts.handshake = self.handshake_timeout;
         config.timeouts.header = self.header_timeout;
         config.timeouts.body = self.body_timeout;
+        config.timeouts.review = self.review_timeout;
         config.timeouts.answer = self.answer_timeout;
         config.timeouts.idle = self.idle_timeout;
         config.timeouts.shutdown_delay = self.shutdown_delay;

@@ -53,7 +53,7 @@
 //! | 408 | the headers or the body didn't arrive in time; see [`Timeouts`] and [`Limits`] |
 //! | 413 | the body is longer than [`Config::max_body_bytes`] |
 //! | 415 | another content type than `application/json`, or a content encoding |
-//! | 429 | more than [`Limits::requests`] or [`Limits::body_memory`] is in flight; kube-apiserver sends it again |
+//! | 429 | more than [`Limits::requests`], [`Limits::body_memory`] or [`Limits::response_memory`] is in flight, or no review gets a permit within [`Timeouts::review`]; kube-apiserver sends it again |
 //! | 431 | the headers are longer than [`Limits::header_bytes`]; without a message |
 //!
 //! # TLS
@@ -84,6 +84,7 @@ struct Readme;
 
 mod check;
 mod config;
+mod deciding;
 mod observe;
 mod policy;
 mod reload;
@@ -94,6 +95,7 @@ mod slots;
 mod state;
 mod text;
 mod tls;
+mod untaken;
 
 pub use check::Check;
 pub use config::{

@@ -7,11 +7,9 @@ use std::{
     io::{self, Write},
     path::Path,
     process::ExitCode,
-    sync::Arc,
     time::SystemTime,
 };
 
-use imagereview_core::NoLatestTag;
 use imagereview_files::PathList;
 use imagereview_http::{Check, IMAGE_POLICY_PATH, Log, Reload, Server, ServerError, ServerPolicy};
 #[cfg(feature = "opentelemetry")]
@@ -152,7 +150,7 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
 /// The policy that was given, or the built-in one.
 fn policy(args: &Args) -> ServerPolicy {
     if args.policy.is_empty() {
-        Arc::new(NoLatestTag).into()
+        ServerPolicy::BuiltIn
     } else {
         let paths = args.policy.iter().flat_map(PathList::paths);
         ServerPolicy::Files(paths.map(Path::to_owned).collect())

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use imagereview_core::{
-    AdmissionReview, ImagePolicy, Language, Policy, PolicyErrors, Review, facts::Facts,
-    mutation::Patch, workload::WorkloadKinds,
+    AdmissionReview, ImagePolicy, Language, NoLatestTag, Policy, PolicyErrors, Review,
+    facts::Facts, mutation::Patch, workload::WorkloadKinds,
 };
 use imagereview_files::{PolicyFileError, PolicyPaths};
 
@@ -15,6 +15,8 @@ use imagereview_files::{PolicyFileError, PolicyPaths};
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum ServerPolicy {
+    /// The built-in policy, [`NoLatestTag`].
+    BuiltIn,
     /// A policy that the program holds.
     Memory(Arc<dyn Policy + Send + Sync>),
     /// Files of policy documents, and folders of them. All of them together are one policy, as
@@ -49,6 +51,8 @@ pub(crate) struct ServedPolicy {
     pub(crate) policy: Arc<dyn Policy + Send + Sync>,
     /// What tells it from others; a policy that the program holds has no such name.
     pub(crate) identity: Option<Arc<str>>,
+    /// Whether a small review takes it little time for sure: it is ours, and evaluates no expression.
+    pub(crate) is_quick: bool,
     /// The same policy where it comes from documents, which declare more than rules.
     documents: Option<Arc<ImagePolicy>>,
 }
@@ -99,6 +103,7 @@ impl ServerPolicy {
     /// Looks at the files, and reads what can be read only once.
     pub(crate) fn open(self) -> Result<OpenedPolicy, PolicyError> {
         Ok(match self {
+            Self::BuiltIn => OpenedPolicy::BuiltIn,
             Self::Memory(policy) => OpenedPolicy::Memory(policy),
             Self::Files(paths) => OpenedPolicy::Files(PolicyPaths::open(paths)?),
         })
@@ -108,6 +113,7 @@ impl ServerPolicy {
 /// Where the policy comes from, after a look at its files.
 #[derive(Clone)]
 pub(crate) enum OpenedPolicy {
+    BuiltIn,
     Memory(Arc<dyn Policy + Send + Sync>),
     Files(PolicyPaths),
 }
@@ -116,10 +122,17 @@ impl OpenedPolicy {
     /// Reads and compiles what has to be.
     pub(crate) fn load(&self) -> Result<ServedPolicy, PolicyError> {
         match self {
+            Self::BuiltIn => Ok(ServedPolicy {
+                policy: Arc::new(NoLatestTag),
+                identity: None,
+                documents: None,
+                is_quick: true,
+            }),
             Self::Memory(policy) => Ok(ServedPolicy {
                 policy: Arc::clone(policy),
                 identity: None,
                 documents: None,
+                is_quick: false,
             }),
             Self::Files(paths) => load(paths),
         }
@@ -133,6 +146,7 @@ pub(crate) fn load(paths: &PolicyPaths) -> Result<ServedPolicy, PolicyError> {
     Ok(ServedPolicy {
         identity: Some(policy.identity().into()),
         documents: Some(Arc::clone(&policy)),
+        is_quick: !policy.has_expressions(),
         policy,
     })
 }

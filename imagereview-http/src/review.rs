@@ -3,6 +3,7 @@
 mod admission;
 mod audit_line;
 mod context;
+mod decide;
 mod decision;
 mod image_policy;
 mod images;

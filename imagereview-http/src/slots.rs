@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
@@ -20,7 +21,7 @@ pub(crate) struct Slots {
 #[derive(Debug, Default)]
 struct Taken {
     next: u64,
-    evictions: BTreeMap<u64, Arc<Notify>>,
+    evictions: BTreeMap<u64, (Instant, Arc<Notify>)>,
 }
 
 /// A taken slot. Dropping it frees it.
@@ -33,11 +34,18 @@ pub(crate) struct Slot {
 
 impl Slots {
     pub(crate) fn take(self: &Arc<Self>) -> Slot {
+        self.take_for(Arc::default())
+    }
+
+    /// Takes a slot whose eviction is told to whoever waits for this, which several may share.
+    pub(crate) fn take_for(self: &Arc<Self>, evicted: Arc<Notify>) -> Slot {
+        let since = Instant::now();
         let mut taken = self.lock();
         let number = taken.next;
         taken.next += 1;
-        let evicted = Arc::new(Notify::new());
-        taken.evictions.insert(number, Arc::clone(&evicted));
+        taken
+            .evictions
+            .insert(number, (since, Arc::clone(&evicted)));
         Slot {
             slots: Arc::clone(self),
             number,
@@ -51,11 +59,22 @@ impl Slots {
 
     /// Frees the oldest slot. `false` if none is taken.
     pub(crate) fn evict_oldest(&self) -> bool {
-        let oldest = self.lock().evictions.pop_first();
-        if let Some((_, evicted)) = &oldest {
-            evicted.notify_one();
+        self.evict_oldest_after(Duration::ZERO)
+    }
+
+    /// Frees the oldest slot if it has been taken for so long. `false` if none has.
+    pub(crate) fn evict_oldest_after(&self, age: Duration) -> bool {
+        let mut taken = self.lock();
+        let Some(oldest) = taken.evictions.first_entry() else {
+            return false;
+        };
+        if oldest.get().0.elapsed() < age {
+            return false;
         }
-        oldest.is_some()
+        let (_, evicted) = oldest.remove();
+        drop(taken);
+        evicted.notify_one();
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {

@@ -10,10 +10,12 @@ use bytes::Bytes;
 use imagereview_core::Language;
 
 use crate::{
+    deciding::Deciding,
     observe::{Audit, Metrics},
     policy::ServedPolicy,
     request::{Bodies, BodyLimits},
     tls::Generation,
+    untaken::Responses,
 };
 
 /// The part of the server that all connections share.
@@ -24,6 +26,8 @@ pub(crate) struct State {
     pub(crate) approval: Bytes,
     pub(crate) body: BodyLimits,
     pub(crate) bodies: Bodies,
+    pub(crate) deciding: Deciding,
+    pub(crate) responses: Arc<Responses>,
     pub(crate) max_requests: usize,
     pub(crate) metrics: Metrics,
     pub(crate) audit: Option<Audit>,

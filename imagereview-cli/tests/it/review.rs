@@ -143,7 +143,7 @@ fn policies_are_named_by_a_list_or_by_flags() {
     let commas = "imagereview: a.yaml,e,b.yaml names 3 policies with commas between them; separate paths with \
                   colons in IMAGEREVIEW_POLICY, or repeat --policy";
     // The variable, the flags, and the policy or what is wrong.
-    let rows: [PolicyPaths; 11] = [
+    let rows: [PolicyPaths<'_>; 11] = [
         ("a.yaml", &[], Ok(A), ""),
         ("a.yaml:e:b.yaml", &[], Ok(LIST), ""),
         ("b.yaml", &["a.yaml", "e", "b.yaml"], Ok(LIST), ""),

@@ -12,7 +12,7 @@ use crate::expression::{Expression, Images};
 use crate::{
     language::{Language, Message},
     pattern::{Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet},
-    quote::first_chars,
+    quote::{Cut, first_chars},
     reference::{DEFAULT_TAG, DigestAlgorithm, ImageRef},
     review::{Image, Review},
 };
@@ -196,6 +196,14 @@ impl<'r> Asked<'r> {
 }
 
 impl Check {
+    pub(super) fn is_expression(&self) -> bool {
+        #[cfg(feature = "cel")]
+        let is_expression = matches!(self, Self::Expression(_));
+        #[cfg(not(feature = "cel"))]
+        let is_expression = false;
+        is_expression
+    }
+
     pub(super) fn judge(&self, asked: &Asked<'_>, image: &Image<'_>) -> Finding<'_> {
         let reference = image.reference();
         match self {
@@ -382,8 +390,11 @@ impl AllowDeny {
 impl What {
     fn of(self, reference: &ImageRef<'_>) -> String {
         match self {
-            Self::Registry => reference.registry().to_owned(),
-            Self::Repository => format!("{}/{}", reference.registry(), reference.repository()),
+            Self::Registry => Cut(reference.registry()).to_string(),
+            Self::Repository => {
+                let name = format!("{}/{}", reference.registry(), reference.repository());
+                Cut(&name).to_string()
+            }
         }
     }
 

@@ -52,6 +52,11 @@ impl Judged {
 }
 
 impl Rule {
+    /// Whether one of its checks is an expression.
+    pub(super) fn has_expressions(&self) -> bool {
+        self.checks.iter().any(Check::is_expression)
+    }
+
     pub(super) fn compile(
         declared: declaration::Rule,
         document_mode: Mode,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    quote::Escaped,
+    quote::{Cut, Escaped},
     review::{Image, Review},
 };
 
@@ -99,9 +99,11 @@ impl Template {
             let _ = match part {
                 Part::Text(literal) => text.write_str(literal),
                 Part::Placeholder(placeholder) => match placeholder {
-                    Placeholder::Image => text.write_str(reference.as_written()),
-                    Placeholder::Registry => text.write_str(reference.registry()),
-                    Placeholder::Repository => write!(text, "{}", reference.repository()),
+                    Placeholder::Image => write!(text, "{}", Cut(reference.as_written())),
+                    Placeholder::Registry => write!(text, "{}", Cut(reference.registry())),
+                    Placeholder::Repository => {
+                        write!(text, "{}", Cut(&reference.repository().to_string()))
+                    }
                     Placeholder::Tag => {
                         text.write_str(reference.tag().or(reference.pulled_tag()).unwrap_or("-"))
                     }

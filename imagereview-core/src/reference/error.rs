@@ -43,6 +43,9 @@ pub enum ReferenceErrorKind {
     UppercaseRepository,
     /// The repository is longer than 255 bytes.
     RepositoryTooLong,
+    /// The host is longer than 255 bytes, its port included. The node's grammar takes it, but no such
+    /// name can be looked up.
+    HostTooLong,
     /// The first part has upper-case letters and neither dot nor port: the node takes it for a
     /// registry, `oci-spec` for a Docker Hub namespace.
     UppercaseHost,
@@ -109,6 +112,10 @@ impl ReferenceErrorKind {
             Self::RepositoryTooLong => (
                 "the repository is longer than 255 bytes",
                 "仓库名超过255字节",
+            ),
+            Self::HostTooLong => (
+                "the registry is longer than 255 bytes, and no such host can be looked up",
+                "镜像仓库主机超过255字节,无法解析",
             ),
             Self::UppercaseHost => (
                 "the first part has upper-case letters: the node takes it for a registry, other \

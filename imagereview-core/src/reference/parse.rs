@@ -8,6 +8,9 @@ use super::{
 /// The longest path that the node accepts, in bytes, `library/` included where it is implied.
 const MAX_PATH_LEN: usize = 255;
 const MAX_TAG_LEN: usize = 128;
+/// The longest host that is read, in bytes, its port included. The node's grammar sets no limit, but
+/// DNS does: no name of more than 253 bytes can be looked up (RFC 1035, section 2.3.4).
+const MAX_HOST_LEN: usize = 255;
 
 /// A lower-case letter or a digit.
 const LOWER: u8 = 1;
@@ -83,6 +86,7 @@ fn parts(text: &str) -> Result<ImageRef<'_>, Fault> {
 
     // name := [ host "/" ] path
     let (host, path_start, mut end) = match first_part(text)? {
+        FirstPart::Host(end) if end > MAX_HOST_LEN => return Err((Kind::HostTooLong, 0)),
         FirstPart::Host(end) => (Some(&text[..end]), end + 1, path(bytes, end + 1, end + 1)?),
         FirstPart::Component(end) if bytes.get(end) == Some(&b'/') => {
             (None, 0, path(bytes, 0, end + 1)?)

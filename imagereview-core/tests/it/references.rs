@@ -68,6 +68,7 @@ fn is_denied_on_purpose(kind: ReferenceErrorKind) -> bool {
         kind,
         ReferenceErrorKind::UppercaseHost
             | ReferenceErrorKind::UnderscoreInHost
+            | ReferenceErrorKind::HostTooLong
             | ReferenceErrorKind::ImageId
             | ReferenceErrorKind::InvalidIpv6Host
     )
@@ -150,6 +151,8 @@ fn errors_say_what_is_wrong_and_where() {
 
     let long_path = "a".repeat(248);
     let long_tag = format!("nginx:{}", "t".repeat(129));
+    let long_host = format!("{}/app", "a.".repeat(127) + "aa");
+    let long_port = format!("a:{}/app", "1".repeat(254));
     let short_digest = "nginx@sha256:abc".to_owned();
     let table: BTreeMap<&str, (Kind, usize)> = [
         ("", (Kind::Empty, 0)),
@@ -176,6 +179,8 @@ fn errors_say_what_is_wrong_and_where() {
         ("nginx@md5:abc", (Kind::DigestAlgorithm, 6)),
         (&short_digest, (Kind::DigestLength, 13)),
         (&long_path, (Kind::RepositoryTooLong, 0)),
+        (&long_host, (Kind::HostTooLong, 0)),
+        (&long_port, (Kind::HostTooLong, 0)),
         (&long_tag, (Kind::TagTooLong, 6)),
     ]
     .into();
@@ -187,6 +192,14 @@ fn errors_say_what_is_wrong_and_where() {
             "{text:?}: {error}"
         );
     }
+}
+
+#[test]
+fn a_host_of_255_bytes_is_read() {
+    let host = "a.".repeat(127) + "a";
+    let text = format!("{host}/app:1");
+    let image = ImageRef::parse(&text).unwrap();
+    assert_eq!((host.len(), image.registry()), (255, &*host));
 }
 
 #[test]

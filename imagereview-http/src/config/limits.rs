@@ -5,10 +5,10 @@
 #[non_exhaustive]
 pub struct Limits {
     /// Open connections. Beyond that, a new one evicts the one that has been open for longest without
-    /// a request. If all have sent one, new ones wait in the system's queue. Default 4,096.
+    /// a request. If all have sent one, new ones wait in the system's queue. Default 1,024.
     pub connections: usize,
     /// Connections without a request yet, those in their handshake included. Beyond that, the oldest
-    /// is evicted. Default 1,024.
+    /// is evicted. Default 512.
     pub silent: usize,
     /// Requests in flight: their headers are read, and their response is not sent. Beyond that, the one
     /// whose body has been awaited for longest is evicted (408). If there is none, the new one gets 429
@@ -16,8 +16,12 @@ pub struct Limits {
     pub requests: usize,
     /// Bytes of buffered request bodies. Beyond that, the body over 16 KiB that has been awaited for
     /// longest is evicted (408). If there is none, the new one gets 429. Never less than what one
-    /// `AdmissionReview` may have. Default 64 MiB.
+    /// `AdmissionReview` may have. Default 32 MiB.
     pub body_memory: usize,
+    /// Bytes of responses that clients have not taken, and 10 KiB for each. Beyond that the connection of the one that has
+    /// waited for longest is cut, if that is a second, and else the new one is answered 429. Never less
+    /// than the largest response. Default 24 MiB.
+    pub response_memory: usize,
     /// Requests in flight on one HTTP/2 connection. Default 250, which is what Go's own server
     /// allows.
     pub streams: u32,
@@ -28,10 +32,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 4096,
-            silent: 1024,
+            connections: 1024,
+            silent: 512,
             requests: 1024,
-            body_memory: 64 * 1024 * 1024,
+            body_memory: 32 * 1024 * 1024,
+            response_memory: 24 * 1024 * 1024,
             streams: 250,
             header_bytes: 16 * 1024,
         }

@@ -15,6 +15,10 @@ pub struct Timeouts {
     pub header: Duration,
     /// From a request's headers to the last byte of its body. Default 10 seconds.
     pub body: Duration,
+    /// From the last byte of a body to the verdict: the wait for a permit, and deciding. Beyond that the
+    /// review is undecided, which denies it. If it had no permit yet, it gets 429. Default 5 seconds,
+    /// below the 10 that an API server gives an admission webhook by default.
+    pub review: Duration,
     /// How long a response waits for a client that reads nothing of it, before the connection is cut
     /// (on Linux) or, on HTTP/2, the request's stream is reset; and how long a client on HTTP/2 has to
     /// confirm a GOAWAY. Default 20 seconds, which makes 30 with the body's, as kube-apiserver gives a
@@ -38,6 +42,7 @@ impl Default for Timeouts {
             handshake: Duration::from_secs(10),
             header: Duration::from_secs(30),
             body: Duration::from_secs(10),
+            review: Duration::from_secs(5),
             answer: Duration::from_secs(20),
             idle: Duration::from_secs(5 * 60),
             shutdown_delay: Duration::ZERO,

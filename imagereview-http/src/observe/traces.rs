@@ -256,6 +256,11 @@ pub(crate) async fn traced<B>(
     response
 }
 
+/// The span of the current request, for another thread.
+pub(crate) fn current() -> Context {
+    Context::current()
+}
+
 /// Adds the outcome of a review to the span of the current request.
 pub(crate) fn decided(allowed: bool, images: usize) {
     let context = Context::current();

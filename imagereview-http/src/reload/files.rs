@@ -31,7 +31,7 @@ impl Before {
         Self {
             policy: match policy {
                 OpenedPolicy::Files(paths) => policy_fingerprint(paths),
-                OpenedPolicy::Memory(_) => fingerprint(&[]),
+                OpenedPolicy::BuiltIn | OpenedPolicy::Memory(_) => fingerprint(&[]),
             },
             identity: fingerprint(&config.identity.files()),
             client_ca: fingerprint(config.client_ca.as_slice()),

@@ -14,7 +14,6 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     buffered::{BufferedBytes, BufferedShare},
@@ -22,17 +21,12 @@ use super::{
 };
 use crate::slots::{Slot, Slots};
 
-/// How many times the limit of a body is read on where it is refused for its length.
+/// How many times the limit of a body is read on where it is refused.
 const DISCARDED_LIMITS: usize = 4;
 
-/// The size in bytes up to which a body is small: it is read whatever the others take, and decided
-/// at once. Most reviews are smaller, and as many as may be in flight are still little.
+/// The size in bytes up to which a body is small: it is read whatever the others take, and may be
+/// decided at once. Most reviews are smaller, and as many as may be in flight are still little.
 const SMALL: usize = 16 * 1024;
-
-/// How many large reviews are decided at a time, so that their memory does not grow with the
-/// processors. One of as many images as are read takes 30 MiB, and more for each rule that they
-/// break.
-const LARGE_REVIEWS: usize = 2;
 
 /// How much of a body is read, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -41,24 +35,39 @@ pub(crate) struct BodyLimits {
     pub(crate) time: Duration,
 }
 
-/// What the bodies of all requests share: their slots, their memory, and the permits of large ones.
+/// What the bodies of all requests share: their slots and their memory.
 #[derive(Debug)]
 pub(crate) struct Bodies {
     /// Requests whose bodies have not arrived.
     slow: Arc<Slots>,
-    /// Large bodies that are not decided yet.
+    /// Large bodies that have not arrived.
     large: Arc<Slots>,
     buffered: Arc<BufferedBytes>,
-    /// A permit for each large review that may be decided.
-    permits: Arc<Semaphore>,
 }
 
 /// A request's body. Its bytes count as buffered until it is dropped.
 pub(crate) struct ReadBody {
     bytes: Bytes,
     _share: BufferedShare,
-    /// Where it is large.
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Where it is large and is not being decided yet.
+    slot: Option<Slot>,
+}
+
+impl ReadBody {
+    /// A future's output, unless the body is evicted before that: others need its memory, and it is not
+    /// being decided. From then on it is not evicted.
+    pub(crate) async fn unless_evicted<F: Future>(
+        &mut self,
+        future: F,
+    ) -> Result<F::Output, Refusal> {
+        let slot = self.slot.take();
+        unless_evicted(slot.as_ref(), future).await
+    }
+
+    /// Whether it is small, as most are.
+    pub(crate) fn is_small(&self) -> bool {
+        self.bytes.len() <= SMALL
+    }
 }
 
 impl Deref for ReadBody {
@@ -76,7 +85,6 @@ impl Bodies {
             slow: Arc::default(),
             large: Arc::default(),
             buffered: Arc::new(BufferedBytes::new(memory)),
-            permits: Arc::new(Semaphore::new(LARGE_REVIEWS)),
         }
     }
 
@@ -161,23 +169,20 @@ impl Bodies {
             }
         }
         let bytes = if all.is_empty() { first } else { all.freeze() };
-        let permit = if bytes.len() > SMALL {
-            let permit = Box::pin(Arc::clone(&self.permits).acquire_owned());
-            unless_evicted(slot.as_ref(), permit).await?.ok()
-        } else {
-            None
-        };
         Ok(ReadBody {
             bytes,
             _share: share,
-            _permit: permit,
+            slot,
         })
     }
 
-    /// Reads on in a body that is refused for its length, and buffers nothing. An HTTP/2 client that
+    /// Reads on in a body that is refused, and buffers nothing. An HTTP/2 client that
     /// gets its response while it still sends gets its stream reset, and some (curl before 8.9 among
     /// them) then report the reset and not the response.
-    async fn discard_rest(&self, mut body: Incoming, limits: BodyLimits) {
+    pub(crate) async fn discard_rest(&self, mut body: Incoming, limits: BodyLimits) {
+        if body.is_end_stream() {
+            return;
+        }
         let mut left = limits.bytes.saturating_mul(DISCARDED_LIMITS);
         let slot = self.slow.take();
         let rest = async {

@@ -8,3 +8,12 @@ pub(crate) struct Caller {
     /// The common name of its certificate.
     pub(crate) name: Option<Box<str>>,
 }
+
+impl Caller {
+    /// Its address without the port, by which clients are told apart.
+    pub(crate) fn host(&self) -> &str {
+        self.peer
+            .rsplit_once(':')
+            .map_or(&*self.peer, |(host, _)| host)
+    }
+}

@@ -7,6 +7,7 @@ use hyper::{
 };
 
 use super::{endpoint::Endpoint, refusal::Refusal};
+use crate::text::cut;
 
 /// The paths that exist, as a 404 lists them.
 const SERVED: &str = "/image_policy, /validate, /mutate";
@@ -38,12 +39,12 @@ impl ReviewRequest {
 fn endpoint<B>(request: &Request<B>) -> Result<Endpoint, Refusal> {
     let path = request.uri().path();
     let endpoint = Endpoint::at(path).ok_or_else(|| Refusal::UnknownPath {
-        path: path.to_owned(),
+        path: cut(path).to_owned(),
         served: SERVED,
     })?;
     if request.method() != Method::POST {
         return Err(Refusal::Method {
-            method: request.method().to_string(),
+            method: cut(request.method().as_str()).to_owned(),
         });
     }
     check_media_type(request.headers())?;
@@ -60,14 +61,14 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
             .trim_ascii();
         if !essence.eq_ignore_ascii_case(b"application/json") {
             return Err(Refusal::MediaType {
-                found: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                found: cut(&String::from_utf8_lossy(value.as_bytes())).to_owned(),
             });
         }
     }
     match headers.get(CONTENT_ENCODING) {
         Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"identity") => {
             Err(Refusal::Encoding {
-                found: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                found: cut(&String::from_utf8_lossy(value.as_bytes())).to_owned(),
             })
         }
         _ => Ok(()),

@@ -17,7 +17,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     Response, StatusCode,
     header::{ALLOW, CONTENT_TYPE, HeaderValue},
@@ -140,8 +139,8 @@ impl Refusal {
         json
     }
 
-    pub(crate) fn response(&self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(Bytes::from(self.body())));
+    pub(crate) fn response(&self) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(self.body()));
         *response.status_mut() = self.code();
         response
             .headers_mut()

@@ -10,6 +10,7 @@ use std::{
 
 use imagereview_core::{Message, Review, Verdict};
 
+use super::decide::Claim;
 use crate::policy::ServedPolicy;
 
 /// The denial in place of the verdict that a policy failed to reach. What went wrong is for the
@@ -19,16 +20,72 @@ static POLICY_FAILED: Message = Message::new(
     "策略在审查镜像时发生故障,详情见webhook日志",
 );
 
+/// The denial in place of the verdict that was not reached in time.
+static OUT_OF_TIME: Message = Message::new(
+    "the images could not be reviewed within the time that a review may take; try again, with fewer images if \
+     there are many",
+    "未能在规定时间内完成镜像审查;请重试,镜像很多时请减少镜像",
+);
+
+/// The denial of an object whose mutations would take more than they may.
+static LARGE_PATCH: Message = Message::new(
+    "the changes that the policy makes to its images are too many for one response; reduce the number of containers",
+    "策略对镜像的修改过多,无法在一次响应中返回;请减少容器数量",
+);
+
+/// Why there is no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undecided {
+    /// The policy or a mutation panicked.
+    Panicked,
+    /// The review took too long.
+    OutOfTime,
+    /// The mutations make a patch that is too large.
+    LargePatch,
+}
+
+impl Undecided {
+    fn message(self) -> &'static Message {
+        match self {
+            Self::Panicked => &POLICY_FAILED,
+            Self::OutOfTime => &OUT_OF_TIME,
+            Self::LargePatch => &LARGE_PATCH,
+        }
+    }
+}
+
+/// Who decides a review.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Judge<'c> {
+    /// The policy, whose verdict counts if nobody else has claimed the answer by then.
+    Policy(&'c Claim),
+    /// Nobody, for this reason.
+    Nobody(Undecided),
+}
+
+impl Judge<'_> {
+    /// Whether the answer is this one's to give.
+    pub(super) fn may_answer(self) -> bool {
+        match self {
+            Self::Policy(claim) => claim.take(),
+            Self::Nobody(_) => true,
+        }
+    }
+}
+
 /// What came of a review.
 pub(super) struct Decision {
     pub(super) verdict: Verdict,
-    /// Whether the verdict replaces one that was not reached.
-    pub(super) is_fallback: bool,
+    /// Why the verdict replaces one that was not reached.
+    pub(super) undecided: Option<Undecided>,
 }
 
 impl Decision {
-    /// The policy's verdict; the fallback if the policy panics.
-    pub(super) fn reach(served: &ServedPolicy, review: &Review<'_>) -> Self {
+    /// The policy's verdict; the fallback if the policy panics, or is not asked.
+    pub(super) fn reach(served: &ServedPolicy, review: &Review<'_>, judge: Judge<'_>) -> Self {
+        if let Judge::Nobody(cause) = judge {
+            return Self::fallback(served, cause);
+        }
         let verdict = unless_it_panics(|| {
             let verdict = imagereview_core::decide(&*served.policy, review);
             served.log_explanation(review);
@@ -37,21 +94,21 @@ impl Decision {
         match verdict {
             Some(verdict) => Self {
                 verdict,
-                is_fallback: false,
+                undecided: None,
             },
-            None => Self::fallback(served),
+            None => Self::fallback(served, Undecided::Panicked),
         }
     }
 
     /// A denial, since no verdict was reached.
-    pub(super) fn fallback(served: &ServedPolicy) -> Self {
-        let mut verdict = Verdict::undecided(POLICY_FAILED.clone());
+    pub(super) fn fallback(served: &ServedPolicy, cause: Undecided) -> Self {
+        let mut verdict = Verdict::undecided(cause.message().clone());
         if let Some(identity) = &served.identity {
             verdict = verdict.with_policy(Arc::clone(identity));
         }
         Self {
             verdict,
-            is_fallback: true,
+            undecided: Some(cause),
         }
     }
 }

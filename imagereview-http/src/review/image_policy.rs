@@ -7,7 +7,7 @@ use imagereview_core::{ImageReview, ImageReviewResponse, Language, Verdict};
 
 use super::{
     context::RequestContext,
-    decision::{Decision, unless_it_panics},
+    decision::{Decision, Judge, Undecided, unless_it_panics},
     json_line::json_line,
     outcome::Outcome,
 };
@@ -19,21 +19,25 @@ pub(crate) fn approval(language: Language) -> Bytes {
 }
 
 /// Reviews an `ImageReview`. The response is a 200 whether the images may run or not, because the API
-/// server lets its `defaultAllow` decide after anything else.
+/// server lets its `defaultAllow` decide after anything else. There is none where another has answered
+/// in the meantime.
 pub(super) fn review(
     state: &State,
     context: RequestContext<'_>,
     body: &[u8],
-) -> Result<Outcome, Refusal> {
+    judge: Judge<'_>,
+) -> Result<Option<Outcome>, Refusal> {
     let request = ImageReview::from_slice(body).map_err(Refusal::Unreadable)?;
     let served = state.policy.load();
     let review = request.review().with_time(SystemTime::now());
-    let mut decision = Decision::reach(&served, &review);
+    let mut decision = Decision::reach(&served, &review, judge);
     let response = unless_it_panics(|| response(state, &decision.verdict)).unwrap_or_else(|| {
-        decision = Decision::fallback(&served);
+        decision = Decision::fallback(&served, Undecided::Panicked);
         response(state, &decision.verdict)
     });
-    Ok(Outcome::new(state, context, &review, &decision, response))
+    Ok(judge
+        .may_answer()
+        .then(|| Outcome::new(state, context, &review, &decision, response)))
 }
 
 fn response(state: &State, verdict: &Verdict) -> Bytes {

@@ -6,7 +6,11 @@ use imagereview_core::Review;
 #[cfg(feature = "opentelemetry")]
 use super::images::images;
 use super::{
-    audit_line, context::RequestContext, decision::Decision, log_line, record::Record,
+    audit_line,
+    context::RequestContext,
+    decision::{Decision, Undecided},
+    log_line,
+    record::Record,
     request_id::RequestId,
 };
 #[cfg(feature = "opentelemetry")]
@@ -14,6 +18,7 @@ use crate::observe::traces;
 use crate::state::State;
 
 /// The response to a request, and what is still to be recorded of it.
+#[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) response: Bytes,
     /// The line of the audit log, where there is one.
@@ -30,12 +35,17 @@ impl Outcome {
         response: Bytes,
     ) -> Self {
         let verdict = &decision.verdict;
-        let reached = (!decision.is_fallback).then_some(verdict);
+        let reached = decision.undecided.is_none().then_some(verdict);
         let duration = context.started.elapsed();
         state
             .metrics
             .reviews
             .decided(context.endpoint, reached, duration);
+        match decision.undecided {
+            Some(Undecided::Panicked) => drop(state.metrics.reviews.panics.inc()),
+            Some(Undecided::OutOfTime) => drop(state.metrics.reviews.timeouts.inc()),
+            Some(Undecided::LargePatch) | None => {}
+        }
         #[cfg(feature = "opentelemetry")]
         traces::decided(verdict.is_allowed(), images(review).count());
         let record = Record {

@@ -1,28 +1,30 @@
 //! The response to a request.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     Response,
     body::{Body, Incoming},
     header::{CONNECTION, CONTENT_TYPE, HeaderValue},
 };
+use tokio::sync::Notify;
 
-use super::{admission, context::RequestContext, image_policy};
+use super::decide::{Submission, decide};
 use crate::{
     observe::Counted,
     request::{self, APPLICATION_JSON, BodyLimits, Caller, Endpoint, Refusal, ReviewRequest},
     state::State,
+    untaken::ResponseBody,
 };
 
 /// The response to one request.
 pub(crate) async fn respond(
-    state: &State,
-    caller: &Caller,
+    state: &Arc<State>,
+    caller: &Arc<Caller>,
+    cut: &Arc<Notify>,
     request: ReviewRequest,
-) -> Response<Full<Bytes>> {
+) -> Response<ResponseBody> {
     let ReviewRequest {
         is_http2,
         endpoint,
@@ -34,15 +36,32 @@ pub(crate) async fn respond(
     let reviewed = match endpoint {
         // The request whose body has been awaited for longest is evicted first.
         _ if counted.before >= state.max_requests && !state.bodies.evict_slowest() => {
-            has_unread_body = !request::discard(body, state.body.bytes).await;
+            if is_http2 {
+                Box::pin(state.bodies.discard_rest(body, state.body)).await;
+            } else {
+                has_unread_body = !request::discard(body, state.body.bytes).await;
+            }
             Err(Refusal::Overloaded)
         }
         Ok(endpoint) => reviewed(state, endpoint, caller, is_http2, body).await,
-        Err(refusal) => Err(*refusal),
+        Err(refusal) => {
+            if is_http2 {
+                Box::pin(state.bodies.discard_rest(body, state.body)).await;
+            }
+            Err(*refusal)
+        }
+    };
+    let reviewed = match reviewed {
+        Ok(json) => state
+            .responses
+            .hold(json, cut)
+            .await
+            .ok_or(Refusal::Overloaded),
+        Err(refusal) => Err(refusal),
     };
     let refusal = match reviewed {
-        Ok(json) => {
-            let mut response = Response::new(Full::new(json));
+        Ok(body) => {
+            let mut response = Response::new(body);
             response
                 .headers_mut()
                 .insert(CONTENT_TYPE, APPLICATION_JSON);
@@ -58,7 +77,9 @@ pub(crate) async fn respond(
     } else {
         tracing::warn!(%peer, client, "request refused: {refusal}");
     }
-    let mut response = refusal.response();
+    let mut response = refusal
+        .response()
+        .map(|json| state.responses.hold_anyway(json, cut));
     // The rest of an unread body would be taken for the next request. HTTP/2 ends the stream
     // instead, and has no such header.
     if !is_http2 && has_unread_body && !matches!(refusal, Refusal::Unreadable(_)) {
@@ -69,12 +90,11 @@ pub(crate) async fn respond(
     response
 }
 
-/// Reads a body, reviews it, and gives the response's JSON. Only reading waits, so hardly anything has
-/// to be kept meanwhile.
+/// Reads a body, reviews it, and gives the response's JSON.
 async fn reviewed(
-    state: &State,
+    state: &Arc<State>,
     endpoint: Endpoint,
-    caller: &Caller,
+    caller: &Arc<Caller>,
     is_http2: bool,
     body: Incoming,
 ) -> Result<Bytes, Refusal> {
@@ -91,16 +111,13 @@ async fn reviewed(
     if let Some(audit) = &state.audit {
         audit.has_capacity().await;
     }
-    let context = RequestContext {
+    let submission = Submission {
         endpoint,
-        caller,
+        caller: Arc::clone(caller),
         started,
-        uid: None,
+        body,
     };
-    let outcome = match endpoint {
-        Endpoint::ImagePolicy => image_policy::review(state, context, &body),
-        Endpoint::Validate | Endpoint::Mutate => admission::review(state, context, &body),
-    }?;
+    let outcome = decide(state, submission).await?;
     if let (Some(line), Some(audit)) = (outcome.audit_line, &state.audit) {
         audit.record(line).await;
     }

@@ -9,6 +9,9 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use super::linger::linger;
 use crate::{observe::Metrics, slots::Slot, tls::HandshakeFailure};
 
+/// How much a TLS session buffers for a client that takes nothing: a record.
+const BUFFER: usize = 16 * 1024;
+
 /// Gives the stream of a connection whose handshake succeeds; counts and logs one that fails.
 pub(super) async fn handshake(
     stream: TcpStream,
@@ -19,7 +22,9 @@ pub(super) async fn handshake(
     metrics: &Metrics,
 ) -> Option<TlsStream<TcpStream>> {
     let failed = |failure| metrics.connections.handshake_failed(failure);
-    let handshake = TlsAcceptor::from(config).accept(stream).into_fallible();
+    let handshake = TlsAcceptor::from(config)
+        .accept_with(stream, |session| session.set_buffer_limit(Some(BUFFER)))
+        .into_fallible();
     let outcome = tokio::select! {
         outcome = timeout(limit, handshake) => outcome,
         () = slot.evicted() => {

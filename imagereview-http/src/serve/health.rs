@@ -1,6 +1,7 @@
-//! The second listener: probes and metrics over plain HTTP.
+//! The second listener: probes and metrics over plain HTTP, on a thread and a runtime of their own, so
+//! that nothing keeps a probe waiting which does not keep the whole process.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -12,7 +13,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio::{net::TcpListener, runtime, sync::oneshot, task::JoinSet, time::timeout};
 
 use super::accept::accept;
 use crate::{observe::Format, slots::Slots, state::State};
@@ -29,13 +30,19 @@ const SERVED: &str = "/livez, /readyz, /healthz, /metrics";
 
 /// The listener of probes and metrics.
 pub(super) struct Health {
-    listener: TcpListener,
+    listener: std::net::TcpListener,
     local_addr: SocketAddr,
 }
 
+/// The thread that answers, which ends when this is dropped.
+pub(super) struct Answering {
+    _ended: oneshot::Sender<()>,
+}
+
 impl Health {
-    pub(super) async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
         let local_addr = listener.local_addr()?;
         Ok(Self {
             listener,
@@ -47,37 +54,62 @@ impl Health {
         self.local_addr
     }
 
-    /// Answers until it is dropped.
-    pub(super) async fn serve(self, state: Arc<State>) {
-        let open = Arc::new(Slots::default());
-        let mut connections = JoinSet::new();
-        let mut http1 = http1::Builder::new();
-        http1
-            .timer(TokioTimer::new())
-            .header_read_timeout(IDLE)
-            .max_buf_size(16 * 1024);
-        loop {
-            let (stream, _) = accept(&self.listener).await;
-            // A probe must get through, so the oldest goes, whatever it does.
-            if open.len() >= MAX_CONNECTIONS {
-                open.evict_oldest();
-            }
-            let slot = open.take();
-            let state = Arc::clone(&state);
-            let service = service_fn(move |request| {
-                let response = respond(&state, &request);
-                async move { Ok::<_, Infallible>(response) }
-            });
-            let connection = http1.serve_connection(TokioIo::new(stream), service);
-            connections.spawn(async move {
-                // What goes wrong here is the client's to notice.
+    /// Answers on a thread of its own.
+    pub(super) fn serve(self, state: Arc<State>) -> Answering {
+        let (running, ended) = oneshot::channel::<()>();
+        let answering = move || {
+            let runtime = runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(self.listener)?;
                 tokio::select! {
-                    _ = timeout(LAST, connection) => {}
-                    () = slot.evicted() => {}
+                    () = answer(listener, state) => {}
+                    _ = ended => {}
                 }
-            });
-            while connections.try_join_next().is_some() {}
+                Ok(())
+            })
+        };
+        let failed = |error: io::Error| {
+            tracing::error!("cannot answer probes: {error}");
+        };
+        let thread = thread::Builder::new().name("probes".into());
+        if let Err(error) = thread.spawn(move || answering().unwrap_or_else(failed)) {
+            failed(error);
         }
+        Answering { _ended: running }
+    }
+}
+
+async fn answer(listener: TcpListener, state: Arc<State>) {
+    let open = Arc::new(Slots::default());
+    let mut connections = JoinSet::new();
+    let mut http1 = http1::Builder::new();
+    http1
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .max_buf_size(16 * 1024);
+    loop {
+        let (stream, _) = accept(&listener).await;
+        // A probe must get through, so the oldest goes, whatever it does.
+        if open.len() >= MAX_CONNECTIONS {
+            open.evict_oldest();
+        }
+        let slot = open.take();
+        let state = Arc::clone(&state);
+        let service = service_fn(move |request| {
+            let response = respond(&state, &request);
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let connection = http1.serve_connection(TokioIo::new(stream), service);
+        connections.spawn(async move {
+            // What goes wrong here is the client's to notice.
+            tokio::select! {
+                _ = timeout(LAST, connection) => {}
+                () = slot.evicted() => {}
+            }
+        });
+        while connections.try_join_next().is_some() {}
     }
 }
 

@@ -35,8 +35,8 @@ impl Http1 {
         let header_buffer = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX);
         builder
             .timer(TokioTimer::new())
-            // A response is small, and copied into one buffer sooner than written from two.
-            .writev(false)
+            // A response counts until it is written, and in a buffer of hyper's it would not.
+            .writev(true)
             .max_header_size(header_buffer)
             .max_buf_size(BUFFER.max(header_buffer))
             // Of a request that is not the first. Between requests the client may be idle, and
@@ -63,6 +63,7 @@ impl Http1 {
         let outcome = tokio::select! {
             biased;
             outcome = &mut connection => outcome,
+            () = session.cut() => return (Ok(()), None),
             leave = leave => match leave {
                 Leave::Evicted if session.is_silent() => {
                     session.evicted();
@@ -75,7 +76,11 @@ impl Http1 {
                 // A request that came in the meantime is answered.
                 _ => {
                     std::pin::Pin::new(&mut connection).graceful_shutdown();
-                    (&mut connection).await
+                    tokio::select! {
+                        biased;
+                        outcome = &mut connection => outcome,
+                        () = session.cut() => return (Ok(()), None),
+                    }
                 }
             },
         };

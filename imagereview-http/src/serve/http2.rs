@@ -49,8 +49,8 @@ impl Http2 {
         session: &Arc<Session>,
         ends: Ends,
     ) -> hyper::Result<()> {
-        // Until there is a response it is the body that takes time.
-        let request_time = self.timeouts.body + self.timeouts.answer;
+        let timeouts = self.timeouts;
+        let request_time = timeouts.body + timeouts.review + timeouts.answer;
         let streams = Streams {
             session: Arc::clone(session),
             time: request_time,
@@ -70,6 +70,7 @@ impl Http2 {
         tokio::select! {
             biased;
             outcome = connection.as_mut() => return outcome,
+            () = session.cut() => return Ok(()),
             leave = leave => match leave {
                 Leave::Silent if session.is_silent() => {
                     let (peer, limit) = (&*session.caller.peer, self.timeouts.header);
@@ -91,6 +92,7 @@ impl Http2 {
         loop {
             tokio::select! {
                 outcome = connection.as_mut() => return outcome,
+                () = session.cut() => return Ok(()),
                 () = &mut end => return Ok(()),
                 () = sleep(self.timeouts.answer) => if !session.is_busy() { return Ok(()) },
             }

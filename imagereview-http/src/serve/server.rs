@@ -14,13 +14,14 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::{
     net::TcpListener,
-    task::{self, JoinSet},
+    task,
     time::{Instant, sleep, timeout},
 };
 
 use super::{connection::Connections, health::Health, open_connections::OpenConnections};
 use crate::{
     config::{AuditTarget, Config, Limits, Timeouts},
+    deciding::Deciding,
     observe::{Audit, Metrics},
     policy::{PolicyError, ServerPolicy},
     reload::{Before, Reload, Reloader},
@@ -28,10 +29,14 @@ use crate::{
     review,
     state::State,
     tls::{Tls, TlsError},
+    untaken::Responses,
 };
 
 /// How long the audit log may take to its end where the connections took all of the time to stop.
 const FINISH_AUDIT: Duration = Duration::from_secs(1);
+
+/// More bytes than any response has: a patch in base64, and reasons of a few KiB.
+const LARGEST_RESPONSE: usize = 1024 * 1024;
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,9 @@ pub enum ServerError {
         /// The system's error.
         source: io::Error,
     },
+    /// A thread can't be started.
+    #[error("cannot start a thread: {0}; allow the process more of them, or more memory")]
+    Threads(io::Error),
     /// An address can't be listened on.
     #[error("cannot listen on {address}: {source}{}", listen_advice(source))]
     Listen {
@@ -121,7 +129,7 @@ impl Server {
             .map_err(listen(config.listen))?;
         let local_addr = listener.local_addr().map_err(listen(config.listen))?;
         let health = match config.health_listen {
-            Some(address) => Some(Health::bind(address).await.map_err(listen(address))?),
+            Some(address) => Some(Health::bind(address).map_err(listen(address))?),
             None => None,
         };
 
@@ -137,6 +145,10 @@ impl Server {
                 // An AdmissionReview holds its object twice.
                 config.limits.body_memory.max(2 * config.max_body_bytes),
             ),
+            deciding: Deciding::start(config.timeouts.review).map_err(ServerError::Threads)?,
+            responses: Arc::new(Responses::new(
+                config.limits.response_memory.max(LARGEST_RESPONSE),
+            )),
             max_requests: config.limits.requests,
             metrics,
             audit,
@@ -217,10 +229,8 @@ impl Server {
             ..
         } = self;
         state.ready.store(true, Ordering::Relaxed);
-        let mut health = JoinSet::new();
-        if let Some(listener) = self.health {
-            health.spawn(listener.serve(Arc::clone(&state)));
-        }
+        // Until this is dropped.
+        let _health = self.health.map(|health| health.serve(Arc::clone(&state)));
         let stopping = async {
             shutdown.await;
             state.ready.store(false, Ordering::Relaxed);

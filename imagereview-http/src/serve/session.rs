@@ -8,8 +8,6 @@ use std::{
     },
 };
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     body::Incoming,
     header::{CONNECTION, HeaderValue},
@@ -23,12 +21,14 @@ use crate::{
     review::respond,
     slots::Slot,
     state::State,
+    untaken::ResponseBody,
 };
+use tokio::sync::Notify;
 
 /// What the requests of one connection share.
 pub(super) struct Session {
     pub(super) state: Arc<State>,
-    pub(super) caller: Caller,
+    pub(super) caller: Arc<Caller>,
     /// Taken until the first request.
     slot: Mutex<Option<Slot>>,
     /// How many requests have been read on this connection.
@@ -37,17 +37,20 @@ pub(super) struct Session {
     in_flight: AtomicUsize,
     /// Whether the next response is the last.
     is_ending: AtomicBool,
+    /// A response has waited for long, and others need its memory.
+    cut: Arc<Notify>,
 }
 
 impl Session {
     pub(super) fn new(state: &Arc<State>, caller: Caller, slot: Option<Slot>) -> Arc<Self> {
         Arc::new(Self {
             state: Arc::clone(state),
-            caller,
+            caller: Arc::new(caller),
             slot: Mutex::new(slot),
             requests: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
             is_ending: AtomicBool::new(false),
+            cut: Arc::default(),
         })
     }
 
@@ -78,12 +81,20 @@ impl Session {
         tracing::debug!(%peer, "evicted: no request came, and others need the slot");
     }
 
+    /// Is ready once the connection is to be cut, since a response of it has waited for long.
+    pub(super) async fn cut(&self) {
+        self.cut.notified().await;
+        self.state.metrics.connections.cut.inc();
+        let peer = &*self.caller.peer;
+        tracing::warn!(%peer, "cut: a response was not taken, and others need its memory");
+    }
+
     /// The service that hyper calls for each request.
     pub(super) fn service(
         self: Arc<Self>,
     ) -> impl HttpService<
         Incoming,
-        ResBody = Full<Bytes>,
+        ResBody = ResponseBody,
         Error = Infallible,
         Future: Send + 'static,
     > + Unpin {
@@ -98,7 +109,7 @@ impl Session {
             // hyper moves it several times.
             Box::pin(async move {
                 let is_http2 = request.is_http2;
-                let response = respond(&session.state, &session.caller, request);
+                let response = respond(&session.state, &session.caller, &session.cut, request);
                 #[cfg(feature = "opentelemetry")]
                 let response = traces::traced(context, response);
                 let mut response = response.await;

@@ -61,9 +61,14 @@ fn string(text: &str) -> Vec<u8> {
 
 /// The header block of a `POST /image_policy`.
 pub(crate) fn post() -> Vec<u8> {
+    post_to("/image_policy")
+}
+
+/// That of a POST to another path.
+pub(crate) fn post_to(path: &str) -> Vec<u8> {
     // Of the static table: `:method: POST` and `:scheme: https`.
     let mut block = vec![0x83, 0x87];
-    block.extend(literal(":path", "/image_policy"));
+    block.extend(literal(":path", path));
     block.extend(literal(":authority", "localhost"));
     block.extend(literal("content-type", "application/json"));
     block

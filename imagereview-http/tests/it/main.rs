@@ -2,6 +2,7 @@
 
 mod admission;
 mod audit;
+mod availability;
 mod clock;
 mod configuration;
 mod connections;
@@ -27,4 +28,5 @@ mod shutdown;
 mod soak;
 #[cfg(feature = "opentelemetry")]
 mod traces;
+mod untaken;
 mod webhook;

@@ -145,6 +145,14 @@ impl Webhook {
         }
     }
 
+    /// Checks that a client gets an answer over each protocol, whatever the policy says.
+    pub(crate) async fn answers_anything(&self, client: &Client) {
+        for protocol in PROTOCOLS {
+            let answer = client.review(self.address, protocol, &[ALLOWED]).await;
+            let _ = answer.verdict();
+        }
+    }
+
     /// Ends the program as an operator does, and checks that it ends well, without having logged an
     /// error.
     pub(crate) async fn stops(self) {

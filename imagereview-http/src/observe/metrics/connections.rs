@@ -13,6 +13,7 @@ pub(crate) struct ConnectionMetrics {
     pub(crate) open: Gauge,
     pub(crate) accepted: Counter,
     pub(crate) evicted: Counter,
+    pub(crate) cut: Counter,
     handshake_failures: [Counter; HandshakeFailure::ALL.len()],
 }
 
@@ -38,6 +39,11 @@ impl ConnectionMetrics {
                 registry,
                 "connections_evicted",
                 "Connections without a request yet that were closed for others",
+            ),
+            cut: register(
+                registry,
+                "connections_cut",
+                "Connections that were cut because a response was not taken and others needed its memory",
             ),
             handshake_failures: HandshakeFailure::ALL
                 .map(HandshakeFailure::as_str)

@@ -3,20 +3,24 @@
 use prometheus_client::metrics::gauge::Gauge;
 
 /// One more in a gauge, until this is dropped.
-pub(crate) struct Counted<'g> {
-    gauge: &'g Gauge,
+#[derive(Debug)]
+pub(crate) struct Counted {
+    gauge: Gauge,
     /// What the gauge showed before.
     pub(crate) before: usize,
 }
 
-impl<'g> Counted<'g> {
-    pub(crate) fn new(gauge: &'g Gauge) -> Self {
+impl Counted {
+    pub(crate) fn new(gauge: &Gauge) -> Self {
         let before = usize::try_from(gauge.inc()).unwrap_or_default();
-        Self { gauge, before }
+        Self {
+            gauge: gauge.clone(),
+            before,
+        }
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.gauge.dec();
     }

@@ -27,7 +27,10 @@ pub(crate) struct ReviewMetrics {
     endpoints: [EndpointMetrics; Endpoint::ALL.len()],
     violations: ViolationMetrics,
     pub(crate) in_flight: Gauge,
-    panics: Counter,
+    pub(crate) panics: Counter,
+    pub(crate) timeouts: Counter,
+    /// Reviews that are still being decided, although they were answered.
+    pub(crate) overdue: Gauge,
 }
 
 #[derive(Debug)]
@@ -85,6 +88,16 @@ impl ReviewMetrics {
                 "panics",
                 "Reviews in which the policy or the response panicked; each was denied",
             ),
+            timeouts: register(
+                registry,
+                "review_timeouts",
+                "Reviews that were not decided within --review-timeout; each was denied",
+            ),
+            overdue: register(
+                registry,
+                "reviews_overdue",
+                "Reviews that were answered as not decided in time, and whose threads have not come back",
+            ),
         }
     }
 
@@ -98,7 +111,6 @@ impl ReviewMetrics {
         let metrics = &self.endpoints[endpoint as usize];
         metrics.duration.observe(duration.as_secs_f64());
         let Some(verdict) = verdict else {
-            self.panics.inc();
             metrics.undecided.inc();
             return;
         };
