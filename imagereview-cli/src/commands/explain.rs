@@ -10,7 +10,10 @@ use imagereview_core::{
     ImageExplanation, ImageRef, Language, Message, NoLatestTag, Review, Verdict, decide, document,
 };
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{
     args::{LanguageArgs, PolicyArgs},
     exit_status::ExitStatus,
@@ -19,12 +22,21 @@ use crate::{
     terminal::OneLine,
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    ("What an image reference means", "imagereview explain nginx"),
+    (
+        "What each rule of a policy says in a namespace",
+        "imagereview explain --policy policy.yaml --namespace prod nginx:1.27.3",
+    ),
+];
+
 /// Explain what an image reference means, and what each rule says of it
 ///
 /// Shows for each image what the node takes the reference for, what is implied in it, and each rule
 /// of the policy in order: whether it applies to the image, whether the image passed or failed it, and why.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct ExplainArgs {
     /// An image reference, as it would stand in a manifest
     #[arg(value_name = "IMAGE", required = true)]

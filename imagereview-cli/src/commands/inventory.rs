@@ -9,7 +9,10 @@ use clap::ValueEnum;
 use imagereview_core::ImageRef;
 use serde::Serialize;
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{
     args::{InputArgs, PolicyArgs},
     engine::{Reviewer, Summary},
@@ -19,12 +22,21 @@ use crate::{
     terminal::OneLine,
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    ("All images of a folder", "imagereview inventory k8s/"),
+    (
+        "The same for a spreadsheet",
+        "imagereview inventory --format csv k8s/ > images.csv",
+    ),
+];
+
 /// List the images that the inputs use, by registry and repository
 ///
 /// No verdict is given. With a policy, images are found in the custom resources too that it
 /// declares.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::READ_HELP)]
+#[command(after_long_help = after_help(ExitStatus::READ_HELP, EXAMPLES))]
 pub(crate) struct InventoryArgs {
     #[command(flatten)]
     inputs: InputArgs,

@@ -9,7 +9,10 @@ use std::{
 
 use imagereview_core::{AdmissionResponse, ImageReviewResponse, Language, decide};
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{
     args::{LanguageArgs, NoInput, PolicyArgs},
     exit_status::ExitStatus,
@@ -20,6 +23,18 @@ use crate::{
     terminal::{OneLine, print_diagnostic},
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    (
+        "The responses to the requests of a file",
+        "imagereview respond requests.json",
+    ),
+    (
+        "The same by a policy, from standard input",
+        "imagereview respond --policy policy.yaml < requests.json",
+    ),
+];
+
 /// Answer ImageReviews and AdmissionReviews as the webhook does
 ///
 /// Reads a stream of JSON: ImageReviews and AdmissionReviews, one after another. Prints the response
@@ -27,7 +42,7 @@ use crate::{
 /// response of /validate. A request that can't be read has no response; it is reported on standard
 /// error, and those after it are still answered.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct RespondArgs {
     /// A file of requests in JSON, or - for standard input, which is the default
     #[arg(value_name = "INPUT")]

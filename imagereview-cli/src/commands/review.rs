@@ -5,7 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{
     args::{InputArgs, LanguageArgs, PolicyArgs},
     baseline::{Baseline, BaselineError},
@@ -18,6 +21,22 @@ use crate::{
     terminal::{print_diagnostic, progress},
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    (
+        "Review a folder and a Dockerfile",
+        "imagereview review k8s/ Dockerfile",
+    ),
+    (
+        "Review by a policy, and write a report for code scanning too",
+        "imagereview review --policy policy.yaml --format human --format sarif=imagereview.sarif k8s/",
+    ),
+    (
+        "Show what the mutations of the policy would change",
+        "imagereview review --policy policy.yaml --diff k8s/",
+    ),
+];
+
 /// Review manifests, Dockerfiles, Compose files and ImageReviews
 ///
 /// Reads YAML and JSON, any number of documents in each input: Kubernetes objects and lists of
@@ -28,7 +47,7 @@ use crate::{
 /// still reviewed. An input that is named and empty is an error: a program that failed to write it
 /// must not pass for approval.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct ReviewArgs {
     #[command(flatten)]
     inputs: InputArgs,

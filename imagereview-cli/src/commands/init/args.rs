@@ -4,9 +4,24 @@ use std::{num::NonZeroU32, path::PathBuf};
 
 use imagereview_pki::{SubjectName, Validity};
 
-use crate::exit_status::ExitStatus;
+use crate::{
+    commands::after_help::{Example, after_help},
+    exit_status::ExitStatus,
+};
 
 use super::{mount_path::MountPath, server_url::ServerUrl, service::Service, webhook::Webhook};
+
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    (
+        "Write the files for a webhook at this address",
+        "imagereview init --server https://imagereview.example.com:8443/image_policy --out imagereview",
+    ),
+    (
+        "The same for a webhook inside the cluster, without flags of the API server",
+        "imagereview init --server https://imagereview.example.com --service imagereview/imagereview --validating --out webhook",
+    ),
+];
 
 /// Write certificates and configuration that make an API server ask the webhook.
 ///
@@ -14,7 +29,7 @@ use super::{mount_path::MountPath, server_url::ServerUrl, service::Service, webh
 /// the API server that calls it, the two configuration files of the API server's ImagePolicyWebhook
 /// plugin, and a README.txt that says what goes where.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::INIT_HELP)]
+#[command(after_long_help = after_help(ExitStatus::INIT_HELP, EXAMPLES))]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"

@@ -6,7 +6,10 @@ use imagereview_core::{Language, Message, Violation};
 
 use crate::{
     args::{InputArgs, LanguageArgs},
-    commands::error::CliError,
+    commands::{
+        after_help::{Example, after_help},
+        error::CliError,
+    },
     engine::{Count, ReviewedFile, ReviewedImage, Reviewer, Summary},
     exit_status::ExitStatus,
     input::Input,
@@ -15,13 +18,19 @@ use crate::{
     terminal::{OneLine, print_diagnostic},
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[(
+    "What a stricter policy would deny",
+    "imagereview policy diff policy.yaml stricter.yaml k8s/",
+)];
+
 /// Show which verdicts would change from one policy to another
 ///
 /// Reviews the inputs by both policies. What you run before you tighten a policy: each image that
 /// would newly be denied is told, with the rules that deny it, and each that would newly be
 /// allowed. The status is 1 if any image would newly be denied.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::DIFF_HELP)]
+#[command(after_long_help = after_help(ExitStatus::DIFF_HELP, EXAMPLES))]
 pub(crate) struct DiffArgs {
     /// The policy document, or folder of them, that is in force
     old: PathBuf,

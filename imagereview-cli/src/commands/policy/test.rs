@@ -15,7 +15,10 @@ use imagereview_core::{
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
-    commands::error::CliError,
+    commands::{
+        after_help::{Example, after_help},
+        error::CliError,
+    },
     exit_status::ExitStatus,
     format::{Defect, Suites},
     input::{InputError, Position, Source, inputs, yaml_error},
@@ -24,6 +27,15 @@ use crate::{
     policy_file::{self, PolicyFileError},
     terminal::{OneLine, print_diagnostic},
 };
+
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    ("Run the tests of this folder", "imagereview policy test"),
+    (
+        "Run one file, and write a report for a CI server",
+        "imagereview policy test --junit tests.xml policy_test.yaml",
+    ),
+];
 
 /// Check that policies decide as their tests say
 ///
@@ -41,7 +53,7 @@ use crate::{
 ///
 /// The status is 1 if a case comes out otherwise.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::TEST_HELP, verbatim_doc_comment)]
+#[command(after_long_help = after_help(ExitStatus::TEST_HELP, EXAMPLES), verbatim_doc_comment)]
 pub(crate) struct TestArgs {
     /// A test file, or a folder in which those are whose name ends in _test.yaml
     #[arg(value_name = "FILE", default_value = ".")]
