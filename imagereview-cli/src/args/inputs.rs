@@ -16,46 +16,47 @@ use crate::{
 /// Nothing is named, and nobody writes to standard input.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no input is named; name files or folders, such as . for this one, or - for standard input"
+    "no input is given; name files or folders, such as . for this folder, or - for standard input"
 )]
 pub(crate) struct NoInput;
 
 /// What to read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InputArgs {
-    /// A file, a folder, a pattern such as 'k8s/**/*.yaml', or - for standard input
+    /// File, folder, pattern such as 'k8s/**/*.yaml', or - for standard input
     ///
-    /// Without any, standard input is read. In a folder, the YAML and JSON files and Dockerfiles
-    /// are read, without hidden ones and those that a .gitignore leaves out.
+    /// Default: standard input. In a folder, YAML files, JSON files and Dockerfiles are read. Hidden
+    /// files and files that a .gitignore excludes are skipped.
     #[arg(value_name = "INPUT")]
     inputs: Vec<OsString>,
 
-    /// A pattern of files in folders that are left out, as in a .gitignore; may be repeated
+    /// Skip files in folders that match this pattern, as in a .gitignore; may be repeated
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
 
-    /// Take files that are named as if a folder held them
+    /// Treat FILE arguments like files found in a directory: skip what is not for Kubernetes, apply --exclude
     ///
-    /// For hooks, which name each file that changes: what is not meant for Kubernetes is passed over,
-    /// a template is no error, and --exclude leaves files out.
+    /// For hooks, which name each file that changes. A template is no error then.
     #[arg(long)]
     as_in_folder: bool,
 
-    /// The value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
+    /// Value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
     ///
-    /// The environment is not looked at, so that a review comes out the same everywhere.
+    /// Variables of the environment are not used, so a review has the same result everywhere.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} has no =; write NAME=VALUE, such as TAG=1.2"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
 impl InputArgs {
-    /// Everything that is named, in order. What names nothing is told on standard error, and makes
-    /// the outcome an error.
+    /// All inputs, in the order of the arguments. An argument that matches nothing is reported on
+    /// standard error, and makes the outcome an error.
     pub(crate) fn collect(&self, project: &Project) -> Result<(Vec<Input>, ExitStatus), NoInput> {
         if self.inputs.is_empty() && io::stdin().is_terminal() {
             return Err(NoInput);
@@ -93,7 +94,7 @@ impl InputArgs {
         Ok((all, outcome))
     }
 
-    /// The values of build arguments and variables: the project's, and those that are given.
+    /// The values of build arguments and variables: the project's, and those of `--set`.
     pub(crate) fn variables(&self, project: &Project) -> BTreeMap<String, String> {
         let mut variables = project.variables.clone();
         variables.extend(self.variables.iter().cloned());

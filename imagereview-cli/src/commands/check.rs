@@ -34,15 +34,15 @@ const EXAMPLES: &[Example] = &[
 /// Decide whether images may run
 ///
 /// Prints one line for each image, in their order: whether it may run, the image, and each rule
-/// that it breaks.
+/// that it failed.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct CheckArgs {
-    /// An image reference, as it would stand in a manifest
+    /// Image reference, as written in a manifest
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
 
-    /// Print a JSON object for each image, one a line
+    /// Print one line of JSON for each image
     #[arg(long)]
     json: bool,
 

@@ -21,12 +21,10 @@ const EXAMPLES: &[Example] = &[
 ];
 
 /// Print the completions of commands and options for a shell
-///
-/// For bash, for example: imagereview completions bash > /etc/bash_completion.d/imagereview
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::WRITE_HELP, EXAMPLES))]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to complete in
     shell: Shell,
 }
 

@@ -24,11 +24,11 @@ const EXAMPLES: &[Example] = &[
     ),
 ];
 
-/// Print the manual page, or write those of all commands to a folder
+/// Print the manual page, or write the pages of all commands to a folder
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::WRITE_HELP, EXAMPLES))]
 pub(crate) struct ManArgs {
-    /// The folder to write imagereview.1, imagereview-review.1 and so on to; it is made if missing
+    /// Folder for imagereview.1, imagereview-review.1 and so on; it is created if missing
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

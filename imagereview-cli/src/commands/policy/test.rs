@@ -39,9 +39,8 @@ const EXAMPLES: &[Example] = &[
 
 /// Check that policies decide as their tests say
 ///
-/// A test file is YAML and stands beside the policy. It names the policy and lists cases: the
-/// images, what is known of their pod, whether they are to be allowed or denied, and the rules that
-/// they are to break:
+/// A test file is YAML. It names the policy, by its path from the test file, and lists cases: the
+/// images, what is known of their pod, the expected verdict, and the rules that they should fail:
 ///
 ///     policy: policy.yaml
 ///     tests:
@@ -51,15 +50,15 @@ const EXAMPLES: &[Example] = &[
 ///         expect: denied
 ///         rules: [no-moving-tags]
 ///
-/// The status is 1 if a case comes out otherwise.
+/// Without rules, only the verdict is compared.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::TEST_HELP, EXAMPLES), verbatim_doc_comment)]
 pub(crate) struct TestArgs {
-    /// A test file, or a folder in which those are whose name ends in _test.yaml
+    /// Test file, or folder with files whose names end in _test.yaml
     #[arg(value_name = "FILE", default_value = ".")]
     files: Vec<PathBuf>,
 
-    /// Write the outcome as JUnit XML to this file too
+    /// Write the results to this file too, as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
@@ -101,7 +100,7 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>
     let text = String::deserialize(deserializer)?;
     let time = humantime::parse_rfc3339(&text);
     time.map(Some).map_err(|_| {
-        let message = format!("{text:?} is no time; write one such as 2027-01-31T23:59:59Z");
+        let message = format!("{text:?} is not a time; write one such as 2027-01-31T23:59:59Z");
         D::Error::custom(message)
     })
 }
@@ -120,7 +119,7 @@ enum TestFileError {
     Read(#[from] io::Error),
     #[error(":{position}: {message}")]
     Yaml { position: Position, message: String },
-    #[error(": it has no tests")]
+    #[error(": the list of tests is empty; add a case")]
     NoTests,
     #[error(": {0}")]
     Policy(#[from] PolicyFileError),
@@ -178,7 +177,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
     Ok(outcome)
 }
 
-/// The test files that arguments name. What names none is told on standard error.
+/// The test files that arguments name. A folder without any is reported on standard error.
 fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, ExitStatus) {
     let mut files = Vec::new();
     let mut outcome = ExitStatus::default();
@@ -191,7 +190,7 @@ fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, ExitStatus) {
         for input in inputs(argument.as_os_str(), &[]) {
             match input.map(|input| input.source) {
                 Ok(Source::File(path)) if is_test_file(&path) => files.push(path),
-                // That there are none is told below.
+                // An empty folder is reported below.
                 Ok(_) | Err(InputError::EmptyFolder(_)) => {}
                 Err(error) => {
                     print_diagnostic(error);
@@ -202,7 +201,7 @@ fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, ExitStatus) {
         if files.len() == before {
             let argument = argument.display();
             print_diagnostic(format_args!(
-                "{argument}: there are no test files, whose name ends in {TEST_FILE}"
+                "{argument}: the folder has no test files; name them like policy{TEST_FILE}"
             ));
             outcome = ExitStatus::Error;
         }

@@ -25,11 +25,11 @@ const EXAMPLES: &[Example] = &[
 
 /// Check that policy documents can be compiled, together
 ///
-/// Tells everything that is wrong at once, each with its file, line, column and field.
+/// Reports all mistakes at once, each with its file, line, column and field.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::VALIDATE_HELP, EXAMPLES))]
 pub(crate) struct ValidateArgs {
-    /// A policy document, or a folder of them
+    /// Policy file or directory
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
