@@ -37,7 +37,8 @@ fn prepare(folder: &Path) {
         "policy: policy.yaml\ntests:\n- {name: beta, images: ['nginx:beta'], expect: denied}\n";
     let pods = format!(
         "{POD}---\n{}",
-        POD.replace("image: nginx", "image: 'nginx:beta'")
+        POD.replace("name: web", "name: beta")
+            .replace("image: nginx", "image: 'nginx:beta'")
     );
     fs::create_dir(folder.join("k8s")).unwrap();
     for (name, text) in [

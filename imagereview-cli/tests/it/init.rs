@@ -641,3 +641,46 @@ fn a_service_that_is_none_is_a_usage_error() {
         assert!(!out.exists());
     }
 }
+
+/// The libraries that read numbers and URLs have texts of their own; these are ours.
+#[test]
+fn a_wrong_value_is_answered_with_what_to_write() {
+    for (option, value, expected) in [
+        (
+            "--allow-ttl",
+            "5m",
+            "a whole number of seconds from -1 to 1800",
+        ),
+        (
+            "--deny-ttl",
+            "1801",
+            "a whole number of seconds from -1 to 1800",
+        ),
+        (
+            "--deny-ttl",
+            "",
+            "a whole number of seconds from -1 to 1800",
+        ),
+        (
+            "--retry-backoff",
+            "-2",
+            "a whole number of milliseconds from -1 to 300000",
+        ),
+        (
+            "--retry-backoff",
+            "9999999999",
+            "a whole number of milliseconds from -1 to 300000",
+        ),
+        ("--days", "0", "a number of days, 1 or more"),
+        ("--mount-path", "etc", "an absolute path below /, such as"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let value = format!("{option}={value}");
+        let refused = init(&out, &["--server", SERVER, &value]).code(2);
+        let stderr = stderr(&refused);
+        assert!(stderr.contains(expected), "{value}: {stderr}");
+        assert!(stderr.contains(option), "{value}: {stderr}");
+        assert!(!out.exists(), "{value}");
+    }
+}

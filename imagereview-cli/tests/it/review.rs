@@ -817,7 +817,7 @@ fn an_object_of_too_many_images_is_denied_and_those_beside_it_are_reviewed() {
         (list(vec![pod(1); LIMIT + 1]), 0, LIMIT + 1, 0),
         // The images up to the limit are reviewed too.
         (list(vec![pod(1), pod(LIMIT + 1), pod(2)]), 1, LIMIT + 4, 1),
-        (many, 1, 1, 1),
+        (many, 1, LIMIT + 1, 1),
     ] {
         let arguments = ["review", "--format=json"];
         let (code, stdout, stderr) = run_with_stdin(&arguments, &input.to_string());

@@ -18,8 +18,8 @@ const EXAMPLES: &[Example] = &[
         "imagereview init --server https://imagereview.example.com:8443/image_policy --out imagereview",
     ),
     (
-        "The same for a webhook inside the cluster, without flags of the API server",
-        "imagereview init --server https://imagereview.example.com --service imagereview/imagereview --validating --out webhook",
+        "The same with a ValidatingWebhookConfiguration, for clusters without flags",
+        "imagereview init --server https://imagereview.example.com --validating --out webhook",
     ),
 ];
 

@@ -1,4 +1,4 @@
-//! The texts of `tests/fix`: each `NAME.in` becomes `NAME.out`.
+//! The texts of the folders beside this file: each `NAME.in` becomes `NAME.out`.
 
 use std::{fs, path::Path};
 
@@ -8,7 +8,7 @@ use crate::input::Syntax;
 /// The texts of a folder before and after, by name.
 fn cases(folder: &str) -> Vec<(String, String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fix")
+        .join("src/fix/tests")
         .join(folder);
     let mut cases = Vec::new();
     let mut files = 0;
@@ -36,7 +36,7 @@ fn cases(folder: &str) -> Vec<(String, String, String)> {
 
 #[test]
 fn each_folder_is_read() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fix");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fix/tests");
     let mut folders = Vec::new();
     for entry in fs::read_dir(root).unwrap() {
         let entry = entry.unwrap();
