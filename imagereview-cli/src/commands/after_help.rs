@@ -7,7 +7,7 @@ pub(super) type Example = (&'static str, &'static str);
 pub(super) fn after_help(exit_statuses: &str, examples: &[Example]) -> String {
     let mut text = format!("{exit_statuses}\n\nExamples:");
     for (what, command) in examples {
-        text += &format!("\n  # {what}\n  {command}");
+        text.extend(["\n  # ", what, "\n  ", command]);
     }
     text
 }

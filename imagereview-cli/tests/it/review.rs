@@ -104,6 +104,9 @@ fn policy_document(name: &str) -> String {
     )
 }
 
+/// The variable, the flags, the policy or what is wrong, and the notice.
+type NamedPolicies<'a> = (&'a str, &'a [&'a str], Result<&'a str, &'a str>, &'a str);
+
 /// The webhook has the same test, with the same identities: both programs read the same texts in the same
 /// order.
 #[test]
@@ -126,8 +129,7 @@ fn policies_are_named_by_a_list_or_by_flags() {
     }
     let commas = "imagereview: a.yaml,e,b.yaml names 3 policies with commas between them; separate paths with \
                   colons in IMAGEREVIEW_POLICY, or repeat --policy";
-    // The variable, the flags, and the policy or what is wrong.
-    let rows: [(&str, &[&str], Result<&str, &str>, &str); 11] = [
+    let rows: [NamedPolicies<'_>; 11] = [
         ("a.yaml", &[], Ok(A), ""),
         ("a.yaml:e:b.yaml", &[], Ok(LIST), ""),
         ("b.yaml", &["a.yaml", "e", "b.yaml"], Ok(LIST), ""),
