@@ -60,7 +60,13 @@ struct BaselineFile {
 pub(crate) enum BaselineError {
     #[error("can't read the baseline {}: {cause}; --update-baseline writes one", path.display())]
     Read { path: PathBuf, cause: io::Error },
-    #[error("the baseline {} is broken: {cause}", path.display())]
+    #[error(
+        "{}:{}:{}: {}; --update-baseline writes the baseline anew",
+        path.display(),
+        cause.line(),
+        cause.column(),
+        if cause.is_data() { "this is not a baseline" } else { "this is not JSON" }
+    )]
     Json {
         path: PathBuf,
         cause: serde_json::Error,

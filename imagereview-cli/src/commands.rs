@@ -1,5 +1,6 @@
 //! The command line: its subcommands, a file or a folder for each.
 
+mod after_help;
 mod check;
 mod completions;
 mod error;
@@ -16,12 +17,23 @@ use std::{io::Write, time::SystemTime};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::after_help::{Example, after_help};
 pub(crate) use self::error::CliError;
 use crate::{exit_status::ExitStatus, project::Project};
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    ("Whether an image may run", "imagereview check nginx:1.27.3"),
+    ("Review a folder of manifests", "imagereview review k8s/"),
+    (
+        "See the options and examples of a command",
+        "imagereview review --help",
+    ),
+];
+
 /// Decides whether container images may run in Kubernetes.
 #[derive(Debug, Parser)]
-#[command(name = "imagereview", version, after_help = ExitStatus::HELP)]
+#[command(name = "imagereview", version, after_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -46,6 +46,22 @@ Exit status:
        wrong
   141  standard output was closed early";
 
+    /// That of a command that only writes what the program knows.
+    pub(crate) const WRITE_HELP: &'static str = "\
+Exit status:
+    0  everything was written
+    2  something could not be written, or the command line is wrong
+  141  standard output was closed early";
+
+    /// That of `policy`, whose subcommands have their own.
+    pub(crate) const POLICY_HELP: &'static str = "\
+Exit status:
+    0  the policy is as it should be
+    1  a test failed, or an image would newly be denied
+    2  something is wrong with a document, could not be read or written,
+       or the command line is wrong
+  141  standard output was closed early";
+
     /// That of `init`.
     pub(crate) const INIT_HELP: &'static str = "\
 Exit status:
@@ -64,8 +80,8 @@ Exit status:
     /// That of `policy test`.
     pub(crate) const TEST_HELP: &'static str = "\
 Exit status:
-    0  every case came out as expected
-    1  some case did not
+    0  every case gave the expected verdict
+    1  some case gave another one
     2  something could not be read or written, or the command line is
        wrong: not every case was run
   141  standard output was closed early";

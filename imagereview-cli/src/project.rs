@@ -146,10 +146,7 @@ mod tests {
         for (text, says) in [
             ("# why\npolcy: [a]", ":2:1: unknown field `polcy`"),
             ("language: fr", ": language: unknown language \"fr\""),
-            (
-                "format: nonsense",
-                ": format: there is no format \"nonsense\"",
-            ),
+            ("format: nonsense", ": format: unknown format \"nonsense\""),
             ("policy: {", ":1:"),
             (
                 "set: {}\npolicy:\n",

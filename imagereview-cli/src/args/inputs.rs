@@ -17,59 +17,61 @@ use crate::{
 /// Nothing is named, and nobody writes to standard input.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no input is named; name files or folders, such as . for this one, or - for standard input"
+    "no input is given; name files or folders, such as . for this folder, or - for standard input"
 )]
 pub(crate) struct NoInput;
 
 /// What to read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InputArgs {
-    /// A file, a folder, a pattern such as 'k8s/**/*.yaml', or - for standard input
+    /// File, folder, pattern such as 'k8s/**/*.yaml', or - for standard input
     ///
-    /// Without any, standard input is read. In a folder, the YAML and JSON files and Dockerfiles
-    /// are read, without hidden ones.
+    /// Default: standard input. In a folder, YAML files, JSON files and Dockerfiles are read. Hidden
+    /// files are skipped.
     #[arg(value_name = "INPUT")]
     inputs: Vec<OsString>,
 
-    /// A pattern of files in folders that are left out, as in a .gitignore; may be repeated
+    /// Skip files in folders that match this pattern, as in a .gitignore; may be repeated
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
 
-    /// Leave out of folders what a .gitignore in them leaves out
+    /// Skip files in folders that a .gitignore excludes
     ///
-    /// A file that git tracks is deployed even where a .gitignore names it, so none is followed
-    /// unless this says so.
+    /// A file that git tracks is deployed even if a .gitignore excludes it. So none is used without
+    /// this option.
     #[arg(long)]
     gitignore: bool,
 
-    /// Take files that are named as if a folder held them
+    /// Treat FILE arguments like files found in a directory: skip what is not for Kubernetes, apply --exclude
     ///
-    /// For hooks, which name each file that changes: what is not meant for Kubernetes is passed over,
-    /// a template is no error, and --exclude leaves files out.
+    /// For hooks, which name each file that changes. A template is no error then.
     #[arg(long)]
     as_in_folder: bool,
 
-    /// A file of variables of Compose files and build arguments, such as .env; may be repeated
+    /// File of variables of Compose files and build arguments, such as .env; may be repeated
     ///
-    /// None is looked for. What --set gives goes first, and what the project's file gives last.
+    /// None is found by itself. --set has precedence over it, and it has precedence over the project
+    /// file.
     #[arg(long = "env-file", value_name = "FILE", value_parser = EnvFile::read)]
     env_files: Vec<EnvFile>,
 
-    /// The value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
+    /// Value of a build argument of Dockerfiles or a variable of Compose files; may be repeated
     ///
-    /// The environment is not looked at, so that a review comes out the same everywhere.
+    /// Variables of the environment are not used, so a review has the same result everywhere.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
     variables: Vec<(String, String)>,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} has no =; write NAME=VALUE, such as TAG=1.2"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
 impl InputArgs {
-    /// Everything that is named, in order. What names nothing is told on standard error, and makes
-    /// the outcome an error.
+    /// All inputs, in the order of the arguments. An argument that matches nothing is reported on
+    /// standard error, and makes the outcome an error.
     pub(crate) fn collect(&self, project: &Project) -> Result<(Vec<Input>, ExitStatus), NoInput> {
         if self.inputs.is_empty() && io::stdin().is_terminal() {
             return Err(NoInput);
@@ -111,7 +113,7 @@ impl InputArgs {
         Ok((all, outcome))
     }
 
-    /// The values of build arguments and variables: the project's, those of files, and those that are given.
+    /// The values of build arguments and variables: the project's, those of files, and those of `--set`.
     pub(crate) fn variables(&self, project: &Project) -> BTreeMap<String, String> {
         let mut variables = project.variables.clone();
         for file in &self.env_files {

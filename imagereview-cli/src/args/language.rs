@@ -10,7 +10,7 @@ pub(super) const VARIABLE: &str = "IMAGEREVIEW_LANGUAGE";
 /// The language of reasons and labels.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LanguageArgs {
-    /// The language of reasons and labels: en (English, the default) or zh (Chinese)
+    /// Language of reasons and labels: en (English, the default) or zh (Chinese)
     #[arg(long, value_name = "LANGUAGE", env = VARIABLE)]
     language: Option<Language>,
 }

@@ -18,7 +18,7 @@ use crate::{
 pub(crate) struct PolicyArgs {
     /// Policy file or directory; repeat to require several
     ///
-    /// In the variable, paths are separated by colons. - is standard input.
+    /// - is standard input. The variable takes several paths, separated by colons.
     ///
     /// Default: deny the tag latest and missing tags; a digest always passes.
     #[arg(

@@ -8,7 +8,10 @@ use std::{
 use imagereview_core::{Language, Message, Review, Verdict, decide};
 use serde::Serialize;
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{
     args::{LanguageArgs, PolicyArgs},
     exit_status::ExitStatus,
@@ -16,18 +19,30 @@ use crate::{
     project::Project,
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    (
+        "Whether two images may run, without a policy of your own",
+        "imagereview check nginx nginx:1.27.3",
+    ),
+    (
+        "The same by a policy, as JSON",
+        "imagereview check --policy policy.yaml --json nginx:1.27.3",
+    ),
+];
+
 /// Decide whether images may run
 ///
 /// Prints one line for each image, in their order: whether it may run, the image, and each rule
-/// that it breaks.
+/// that it failed.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct CheckArgs {
-    /// An image reference, as it would stand in a manifest
+    /// Image reference, as written in a manifest
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
 
-    /// Print a JSON object for each image, one a line
+    /// Print one line of JSON for each image
     #[arg(long)]
     json: bool,
 

@@ -5,14 +5,26 @@ use std::io::Write;
 use clap::Command;
 use clap_complete::Shell;
 
+use super::after_help::{Example, after_help};
 use crate::exit_status::ExitStatus;
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    (
+        "Complete commands in this bash",
+        "source <(imagereview completions bash)",
+    ),
+    (
+        "Write the completions for zsh to a file",
+        "imagereview completions zsh > _imagereview",
+    ),
+];
+
 /// Print the completions of commands and options for a shell
-///
-/// For bash, for example: imagereview completions bash > /etc/bash_completion.d/imagereview
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = after_help(ExitStatus::WRITE_HELP, EXAMPLES))]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to complete in
     shell: Shell,
 }
 

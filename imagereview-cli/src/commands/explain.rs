@@ -10,7 +10,10 @@ use imagereview_core::{
     ImageExplanation, ImageRef, Language, Message, NoLatestTag, Review, Verdict, decide, document,
 };
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{
     args::{LanguageArgs, PolicyArgs},
     exit_status::ExitStatus,
@@ -19,18 +22,28 @@ use crate::{
     terminal::OneLine,
 };
 
-/// Explain what an image reference means, and what each rule says of it
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    ("What an image reference means", "imagereview explain nginx"),
+    (
+        "What each rule of a policy says in a namespace",
+        "imagereview explain --policy policy.yaml --namespace prod nginx:1.27.3",
+    ),
+];
+
+/// Explain what an image reference means, and how each rule decides it
 ///
-/// Shows for each image what the node takes the reference for, what is implied in it, and each rule
-/// of the policy in order: whether it applies to the image, whether the image passed or failed it, and why.
+/// Shows for each image how the node reads the reference, which of its parts are implied, and each
+/// rule of the policy in order: whether it applies to the image, whether the image passed or failed
+/// it, and why.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct ExplainArgs {
-    /// An image reference, as it would stand in a manifest
+    /// Image reference, as written in a manifest
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
 
-    /// The namespace that the image would run in
+    /// Namespace that the image would run in
     #[arg(long, short = 'n', value_name = "NAMESPACE")]
     namespace: Option<String>,
 
@@ -99,13 +112,13 @@ pub(crate) fn run(
     Ok(outcome)
 }
 
-static NO_REFERENCE: Message = Message::new("it is no image reference: ", "不是镜像引用:");
+static NO_REFERENCE: Message = Message::new("not an image reference: ", "不是镜像引用:");
 static ALLOWED: Message = Message::new("allowed", "允许");
 static DENIED: Message = Message::new("denied", "拒绝");
 static FAILED: Message = Message::new("failed", "违反");
 static PASSED: Message = Message::new("passed", "符合");
 
-/// A word, and blanks up to what stands beside it. A Chinese character is two columns wide.
+/// A word, and blanks up to the next column. A Chinese character is two columns wide.
 fn in_column(word: &Message, columns: usize, language: Language) -> String {
     let word = word.text(language);
     let width: usize = word.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
@@ -123,7 +136,7 @@ fn write_parts(
     static DIGEST: Message = Message::new("digest", "摘要");
     static IMPLIED: Message = Message::new(" (implied)", "(隐含)");
     static NOT_LOOKED_AT: Message =
-        Message::new(" (not looked at, with a digest)", "(有摘要,不看标签)");
+        Message::new(" (ignored, because of the digest)", "(有摘要,不看标签)");
 
     let implied = |is_written| {
         if is_written {
@@ -153,7 +166,7 @@ fn write_parts(
 
 fn write_step(step: &document::Step, language: Language, out: &mut dyn Write) -> io::Result<()> {
     let outcome = match step.outcome() {
-        document::Outcome::OutOfScope => &Message::new("not about it", "不适用"),
+        document::Outcome::OutOfScope => &Message::new("not in scope", "不适用"),
         document::Outcome::Passed => &PASSED,
         document::Outcome::Violated => &FAILED,
         document::Outcome::Exempted => &Message::new("exempted", "豁免"),

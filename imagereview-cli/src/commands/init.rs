@@ -74,12 +74,12 @@ fn write_summary(
         writeln!(out, "wrote {}", file.path().display())?;
     }
     let assumed = if args.server.path_is_assumed() {
-        " (no path was given, so the webhook's own)"
+        " (the default path, because none was given)"
     } else {
         ""
     };
     writeln!(out, "the API server will call {}{assumed}", args.server)?;
-    writeln!(out, "the certificates end on {}", certificates.end())?;
+    writeln!(out, "the certificates expire on {}", certificates.end())?;
     let instructions = args.out.join(INSTRUCTIONS);
-    writeln!(out, "next: do what {} says", instructions.display())
+    writeln!(out, "next: follow {}", instructions.display())
 }

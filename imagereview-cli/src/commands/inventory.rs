@@ -9,7 +9,10 @@ use clap::ValueEnum;
 use imagereview_core::ImageRef;
 use serde::Serialize;
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{
     args::{InputArgs, PolicyArgs},
     engine::{Reviewer, Summary},
@@ -19,17 +22,26 @@ use crate::{
     terminal::OneLine,
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    ("All images of a folder", "imagereview inventory k8s/"),
+    (
+        "The same for a spreadsheet",
+        "imagereview inventory --format csv k8s/ > images.csv",
+    ),
+];
+
 /// List the images that the inputs use, by registry and repository
 ///
-/// No verdict is given. With a policy, images are found in the custom resources too that it
-/// declares.
+/// It gives no verdict. With a policy, images in the custom resources that it declares are listed
+/// too.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::READ_HELP)]
+#[command(after_long_help = after_help(ExitStatus::READ_HELP, EXAMPLES))]
 pub(crate) struct InventoryArgs {
     #[command(flatten)]
     inputs: InputArgs,
 
-    /// How to print the list
+    /// Format of the list
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     format: InventoryFormat,
 
@@ -41,10 +53,10 @@ pub(crate) struct InventoryArgs {
 enum InventoryFormat {
     /// Each repository, with its tags and digests and where they are used
     Text,
-    /// A line for each use, with a heading; what a spreadsheet would take for a formula begins with
-    /// an apostrophe
+    /// A line for each use, with a heading; text that a spreadsheet would run as a formula begins
+    /// with an apostrophe
     Csv,
-    /// An array of an object for each use
+    /// An array with an object for each use
     Json,
 }
 

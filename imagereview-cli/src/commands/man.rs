@@ -9,13 +9,26 @@ use std::{
 use clap::Command;
 use clap_mangen::Man;
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{exit_status::ExitStatus, output::WriteError};
 
-/// Print the manual page, or write those of all commands to a folder
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    ("Print the manual page of imagereview", "imagereview man"),
+    (
+        "Write the pages of all commands to a folder",
+        "imagereview man --out man1",
+    ),
+];
+
+/// Print the manual page, or write the pages of all commands to a folder
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = after_help(ExitStatus::WRITE_HELP, EXAMPLES))]
 pub(crate) struct ManArgs {
-    /// The folder to write imagereview.1, imagereview-review.1 and so on to; it is made if missing
+    /// Folder for imagereview.1, imagereview-review.1 and so on; it is created if missing
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

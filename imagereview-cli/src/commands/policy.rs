@@ -9,11 +9,24 @@ use std::io::Write;
 
 use clap::Subcommand;
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{exit_status::ExitStatus, project::Project};
+
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    (
+        "Check a document",
+        "imagereview policy validate policy.yaml",
+    ),
+    ("Run the tests of this folder", "imagereview policy test"),
+];
 
 /// Validate, test and compare policies
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = after_help(ExitStatus::POLICY_HELP, EXAMPLES))]
 pub(crate) struct PolicyCommand {
     #[command(subcommand)]
     command: PolicySubcommand,

@@ -1,4 +1,4 @@
-//! `imagereview respond`: answers review requests as the webhook does.
+//! `imagereview respond`: responds to review requests as the webhook does.
 
 use std::{
     ffi::OsString,
@@ -9,7 +9,10 @@ use std::{
 
 use imagereview_core::{AdmissionResponse, ImageReviewResponse, Language, decide};
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{
     args::{LanguageArgs, NoInput, PolicyArgs},
     exit_status::ExitStatus,
@@ -20,16 +23,28 @@ use crate::{
     terminal::{OneLine, print_diagnostic},
 };
 
-/// Answer ImageReviews and AdmissionReviews as the webhook does
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    (
+        "The responses to the requests of a file",
+        "imagereview respond requests.json",
+    ),
+    (
+        "The same by a policy, from standard input",
+        "imagereview respond --policy policy.yaml < requests.json",
+    ),
+];
+
+/// Respond to ImageReviews and AdmissionReviews as the webhook does
 ///
 /// Reads a stream of JSON: ImageReviews and AdmissionReviews, one after another. Prints the response
 /// to each, one a line, as soon as the request is read, in their order. An AdmissionReview gets the
 /// response of /validate. A request that can't be read has no response; it is reported on standard
-/// error, and those after it are still answered.
+/// error, and the requests after it still get theirs.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct RespondArgs {
-    /// A file of requests in JSON, or - for standard input, which is the default
+    /// File of requests in JSON, or - for standard input; default: -
     #[arg(value_name = "INPUT")]
     inputs: Vec<OsString>,
 
@@ -135,7 +150,9 @@ impl Responder<'_> {
             out.flush()?;
         }
         if is_empty {
-            print_diagnostic(format_args!("{name}: it is empty, so nothing was reviewed"));
+            print_diagnostic(format_args!(
+                "{name}: the input is empty, so nothing was reviewed"
+            ));
             status = ExitStatus::Error;
         }
         Ok(status)

@@ -5,7 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use super::error::CliError;
+use super::{
+    after_help::{Example, after_help},
+    error::CliError,
+};
 use crate::{
     args::{InputArgs, LanguageArgs, PolicyArgs},
     baseline::{Baseline, BaselineError},
@@ -18,53 +21,69 @@ use crate::{
     terminal::{print_diagnostic, progress},
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    (
+        "Review a folder and a Dockerfile",
+        "imagereview review k8s/ Dockerfile",
+    ),
+    (
+        "Review by a policy, and write a report for code scanning too",
+        "imagereview review --policy policy.yaml --format human --format sarif=imagereview.sarif k8s/",
+    ),
+    (
+        "Show what the mutations of the policy would change",
+        "imagereview review --policy policy.yaml --diff k8s/",
+    ),
+];
+
 /// Review manifests, Dockerfiles, Compose files and ImageReviews
 ///
-/// Reads YAML and JSON, any number of documents in each input: Kubernetes objects and lists of
-/// them, ImageReviews and AdmissionReviews, Compose files; and Dockerfiles. Documents of other
-/// kinds are passed over and counted.
+/// Reads Kubernetes objects and lists of them, ImageReviews, AdmissionReviews and Compose files in
+/// YAML and JSON, any number of documents in each input, and Dockerfiles. Documents of other kinds
+/// are skipped and counted.
 ///
-/// Results go to standard output. What can't be read is told on standard error, and the rest is
-/// still reviewed. An input that is named and empty is an error: a program that failed to write it
-/// must not pass for approval.
+/// Results go to standard output. Inputs that can't be read are reported on standard error, and the
+/// others are still reviewed. An empty input is an error unless it was found in a folder: a program
+/// that failed to write it must not pass for approval.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::HELP)]
+#[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct ReviewArgs {
     #[command(flatten)]
     inputs: InputArgs,
 
     /// What to print, and where: FORMAT or FORMAT=FILE; may be repeated
     ///
-    /// The default is human.
+    /// Default: human.
     #[arg(long = "format", short, value_name = "FORMAT", value_parser = FormatArgParser)]
     formats: Vec<FormatArg>,
 
-    /// Write to this file what would go to standard output
+    /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Accept the findings that this file lists, so that only new ones count
+    /// Accept the findings in this file, so that only new findings count
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 
-    /// Write all that is found now to the baseline, and accept it
+    /// Write all current findings to the baseline, and accept them
     #[arg(long)]
     update_baseline: bool,
 
-    /// Write into the files what the mutations of the policy change, and review what results
+    /// Apply the mutations of the policy to the files, and review the result
     ///
-    /// Only values that change are written; all else in a file stays as it is. Each change is told
-    /// on standard error, and so is what can't be changed safely, which is left as it is and makes
-    /// the status 2. Compose files and Dockerfiles are not changed.
+    /// Only values that change are written; the rest of a file stays as it is. Each change is
+    /// reported on standard error. A value that can't be changed safely is reported, left as it is,
+    /// and makes the status 2. Compose files and Dockerfiles are not changed.
     ///
-    /// What is read from standard input goes to standard output, with the changes in it, if the
-    /// status is 0; else nothing does. The results then go to standard error.
+    /// Standard input is written to standard output with the changes, if the status is 0; otherwise
+    /// nothing is written there. The results then go to standard error.
     #[arg(long)]
     fix: bool,
 
     /// Show what --fix would change, as a unified diff; change and review nothing
     ///
-    /// The status is 1 if there is something to change, as where an image may not run.
+    /// The status is 1 if there is something to change.
     #[arg(
         long,
         conflicts_with_all = ["fix", "formats", "output", "baseline", "update_baseline"]
@@ -111,7 +130,7 @@ pub(crate) fn run(
         Some(path) => Baseline::new(path),
         None => Baseline::default(),
     };
-    // A program that waits for the fixed text is to get nothing else.
+    // A program that reads the fixed text must get nothing else.
     let is_filter = args.fix && all.iter().any(|input| input.source == Source::Stdin);
     let mut stderr = io::stderr();
     let reports_to: &mut dyn Write = if is_filter { &mut stderr } else { out };
@@ -125,7 +144,7 @@ pub(crate) fn run(
         if let Some(fix) = file.fix.take() {
             match progress.suspend(|| fix.finish()) {
                 Ok(outcome) => written = written.max(outcome),
-                // What would result is not there, so nothing can be said of it.
+                // The result does not exist, so there is nothing to review.
                 Err(error) => {
                     file = ReviewedFile::unreadable(file.name, format!("can't write it: {error}"));
                 }
@@ -162,7 +181,7 @@ pub(crate) fn run(
         Some(text) if outcome == ExitStatus::Allowed => out.write_all(text.as_bytes())?,
         Some(_) => {
             print_diagnostic(
-                "nothing is written to standard output, since not all of <stdin> is well",
+                "nothing is written to standard output, because <stdin> could not be fixed and allowed as a whole",
             );
         }
         None => {}
@@ -195,8 +214,7 @@ fn show_diffs(
 }
 
 impl ReviewArgs {
-    /// What is to be printed, and where: what is asked for, or else what the project says, or else
-    /// what people read.
+    /// What is printed, and where: by the options, or else by the project, or else for people.
     fn formats(&self, project: &Project) -> Vec<FormatArg> {
         let mut formats = self.formats.clone();
         if formats.is_empty() && self.output.is_none() {

@@ -310,9 +310,10 @@ impl<'r> PartReview<'r> {
     fn template(&mut self, position: Position) {
         self.file.diagnostics.push(Diagnostic {
             position: Some(position),
-            message: "it is a template and not YAML yet, so it was not reviewed; render it first: \
+            message:
+                "this is a template and not YAML yet, so it was not reviewed; render it first: \
                       helm template CHART | imagereview review -"
-                .to_owned(),
+                    .to_owned(),
             is_error: self.input.is_named,
         });
     }

@@ -121,7 +121,7 @@ impl<'p> Reviewer<'p> {
             Ok(text) => text,
             // Kubernetes' own reader takes it.
             Err(_) if is_utf16 => {
-                let message = "it is UTF-16, which is not read; save it as UTF-8";
+                let message = "the file is UTF-16, which is not supported; save it as UTF-8";
                 return ReviewedFile::unreadable(name, message.to_owned());
             }
             // What else a folder holds may be anything; kubectl and builders read these.
@@ -133,11 +133,14 @@ impl<'p> Reviewer<'p> {
                 return ReviewedFile::skipped(name);
             }
             Err(at) => {
-                return ReviewedFile::unreadable(name, format!("it is not UTF-8 at byte {at}"));
+                return ReviewedFile::unreadable(
+                    name,
+                    format!("the file is not UTF-8: wrong byte at offset {at}; save it as UTF-8"),
+                );
             }
         };
         if is_all && text.trim().is_empty() && input.is_named {
-            let message = "it is empty, so nothing was reviewed".to_owned();
+            let message = "the input is empty, so nothing was reviewed".to_owned();
             return ReviewedFile::unreadable(name, message);
         }
         let fix = self

@@ -21,7 +21,6 @@ pub(crate) struct Summary {
     /// Violations that the baseline accepts.
     pub(crate) accepted: usize,
     /// Documents of kinds without images.
-    #[serde(rename = "passedOver")]
     pub(crate) skipped: usize,
     /// What could not be read.
     pub(crate) errors: usize,
@@ -101,10 +100,7 @@ impl Summary {
             ),
             (
                 skipped,
-                format!(
-                    "; {} without images passed over",
-                    Count(skipped, "document")
-                ),
+                format!("; {} without images skipped", Count(skipped, "document")),
                 format!(";略过 {skipped} 个不含镜像的文档"),
             ),
             (

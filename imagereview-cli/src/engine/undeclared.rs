@@ -28,7 +28,7 @@ impl fmt::Display for Undeclared {
         } = self;
         write!(
             f,
-            "an image of a custom resource, which was not reviewed; declare it in the policy: \
+            "this image of a custom resource was not reviewed; declare the resource in the policy: \
              customResources: [{{apiVersion: {api_version}, kind: {kind}, {declaration}}}]"
         )
     }

@@ -110,12 +110,12 @@ impl Fix {
         OneLine(&self.source.to_string()).to_string()
     }
 
-    /// Tells on standard error what was changed.
+    /// Reports on standard error what was changed.
     fn print_made(&self) {
         let lines = Lines::new(&self.after, Position::START);
         let mut last = None;
         for Made { change, before, at } in &self.made {
-            // What serves several places is told once.
+            // A value that is used at several locations is reported once.
             if last.replace(at) == Some(at) {
                 continue;
             }
@@ -134,8 +134,8 @@ impl Fix {
         }
     }
 
-    /// Tells on standard error what could not be changed, and where: in the new text, if that has
-    /// been written.
+    /// Reports on standard error what could not be changed, and where: in the new text, if that was
+    /// written.
     fn print_left(&self, is_written: bool) {
         let text = if is_written {
             &self.after
@@ -148,7 +148,7 @@ impl Fix {
             let (source, position) = (self.name(), lines.position(at));
             let (field, value) = (left.change.field(), left.change.value());
             print_diagnostic(format_args!(
-                "{source}:{position}: {field} is to be {value}, but {}; change it by hand",
+                "{source}:{position}: {field} must become {value}, but {}; change it by hand",
                 left.reason
             ));
         }

@@ -4,22 +4,24 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Reason {
     #[error(
-        "what stands here is an alias, and its anchor may serve places that are not to change alike"
+        "the value here is an alias, and its anchor may be used at locations that must not get the same change"
     )]
     Alias,
-    #[error("what stands here has an anchor, which may serve places that are not to change alike")]
+    #[error(
+        "the value here has an anchor, which may be used at locations that must not get the same change"
+    )]
     Shared,
-    #[error("it comes from a merge key (<<)")]
+    #[error("the value comes from a merge key (<<)")]
     Merge,
-    #[error("it is a block of text")]
+    #[error("the value is a block of text (| or >)")]
     Block,
-    #[error("it is written over several lines")]
+    #[error("the value is written over several lines")]
     SeveralLines,
-    #[error("what stands here is laid out in a way that edits do not fit in")]
+    #[error("this layout of YAML can't be edited safely")]
     Layout,
-    #[error("kubectl reads this document otherwise, or not at all")]
+    #[error("kubectl reads this document differently, or not at all")]
     TwoReadings,
-    #[error("the edited document would not read as it should")]
+    #[error("the edited document would not have the intended content")]
     Unverified,
 }
 

@@ -11,13 +11,14 @@ use std::{
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
-        let message = "it is no file that can be replaced; give - to fix standard input";
+        let message =
+            "this is not a regular file, so it can't be replaced; write - to fix standard input";
         return Err(io::Error::other(message));
     }
     if metadata.permissions().readonly() {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            "it is read-only",
+            "the file is read-only",
         ));
     }
     let path = fs::canonicalize(path)?;
@@ -47,7 +48,7 @@ mod tests {
     fn a_folder_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let error = replace(folder.path(), "").unwrap_err();
-        assert!(error.to_string().contains("give -"), "{error}");
+        assert!(error.to_string().contains("write -"), "{error}");
     }
 
     #[cfg(unix)]
@@ -71,7 +72,7 @@ mod tests {
 
         fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
         let error = replace(&link, "newer").unwrap_err();
-        assert_eq!(error.to_string(), "it is read-only");
+        assert_eq!(error.to_string(), "the file is read-only");
         assert_eq!(fs::read_to_string(&file).unwrap(), "new");
     }
 }

@@ -50,7 +50,9 @@ impl FromStr for FormatArg {
             None => (text, None),
         };
         if file == Some("") {
-            return Err(format!("no file is named after {name}="));
+            return Err(format!(
+                "{text:?} names no file; write {name} for standard output, or {name}=FILE"
+            ));
         }
         let names = || {
             let names = FormatName::value_variants().iter();
@@ -60,7 +62,7 @@ impl FromStr for FormatArg {
                 .join(", ")
         };
         let name = FormatName::from_str(name, false)
-            .map_err(|_| format!("there is no format {name:?}; the formats are {}", names()))?;
+            .map_err(|_| format!("unknown format {name:?}; the formats are {}", names()))?;
         let file = file.filter(|file| *file != STDOUT).map(PathBuf::from);
         Ok(Self { name, file })
     }

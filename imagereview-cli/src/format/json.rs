@@ -151,7 +151,7 @@ impl Report for Json {
         if !self.has_documents {
             out.write_all(b"{\"documents\":[")?;
         }
-        out.write_all(b"\n],\"problems\":")?;
+        out.write_all(b"\n],\"diagnostics\":")?;
         serde_json::to_writer(&mut *out, &self.diagnostics)?;
         out.write_all(b",\"summary\":")?;
         serde_json::to_writer(&mut *out, summary)?;

@@ -6,7 +6,7 @@ use crate::engine::ReviewedImage;
 
 pub(super) static IMAGE: Message = Message::new("image", "镜像");
 pub(super) static OBJECT: Message = Message::new("object", "对象");
-pub(super) static PLACE: Message = Message::new("place", "位置");
+pub(super) static LOCATION: Message = Message::new("location", "位置");
 pub(super) static PATH: Message = Message::new("path", "路径");
 pub(super) static RULE: Message = Message::new("rule", "规则");
 pub(super) static VERDICT: Message = Message::new("verdict", "结论");

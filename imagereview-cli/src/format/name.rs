@@ -8,15 +8,15 @@ use clap::ValueEnum;
 /// project file, completions and the manual read them here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FormatName {
-    /// For people: each violation with the lines that it stands in, and what to do about it
+    /// For people: each violation, its lines, and what to do about it
     Human,
     /// One JSON document
     Json,
-    /// A JSON object for each document, one a line
+    /// One line of JSON for each document
     Ndjson,
-    /// SARIF 2.1.0, which code scanning takes
+    /// SARIF 2.1.0, for code scanning
     Sarif,
-    /// JUnit XML, which CI servers show as tests
+    /// JUnit XML, for the test reports of a CI server
     Junit,
     /// Annotations of a GitHub workflow
     Github,
@@ -24,7 +24,7 @@ pub(crate) enum FormatName {
     Table,
     /// Markdown, for a comment on a change
     Markdown,
-    /// One page that needs nothing else, to be looked at in a browser
+    /// One self-contained page for a browser
     Html,
 }
 

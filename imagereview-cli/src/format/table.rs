@@ -90,7 +90,7 @@ fn header(language: Language) -> Vec<String> {
         &label::RULE,
         &label::OBJECT,
         &label::PATH,
-        &label::PLACE,
+        &label::LOCATION,
     ];
     let columns = columns.iter().map(|column| column.text(language));
     columns.map(str::to_uppercase).collect()

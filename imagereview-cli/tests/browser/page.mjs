@@ -66,7 +66,7 @@ const tests = {
       assert.equal(await number(page, "images"), summary.images);
       assert.equal(await number(page, "objects"), summary.documents);
       assert.equal(await number(page, "files"), summary.files);
-      assert.equal(await number(page, "problems"), english.json.problems.length);
+      assert.equal(await number(page, "diagnostics"), english.json.diagnostics.length);
       assert.equal(await shown(page), images.length + findings.length);
       assert.equal(await page.locator(".finding").count(), findings.length);
       assert.equal(await page.locator("li[data-state]").count(), images.length);

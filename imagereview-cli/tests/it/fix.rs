@@ -48,27 +48,22 @@ fn standard_input_goes_on_only_if_all_is_well() {
             "2 images in 2 documents of 1 file: 0 denied",
         ),
         (&fixed, 0, &fixed, "0 denied"),
-        (
-            "a: 1\n",
-            0,
-            "a: 1\n",
-            "1 document without images passed over",
-        ),
+        ("a: 1\n", 0, "a: 1\n", "1 document without images skipped"),
         (&pods(&["nginx:1", "quay.io/x:1"]), 1, "", "1 denied"),
         (
             &pods(&["\"nginx\\\r\n      :1\""]),
             2,
             "",
-            "<stdin>:7:12: image is to be",
+            "<stdin>:7:12: image must become",
         ),
         (&pods(&["nginx:1", "{"]), 2, "", "<stdin>:"),
         (
             &pods(&["nginx:1", "'{{ .image }}'"]),
             2,
             "",
-            "<stdin>:14:12: it is a template",
+            "<stdin>:14:12: this is a template",
         ),
-        ("", 2, "", "it is empty"),
+        ("", 2, "", "the input is empty"),
     ] {
         for arguments in [&["--fix", "-"][..], &["--fix", "--format=human"]] {
             let (found, text, told) = review(folder.path(), arguments, stdin);
@@ -117,7 +112,7 @@ fn a_file_that_cannot_be_written_is_not_reviewed() {
     assert_eq!(status, Some(2), "{stderr}");
     assert_eq!(
         stderr,
-        "imagereview: pods.yaml: can't write it: it is read-only\n"
+        "imagereview: pods.yaml: can't write it: the file is read-only\n"
     );
     assert!(stdout.starts_with("0 images in 0 documents"), "{stdout}");
     assert_eq!(fs::read_to_string(&file).unwrap(), text);

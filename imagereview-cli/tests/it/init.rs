@@ -93,7 +93,7 @@ fn everything_that_the_api_server_side_needs_is_written() {
         stdout.contains(&format!("will call {SERVER}\n")),
         "{stdout}"
     );
-    assert!(!stdout.contains("no path was given"), "{stdout}");
+    assert!(!stdout.contains("the default path"), "{stdout}");
 
     assert_eq!(
         yaml(&read(&out, "admission_configuration.yaml")),
@@ -229,7 +229,7 @@ fn a_server_without_a_path_gets_that_of_the_webhook_and_hears_of_it() {
             "https://webhook.example.com/image_policy",
             "{server}"
         );
-        assert!(stdout(&assert).contains("no path was given"), "{server}");
+        assert!(stdout(&assert).contains("the default path"), "{server}");
     }
 }
 
@@ -610,9 +610,9 @@ fn admission_webhooks_are_registered_with_what_the_api_server_needs() {
 #[test]
 fn a_service_that_is_none_is_a_usage_error() {
     for (service, expected) in [
-        ("imagereview", "it must be NAMESPACE/NAME"),
-        ("a/b/c", "it must be NAMESPACE/NAME"),
-        ("a.b/c", "\"a.b\" is no name of a namespace or Service"),
+        ("imagereview", "write NAMESPACE/NAME"),
+        ("a/b/c", "write NAMESPACE/NAME"),
+        ("a.b/c", "\"a.b\" is not a name of a namespace or Service"),
         (
             "guard/imagereview:0",
             "its port must be a number from 1 to 65535",
@@ -623,7 +623,7 @@ fn a_service_that_is_none_is_a_usage_error() {
         ),
         (
             "guard/image_review",
-            "\"image_review\" is no name of a namespace or Service",
+            "\"image_review\" is not a name of a namespace or Service",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -639,5 +639,48 @@ fn a_service_that_is_none_is_a_usage_error() {
             stderr(&refused)
         );
         assert!(!out.exists());
+    }
+}
+
+/// The libraries that read numbers and URLs have texts of their own; these are ours.
+#[test]
+fn a_wrong_value_is_answered_with_what_to_write() {
+    for (option, value, expected) in [
+        (
+            "--allow-ttl",
+            "5m",
+            "a whole number of seconds from -1 to 1800",
+        ),
+        (
+            "--deny-ttl",
+            "1801",
+            "a whole number of seconds from -1 to 1800",
+        ),
+        (
+            "--deny-ttl",
+            "",
+            "a whole number of seconds from -1 to 1800",
+        ),
+        (
+            "--retry-backoff",
+            "-2",
+            "a whole number of milliseconds from -1 to 300000",
+        ),
+        (
+            "--retry-backoff",
+            "9999999999",
+            "a whole number of milliseconds from -1 to 300000",
+        ),
+        ("--days", "0", "a number of days, 1 or more"),
+        ("--mount-path", "etc", "an absolute path below /, such as"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let value = format!("{option}={value}");
+        let refused = init(&out, &["--server", SERVER, &value]).code(2);
+        let stderr = stderr(&refused);
+        assert!(stderr.contains(expected), "{value}: {stderr}");
+        assert!(stderr.contains(option), "{value}: {stderr}");
+        assert!(!out.exists(), "{value}");
     }
 }

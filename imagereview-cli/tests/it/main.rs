@@ -2,6 +2,7 @@
 
 mod cmd;
 mod docs;
+mod examples;
 mod fix;
 mod formats;
 mod init;

@@ -13,7 +13,7 @@ pub(crate) enum InitError {
     Pki(#[from] PkiError),
     #[error("can't write YAML: {0}")]
     Yaml(#[from] serde_saphyr::ser::Error),
-    #[error("{0}; nothing was written, --force replaces files that exist")]
+    #[error("{0}; nothing was written; --force replaces existing files")]
     Exist(FilesError),
     #[error(transparent)]
     Files(FilesError),

@@ -13,7 +13,7 @@ pub(crate) struct MountPath(String);
 /// Why a text isn't such a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MountPathError {
-    #[error("it must be an absolute path below /")]
+    #[error("it must be an absolute path below /, such as /etc/kubernetes/imagereview")]
     NotAbsolute,
     #[error("it must not contain the part {0:?}")]
     Part(String),

@@ -22,23 +22,61 @@ pub(crate) struct ServerUrl {
 /// Why a text isn't the URL of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ServerUrlError {
-    #[error("it must be https://HOST:PORT/PATH: {0}")]
+    #[error("{}; write https://HOST:PORT/PATH", mistake(*.0))]
     Syntax(url::ParseError),
     /// A browser would overlook it; here it is more likely a mistake.
-    #[error("it must be https://HOST:PORT/PATH: {0}")]
+    #[error("{}; write https://HOST:PORT/PATH", violated(*.0))]
     Violation(SyntaxViolation),
-    #[error("it must begin with https://, the API server sends its reviews over TLS only")]
+    #[error("it must begin with https://, because the API server sends its reviews over TLS only")]
     Scheme,
-    #[error("it must name no user or password, the API server shows a client certificate instead")]
+    #[error(
+        "it must have no user and no password, because the API server shows a client certificate instead"
+    )]
     Credentials,
-    #[error("it must have no {0}, the API server adds a query of its own")]
+    #[error("it must have no {0}, because the API server adds a query of its own")]
     Suffix(&'static str),
-    #[error("its host is another spelling of {0}, write that instead")]
+    #[error("its host is another spelling of {0}; write {0}")]
     Address(String),
-    #[error("its port must not be 0")]
+    #[error("its port is 0; write a number from 1 to 65535")]
     Port,
     #[error("its host {0}")]
     Host(SubjectNameError),
+}
+
+/// What is wrong with a text that is no URL.
+fn mistake(error: url::ParseError) -> &'static str {
+    use url::ParseError as E;
+
+    match error {
+        E::EmptyHost => "its host is empty",
+        E::InvalidPort => "its port is not a number from 1 to 65535",
+        E::InvalidIpv4Address => "its host ends in a number, but is not an IPv4 address",
+        E::InvalidIpv6Address => {
+            "its host is not an IPv6 address in brackets, without a zone, such as [2001:db8::1]"
+        }
+        E::IdnaError | E::InvalidDomainCharacter => {
+            "its host has a character that no domain name has"
+        }
+        _ => "it is not a URL",
+    }
+}
+
+/// What is unusual in a URL that a browser would mend.
+fn violated(violation: SyntaxViolation) -> &'static str {
+    use SyntaxViolation as V;
+
+    match violation {
+        V::Backslash => "it has a backslash",
+        V::C0SpaceIgnored => "it begins or ends with a space or a control character",
+        V::ExpectedDoubleSlash => "it has no // between https: and the host",
+        V::NonUrlCodePoint => {
+            "it has a character that must be percent-encoded, such as %20 for a space"
+        }
+        V::PercentDecode => "it has a % without two hexadecimal digits",
+        V::TabOrNewlineIgnored => "it has a tab or a newline",
+        V::UnencodedAtSign => "it has more than one @",
+        _ => "it is not written as URLs are",
+    }
 }
 
 impl ServerUrl {
@@ -197,10 +235,10 @@ mod tests {
             ("//webhook.example.com", "begin with https://"),
             ("http://webhook.example.com", "begin with https://"),
             ("unix:///run/webhook.sock", "begin with https://"),
-            ("https://", "empty host"),
-            ("https:///image_policy", "expected //"),
-            ("https:webhook.example.com", "expected //"),
-            (r"https:\\webhook.example.com", "expected //"),
+            ("https://", "host is empty"),
+            ("https:///image_policy", "no // between"),
+            ("https:webhook.example.com", "no // between"),
+            (r"https:\\webhook.example.com", "no // between"),
             ("https://webhook.example.com\\@evil.example", "backslash"),
             (" https://webhook.example.com", "space"),
             ("https://webhook.exa\nmple.com", "newline"),
@@ -209,7 +247,7 @@ mod tests {
             ("https://webhook.example.com/?a=b", "no query"),
             ("https://webhook.example.com/p?", "no query"),
             ("https://webhook.example.com/p#x", "no fragment"),
-            ("https://webhook.example.com/a b", "non-URL"),
+            ("https://webhook.example.com/a b", "percent-encoded"),
             ("https://webhook.example.com:0/", "port"),
             ("https://webhook.example.com:65536/", "port"),
             ("https://webhook.example.com:x/", "port"),

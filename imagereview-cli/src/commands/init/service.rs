@@ -17,14 +17,14 @@ pub(crate) struct Service {
 /// Why a text names no Service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ServiceError {
-    #[error("it must be NAMESPACE/NAME or NAMESPACE/NAME:PORT")]
+    #[error("write NAMESPACE/NAME or NAMESPACE/NAME:PORT")]
     Form,
     #[error(
-        "{0:?} is no name of a namespace or Service: lower-case letters, digits and dashes, with a \
-         letter or digit at each end"
+        "{0:?} is not a name of a namespace or Service; write lower-case letters, digits and dashes, \
+         with a letter or digit at each end"
     )]
     Label(String),
-    #[error("it makes no host that a certificate can name: {0}")]
+    #[error("a certificate can't hold the host of this Service: {0}")]
     Name(SubjectNameError),
     #[error("its port must be a number from 1 to 65535")]
     Port,

@@ -6,7 +6,10 @@ use imagereview_core::{Language, Message, Violation};
 
 use crate::{
     args::{InputArgs, LanguageArgs},
-    commands::error::CliError,
+    commands::{
+        after_help::{Example, after_help},
+        error::CliError,
+    },
     engine::{Count, ReviewedFile, ReviewedImage, Reviewer, Summary},
     exit_status::ExitStatus,
     input::Input,
@@ -15,18 +18,24 @@ use crate::{
     terminal::{OneLine, print_diagnostic},
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[(
+    "What a stricter policy would deny",
+    "imagereview policy diff policy.yaml stricter.yaml k8s/",
+)];
+
 /// Show which verdicts would change from one policy to another
 ///
-/// Reviews the inputs by both policies. What you run before you tighten a policy: each image that
-/// would newly be denied is told, with the rules that deny it, and each that would newly be
-/// allowed. The status is 1 if any image would newly be denied.
+/// Reviews the inputs by both policies, so that you see the effect of a stricter policy before you
+/// use it. Lists each image that would newly be denied, with the rules that deny it, and each image
+/// that would newly be allowed.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::DIFF_HELP)]
+#[command(after_long_help = after_help(ExitStatus::DIFF_HELP, EXAMPLES))]
 pub(crate) struct DiffArgs {
-    /// The policy document, or folder of them, that is in force
+    /// Policy file or directory that is in force
     old: PathBuf,
 
-    /// The one that is to be
+    /// Policy file or directory to compare with it
     new: PathBuf,
 
     #[command(flatten)]
@@ -76,7 +85,7 @@ pub(crate) fn run(
         Ok(judge(&reviewer, &lasting, language, visit))
     };
     let (old, _) = judge(&args.old, |_| {})?;
-    // What can't be read is the same for both, and told once.
+    // Errors of reading are the same for both, and reported once.
     let (new, summary) = judge(&args.new, ReviewedFile::print_diagnostics)?;
     let mut newly_denied = 0;
     let mut newly_allowed = 0;

@@ -15,7 +15,10 @@ use imagereview_core::{
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
-    commands::error::CliError,
+    commands::{
+        after_help::{Example, after_help},
+        error::CliError,
+    },
     exit_status::ExitStatus,
     format::{Defect, Suites},
     input::{InputError, Position, Skip, Source, inputs, yaml_error},
@@ -25,11 +28,19 @@ use crate::{
     terminal::{OneLine, print_diagnostic},
 };
 
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    ("Run the tests of this folder", "imagereview policy test"),
+    (
+        "Run one file, and write a report for a CI server",
+        "imagereview policy test --junit tests.xml policy_test.yaml",
+    ),
+];
+
 /// Check that policies decide as their tests say
 ///
-/// A test file is YAML and stands beside the policy. It names the policy and lists cases: the
-/// images, what is known of their pod, whether they are to be allowed or denied, and the rules that
-/// they are to break:
+/// A test file is YAML. It names the policy, by its path from the test file, and lists cases: the
+/// images, what is known of their pod, the expected verdict, and the rules that they should fail:
 ///
 ///     policy: policy.yaml
 ///     tests:
@@ -39,15 +50,15 @@ use crate::{
 ///         expect: denied
 ///         rules: [no-moving-tags]
 ///
-/// The status is 1 if a case comes out otherwise.
+/// Without rules, only the verdict is compared.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::TEST_HELP, verbatim_doc_comment)]
+#[command(after_long_help = after_help(ExitStatus::TEST_HELP, EXAMPLES), verbatim_doc_comment)]
 pub(crate) struct TestArgs {
-    /// A test file, or a folder in which those are whose name ends in _test.yaml
+    /// Test file, or folder with files whose names end in _test.yaml
     #[arg(value_name = "FILE", default_value = ".")]
     files: Vec<PathBuf>,
 
-    /// Write the outcome as JUnit XML to this file too
+    /// Write the results to this file too, as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
@@ -89,7 +100,7 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>
     let text = String::deserialize(deserializer)?;
     let time = humantime::parse_rfc3339(&text);
     time.map(Some).map_err(|_| {
-        let message = format!("{text:?} is no time; write one such as 2027-01-31T23:59:59Z");
+        let message = format!("{text:?} is not a time; write one such as 2027-01-31T23:59:59Z");
         D::Error::custom(message)
     })
 }
@@ -108,7 +119,7 @@ enum TestFileError {
     Read(#[from] io::Error),
     #[error(":{position}: {message}")]
     Yaml { position: Position, message: String },
-    #[error(": it has no tests")]
+    #[error(": the list of tests is empty; add a case")]
     NoTests,
     #[error(": {0}")]
     Policy(#[from] PolicyFileError),
@@ -166,7 +177,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
     Ok(outcome)
 }
 
-/// The test files that arguments name. What names none is told on standard error.
+/// The test files that arguments name. A folder without any is reported on standard error.
 fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, ExitStatus) {
     let mut files = Vec::new();
     let mut outcome = ExitStatus::default();
@@ -185,7 +196,7 @@ fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, ExitStatus) {
         ) {
             match input.map(|input| input.source) {
                 Ok(Source::File(path)) if is_test_file(&path) => files.push(path),
-                // That there are none is told below.
+                // An empty folder is reported below.
                 Ok(_) | Err(InputError::EmptyFolder(_)) => {}
                 Err(error) => {
                     print_diagnostic(error);
@@ -196,7 +207,7 @@ fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, ExitStatus) {
         if files.len() == before {
             let argument = argument.display();
             print_diagnostic(format_args!(
-                "{argument}: there are no test files, whose name ends in {TEST_FILE}"
+                "{argument}: the folder has no test files; name them like policy{TEST_FILE}"
             ));
             outcome = ExitStatus::Error;
         }

@@ -2,15 +2,34 @@
 
 use std::{io::Write, path::PathBuf};
 
-use crate::{commands::error::CliError, exit_status::ExitStatus, policy_file};
+use crate::{
+    commands::{
+        after_help::{Example, after_help},
+        error::CliError,
+    },
+    exit_status::ExitStatus,
+    policy_file,
+};
+
+/// What the end of `--help` shows.
+const EXAMPLES: &[Example] = &[
+    (
+        "Check one document",
+        "imagereview policy validate policy.yaml",
+    ),
+    (
+        "Check several",
+        "imagereview policy validate policy.yaml stricter.yaml",
+    ),
+];
 
 /// Check that policy documents can be compiled, together
 ///
-/// Tells everything that is wrong at once, each with its file, line, column and field.
+/// Reports all mistakes at once, each with its file, line, column and field.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = ExitStatus::VALIDATE_HELP)]
+#[command(after_long_help = after_help(ExitStatus::VALIDATE_HELP, EXAMPLES))]
 pub(crate) struct ValidateArgs {
-    /// A policy document, or a folder of them
+    /// Policy file or directory
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
