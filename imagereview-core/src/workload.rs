@@ -410,7 +410,7 @@ impl<'a> Workload<'a> {
                 expected: kind.to_string().into(),
             };
             let readable = match Self::new(kinds, object, "", type_meta) {
-                Ok(readable) => readable,
+                Ok(readable) => Box::new(readable),
                 Err(unreadable) => unreadable.readable,
             };
             return Err(UnreadableObject {
@@ -444,10 +444,10 @@ impl<'a> Workload<'a> {
             first.note(ObjectError::too_many(prefix));
         }
         match first.0 {
-            // Of an object that has nothing to do with images, nothing is asked.
+            // An object of a kind without images has no errors.
             Some(error) if workload.is_known => Err(UnreadableObject {
                 error,
-                readable: workload,
+                readable: Box::new(workload),
             }),
             _ => Ok(workload),
         }
@@ -687,7 +687,7 @@ impl FirstError {
 #[derive(Clone, Debug)]
 pub struct UnreadableObject<'a> {
     error: ObjectError,
-    readable: Workload<'a>,
+    readable: Box<Workload<'a>>,
 }
 
 impl<'a> UnreadableObject<'a> {
@@ -726,7 +726,7 @@ impl From<ObjectError> for UnreadableObject<'_> {
     fn from(error: ObjectError) -> Self {
         Self {
             error,
-            readable: Workload::default(),
+            readable: Box::default(),
         }
     }
 }

@@ -266,20 +266,20 @@ impl Spec<'_> {
 
 impl<'de> Fields<'de> for Spec<'de> {
     fields! { |self, map|
-        "containers" => match map.next_value()? {
-            List { elements, is_truncated } => {
-                self.containers = elements;
-                if is_truncated {
-                    self.has_too_many("spec.containers");
-                }
+        "containers" => {
+            let List { elements, is_truncated } = map.next_value()?;
+            self.containers = elements;
+            if is_truncated {
+                self.has_too_many("spec.containers");
             }
         },
-        "annotations" => match map.next_value()? {
-            FewAnnotations(Some(annotations)) => self.annotations = annotations,
-            FewAnnotations(None) => {
-                self.has_too_many_annotations = true;
+        "annotations" => {
+            let FewAnnotations(annotations) = map.next_value()?;
+            self.has_too_many_annotations = annotations.is_none();
+            if self.has_too_many_annotations {
                 self.has_too_many("spec.annotations");
             }
+            self.annotations = annotations.unwrap_or_default();
         },
         "namespace" => Text(self.namespace) = map.next_value()?,
     }
