@@ -312,7 +312,7 @@ impl ImagePolicy {
     /// let pod = r#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}"#;
     /// let manifest = policy.kinds().deserialize(&mut serde_json::Deserializer::from_str(pod))?;
     /// for object in manifest {
-    ///     let patch = policy.mutate_object(&mut object?, &Facts::new());
+    ///     let patch = policy.mutate_object(&mut object.unwrap(), &Facts::new());
     ///     assert_eq!(patch.0[0].path().to_string(), "/spec/containers/0/image");
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())

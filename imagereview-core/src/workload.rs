@@ -86,7 +86,7 @@ use crate::{
 /// let text = r#"{"apiVersion": "tekton.dev/v1", "kind": "Task",
 ///                "spec": {"steps": [{"image": "golang:1.25"}]}}"#;
 /// let manifest = kinds.deserialize(&mut serde_json::Deserializer::from_str(text))?;
-/// let task = manifest.into_iter().next().unwrap()?;
+/// let task = manifest.into_iter().next().unwrap().unwrap();
 /// assert_eq!(task.images().next().unwrap().0, "golang:1.25");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -444,7 +444,7 @@ impl<'a> Workload<'a> {
             first.note(ObjectError::too_many(prefix));
         }
         match first.0 {
-            // Of an object that has nothing to do with images, nothing is asked.
+            // An object of a kind without images has no errors.
             Some(error) if workload.is_known => Err(UnreadableObject {
                 error,
                 readable: Box::new(workload),
