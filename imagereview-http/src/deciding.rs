@@ -18,7 +18,7 @@ use self::{pace::Pace, threads::Threads, turns::Turns};
 const HEAVIEST: usize = 128 * 1024;
 
 /// The fewest threads.
-const MIN_THREADS: usize = 8;
+const MIN_THREADS: usize = 4;
 
 /// What all reviews share.
 pub(crate) struct Deciding {

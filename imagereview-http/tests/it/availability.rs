@@ -140,7 +140,7 @@ async fn a_client_whose_reviews_do_not_end_takes_no_more_than_its_half() {
     let client = pki.client(None);
     let mut asking = JoinSet::new();
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let half = 8.max(2 * processors) / 2;
+    let half = 4.max(2 * processors) / 2;
     for _ in 0..2 * half {
         let connection = client
             .connect(server.address, Protocol::Http2)
