@@ -2,6 +2,7 @@
 
 mod admission;
 mod audit_line;
+mod claim;
 mod context;
 mod decide;
 mod decision;

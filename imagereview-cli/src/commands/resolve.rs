@@ -15,14 +15,20 @@ use imagereview_registry::{
 };
 use serde::Serialize;
 
+use super::after_help::{Example, after_help};
 use crate::{exit_status::ExitStatus, output::WriteError, terminal::OneLine};
+
+const EXAMPLES: &[Example] = &[(
+    "What an image is, by the mirrors and settings of a registries file",
+    "imagereview resolve --registries registries.yaml nginx:1.27",
+)];
 
 /// Ask registries what images are: digest, platforms, created, size and user
 ///
 /// Images are asked for all at once. Layers are never fetched. Credentials are those of `docker
 /// login`, with its helpers, unless --docker-config names other files.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = after_help(HELP, EXAMPLES))]
 pub(crate) struct ResolveArgs {
     /// An image reference, as it would stand in a manifest
     #[arg(value_name = "IMAGE", required = true)]
@@ -60,10 +66,6 @@ pub(crate) struct ResolveArgs {
 }
 
 const HELP: &str = "\
-Examples:
-  imagereview resolve nginx:1.27
-  imagereview resolve --platform linux/arm64 --format json registry.example.com/team/app:1.4
-
 Exit status:
     0  every image is resolved
     1  some image, or a platform that was asked for, is not there

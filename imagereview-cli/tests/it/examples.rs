@@ -13,6 +13,8 @@ const STATUSES: &[(&str, &[i32])] = &[
     ("check", &[1, 0]),
     ("explain", &[1, 0]),
     ("inventory", &[0, 0]),
+    // The registries file lets nobody be asked.
+    ("resolve", &[2]),
     ("policy", &[0, 0]),
     ("policy validate", &[0, 0]),
     ("policy test", &[0, 0]),
@@ -50,6 +52,10 @@ fn prepare(folder: &Path) {
             &policy("latest")
                 .replace("name: example", "name: stricter")
                 .replace("name: tags", "name: latest"),
+        ),
+        (
+            "registries.yaml",
+            "apiVersion: imagereview/v1alpha1\nkind: Registries\nunlisted: refuse\n",
         ),
         ("policy_test.yaml", test),
         ("requests.json", &image_review("nginx")),

@@ -1,17 +1,12 @@
 //! Who decides a request: this thread, or another that may take its time.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use tokio::{sync::oneshot, task, time::timeout_at};
 
 use super::{
     admission,
+    claim::Claim,
     context::RequestContext,
     decision::{Judge, Undecided},
     image_policy,
@@ -23,17 +18,6 @@ use crate::{
     request::{Caller, Endpoint, ReadBody, Refusal},
     state::State,
 };
-
-/// The right to answer a request, which one of two has: the review, or the end of its time.
-#[derive(Debug, Default)]
-pub(super) struct Claim(AtomicBool);
-
-impl Claim {
-    /// Whether nobody has taken it before.
-    pub(super) fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
-    }
-}
 
 /// A request whose body is there.
 pub(super) struct Submission {

@@ -10,7 +10,7 @@ use std::{
 
 use imagereview_core::{Message, Review, Verdict};
 
-use super::decide::Claim;
+use super::claim::Claim;
 use crate::policy::ServedPolicy;
 
 /// The denial in place of the verdict that a policy failed to reach. What went wrong is for the
