@@ -103,17 +103,17 @@ fn what_kubectl_reads_otherwise_makes_status_2_in_a_folder() {
         (
             "a.json",
             json.replace("\"a\"", "\"\u{1}\""),
-            "a.json: it is not UTF-8 at byte",
+            "a.json: the file is not UTF-8: wrong byte at offset",
         ),
         (
             "a.yaml",
             POD.replace("name: p", "name: \u{1}"),
-            "a.yaml: it is not UTF-8 at byte",
+            "a.yaml: the file is not UTF-8: wrong byte at offset",
         ),
         (
             "Dockerfile",
             "FROM a:1\nRUN \u{1}\n".to_owned(),
-            "Dockerfile: it is not UTF-8 at byte",
+            "Dockerfile: the file is not UTF-8: wrong byte at offset",
         ),
     ] {
         let bytes: Vec<u8> = text
@@ -203,7 +203,7 @@ fn other_documents_in_a_folder_may_be_what_they_are() {
     );
     assert_eq!(reviewed.status, Some(0));
     assert!(
-        reviewed.stderr.contains("it is a template"),
+        reviewed.stderr.contains("this is a template"),
         "{}",
         reviewed.stderr
     );
