@@ -164,10 +164,10 @@ mod tests {
         assert!(now(&mut light).await.is_none());
         drop(first);
         let second = second.await;
-        let heavy = now(&mut heavy).await;
-        assert!(heavy.is_none());
+        let heavy = now(&mut heavy).await.expect("it is its turn");
+        assert!(now(&mut light).await.is_none());
         drop(other);
-        drop((second, light.await));
+        drop((second, heavy, light.await));
     }
 
     #[tokio::test]

@@ -189,8 +189,11 @@ async fn a_review_of_a_million_entries_is_denied_and_takes_little_more_than_its_
             let (allowed, reason) = decision(&answer);
             assert!(!allowed, "{around:?}: {reason}");
         }
+        // As many images as the limit are decided, and each of them is a violation here.
+        let lists_images = around[0].ends_with("containers\":[") || around[0].contains("volumes");
+        let decided = if lists_images { 16 << 20 } else { 0 };
         // The body itself is copied while it comes.
-        assert!(more < 4 * bytes, "{around:?}: {more} bytes");
+        assert!(more < 4 * bytes + decided, "{around:?}: {more} bytes");
     }
 }
 
