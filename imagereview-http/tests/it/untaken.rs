@@ -167,7 +167,7 @@ async fn long_hosts_over_http1_that_nobody_reads_hold_little() {
         "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    let mut held = Vec::new();
+    let mut unread = Vec::new();
     for _ in 0..CONNECTIONS {
         let mut stream = client.tls(webhook.address, Protocol::Http1).await.unwrap();
         let sent = within(async {
@@ -177,7 +177,7 @@ async fn long_hosts_over_http1_that_nobody_reads_hold_little() {
         });
         // One whose memory was needed is answered before its end.
         let _ = sent.await;
-        held.push(stream);
+        unread.push(stream);
     }
     within(async {
         while reviewed(&webhook).await < CONNECTIONS / 2 {
@@ -188,7 +188,7 @@ async fn long_hosts_over_http1_that_nobody_reads_hold_little() {
     let during = webhook.footprint().await;
     println!("{CONNECTIONS} connections that read nothing: {before} -> {during}");
     webhook.answers_anything(&client).await;
-    drop(held);
+    drop(unread);
     let after = webhook.lets_go(before).await;
     println!("afterwards: {after}");
     assert!(after.peak < HARD_LIMIT, "{after}");
