@@ -39,7 +39,7 @@ type result struct {
 			Violations []struct{ Rule, Reason string }
 		}
 	}
-	Problems []struct {
+	Diagnostics []struct {
 		File    string
 		Message string
 		Error   bool
@@ -89,11 +89,11 @@ func imagereview(folder string, texts [][]byte, name func(int) string, arguments
 			reading.Images = append(reading.Images, Image{document.Object, item.ReplaceAllString(image.Path, ""), image.Image})
 		}
 	}
-	for _, problem := range all.Problems {
+	for _, diagnostic := range all.Diagnostics {
 		// A template in a folder is no error, and must not be what another reads.
-		if problem.Error || strings.HasPrefix(problem.Message, "it is a template") {
-			reading := &readings[index[problem.File]]
-			reading.Refusals = append(reading.Refusals, problem.Message)
+		if diagnostic.Error || strings.HasPrefix(diagnostic.Message, "this is a template") {
+			reading := &readings[index[diagnostic.File]]
+			reading.Refusals = append(reading.Refusals, diagnostic.Message)
 		}
 	}
 	return readings, nil
