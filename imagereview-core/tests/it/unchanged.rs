@@ -140,6 +140,21 @@ rules:
     }
 }
 
+/// An update of a pod, each of whose containers is named for its image.
+fn update(before: &[&'static str], after: &[&'static str]) -> Review<'static> {
+    let location =
+        |image: &'static str| Location::new("spec.containers", 0, "image").with_container(image);
+    let former: Vec<_> = before
+        .iter()
+        .map(|image| (*image, location(image)))
+        .collect();
+    let mut review = Review::new();
+    for image in after {
+        review.add_image(image, location(image));
+    }
+    review.with_former_images(former.iter().map(|(image, location)| (*image, location)))
+}
+
 /// The rest of a rule, the images before and after, and what is denied and what is warned of.
 type Counted = (
     &'static str,
@@ -200,19 +215,7 @@ fn too_many_images_are_blamed_on_those_that_are_new() {
         ),
     ];
     for (scope, before, after, denied, warned) in rows {
-        let location = |image: &&'static str| {
-            Location::new("spec.containers", 0, "image").with_container(*image)
-        };
-        let former: Vec<_> = before
-            .iter()
-            .map(|image| (*image, location(image)))
-            .collect();
-        let mut review = Review::new();
-        for image in after {
-            review.add_image(image, location(image));
-        }
-        let review =
-            review.with_former_images(former.iter().map(|(image, location)| (*image, location)));
+        let review = update(before, after);
         let verdict = decide(&policy(scope), &review);
         let denials: Vec<&str> = verdict
             .denials()
@@ -265,19 +268,7 @@ fn an_expression_that_new_images_make_false_is_not_excused_by_unchanged_ones() {
             false,
         ),
     ] {
-        let location = |image: &&'static str| {
-            Location::new("spec.containers", 0, "image").with_container(*image)
-        };
-        let former: Vec<_> = before
-            .iter()
-            .map(|image| (*image, location(image)))
-            .collect();
-        let mut review = Review::new();
-        for image in after {
-            review.add_image(image, location(image));
-        }
-        let review =
-            review.with_former_images(former.iter().map(|(image, location)| (*image, location)));
+        let review = update(before, after);
         let verdict = decide(&policy(expression), &review);
         assert_eq!(
             verdict.is_allowed(),
