@@ -7,7 +7,6 @@ pub(crate) mod documents;
 mod files;
 pub(crate) mod layout;
 mod lines;
-mod locate;
 mod parts;
 mod position;
 mod review_stream;
@@ -19,8 +18,8 @@ pub(crate) mod yaml;
 pub(crate) use self::{
     compose::{ComposeFile, is_compose},
     files::{Input, InputError, Skip, inputs, inputs_as_in_folder},
+    layout::locate,
     lines::{Lines, around},
-    locate::locate,
     parts::{Part, Parts, Start},
     position::Position,
     review_stream::{ReviewRequest, ReviewStream, StreamError, without_position},

@@ -20,7 +20,7 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, StrInput, Structur
 
 pub(crate) use self::meaning::MeaningError;
 use self::{event::Told, tree::Builder};
-use super::locate::bytes;
+use super::layout::bytes;
 
 /// Why a document was not read.
 #[derive(Debug, PartialEq, Eq)]
