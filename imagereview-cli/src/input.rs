@@ -4,7 +4,9 @@ pub(crate) mod agreement;
 pub(crate) mod compose;
 pub(crate) mod dockerfile;
 pub(crate) mod documents;
+mod explanation;
 mod files;
+mod json;
 pub(crate) mod layout;
 mod lines;
 mod parts;
@@ -13,17 +15,20 @@ mod review_stream;
 mod source;
 mod substitution;
 mod syntax;
+mod text;
 pub(crate) mod yaml;
 
 pub(crate) use self::{
     compose::{ComposeFile, is_compose},
     files::{Input, InputError, Skip, inputs, inputs_as_in_folder},
+    json::json_error,
     layout::locate,
     lines::{Lines, around},
     parts::{Part, Parts, Start},
     position::Position,
-    review_stream::{ReviewRequest, ReviewStream, StreamError, without_position},
+    review_stream::{ReviewRequest, ReviewStream, StreamError},
     source::Source,
     syntax::Syntax,
-    yaml::{from_yaml, yaml_error},
+    text::{TextError, read_text},
+    yaml::{from_yaml, from_yaml_file, yaml_error},
 };

@@ -29,7 +29,7 @@ use crate::input::{
     compose,
     dockerfile::{self, DockerfileError, DockerfileErrorKind},
     documents::{Documents, JsonError},
-    from_yaml, is_compose, locate, without_position, yaml_error,
+    from_yaml, is_compose, json_error, locate, yaml_error,
 };
 
 /// The kind of an object, if it has one.
@@ -154,7 +154,7 @@ impl<'r> PartReview<'r> {
         // In a folder, JSON with comments is most often the settings of some tool.
         if self.input.is_named || may_matter(self.text) {
             let position = self.start.within(error.line(), error.column());
-            self.error(position, without_position(error));
+            self.error(position, json_error(error));
         } else {
             self.file.skipped += 1;
         }
@@ -195,7 +195,7 @@ impl<'r> PartReview<'r> {
                     Err(error) => {
                         let start = self.position(range.start);
                         let position = start.within(error.line(), error.column());
-                        self.error(position, without_position(&error));
+                        self.error(position, json_error(&error));
                     }
                 }
             }

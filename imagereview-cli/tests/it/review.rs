@@ -681,7 +681,9 @@ fn a_project_file_holds_below_its_folder_and_options_go_first() {
     let (status, _, stderr) = run_in(&below, &["check", "nginx:1"]);
     assert_eq!(status, Some(2));
     assert!(
-        stderr.contains("../../.imagereview.yaml:1:1: unknown field `polcy`"),
+        stderr.contains(
+            "../../.imagereview.yaml:1:1: unknown field \"polcy\"; did you mean \"policy\"?"
+        ),
         "{stderr}"
     );
 
@@ -858,7 +860,11 @@ fn an_error_far_down_a_long_input_is_told_where_it_is() {
     let lines = (2 << 20) / good.len();
     let text = format!("{good}\n").repeat(lines);
     for (case, tail, says) in [
-        ("JSON", "  {\"kind\": oops}\n", ":12: expected value"),
+        (
+            "JSON",
+            "  {\"kind\": oops}\n",
+            ":12: this is not valid JSON: write a value here",
+        ),
         ("cut off", "{\"kind\":\n", ":"),
         ("type", "{\"kind\":\"ImageReview\",\"apiVersion\":5}", ":"),
     ] {
