@@ -1,5 +1,5 @@
 //! Reviews one part of an input: finds its documents, decides them, and finds where their images
-//! stand.
+//! are.
 
 use std::{
     borrow::Cow,
@@ -52,7 +52,7 @@ pub(super) struct PartReview<'r> {
 }
 
 impl<'r> PartReview<'r> {
-    /// The review of a text; `file` is told where it begins in the input.
+    /// The review of a text; `file` says where it begins in the input.
     pub(super) fn new(
         context: &'r Context<'r>,
         text: &'r str,
@@ -136,7 +136,7 @@ impl<'r> PartReview<'r> {
             if document.is_json {
                 self.json_document(&text[range.clone()], range);
             } else {
-                // What was to be JSON is told of as such.
+                // What was to be JSON is reported as such.
                 let error = json_error.filter(|error| error.fallback == Some(index));
                 self.yaml_document(range, error.map(|error| &error.error));
             }
@@ -202,7 +202,7 @@ impl<'r> PartReview<'r> {
         }
     }
 
-    /// Reviews one that stands at these bytes of the text, there perhaps not in JSON.
+    /// Reviews one that is at these bytes of the text, there perhaps not in JSON.
     fn admission_review(&mut self, json: &[u8], range: Range<usize>) -> Result<(), DecodeError> {
         let review = AdmissionReview::from_slice_with(json, self.context.policy.kinds())?;
         let title = format!("{} of {}", admission_review::KIND, review.kind().name());
@@ -260,7 +260,7 @@ impl<'r> PartReview<'r> {
         })
     }
 
-    /// Tells of a document that is not read as kubectl reads it.
+    /// Reports a document that is not read as kubectl reads it.
     fn disagree(
         &mut self,
         error: &Disagreement,
@@ -306,7 +306,7 @@ impl<'r> PartReview<'r> {
         }
     }
 
-    /// Tells of a template. In a folder it is no error: charts stand beside manifests.
+    /// Reports a template. In a folder it is no error: charts are beside manifests.
     fn template(&mut self, position: Position) {
         self.file.diagnostics.push(Diagnostic {
             position: Some(position),
@@ -331,7 +331,7 @@ impl<'r> PartReview<'r> {
                 }
                 Ok(object) if object.is_known() => {
                     // One image that is still to be filled in must not keep the others from being
-                    // reviewed, unless nothing can be made of the object as it stands. Nor is JSON
+                    // reviewed, unless nothing can be made of the object as it is. Nor is JSON
                     // that a program wrote a template.
                     let is_open = |text: &str| text.contains("{{");
                     let is_template = !is_json
@@ -437,7 +437,7 @@ impl<'r> PartReview<'r> {
         documents
     }
 
-    /// Tells of images in objects that were passed over. It is no error: they may be no containers.
+    /// Reports images in objects that were skipped. It is no error: they may be no containers.
     fn undeclared(&mut self, range: &Range<usize>) {
         let kinds = self.context.policy.kinds();
         for object in undeclared(&self.text[range.clone()], kinds) {

@@ -55,7 +55,7 @@ fn pod(spec: &str) -> String {
 }
 
 #[test]
-fn what_cannot_be_edited_safely_is_left_and_told_of() {
+fn what_cannot_be_edited_safely_is_left_and_reported() {
     for (text, left) in [
         (
             "spec:\n  containers:\n  - image: >-\n      x:1\n",

@@ -101,7 +101,7 @@ impl ComposeFile {
 const MAX_DEPTH: usize = 16;
 
 impl ComposeFile {
-    /// Adds what other files bring that are named; it stands where they are named.
+    /// Adds what other files bring that are named; it counts where they are named.
     pub(crate) fn follow(&mut self, folder: Option<&Path>, variables: &BTreeMap<String, String>) {
         self.follow_at(folder, variables, 0);
     }
@@ -233,7 +233,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The items of a list; anything else is told of.
+    /// The items of a list; anything else is reported.
     fn items<'n>(&mut self, path: &str, node: Option<&'n Node>) -> &'n [Node] {
         match node {
             None | Some(Node::Null) => &[],

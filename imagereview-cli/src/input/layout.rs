@@ -1,4 +1,4 @@
-//! How a document of YAML or JSON is laid out: its values, and where each stands in the text.
+//! How a document of YAML or JSON is laid out: its values, and where each is in the text.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +7,7 @@ use std::{
 
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, StructureStyle};
 
-/// How deep lists and objects may stand within each other; what is deeper has no layout. The readers
+/// How deep lists and objects may be within each other; what is deeper has no layout. The readers
 /// of YAML and JSON stop before.
 const MAX_DEPTH: usize = 256;
 
@@ -26,7 +26,7 @@ pub(crate) struct Layout {
 #[derive(Debug)]
 pub(crate) struct Value {
     pub(crate) kind: Kind,
-    /// Where it stands, without its anchor and tag. A value that is left out has an empty place,
+    /// Where it is, without its anchor and tag. A value that is omitted has an empty place,
     /// and one in block style ends with its last scalar.
     pub(crate) span: Range<usize>,
     /// Its anchor, if aliases name that.
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
         text: String,
         style: ScalarStyle,
     },
-    /// What stands at this anchor.
+    /// What is at this anchor.
     Alias(usize),
     List {
         items: Vec<Value>,
@@ -201,7 +201,7 @@ impl Value {
         }
     }
 
-    /// What stands at an anchor in it.
+    /// What is at an anchor in it.
     pub(crate) fn anchored(&self, anchor: usize) -> Option<&Self> {
         if self.anchor == Some(anchor) {
             return Some(self);

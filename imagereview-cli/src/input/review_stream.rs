@@ -15,7 +15,7 @@ use super::{explanation::near, json::json_error, position::Position};
 const READ_LEN: usize = 128 << 10;
 
 /// An unfinished document of at most so many bytes is tried again after each read, so that whoever
-/// writes documents and waits for the answers gets them. A longer one is tried again only when
+/// writes documents and waits for the responses gets them. A longer one is tried again only when
 /// twice as much is there, so that the time stays linear. An API server sends at most 3 MiB.
 const EAGER_LEN: usize = 4 << 20;
 
@@ -269,7 +269,7 @@ mod tests {
             (b" \n".to_vec(), &[]),
             (text(GOOD.to_owned()), &["é"]),
             (text(format!("{GOOD}{GOOD}\n\n{GOOD}")), &["é", "é", "é"]),
-            // A document of another kind or with a wrong type is passed over.
+            // A document of another kind or with a wrong type is skipped.
             (
                 text(format!("{GOOD}\n  {{\"kind\":\"Pod\"}}{GOOD}")),
                 &[

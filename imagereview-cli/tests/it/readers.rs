@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::run_in;
 
-/// What came of a review of a folder: the status, each image with its path, and what was told of errors.
+/// What came of a review of a folder: the status, each image with its path, and what was reported as errors.
 struct Reviewed {
     status: Option<i32>,
     images: Vec<String>,
@@ -82,7 +82,7 @@ fn what_kubectl_reads_otherwise_makes_status_2_in_a_folder() {
         ("a.yaml", format!("{POD}kind: Pod\n"), "the field \"kind\" appears twice"),
         ("a.yaml", POD.replace("\"a:1\"", "!!binary YTox"), "the tag !!binary"),
         ("a.yaml", POD.replace("kind: Pod", "kind: !x Pod"), "the tag !x"),
-        ("a.yaml", format!("{POD}...\n{POD}"), "a.yaml:6:1: kubectl does not read what stands here"),
+        ("a.yaml", format!("{POD}...\n{POD}"), "a.yaml:6:1: kubectl does not read the text from here on"),
         ("a.yaml", format!("--- {{a: b}}\n---\n{POD}"), "a.yaml:1:4: kubectl takes nothing but a comment behind \"---\""),
         ("a.yaml", format!("%YAML 1.2\n---\n{POD}"), "a.yaml:2:1: this is not valid YAML: did not find expected <document start>"),
         ("a.yaml", format!("{POD}~: a\n"), "a.yaml:5:1: expected a string, found nothing"),
@@ -132,7 +132,7 @@ fn what_kubectl_reads_otherwise_makes_status_2_in_a_folder() {
 
 /// The last of two fields counts for kubectl, and nobody sees which that is.
 #[test]
-fn an_object_whose_kind_stands_twice_is_denied() {
+fn an_object_whose_kind_is_there_twice_is_denied() {
     let text = r#"{"\u0061piVersion":"v1","kind":"List","\u006bind":"Pod","spec":{"containers":[{"image":"a:1"}]}}"#;
     let reviewed = review_file("a.json", text.as_bytes());
     assert_eq!(reviewed.status, Some(1), "{}", reviewed.stderr);
@@ -452,7 +452,7 @@ fn a_file_of_variables_is_read_where_asked_for() {
     );
 }
 
-/// A file that git tracks may stand in a `.gitignore`, and is deployed.
+/// A file that git tracks may be in a `.gitignore`, and is deployed.
 #[test]
 fn only_a_gitignore_hides_files_and_only_where_asked_for() {
     let folder = tempfile::tempdir().unwrap();
