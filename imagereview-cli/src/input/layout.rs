@@ -190,7 +190,9 @@ impl Value {
         match &mut self.kind {
             Kind::Scalar { .. } | Kind::Alias(_) => {}
             Kind::List { items, .. } => {
-                items.iter_mut().for_each(|item| item.keep_anchors(shared));
+                for item in items {
+                    item.keep_anchors(shared);
+                }
             }
             Kind::Object { entries, .. } => {
                 for entry in entries {
