@@ -27,7 +27,7 @@ pub(crate) use self::{
     parts::{Part, Parts, Start},
     position::Position,
     review_stream::{ReviewRequest, ReviewStream, StreamError},
-    source::Source,
+    source::{Source, normalized},
     syntax::Syntax,
     text::{TextError, read_text},
     yaml::{from_yaml, from_yaml_file, yaml_error},
