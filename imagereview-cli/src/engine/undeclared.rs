@@ -297,16 +297,16 @@ impl Images<'_> {
         for Entry { key, value } in entries(object) {
             // Labels, and what the cluster reports, run nothing.
             if let Some(name) = text(key).filter(|name| !["metadata", "status"].contains(name)) {
-                self.field(name, value, name.to_owned(), format!("{prefix}{name}"));
+                self.field(name, value, name.to_owned(), &format!("{prefix}{name}"));
             }
         }
     }
 
-    fn field(&mut self, name: &str, value: &Value, pattern: String, path: String) {
+    fn field(&mut self, name: &str, value: &Value, pattern: String, path: &str) {
         let is_in_parts = is_in_parts(name, value);
         if is_in_parts || text(value).is_some_and(|text| is_image(name, text)) {
             self.all += 1;
-            if !self.reviewed.contains(&*path) {
+            if !self.reviewed.contains(path) {
                 self.found.push(Found {
                     pattern,
                     at: value.span.start,
@@ -319,14 +319,14 @@ impl Images<'_> {
             Kind::List { items, .. } => {
                 for (index, item) in items.iter().enumerate() {
                     let pattern = format!("{pattern}[*]");
-                    self.field("", item, pattern, format!("{path}[{index}]"));
+                    self.field("", item, pattern, &format!("{path}[{index}]"));
                 }
             }
             Kind::Object { entries, .. } => {
                 for Entry { key, value } in entries {
                     if let Some(name) = text(key) {
                         let pattern = format!("{pattern}.{name}");
-                        self.field(name, value, pattern, format!("{path}.{name}"));
+                        self.field(name, value, pattern, &format!("{path}.{name}"));
                     }
                 }
             }
