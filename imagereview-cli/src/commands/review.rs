@@ -10,7 +10,9 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{BaselineArgs, FailOnArgs, InputArgs, LanguageArgs, NamespaceArgs, PolicyArgs},
+    args::{
+        BaselineArgs, FailOnArgs, HeadArgs, InputArgs, LanguageArgs, NamespaceArgs, PolicyArgs,
+    },
     engine::{ReviewedFile, Reviewer, Run},
     exit_status::ExitStatus,
     fix::Fixer,
@@ -70,6 +72,9 @@ pub(crate) struct ReviewArgs {
     /// Print on standard error how often each rule failed and each exemption was used
     #[arg(long)]
     statistics: bool,
+
+    #[command(flatten)]
+    head: HeadArgs,
 
     #[command(flatten)]
     namespace: NamespaceArgs,
@@ -135,7 +140,8 @@ pub(crate) fn run(
     let is_filter = args.fix && all.iter().any(|input| input.source.is_stdin());
     let mut stderr = io::stderr();
     let reports_to: &mut dyn Write = if is_filter { &mut stderr } else { out };
-    let mut reports = Reports::create(&formats, language, reports_to)?;
+    let head = args.head.head(&policy, args.inputs.names());
+    let mut reports = Reports::create(&formats, language, &head, reports_to)?;
     let mut run = Run::default();
     let mut written = ExitStatus::default();
     let mut filtered = None;

@@ -105,7 +105,7 @@ impl Report for Table {
                     label::verdict(image).text(self.language).to_owned(),
                     OneLine(&image.image).to_string(),
                     rules.join(", "),
-                    OneLine(&document.title).to_string(),
+                    label::title(document, self.language),
                     OneLine(&image.path).to_string(),
                     file.place(document, image),
                 ]);
