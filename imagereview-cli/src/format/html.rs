@@ -116,7 +116,7 @@ fn object(document: &ReviewedDocument, image: &ReviewedImage, language: Language
     }
 }
 
-/// The registry, the repository, and the tag and digest as written. What cannot be read stands
+/// The registry, the repository, and the tag and digest as written. What cannot be read is
 /// under no registry.
 fn parts(image: &str) -> (String, String, String) {
     let Ok(reference) = ImageRef::parse(image) else {

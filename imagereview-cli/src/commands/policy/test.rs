@@ -3,8 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    fs,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -21,11 +20,11 @@ use crate::{
     },
     exit_status::ExitStatus,
     format::{Defect, Suites},
-    input::{InputError, Position, Skip, Source, inputs, yaml_error},
+    input::{InputError, Position, Skip, Source, TextError, from_yaml_file, inputs, read_text},
     one_or_many::one_or_many,
     output::OutputFile,
     policy_file::{self, PolicyFileError},
-    terminal::{OneLine, print_diagnostic},
+    terminal::{Appearance, OneLine, Tone, print_diagnostic},
 };
 
 /// What the end of `--help` shows.
@@ -68,7 +67,7 @@ const TEST_FILE: &str = "_test.yaml";
 
 /// A file of tests.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with policy and tests")]
 struct TestFile {
     /// The policy documents, relative to this file.
     #[serde(deserialize_with = "one_or_many")]
@@ -77,7 +76,10 @@ struct TestFile {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with name, images and expect"
+)]
 struct Case {
     name: String,
     #[serde(deserialize_with = "one_or_many")]
@@ -116,7 +118,7 @@ enum Expected {
 #[derive(Debug, thiserror::Error)]
 enum TestFileError {
     #[error(": {0}")]
-    Read(#[from] io::Error),
+    Read(#[from] TextError),
     #[error(":{position}: {message}")]
     Yaml { position: Position, message: String },
     #[error(": the list of tests is empty; add a case")]
@@ -128,6 +130,7 @@ enum TestFileError {
 pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
     let (files, mut outcome) = collect(&args.files);
     let mut junit = Suites::new("imagereview policy test");
+    let appearance = Appearance::of_stdout();
     let (mut passed, mut failed) = (0, 0);
     for path in files {
         let name = OneLine(&path.display().to_string()).to_string();
@@ -150,11 +153,13 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
             let mut defect = None;
             if differences.is_empty() {
                 passed += 1;
-                writeln!(out, "ok      {name}: {case_name}")?;
+                let word = appearance.paint(Tone::Good, "ok    ");
+                writeln!(out, "{word}  {name}: {case_name}")?;
             } else {
                 failed += 1;
                 outcome = outcome.max(ExitStatus::Denied);
-                writeln!(out, "FAILED  {name}: {case_name}")?;
+                let word = appearance.paint(Tone::Bad, "FAILED");
+                writeln!(out, "{word}  {name}: {case_name}")?;
                 for difference in &differences {
                     writeln!(out, "    {difference}")?;
                 }
@@ -221,13 +226,9 @@ fn is_test_file(path: &Path) -> bool {
 }
 
 fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
-    let text = fs::read_to_string(path)?;
-    let options = serde_saphyr::options! { with_snippet: false };
-    let tests = serde_saphyr::from_str_with_options::<TestFile>(&text, options);
-    let tests = tests.map_err(|error| {
-        let (position, message) = yaml_error(&error, Position::START);
-        TestFileError::Yaml { position, message }
-    })?;
+    let text = read_text(path)?;
+    let tests: TestFile = from_yaml_file(&text)
+        .map_err(|(position, message)| TestFileError::Yaml { position, message })?;
     if tests.tests.is_empty() {
         return Err(TestFileError::NoTests);
     }

@@ -7,7 +7,7 @@ use crate::{input::around, terminal::OneLine};
 /// How many bytes before and behind an image are shown of its line.
 const CONTEXT: usize = 160;
 
-/// What is shown of the line that an image stands in.
+/// What is shown of the line that an image is in.
 pub(super) fn snippet(text: &str, span: &Range<usize>) -> Option<(String, String, String)> {
     let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[span.end..]
