@@ -188,7 +188,7 @@ fn write_text(uses: &[Use], out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "{}", appearance.paint(Tone::Heading, &name))?;
         }
         for (version, uses) in versions {
-            writeln!(out, "  {}", appearance.paint(Tone::Note, &version))?;
+            writeln!(out, "  {}", appearance.paint(Tone::Note, version))?;
             for usage in uses {
                 let (object, file) = (OneLine(&usage.object), OneLine(&usage.file));
                 write!(out, "    {object} in {file}")?;

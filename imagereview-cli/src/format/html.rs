@@ -94,7 +94,7 @@ impl Html {
     fn add_use(&mut self, file: &ReviewedFile, document: &ReviewedDocument, image: &ReviewedImage) {
         let (name, repository, version) = parts(&image.image);
         let state = State::of(image.worst());
-        let used = Use {
+        let entry = Use {
             state,
             object: self.texts.add(&object(document, image, self.language)),
             place: self.place(file, document, image),
@@ -103,7 +103,7 @@ impl Html {
         let registry = self.registries.entry(name).or_default();
         registry.counts.add(state);
         let uses = registry.uses.entry((repository, version)).or_default();
-        uses.push(used);
+        uses.push(entry);
     }
 }
 

@@ -360,3 +360,40 @@ fn each_command_for_people_has_colour_where_that_is_asked_for() {
         assert_eq!(escapes.replace_all(&painted, ""), plain, "{command}");
     }
 }
+
+/// They run in no cluster, so they are read only where somebody names them.
+#[test]
+fn a_pipeline_is_reviewed_where_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let workflow = "on: push\njobs:\n  a:\n    container: node\n    steps: [{uses: 'docker://alpine:3'}]\n  \
+                    b: {container: {image: '${{ matrix.image }}'}}\n";
+    // Merge keys are usual here, and only GitLab reads them.
+    let gitlab = ".base: &base {image: ruby}\ntest:\n  <<: *base\n  services: ['redis:$V']\n";
+    fs::create_dir_all(folder.join(".github/workflows")).unwrap();
+    fs::write(folder.join(".github/workflows/ci.yml"), workflow).unwrap();
+    fs::write(folder.join("build.gitlab-ci.yml"), gitlab).unwrap();
+    let review = |inputs: &[&str]| {
+        run_in(
+            folder,
+            &[&["review", "--format=table", "--set=V=7"][..], inputs].concat(),
+        )
+    };
+    let (status, stdout, stderr) = review(&[".github/workflows/ci.yml"]);
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(stdout.contains(".github/workflows/ci.yml:4:16"), "{stdout}");
+    assert!(
+        stdout.contains("2 images in 1 document of 1 file: 1 denied; 1 part not reviewed"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains(".github/workflows/ci.yml:6:26: this image is known only when"),
+        "{stderr}"
+    );
+    let (status, stdout, stderr) = review(&["build.gitlab-ci.yml"]);
+    assert_eq!((status, &*stderr), (Some(1), ""), "{stdout}");
+    assert!(stdout.contains("redis:7"), "{stdout}");
+    assert!(stdout.contains(": 2 denied\n"), "{stdout}");
+    let (status, stdout, _) = review(&["."]);
+    assert_eq!(status, Some(0), "{stdout}");
+}

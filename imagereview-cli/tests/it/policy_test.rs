@@ -34,15 +34,23 @@ fn a_case_can_give_all_that_a_rule_may_depend_on() {
         ("user", "user: alice, groups: [dev]", "denied"),
         ("user", "user: bob, groups: [ops]", "denied"),
     ];
-    let tests: String = cases
+    let case = |(n, (image, given, verdict)): (usize, &(&str, &str, &str))| {
+        // What else a rule asks for must not decide.
+        let user = if *image == "user" {
+            ""
+        } else {
+            "user: alice, groups: [ops], "
+        };
+        format!(
+            "- {{name: 'case {n}: {given}', images: ['{image}:1'], {user}{given}, expect: {verdict}}}\n"
+        )
+    };
+    let tests = cases
         .iter()
         .enumerate()
-        .map(|(n, (image, given, verdict))| {
-            // What else rules ask for must not decide.
-            let user = if *image == "user" { "" } else { "user: alice, groups: [ops], " };
-            format!("- {{name: 'case {n}: {given}', images: ['{image}:1'], {user}{given}, expect: {verdict}}}\n")
-        })
-        .collect();
+        .map(case)
+        .collect::<Vec<_>>()
+        .concat();
     fs::write(
         folder.path().join("p_test.yaml"),
         format!("policy: policy.yaml\ntests:\n{tests}"),

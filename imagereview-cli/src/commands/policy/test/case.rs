@@ -119,7 +119,7 @@ impl Case {
         }
         let user = User::new(self.user.as_deref().unwrap_or_default());
         let groups = self.groups.iter();
-        Some(groups.fold(user, |user, group| user.with_group(group)))
+        Some(groups.fold(user, User::with_group))
     }
 
     /// The location of an image, by its place in the list.
