@@ -8,11 +8,11 @@ use std::{
 };
 
 use clap::ValueEnum;
-use imagereview_core::ImageRef;
-use imagereview_registry::{
-    Client, Fact, FileError, ImageDetails, ImageFacts, Keyring, Limits, Platform, PlatformFacts,
-    Registries, Unavailable,
+use imagereview_core::{
+    ImageRef,
+    facts::{Cause, Fact, ImageDetails, ImageFacts, Platform, PlatformFacts, Unavailable},
 };
+use imagereview_registry::{Client, FileError, Keyring, Limits, Registries};
 use serde::Serialize;
 
 use super::after_help::{Example, after_help};
@@ -121,8 +121,10 @@ pub(crate) fn run(args: &ResolveArgs, out: &mut dyn Write) -> Result<ExitStatus,
     let mut all = Vec::new();
     for (image, asked) in args.images.iter().zip(asked) {
         let fact = runtime.block_on(asked).unwrap_or_else(|_| {
-            let cause = imagereview_registry::Cause::Internal;
-            Fact::Unavailable(Unavailable::new(cause, "a mistake in this program"))
+            Fact::Unavailable(Unavailable::new(
+                Cause::Internal,
+                "a mistake in this program",
+            ))
         });
         status = status.max(status_of(&fact, &args.platform));
         all.push(Resolved { image, fact });
@@ -191,10 +193,7 @@ async fn ask(
             let fact = client.image(&reference, platforms, deadline).await;
             fact.map(|facts| ImageFacts::clone(&facts))
         }
-        Err(error) => {
-            let cause = imagereview_registry::Cause::Malformed;
-            Fact::Unavailable(Unavailable::new(cause, error.to_string()))
-        }
+        Err(error) => Fact::Unavailable(Unavailable::new(Cause::Malformed, error.to_string())),
     }
 }
 
@@ -203,7 +202,7 @@ fn wanted<'a>(
     facts: &'a ImageFacts,
     platforms: &'a [Platform],
 ) -> impl Iterator<Item = &'a PlatformFacts> {
-    facts.platforms.iter().filter(move |facts| {
+    facts.platforms().iter().filter(move |facts| {
         platforms.is_empty()
             || facts
                 .platform
@@ -223,7 +222,7 @@ fn status_of(fact: &Fact<ImageFacts>, platforms: &[Platform]) -> ExitStatus {
         Fact::Known(facts) => {
             let is_there = |wanted: &Platform| {
                 let mut all = facts
-                    .platforms
+                    .platforms()
                     .iter()
                     .filter_map(|facts| facts.platform.as_ref());
                 all.any(|platform| platform.is_of(wanted))
@@ -275,7 +274,7 @@ fn write_text(
     }
     for wanted in platforms {
         let mut all = facts
-            .platforms
+            .platforms()
             .iter()
             .filter_map(|facts| facts.platform.as_ref());
         if !all.any(|platform| platform.is_of(wanted)) {
@@ -291,7 +290,7 @@ struct Line<'a>(&'a ImageDetails);
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.created {
-            Some(created) => write!(f, "created {created}")?,
+            Some(created) => write!(f, "created {}", humantime::format_rfc3339(*created))?,
             None => f.write_str("created at no known date")?,
         }
         // A tenth of a MiB is near enough, and its size in bytes is in the other format.

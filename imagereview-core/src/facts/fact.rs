@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// decides from facts must say what follows from it.
 ///
 /// ```
-/// use imagereview_registry::{Cause, Fact, Unavailable};
+/// use imagereview_core::facts::{Cause, Fact, Unavailable};
 ///
 /// let known = Fact::Known(7);
 /// assert_eq!(known.known(), Some(&7));
@@ -54,6 +54,16 @@ impl<T> Fact<T> {
         match self {
             Self::Unavailable(why) => Some(why),
             Self::Known(_) | Self::Absent => None,
+        }
+    }
+
+    /// The same fact, borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> Fact<&T> {
+        match self {
+            Self::Known(value) => Fact::Known(value),
+            Self::Absent => Fact::Absent,
+            Self::Unavailable(why) => Fact::Unavailable(why.clone()),
         }
     }
 
@@ -135,6 +145,8 @@ pub enum Cause {
     Unsupported,
     /// Too much is being asked at once.
     Busy,
+    /// Nobody asked: facts are switched off, or are not in the file that they are read from.
+    NotAsked,
     /// A mistake in this program.
     Internal,
 }
@@ -155,6 +167,7 @@ impl Cause {
             Self::Malformed => "malformed",
             Self::Unsupported => "unsupported",
             Self::Busy => "busy",
+            Self::NotAsked => "not-asked",
             Self::Internal => "internal",
         }
     }
