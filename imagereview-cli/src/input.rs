@@ -24,7 +24,7 @@ pub(crate) use self::{
     parts::{Part, Parts, Start},
     position::Position,
     review_stream::{ReviewRequest, ReviewStream, StreamError, without_position},
-    source::Source,
+    source::{Source, normalized},
     syntax::Syntax,
     yaml::{from_yaml, yaml_error},
 };

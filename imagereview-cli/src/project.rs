@@ -6,10 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::ValueEnum;
 use imagereview_core::Language;
 use serde::Deserialize;
 
 use crate::{
+    engine::FailOn,
     format::FormatArg,
     input::{Position, yaml_error},
     one_or_many::one_or_many,
@@ -30,12 +32,14 @@ pub(crate) struct Project {
     pub(crate) formats: Vec<FormatArg>,
     pub(crate) exclude: Vec<String>,
     pub(crate) gitignore: bool,
+    pub(crate) strict: bool,
+    pub(crate) fail_on: Option<FailOn>,
     pub(crate) variables: BTreeMap<String, String>,
 }
 
 /// The file as it is written.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 struct ProjectFile {
     /// The policy documents. Like the baseline, they are found from the folder of this file.
     #[serde(deserialize_with = "one_or_many")]
@@ -52,6 +56,10 @@ struct ProjectFile {
     exclude: Vec<String>,
     /// Whether a `.gitignore` in a folder leaves files out.
     gitignore: bool,
+    /// Whether anything that was not reviewed is an error.
+    strict: bool,
+    /// What makes the status 1.
+    fail_on: Option<String>,
     /// The values of build arguments and variables.
     set: BTreeMap<String, String>,
 }
@@ -109,6 +117,10 @@ impl Project {
         let formats = formats.collect::<Result<_, String>>();
         let language = file.language.as_deref().map(str::parse::<Language>);
         let language = language.transpose();
+        let fail_on = file.fail_on.as_deref().map(|name| {
+            FailOn::from_str(name, false)
+                .map_err(|_| format!(": failOn: unknown value {name:?}; write deny, warn or audit"))
+        });
         Ok(Self {
             policy: file.policy.iter().map(|path| folder.join(path)).collect(),
             baseline: file.baseline.map(|path| folder.join(path)),
@@ -116,6 +128,8 @@ impl Project {
             formats: formats.map_err(|error| format!(": format: {error}"))?,
             exclude: file.exclude,
             gitignore: file.gitignore,
+            strict: file.strict,
+            fail_on: fail_on.transpose()?,
             variables: file.set,
         })
     }
@@ -128,7 +142,7 @@ mod tests {
     #[test]
     fn a_project_file_is_read_whole_or_refused() {
         let text = "policy: [policy.yaml]\nbaseline: base.json\nlanguage: zh\nformat: [table]\n\
-                    exclude: ['vendor/**']\nset: {TAG: '1'}\n";
+                    exclude: ['vendor/**']\nset: {TAG: '1'}\nstrict: true\nfailOn: warn\n";
         let project = Project::parse(Path::new(".."), text).unwrap();
         assert_eq!(project.policy, [Path::new("../policy.yaml")]);
         assert_eq!(project.baseline.as_deref(), Some(Path::new("../base.json")));
@@ -136,6 +150,8 @@ mod tests {
         assert_eq!(project.formats.len(), 1);
         assert_eq!(project.exclude, ["vendor/**"]);
         assert_eq!(project.variables["TAG"], "1");
+        assert!(project.strict);
+        assert_eq!(project.fail_on, Some(FailOn::Warn));
 
         assert!(Project::parse(Path::new(""), "").unwrap().policy.is_empty());
         let text = "policy: policy.yaml\nexclude: vendor\nformat: sarif=out.sarif\n";
@@ -147,6 +163,10 @@ mod tests {
             ("# why\npolcy: [a]", ":2:1: unknown field `polcy`"),
             ("language: fr", ": language: unknown language \"fr\""),
             ("format: nonsense", ": format: unknown format \"nonsense\""),
+            (
+                "failOn: never",
+                ": failOn: unknown value \"never\"; write deny,",
+            ),
             ("policy: {", ":1:"),
             (
                 "set: {}\npolicy:\n",

@@ -12,7 +12,7 @@ use imagereview_core::{
     AdmissionReview, DecodeError, ImageReview, Location, Review,
     object::{ObjectError, ObjectErrorKind},
     wire::{admission_review, image_review},
-    workload::Manifest,
+    workload::{Manifest, UnreadableObject},
 };
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::Value as Json;
@@ -21,10 +21,12 @@ use super::{
     context::Context,
     object::{title, title_of_unreadable},
     reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage},
+    template::template_of,
     undeclared::{is_custom, undeclared},
+    unreviewed::chart_of,
 };
 use crate::input::{
-    ComposeFile, Input, Lines, Position, StreamError, Syntax,
+    ComposeFile, Input, Lines, Position, Source, StreamError, Syntax,
     agreement::{Disagreement, agree, agree_in_full, may_matter},
     compose,
     dockerfile::{self, DockerfileError, DockerfileErrorKind},
@@ -102,6 +104,11 @@ impl<'r> PartReview<'r> {
     fn add(&mut self, mut documents: Vec<ReviewedDocument>, range: Range<usize>, prefix: &str) {
         let is_wanted =
             |image: &ReviewedImage| self.context.locates_all || !image.violations.is_empty();
+        if let Some(template) = self.rendered_from(&self.text[range.clone()]) {
+            for document in &mut documents {
+                document.template = Some(template.clone());
+            }
+        }
         let images = documents.iter().flat_map(|document| &document.images);
         let paths: Vec<String> = images
             .filter(|image| is_wanted(image))
@@ -120,6 +127,16 @@ impl<'r> PartReview<'r> {
             }
         }
         self.file.documents.append(&mut documents);
+    }
+
+    /// The template that a document comes from, where its input has no name of its own.
+    fn rendered_from(&self, document: &str) -> Option<String> {
+        let chart = match &self.input.source {
+            Source::NamedStdin(path) if path.is_dir() => Some(&**path),
+            source if source.is_stream() => None,
+            _ => return None,
+        };
+        template_of(document, chart)
     }
 
     /// Reviews all documents as kubectl tells them apart.
@@ -308,12 +325,14 @@ impl<'r> PartReview<'r> {
 
     /// Tells of a template. In a folder it is no error: charts stand beside manifests.
     fn template(&mut self, position: Position) {
+        let chart = self.input.source.folder().and_then(chart_of);
+        let chart = chart.map_or("CHART".to_owned(), |chart| chart.display().to_string());
         self.file.diagnostics.push(Diagnostic {
             position: Some(position),
-            message:
+            message: format!(
                 "this is a template and not YAML yet, so it was not reviewed; render it first: \
-                      helm template CHART | imagereview review -"
-                    .to_owned(),
+                 helm template {chart} | imagereview review -"
+            ),
             is_error: self.input.is_named,
         });
     }
@@ -346,7 +365,7 @@ impl<'r> PartReview<'r> {
                     } else {
                         let kind = object.kind();
                         let title = title(kind.name(), object.namespace(), object.name());
-                        Object::Reviewed(self.context.decide(title, object.review()))
+                        Object::Reviewed(self.context.decide_object(title, object.review()))
                     });
                 }
                 Ok(object) => {
@@ -360,20 +379,7 @@ impl<'r> PartReview<'r> {
                 {
                     self.file.skipped += 1;
                 }
-                Err(object) => {
-                    let readable = object.readable();
-                    if readable.images().len() > 0 {
-                        let title = title(
-                            readable.kind().name(),
-                            readable.namespace(),
-                            readable.name(),
-                        );
-                        objects.push(Object::Reviewed(
-                            self.context.decide(title, readable.review()),
-                        ));
-                    }
-                    objects.push(Object::Unreadable(object.error().clone()));
-                }
+                Err(object) => objects.push(Object::Unreadable(object)),
             }
         }
         if is_image_review {
@@ -397,13 +403,13 @@ impl<'r> PartReview<'r> {
     /// told. The document is looked through once, however many objects are not well.
     fn without_templates(
         &mut self,
-        objects: Vec<Object>,
+        objects: Vec<Object<'_>>,
         range: &Range<usize>,
     ) -> Vec<ReviewedDocument> {
         let paths = objects.iter().filter_map(|object| match object {
             Object::Reviewed(_) => None,
             Object::Template(path) => Some(&**path),
-            Object::Unreadable(error) => Some(error.path()),
+            Object::Unreadable(object) => Some(object.error().path()),
         });
         let paths: BTreeSet<String> = paths.map(str::to_owned).collect();
         let text = self.text;
@@ -420,17 +426,30 @@ impl<'r> PartReview<'r> {
                 Object::Reviewed(document) => documents.push(document),
                 Object::Template(path) => self.template(self.position(start_of(&path))),
                 // To YAML, an action is a mapping.
-                Object::Unreadable(error) if text[start_of(error.path())..].starts_with("{{") => {
-                    self.template(self.position(start_of(error.path())));
-                }
-                Object::Unreadable(error) => {
-                    let json = json.get_or_init(|| {
-                        let json = from_yaml(&text[range.clone()], |yaml| Json::deserialize(yaml));
-                        json.unwrap_or_default()
-                    });
-                    let title = title_of_unreadable(json, error.path());
-                    let review = Review::new().with_unreadable_object(&error);
-                    documents.push(self.context.decide(title, review));
+                Object::Unreadable(object) => {
+                    let (path, readable) = (object.error().path(), object.readable());
+                    let is_template = text[start_of(path)..].starts_with("{{");
+                    if is_template {
+                        self.template(self.position(start_of(path)));
+                    }
+                    if readable.images().len() > 0 {
+                        let (namespace, name) = (readable.namespace(), readable.name());
+                        let title = title(readable.kind().name(), namespace, name);
+                        let review = if is_template {
+                            readable.review()
+                        } else {
+                            object.review()
+                        };
+                        documents.push(self.context.decide_object(title, review));
+                    } else if !is_template {
+                        let json = json.get_or_init(|| {
+                            let json =
+                                from_yaml(&text[range.clone()], |yaml| Json::deserialize(yaml));
+                            json.unwrap_or_default()
+                        });
+                        let title = title_of_unreadable(json, path);
+                        documents.push(self.context.decide_object(title, object.review()));
+                    }
                 }
             }
         }
@@ -546,11 +565,11 @@ impl<'r> PartReview<'r> {
 }
 
 /// What is known of an object that is to be reviewed.
-enum Object {
+enum Object<'t> {
     Reviewed(ReviewedDocument),
     /// An image of it, at this path, has an action of a template in it.
     Template(String),
-    Unreadable(ObjectError),
+    Unreadable(UnreadableObject<'t>),
 }
 fn is_missing(error: &ObjectError) -> bool {
     matches!(error.kind(), ObjectErrorKind::Missing)

@@ -36,11 +36,18 @@ impl<'p> Reviewer<'p> {
             context: Context {
                 policy,
                 variables,
+                namespace: None,
                 now: SystemTime::now(),
                 locates_all: false,
             },
             fixer: None,
         }
+    }
+
+    /// Takes this for the namespace of objects that name none.
+    pub(crate) fn in_namespace(mut self, namespace: Option<&str>) -> Self {
+        self.context.namespace = namespace.map(str::to_owned);
+        self
     }
 
     /// Reviews what the fixer makes of each text, and not what it was.

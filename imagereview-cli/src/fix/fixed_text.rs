@@ -53,7 +53,7 @@ impl Fix {
 
     /// The new text, if the old one came from standard input.
     pub(crate) fn into_stdin(self) -> Option<String> {
-        (self.source == Source::Stdin).then_some(self.after)
+        self.source.is_stdin().then_some(self.after)
     }
 
     /// Writes the new text to the file that it came from, and tells on standard error what changed

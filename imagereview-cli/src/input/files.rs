@@ -119,7 +119,7 @@ pub(crate) fn inputs_as_in_folder(
     let kept = found.filter(|input| !input.as_ref().is_ok_and(is_excluded));
     kept.map(|input| {
         input.map(|input| Input {
-            is_named: input.source == Source::Stdin,
+            is_named: input.source.is_stdin(),
             ..input
         })
     })

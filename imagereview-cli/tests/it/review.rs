@@ -767,7 +767,8 @@ fn a_long_input_is_reviewed_as_one_and_in_order() {
         let report: Value = serde_json::from_str(&stdout).unwrap();
         let summary = json!({
             "files": 1, "documents": COUNT, "images": 2 * COUNT, "denied": COUNT,
-            "warned": 0, "accepted": 0, "skipped": 0, "errors": 0,
+            "warned": 0, "audited": 0, "accepted": 0, "exempted": 0, "skipped": 0, "notReviewed": 0,
+            "errors": 0,
         });
         assert_eq!(report["summary"], summary, "{case}");
         // Where each image stands, when the text is looked through from its beginning.

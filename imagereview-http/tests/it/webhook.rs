@@ -73,13 +73,15 @@ impl Webhook {
             folder,
             log,
         };
-        // It listens before it watches its files; what it holds for that is no leak.
+        // It listens before it watches its files and before it answers probes; what it holds for those is
+        // no leak.
         within(async {
             while !webhook.watches_files() {
                 tokio::task::yield_now().await;
             }
         })
         .await;
+        let _ = within(Metrics::of(health)).await;
         webhook
     }
 
