@@ -10,7 +10,8 @@ use std::{
 };
 
 use imagereview_core::{
-    ImagePolicy, Language, Review, Verdict, Violation, decide, policy::UNREADABLE_REFERENCE,
+    ImagePolicy, Language, Review, Verdict, Violation, decide, facts::Facts,
+    policy::UNREADABLE_REFERENCE,
 };
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -20,6 +21,7 @@ use crate::{
         error::CliError,
     },
     exit_status::ExitStatus,
+    facts_file::{self, FactsError},
     format::{Defect, Suites},
     input::{InputError, Position, Skip, Source, inputs, yaml_error},
     one_or_many::one_or_many,
@@ -73,6 +75,9 @@ struct TestFile {
     /// The policy documents, relative to this file.
     #[serde(deserialize_with = "one_or_many")]
     policy: Vec<PathBuf>,
+    /// What is known of images, in a file relative to this one.
+    #[serde(default)]
+    facts: Option<PathBuf>,
     tests: Vec<Case>,
 }
 
@@ -123,6 +128,8 @@ enum TestFileError {
     NoTests,
     #[error(": {0}")]
     Policy(#[from] PolicyFileError),
+    #[error(": {0}")]
+    Facts(#[from] FactsError),
 }
 
 pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
@@ -132,7 +139,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
     for path in files {
         let name = OneLine(&path.display().to_string()).to_string();
         let suite = junit.of(&name, false);
-        let (tests, policy) = match load(&path) {
+        let (tests, policy, facts) = match load(&path) {
             Ok(loaded) => loaded,
             Err(error) => {
                 let text = format!("{name}{error}");
@@ -146,7 +153,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
         };
         for case in &tests.tests {
             let case_name = OneLine(&case.name).to_string();
-            let differences = case.differences(&policy);
+            let differences = case.differences(&policy, &facts);
             let mut defect = None;
             if differences.is_empty() {
                 passed += 1;
@@ -220,7 +227,7 @@ fn is_test_file(path: &Path) -> bool {
     name.is_some_and(|name| name.ends_with(TEST_FILE))
 }
 
-fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
+fn load(path: &Path) -> Result<(TestFile, ImagePolicy, Facts), TestFileError> {
     let text = fs::read_to_string(path)?;
     let options = serde_saphyr::options! { with_snippet: false };
     let tests = serde_saphyr::from_str_with_options::<TestFile>(&text, options);
@@ -235,12 +242,16 @@ fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
     let policies = tests.policy.iter().map(|policy| folder.join(policy));
     let policies: Vec<PathBuf> = policies.collect();
     let policy = policy_file::compile(&policies)?;
-    Ok((tests, policy))
+    let facts = match &tests.facts {
+        Some(path) => facts_file::read(&folder.join(path))?,
+        None => Facts::new(),
+    };
+    Ok((tests, policy, facts))
 }
 
 impl Case {
     /// How what the policy decides differs from what is expected.
-    fn differences(&self, policy: &ImagePolicy) -> Vec<String> {
+    fn differences(&self, policy: &ImagePolicy, facts: &Facts) -> Vec<String> {
         let annotations = self
             .annotations
             .iter()
@@ -248,7 +259,8 @@ impl Case {
         let annotations = annotations.collect();
         let time = self.time.unwrap_or_else(SystemTime::now);
         let review: Review<'_> = self.images.iter().map(String::as_str).collect();
-        let mut review = review.with_annotations(&annotations).with_time(time);
+        let review = review.with_annotations(&annotations).with_time(time);
+        let mut review = review.with_facts(facts);
         if let Some(namespace) = &self.namespace {
             review = review.with_namespace(namespace);
         }
