@@ -98,8 +98,7 @@ fn write_line(
     } else {
         ALLOWED
     };
-    // What could forge a line or turn the direction of writing is shown escaped.
-    write!(out, "{}  {}", word.text(language), image.escape_debug())?;
+    write!(out, "{}  {}", word.text(language), OneLine(image))?;
     for (index, violation) in verdict.violations().iter().enumerate() {
         let separator = if index == 0 { "  " } else { "; " };
         let (rule, reason) = (violation.rule(), violation.reason().text(language));

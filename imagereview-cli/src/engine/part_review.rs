@@ -1,5 +1,5 @@
 //! Reviews one part of an input: finds its documents, decides them, and finds where their images
-//! stand.
+//! are.
 
 use std::{
     borrow::Cow,
@@ -31,7 +31,7 @@ use crate::input::{
     compose,
     dockerfile::{self, DockerfileError, DockerfileErrorKind},
     documents::{Documents, JsonError},
-    from_yaml, is_compose, locate, without_position, yaml_error,
+    from_yaml, is_compose, json_error, locate, yaml_error,
 };
 
 /// The kind of an object, if it has one.
@@ -54,7 +54,7 @@ pub(super) struct PartReview<'r> {
 }
 
 impl<'r> PartReview<'r> {
-    /// The review of a text; `file` is told where it begins in the input.
+    /// The review of a text; `file` says where it begins in the input.
     pub(super) fn new(
         context: &'r Context<'r>,
         text: &'r str,
@@ -153,7 +153,7 @@ impl<'r> PartReview<'r> {
             if document.is_json {
                 self.json_document(&text[range.clone()], range);
             } else {
-                // What was to be JSON is told of as such.
+                // What was to be JSON is reported as such.
                 let error = json_error.filter(|error| error.fallback == Some(index));
                 self.yaml_document(range, error.map(|error| &error.error));
             }
@@ -171,7 +171,7 @@ impl<'r> PartReview<'r> {
         // In a folder, JSON with comments is most often the settings of some tool.
         if self.input.is_named || may_matter(self.text) {
             let position = self.start.within(error.line(), error.column());
-            self.error(position, without_position(error));
+            self.error(position, json_error(error));
         } else {
             self.file.skipped += 1;
         }
@@ -212,14 +212,14 @@ impl<'r> PartReview<'r> {
                     Err(error) => {
                         let start = self.position(range.start);
                         let position = start.within(error.line(), error.column());
-                        self.error(position, without_position(&error));
+                        self.error(position, json_error(&error));
                     }
                 }
             }
         }
     }
 
-    /// Reviews one that stands at these bytes of the text, there perhaps not in JSON.
+    /// Reviews one that is at these bytes of the text, there perhaps not in JSON.
     fn admission_review(&mut self, json: &[u8], range: Range<usize>) -> Result<(), DecodeError> {
         let review = AdmissionReview::from_slice_with(json, self.context.policy.kinds())?;
         let title = format!("{} of {}", admission_review::KIND, review.kind().name());
@@ -277,7 +277,7 @@ impl<'r> PartReview<'r> {
         })
     }
 
-    /// Tells of a document that is not read as kubectl reads it.
+    /// Reports a document that is not read as kubectl reads it.
     fn disagree(
         &mut self,
         error: &Disagreement,
@@ -323,7 +323,7 @@ impl<'r> PartReview<'r> {
         }
     }
 
-    /// Tells of a template. In a folder it is no error: charts stand beside manifests.
+    /// Reports a template. In a folder it is no error: charts are beside manifests.
     fn template(&mut self, position: Position) {
         let chart = self.input.source.folder().and_then(chart_of);
         let chart = chart.map_or("CHART".to_owned(), |chart| chart.display().to_string());
@@ -350,7 +350,7 @@ impl<'r> PartReview<'r> {
                 }
                 Ok(object) if object.is_known() => {
                     // One image that is still to be filled in must not keep the others from being
-                    // reviewed, unless nothing can be made of the object as it stands. Nor is JSON
+                    // reviewed, unless nothing can be made of the object as it is. Nor is JSON
                     // that a program wrote a template.
                     let is_open = |text: &str| text.contains("{{");
                     let is_template = !is_json
@@ -456,7 +456,7 @@ impl<'r> PartReview<'r> {
         documents
     }
 
-    /// Tells of images in objects that were passed over. It is no error: they may be no containers.
+    /// Reports images in objects that were skipped. It is no error: they may be no containers.
     fn undeclared(&mut self, range: &Range<usize>) {
         let kinds = self.context.policy.kinds();
         for object in undeclared(&self.text[range.clone()], kinds) {

@@ -28,7 +28,7 @@ pub(crate) struct ReviewedFile {
     pub(crate) fix: Option<Fix>,
 }
 
-/// A part of an input that could not be read, or was left out.
+/// A part of an input that could not be read, or was omitted.
 #[derive(Clone, Debug)]
 pub(crate) struct Diagnostic {
     pub(crate) position: Option<Position>,
@@ -59,10 +59,10 @@ pub(crate) struct ReviewedImage {
     /// The name of its container, or of the volume that it is mounted as.
     pub(crate) container: Option<String>,
     pub(crate) kind: ContainerKind,
-    /// Where it stands in the text, in bytes.
+    /// Where it is in the text, in bytes.
     pub(crate) span: Option<Range<usize>>,
     pub(crate) position: Option<Position>,
-    /// How many columns it has in the text, if it stands on one line.
+    /// How many columns it has in the text, if it is on one line.
     pub(crate) columns: Option<usize>,
     pub(crate) violations: Vec<Violation>,
     /// The exemptions that cover rules which it fails.
@@ -175,7 +175,7 @@ pub(crate) fn at(file: &str, position: Option<Position>) -> String {
 }
 
 impl ReviewedImage {
-    /// Sets where it stands. Quotation marks around it are no part of it.
+    /// Sets where it is. Quotation marks around it are no part of it.
     pub(crate) fn locate(&mut self, span: Option<Range<usize>>, text: &str, lines: &Lines<'_>) {
         let quote = ['"', '\''];
         self.span = span.map(|span| {
@@ -225,7 +225,7 @@ impl ReviewedImage {
 }
 
 impl ReviewedDocument {
-    /// Decides a review. Where its images stand in the text is not known yet.
+    /// Decides a review. Where its images are in the text is not known yet.
     pub(crate) fn decide(title: String, policy: &dyn Policy, review: &Review<'_>) -> Self {
         let verdict = decide(policy, review);
         let readable = review.images().iter().map(|image| {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     fix::Fixer,
-    input::{Input, Part, Parts, Syntax},
+    input::{Input, Part, Parts, Syntax, TextError},
     policy_file::LoadedPolicy,
 };
 
@@ -140,10 +140,7 @@ impl<'p> Reviewer<'p> {
                 return ReviewedFile::skipped(name);
             }
             Err(at) => {
-                return ReviewedFile::unreadable(
-                    name,
-                    format!("the file is not UTF-8: wrong byte at offset {at}; save it as UTF-8"),
-                );
+                return ReviewedFile::unreadable(name, TextError::NotUtf8 { at }.to_string());
             }
         };
         if is_all && text.trim().is_empty() && input.is_named {

@@ -52,7 +52,7 @@ struct Registry {
     denied: usize,
 }
 
-/// One image that breaks the rule it stands under.
+/// One image that breaks the rule it is under.
 struct Finding {
     state: State,
     image: String,
@@ -61,7 +61,7 @@ struct Finding {
     object: String,
     place: String,
     path: String,
-    /// The line that the image stands in: before, the image, and after.
+    /// The line that the image is in: before, the image, and after.
     line: Option<(String, String, String)>,
 }
 
@@ -224,7 +224,7 @@ fn object(document: &ReviewedDocument, image: &ReviewedImage, language: Language
     }
 }
 
-/// What is shown of the line that an image stands in.
+/// What is shown of the line that an image is in.
 fn line(text: &str, span: &Range<usize>) -> Option<(String, String, String)> {
     let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[span.end..]
@@ -250,7 +250,7 @@ fn line(text: &str, span: &Range<usize>) -> Option<(String, String, String)> {
     ))
 }
 
-/// The registry, the repository, and the tag and digest as written. What cannot be read stands
+/// The registry, the repository, and the tag and digest as written. What cannot be read is
 /// under no registry.
 fn parts(image: &str) -> (String, String, String) {
     let Ok(reference) = ImageRef::parse(image) else {
@@ -313,7 +313,7 @@ impl Page<'_> {
         (100 * part).div_ceil((*whole).max(1))
     }
 
-    /// How many images stand in the registry, or under the rule, with most.
+    /// How many images are in the registry, or under the rule, with most.
     fn most(counts: impl Iterator<Item = usize>) -> usize {
         counts.max().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! For people: each violation with the lines that it stands in, and what to do about it.
+//! For people: each violation with the lines that it is in, and what to do about it.
 
 use std::{
     io::{self, Write},
@@ -17,7 +17,7 @@ use crate::{
     input::{Lines, around},
 };
 
-/// How many characters a line has room for where there is no terminal.
+/// How many characters a line can hold where there is no terminal.
 const WIDTH: usize = 140;
 
 /// How many bytes the lines of a place may have to be shown whole.

@@ -11,14 +11,14 @@ use crate::terminal::OneLine;
 /// How many bytes of findings are listed. GitHub takes comments of 65,536 characters.
 const LISTED: usize = 50_000;
 
-/// The list stands below the summary, which is known only at the end.
+/// The list is below the summary, which is known only at the end.
 pub(super) struct Markdown {
     language: Language,
     findings: List,
     diagnostics: List,
 }
 
-/// Lines, as many as there is room for.
+/// Lines, as many as there is capacity for.
 #[derive(Default)]
 struct List {
     text: String,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_has_room_for_all_that_is_listed() {
+    fn a_comment_can_hold_all_that_is_listed() {
         let mut list = List::default();
         let line = "x".repeat(LISTED / 10 - 1);
         for _ in 0..15 {

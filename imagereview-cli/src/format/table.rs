@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_fits_a_terminal_that_has_room_for_it() {
+    fn a_table_fits_a_terminal_that_can_hold_it() {
         let image = "registry.example.com:5000/team/app";
         let path = "spec.template.spec.containers[0].image";
         let row = [
