@@ -9,6 +9,7 @@ mod document;
 mod edit;
 mod fixed_text;
 mod fixer;
+mod pins;
 mod refusal;
 #[cfg(test)]
 mod tests;

@@ -322,6 +322,19 @@ impl ImagePolicy {
         documents.any(|document| !document.mutations.is_empty())
     }
 
+    /// Whether any rule or mutation is about what only registries can tell. If not, no review needs
+    /// facts.
+    #[must_use]
+    pub fn uses_facts(&self) -> bool {
+        self.documents.iter().any(|document| {
+            #[cfg(feature = "mutation")]
+            let pins = !document.mutations.pins().is_empty();
+            #[cfg(not(feature = "mutation"))]
+            let pins = false;
+            pins || document.rules.iter().any(Rule::uses_facts)
+        })
+    }
+
     /// Whether any rule evaluates an expression, whose cost grows with what is reviewed faster than
     /// that of the other checks.
     #[must_use]

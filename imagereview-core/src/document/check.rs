@@ -257,6 +257,16 @@ impl Check {
         is_expression
     }
 
+    /// Whether it is about what only registries can tell.
+    pub(super) fn uses_facts(&self) -> bool {
+        match self {
+            Self::Facts(_) => true,
+            #[cfg(feature = "cel")]
+            Self::Expression(expression, _) => !expression.facts().is_empty(),
+            _ => false,
+        }
+    }
+
     /// What is needed to know of an image; `None` where nothing is.
     pub(super) fn need(
         &self,

@@ -94,6 +94,21 @@ impl Needs {
         images.filter_map(|(name, need)| Some((ImageRef::parse(name).ok()?, need)))
     }
 
+    /// What these need beyond what others do.
+    #[must_use]
+    pub fn without(&self, met: &Self) -> Self {
+        let images = self.images.iter();
+        let open = images.filter(|(name, need)| {
+            let met = met.images.get(*name);
+            met.is_none_or(|met| met.clone().and(Need::clone(need)) != *met)
+        });
+        Self {
+            images: open
+                .map(|(name, need)| (name.clone(), need.clone()))
+                .collect(),
+        }
+    }
+
     /// All that both need.
     pub fn extend(&mut self, other: Self) {
         for (name, need) in other.images {
