@@ -5,6 +5,7 @@
 //! again, and is taken only if it is exactly what the patch makes of the object.
 
 mod change;
+mod dockerfile;
 mod document;
 mod edit;
 mod fixed_text;

@@ -7,7 +7,7 @@ use imagereview_core::{
     facts::{Facts, Needs},
 };
 
-use super::{fixed_text::Fix, pins, writer::Writer};
+use super::{dockerfile::write_dockerfile, fixed_text::Fix, pins, writer::Writer};
 use crate::input::{
     Source, Syntax,
     documents::{Document, Documents},
@@ -109,7 +109,7 @@ impl<'p> Fixer<'p> {
         match (syntax, self.policy) {
             (_, None) => {}
             (Syntax::Dockerfile, Some(policy)) => {
-                let written = pins::write_dockerfile(policy, facts, text, variables);
+                let written = write_dockerfile(policy, facts, text, variables);
                 fix.add(0, text, written);
                 return fix;
             }

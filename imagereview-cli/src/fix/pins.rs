@@ -1,4 +1,4 @@
-//! Pinning images in what is no object: Compose files and Dockerfiles.
+//! Which images are pinned in what is no object: Compose files and Dockerfiles.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,11 @@ use serde::{Deserialize as _, de::DeserializeSeed as _};
 
 use super::{
     change::{Change, Target},
-    edit::{Edit, Edits},
     refusal::Reason,
-    writer::{Plan, Written},
 };
 use crate::input::{
     compose::{self, written_images},
-    dockerfile::{BaseImage, base_images},
+    dockerfile::base_images,
     from_yaml, is_compose,
 };
 
@@ -28,7 +26,7 @@ use crate::input::{
 const COMPOSE: &str = "Compose";
 
 /// What rules for pinning call a Dockerfile.
-const DOCKERFILE: &str = "Dockerfile";
+pub(super) const DOCKERFILE: &str = "Dockerfile";
 
 /// Adds what is needed to know for the changes of a document.
 pub(super) fn needs_of_document(
@@ -76,7 +74,13 @@ fn need(policy: &ImagePolicy, kind: &str, image: &str, needs: &mut Needs) {
     }
 }
 
-fn pinned(policy: &ImagePolicy, facts: &Facts, kind: &str, image: &str) -> Option<String> {
+/// An image with its digest behind it, if it is to be pinned and the digest is known.
+pub(super) fn pinned(
+    policy: &ImagePolicy,
+    facts: &Facts,
+    kind: &str,
+    image: &str,
+) -> Option<String> {
     policy.pin(kind, &ImageRef::parse(image).ok()?, facts)
 }
 
@@ -114,71 +118,4 @@ pub(super) fn changes_of_compose(
                 })
             });
     changes.collect()
-}
-
-/// The Dockerfile with its images pinned; `None` if there is nothing to change.
-pub(super) fn write_dockerfile(
-    policy: &ImagePolicy,
-    facts: &Facts,
-    text: &str,
-    variables: &BTreeMap<String, String>,
-) -> Option<Written> {
-    let images: Vec<BaseImage> = base_images(text, variables).into_iter().flatten().collect();
-    let mut changes = Vec::new();
-    for image in &images {
-        let Some(pinned) = pinned(policy, facts, DOCKERFILE, &image.reference) else {
-            continue;
-        };
-        let change = Change {
-            path: vec![image.instruction.to_owned()],
-            is_there: true,
-            target: Target::Text(pinned),
-            refusal: (text[image.span.clone()] != image.reference).then_some(Reason::Variable),
-            operations: Vec::new(),
-        };
-        changes.push((image, change));
-    }
-    if changes.is_empty() {
-        return None;
-    }
-    let plan: Plan<'_> = changes
-        .iter()
-        .map(|(image, change)| {
-            let edits = match change.refusal {
-                Some(reason) => Err(reason.at(image.span.start)),
-                None => Ok(Edits {
-                    edits: vec![Edit {
-                        range: image.span.clone(),
-                        text: change.text().unwrap_or_default().to_owned(),
-                    }],
-                    before: Some(&text[image.span.clone()]),
-                }),
-            };
-            (change, edits)
-        })
-        .collect();
-    let written = Written::new(text, &plan);
-    // The builder reads the same images as before, with their digests.
-    let mut expected: Vec<String> = Vec::new();
-    for image in &images {
-        let change = changes
-            .iter()
-            .find(|(changed, _)| changed.span == image.span);
-        let text = change.filter(|(_, change)| change.refusal.is_none());
-        let text = text.and_then(|(_, change)| change.text());
-        expected.push(text.unwrap_or(&image.reference).to_owned());
-    }
-    let found = base_images(&written.text, variables);
-    let found: Vec<String> = found
-        .into_iter()
-        .flatten()
-        .map(|one| one.reference)
-        .collect();
-    if found == expected {
-        return Some(written);
-    }
-    let plan = plan.into_iter().zip(&changes);
-    let refused = plan
-        .map(|((change, _), (image, _))| (change, Err(Reason::Unverified.at(image.span.start))));
-    Some(Written::new(text, &refused.collect()))
 }
