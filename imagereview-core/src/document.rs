@@ -322,6 +322,20 @@ impl ImagePolicy {
         documents.any(|document| !document.mutations.is_empty())
     }
 
+    /// Whether there is a review for which it [needs](crate::Policy::needs) facts, or
+    /// [mutations](Self::mutation_needs) that do. A program that has no way to get some can say so before
+    /// the first review.
+    #[must_use]
+    pub fn may_need_facts(&self) -> bool {
+        self.documents.iter().any(|document| {
+            #[cfg(feature = "mutation")]
+            let pins = !document.mutations.pins().is_empty();
+            #[cfg(not(feature = "mutation"))]
+            let pins = false;
+            pins || document.rules.iter().any(Rule::may_need_facts)
+        })
+    }
+
     /// Whether any rule evaluates an expression, whose cost grows with what is reviewed faster than
     /// that of the other checks.
     #[must_use]

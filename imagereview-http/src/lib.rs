@@ -85,6 +85,7 @@ struct Readme;
 mod check;
 mod config;
 mod deciding;
+mod facts;
 mod observe;
 mod policy;
 mod reload;
@@ -99,8 +100,8 @@ mod untaken;
 
 pub use check::Check;
 pub use config::{
-    AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DroppedLogLines, Limits,
-    ServerIdentity, Timeouts, WhenFull,
+    AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DroppedLogLines,
+    FactsError, FactsSource, Limits, RegistryFiles, ServerIdentity, Timeouts, WhenFull,
 };
 pub use observe::{Log, LogFormat};
 #[cfg(feature = "opentelemetry")]

@@ -11,6 +11,7 @@ use imagereview_core::Language;
 
 use crate::{
     deciding::Deciding,
+    facts::FactsForReviews,
     observe::{Audit, Metrics},
     policy::ServedPolicy,
     request::{Bodies, BodyLimits},
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub(crate) body: BodyLimits,
     pub(crate) bodies: Bodies,
     pub(crate) deciding: Deciding,
+    pub(crate) facts: FactsForReviews,
     pub(crate) responses: Arc<Responses>,
     pub(crate) max_requests: usize,
     pub(crate) metrics: Metrics,

@@ -257,6 +257,16 @@ impl Check {
         is_expression
     }
 
+    /// Whether something may be needed to know of an image.
+    pub(super) fn may_need_facts(&self) -> bool {
+        match self {
+            Self::Facts(_) => true,
+            #[cfg(feature = "cel")]
+            Self::Expression(expression, _) => !expression.facts().is_empty(),
+            _ => false,
+        }
+    }
+
     /// What is needed to know of an image; `None` where nothing is.
     pub(super) fn need(
         &self,

@@ -69,6 +69,11 @@ impl Rule {
         needs.reduce(Need::and)
     }
 
+    /// Whether one of its checks is about what only a registry can tell.
+    pub(super) fn may_need_facts(&self) -> bool {
+        self.checks.iter().any(Check::may_need_facts)
+    }
+
     /// Whether one of its checks is an expression.
     pub(super) fn has_expressions(&self) -> bool {
         self.checks.iter().any(Check::is_expression)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-use super::platform::Platform;
+use super::{Facts, platform::Platform};
 use crate::reference::ImageRef;
 
 /// What a policy needs to know of one image. More is never less: whoever fetches may fetch more.
@@ -92,6 +92,21 @@ impl Needs {
         // Each was made of a reference, in the form that all references have.
         let images = self.images.iter();
         images.filter_map(|(name, need)| Some((ImageRef::parse(name).ok()?, need)))
+    }
+
+    /// Leaves out what was asked already.
+    pub fn forget_covered(&mut self, facts: &Facts) {
+        self.images.retain(|name, need| {
+            ImageRef::parse(name).is_ok_and(|image| !facts.covers(&image, need))
+        });
+    }
+
+    /// Keeps the first so many, in the order of the names, and gives the others.
+    #[must_use]
+    pub fn split_off(&mut self, most: usize) -> Self {
+        let first = self.images.keys().nth(most).cloned();
+        let images = first.map_or_else(BTreeMap::new, |first| self.images.split_off(&first));
+        Self { images }
     }
 
     /// All that both need.
