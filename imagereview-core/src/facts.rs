@@ -21,6 +21,8 @@ mod time;
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
+#[cfg(all(feature = "facts-file", feature = "schema"))]
+pub use self::file::json_schema;
 #[cfg(feature = "facts-file")]
 pub use self::file::{FactsFileError, MAX_FILE_LEN};
 pub use self::{

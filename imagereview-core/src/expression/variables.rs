@@ -12,14 +12,17 @@ use super::language::WORD;
 use crate::{
     facts::{ImageDetails, ImageFacts, PlatformFacts},
     object::{ContainerKind, Operation, User},
+    pattern::host_and_port,
     review::{Image, Review},
     wire::image_review::FORWARDED,
 };
 
 /// The fields of an image.
-pub(super) const IMAGE_FIELDS: [&str; 8] = [
+pub(super) const IMAGE_FIELDS: [&str; 10] = [
     "written",
     "registry",
+    "host",
+    "port",
     "repository",
     "tag",
     "digest",
@@ -143,11 +146,14 @@ pub(super) fn image_fields(image: &Image<'_>) -> ImageFields {
         .tag()
         .or(reference.pulled_tag())
         .unwrap_or_default();
+    let (host, port) = host_and_port(reference.registry());
     let location = image.location();
     let kind = Some(location.kind()).filter(|kind| *kind != ContainerKind::Unknown);
     known_fields([
         ("written", Some(reference.as_written().into())),
         ("registry", Some(reference.registry().into())),
+        ("host", Some(host.to_ascii_lowercase().into())),
+        ("port", Some(port.into())),
         (
             "repository",
             Some(reference.repository().to_string().into()),

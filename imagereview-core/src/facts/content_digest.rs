@@ -77,6 +77,24 @@ impl<'de> Deserialize<'de> for ContentDigest {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for ContentDigest {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ContentDigest".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

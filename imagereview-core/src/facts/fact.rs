@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(
     clippy::exhaustive_enums,
@@ -81,6 +82,8 @@ impl<T> Fact<T> {
 ///
 /// It holds no credentials, and nothing of a registry's answer but short words that were checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Unavailable {
     cause: Cause,
     message: Box<str>,
@@ -120,6 +123,7 @@ impl std::error::Error for Unavailable {}
 /// What kind of reason keeps a fact from being known. Its name is part of the interface: metrics
 /// and files of facts hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Cause {

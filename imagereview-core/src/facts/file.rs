@@ -17,24 +17,32 @@ const KIND: &str = "ImageFacts";
 pub const MAX_FILE_LEN: usize = 64 << 20;
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct FactsFile<'a, F> {
+    /// Always `imagereview/v1alpha1`.
     api_version: String,
+    /// Always `ImageFacts`.
     kind: String,
     /// When they were saved.
     #[serde(with = "super::time")]
+    #[cfg_attr(feature = "schema", schemars(with = "super::time::Text"))]
     saved_at: SystemTime,
     /// Which program asked, for those who read the file.
     saved_by: String,
+    /// Each image once.
     #[serde(borrow)]
     images: Vec<FactsOfImage<'a, F>>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct FactsOfImage<'a, F> {
+    /// The full name, with its tag or its digest.
     #[serde(borrow)]
     image: Cow<'a, str>,
+    /// What is known, that there is no such image, or why it is not known.
     facts: Fact<F>,
 }
 
@@ -174,4 +182,20 @@ fn form(error: &serde_json::Error, path: Box<str>) -> FactsFileError {
         path,
         message: text.strip_suffix(&position).unwrap_or(&text).into(),
     }
+}
+
+/// The JSON Schema of a file of facts, of draft 7.
+///
+/// ```
+/// let schema = imagereview_core::facts::json_schema();
+/// assert_eq!(schema["title"], "imagereview facts");
+/// ```
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft07();
+    let generator = settings.into_generator();
+    let mut schema = generator.into_root_schema_for::<FactsFile<'_, ImageFacts>>();
+    schema.insert("title".into(), "imagereview facts".into());
+    schema.to_value()
 }

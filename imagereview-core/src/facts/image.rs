@@ -8,6 +8,10 @@ use super::{content_digest::ContentDigest, fact::Fact, media_type::MediaType, pl
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "facts-file", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
+    all(feature = "facts-file", feature = "schema"),
+    derive(schemars::JsonSchema)
+)]
+#[cfg_attr(
     feature = "facts-file",
     serde(rename_all = "camelCase", deny_unknown_fields)
 )]
@@ -23,6 +27,10 @@ pub struct ImageFacts {
     pub media_type: Option<MediaType>,
     /// When a registry was asked what the name means. Its times are written in RFC 3339.
     #[cfg_attr(feature = "facts-file", serde(with = "super::time"))]
+    #[cfg_attr(
+        all(feature = "facts-file", feature = "schema"),
+        schemars(with = "super::time::Text")
+    )]
     pub resolved_at: SystemTime,
     /// The server that told it: the registry itself, or a mirror.
     pub resolved_from: Box<str>,
@@ -47,6 +55,10 @@ pub struct ImageFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "facts-file", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
+    all(feature = "facts-file", feature = "schema"),
+    derive(schemars::JsonSchema)
+)]
+#[cfg_attr(
     feature = "facts-file",
     serde(rename_all = "camelCase", deny_unknown_fields)
 )]
@@ -68,6 +80,10 @@ pub struct PlatformFacts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "facts-file", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
+    all(feature = "facts-file", feature = "schema"),
+    derive(schemars::JsonSchema)
+)]
+#[cfg_attr(
     feature = "facts-file",
     serde(rename_all = "camelCase", deny_unknown_fields)
 )]
@@ -76,6 +92,10 @@ pub struct ImageDetails {
     /// When it was made. `None` where no date is said, or one that stands for none: the year 1, and
     /// 1 January 1970, which reproducible builds write.
     #[cfg_attr(feature = "facts-file", serde(with = "super::time::optional"))]
+    #[cfg_attr(
+        all(feature = "facts-file", feature = "schema"),
+        schemars(with = "Option<super::time::Text>")
+    )]
     pub created: Option<SystemTime>,
     /// The size of what a node fetches: the configuration and all layers, compressed, in bytes.
     pub size: u64,

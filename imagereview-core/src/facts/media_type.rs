@@ -77,3 +77,21 @@ impl<'de> Deserialize<'de> for MediaType {
         Self::parse(&text).ok_or_else(|| de::Error::custom("this is the media type of no manifest"))
     }
 }
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for MediaType {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MediaType".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^application/vnd[.](oci|docker)[.]",
+        })
+    }
+}

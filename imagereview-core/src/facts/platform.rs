@@ -143,6 +143,24 @@ impl Serialize for Platform {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Platform {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Platform".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^[-_.+a-zA-Z0-9]+(/[-_.+a-zA-Z0-9]+){1,2}( [(][-_.+a-zA-Z0-9]+[)])?$",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,3 +46,22 @@ pub(super) mod optional {
         text.map(|text| super::read(&text)).transpose()
     }
 }
+
+/// How a schema describes a time.
+#[cfg(feature = "schema")]
+pub(super) struct Text;
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Text {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "format": "date-time"})
+    }
+}

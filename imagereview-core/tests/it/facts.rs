@@ -211,20 +211,20 @@ const RULES: &[(&str, Change, &str)] = &[
     (
         "facts: {baseImage: {allow: [registry.example.com/base]}}",
         |d| {
-            _ = d.annotations.insert(
+            d.annotations.insert(
                 "org.opencontainers.image.base.name".into(),
                 "busybox".into(),
-            )
+            );
         },
         "its base image \"busybox\" is not allowed on linux/arm64",
     ),
     (
         "facts: {baseImage: {deny: ['**/busybox']}}",
         |d| {
-            _ = d.annotations.insert(
+            d.annotations.insert(
                 "org.opencontainers.image.base.name".into(),
                 "busybox".into(),
-            )
+            );
         },
         "its base image \"busybox\" is not allowed on linux/arm64",
     ),

@@ -20,8 +20,11 @@ mod document_rules;
 mod examples;
 #[cfg(feature = "cel")]
 mod facts;
+#[cfg(all(feature = "facts-file", feature = "schema"))]
+mod facts_file;
 mod image_review;
 mod json_readings;
+mod known_resources;
 mod limits;
 #[cfg(feature = "mutation")]
 mod mutation;

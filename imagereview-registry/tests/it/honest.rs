@@ -16,7 +16,7 @@ async fn a_single_image() {
     assert_eq!(facts.media_type.unwrap().as_str(), OCI_MANIFEST);
     assert_eq!(*facts.resolved_from, registry.address.to_string());
     assert_eq!(&*facts.credentials, "no credentials");
-    let [platform] = &facts.platforms()[..] else {
+    let [platform] = facts.platforms() else {
         panic!("{facts:?}");
     };
     assert_eq!(platform.digest, facts.digest);

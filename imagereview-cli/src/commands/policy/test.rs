@@ -3,14 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    fs,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use imagereview_core::{
-    ImagePolicy, Language, Review, Verdict, Violation, decide, policy::UNREADABLE_REFERENCE,
+    ImagePolicy, Language, Review, Verdict, Violation, decide, facts::Facts,
+    policy::UNREADABLE_REFERENCE,
 };
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -20,8 +20,9 @@ use crate::{
         error::CliError,
     },
     exit_status::ExitStatus,
+    facts_file::{self, FactsError},
     format::{Defect, Suites},
-    input::{InputError, Position, Skip, Source, inputs, yaml_error},
+    input::{InputError, Position, Skip, Source, TextError, from_yaml_file, inputs, read_text},
     one_or_many::one_or_many,
     output::OutputFile,
     policy_file::{self, PolicyFileError},
@@ -68,16 +69,22 @@ const TEST_FILE: &str = "_test.yaml";
 
 /// A file of tests.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with policy and tests")]
 struct TestFile {
     /// The policy documents, relative to this file.
     #[serde(deserialize_with = "one_or_many")]
     policy: Vec<PathBuf>,
+    /// What is known of images, in a file relative to this one.
+    #[serde(default)]
+    facts: Option<PathBuf>,
     tests: Vec<Case>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with name, images and expect"
+)]
 struct Case {
     name: String,
     #[serde(deserialize_with = "one_or_many")]
@@ -116,13 +123,15 @@ enum Expected {
 #[derive(Debug, thiserror::Error)]
 enum TestFileError {
     #[error(": {0}")]
-    Read(#[from] io::Error),
+    Read(#[from] TextError),
     #[error(":{position}: {message}")]
     Yaml { position: Position, message: String },
     #[error(": the list of tests is empty; add a case")]
     NoTests,
     #[error(": {0}")]
     Policy(#[from] PolicyFileError),
+    #[error(": {0}")]
+    Facts(#[from] FactsError),
 }
 
 pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
@@ -132,7 +141,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
     for path in files {
         let name = OneLine(&path.display().to_string()).to_string();
         let suite = junit.of(&name, false);
-        let (tests, policy) = match load(&path) {
+        let (tests, policy, facts) = match load(&path) {
             Ok(loaded) => loaded,
             Err(error) => {
                 let text = format!("{name}{error}");
@@ -146,7 +155,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
         };
         for case in &tests.tests {
             let case_name = OneLine(&case.name).to_string();
-            let differences = case.differences(&policy);
+            let differences = case.differences(&policy, &facts);
             let mut defect = None;
             if differences.is_empty() {
                 passed += 1;
@@ -220,14 +229,10 @@ fn is_test_file(path: &Path) -> bool {
     name.is_some_and(|name| name.ends_with(TEST_FILE))
 }
 
-fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
-    let text = fs::read_to_string(path)?;
-    let options = serde_saphyr::options! { with_snippet: false };
-    let tests = serde_saphyr::from_str_with_options::<TestFile>(&text, options);
-    let tests = tests.map_err(|error| {
-        let (position, message) = yaml_error(&error, Position::START);
-        TestFileError::Yaml { position, message }
-    })?;
+fn load(path: &Path) -> Result<(TestFile, ImagePolicy, Facts), TestFileError> {
+    let text = read_text(path)?;
+    let tests: TestFile = from_yaml_file(&text)
+        .map_err(|(position, message)| TestFileError::Yaml { position, message })?;
     if tests.tests.is_empty() {
         return Err(TestFileError::NoTests);
     }
@@ -235,12 +240,16 @@ fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
     let policies = tests.policy.iter().map(|policy| folder.join(policy));
     let policies: Vec<PathBuf> = policies.collect();
     let policy = policy_file::compile(&policies)?;
-    Ok((tests, policy))
+    let facts = match &tests.facts {
+        Some(path) => facts_file::read(&folder.join(path))?,
+        None => Facts::new(),
+    };
+    Ok((tests, policy, facts))
 }
 
 impl Case {
     /// How what the policy decides differs from what is expected.
-    fn differences(&self, policy: &ImagePolicy) -> Vec<String> {
+    fn differences(&self, policy: &ImagePolicy, facts: &Facts) -> Vec<String> {
         let annotations = self
             .annotations
             .iter()
@@ -248,7 +257,8 @@ impl Case {
         let annotations = annotations.collect();
         let time = self.time.unwrap_or_else(SystemTime::now);
         let review: Review<'_> = self.images.iter().map(String::as_str).collect();
-        let mut review = review.with_annotations(&annotations).with_time(time);
+        let review = review.with_annotations(&annotations).with_time(time);
+        let mut review = review.with_facts(facts);
         if let Some(namespace) = &self.namespace {
             review = review.with_namespace(namespace);
         }
