@@ -10,7 +10,7 @@ mod baseline;
 mod commands;
 mod engine;
 mod exit_status;
-mod facts_file;
+mod facts;
 mod fix;
 mod format;
 mod input;

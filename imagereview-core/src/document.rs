@@ -322,17 +322,16 @@ impl ImagePolicy {
         documents.any(|document| !document.mutations.is_empty())
     }
 
-    /// Whether there is a review for which it [needs](crate::Policy::needs) facts, or
-    /// [mutations](Self::mutation_needs) that do. A program that has no way to get some can say so before
-    /// the first review.
+    /// Whether any rule or mutation is about what only registries can tell. If not, no review needs
+    /// facts.
     #[must_use]
-    pub fn may_need_facts(&self) -> bool {
+    pub fn uses_facts(&self) -> bool {
         self.documents.iter().any(|document| {
             #[cfg(feature = "mutation")]
             let pins = !document.mutations.pins().is_empty();
             #[cfg(not(feature = "mutation"))]
             let pins = false;
-            pins || document.rules.iter().any(Rule::may_need_facts)
+            pins || document.rules.iter().any(Rule::uses_facts)
         })
     }
 

@@ -97,28 +97,6 @@ impl Facts {
             .or_else(|| self.images.get(self.resolved.get(&name)?))
     }
 
-    /// Whether as much was asked of an image as is needed, whatever came of it.
-    ///
-    /// ```
-    /// use imagereview_core::{ImageRef, facts::{Facts, Need}};
-    ///
-    /// let nginx = ImageRef::parse("nginx:1.27")?;
-    /// let answer = format!("nginx@sha256:{}", "0".repeat(64));
-    /// let digest = ImageRef::parse(&answer)?.digest().unwrap();
-    /// let facts = Facts::new().with_digest(&nginx, digest);
-    /// assert!(facts.covers(&nginx, &Need::Digest));
-    /// assert!(!facts.covers(&nginx, &Need::All));
-    /// # Ok::<(), imagereview_core::ReferenceError>(())
-    /// ```
-    #[must_use]
-    pub fn covers(&self, image: &ImageRef<'_>, need: &Need) -> bool {
-        match (self.image(image), need) {
-            (None, _) => false,
-            (Some(Fact::Known(facts)), Need::All | Need::Platforms(_)) => facts.platforms.is_some(),
-            (Some(_), _) => true,
-        }
-    }
-
     /// The digest that a registry gives for an image, however its name is written.
     #[must_use]
     pub fn digest(&self, image: &ImageRef<'_>) -> Option<&str> {

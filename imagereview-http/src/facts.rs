@@ -66,12 +66,12 @@ impl FactsForReviews {
         let message = format!("it has more than {MOST_OF_A_REVIEW} images to ask registries for");
         unavailable(&left_out, Cause::Busy, &message, &mut facts);
         let waits = u32::try_from(needs.len()).unwrap_or(u32::MAX);
-        match timeout_at(deadline.into(), self.waits.acquire_many(waits)).await {
-            Ok(_permit) => facts.extend(client.facts(&needs, deadline, |_| {}).await),
-            Err(_) => {
-                let message = "too many images are being asked for already";
-                unavailable(&needs, Cause::Busy, message, &mut facts);
-            }
+        let permit = timeout_at(deadline.into(), self.waits.acquire_many(waits)).await;
+        if permit.is_ok() {
+            facts.extend(client.facts(&needs, deadline, |_| {}).await);
+        } else {
+            let message = "too many images are being asked for already";
+            unavailable(&needs, Cause::Busy, message, &mut facts);
         }
         facts
     }

@@ -160,7 +160,7 @@ pub(crate) fn load(paths: &PolicyPaths) -> Result<ServedPolicy, PolicyError> {
         identity: Some(policy.identity().into()),
         documents: Some(Arc::clone(&policy)),
         is_quick: !policy.has_expressions(),
-        may_need_facts: policy.may_need_facts(),
+        may_need_facts: policy.uses_facts(),
         policy,
     })
 }

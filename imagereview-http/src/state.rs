@@ -47,6 +47,13 @@ impl State {
         self.metrics
             .served
             .set_policy(policy.identity.as_deref().unwrap_or("built-in"));
+        // A policy that the program holds may need none.
+        if policy.may_need_facts && policy.identity.is_some() && !self.facts.has_source() {
+            tracing::warn!(
+                "the policy needs facts from registries, and they are not asked (--facts none): nothing is known \
+                 to its rules"
+            );
+        }
         self.policy.store(Arc::new(policy));
     }
 

@@ -1,10 +1,9 @@
 //! `imagereview resolve`: what registries know of images.
 
 use std::{
-    env, fmt,
+    fmt,
     io::{self, Write},
-    path::PathBuf,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use clap::ValueEnum;
@@ -12,11 +11,11 @@ use imagereview_core::{
     ImageRef,
     facts::{Cause, Fact, ImageDetails, ImageFacts, Platform, PlatformFacts, Unavailable},
 };
-use imagereview_registry::{Client, FileError, Keyring, Limits, Registries};
+use imagereview_registry::{Client, FileError};
 use serde::Serialize;
 
 use super::after_help::{Example, after_help};
-use crate::{exit_status::ExitStatus, output::WriteError, terminal::OneLine};
+use crate::{args::RegistryArgs, exit_status::ExitStatus, output::WriteError, terminal::OneLine};
 
 const EXAMPLES: &[Example] = &[(
     "What an image is, by the mirrors and settings of a registries file",
@@ -42,27 +41,8 @@ pub(crate) struct ResolveArgs {
     #[arg(long, value_name = "PLATFORM")]
     platform: Vec<Platform>,
 
-    /// How long all of it may take
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
-    facts_timeout: Duration,
-
-    /// A file that says how registries are asked: mirrors, authorities, token realms
-    #[arg(long, value_name = "FILE")]
-    registries: Option<PathBuf>,
-
-    /// A file of credentials in the form of Docker's config.json; may be repeated
-    ///
-    /// Without any, it is config.json in the folder $DOCKER_CONFIG or ~/.docker, if it is there.
-    #[arg(long, value_name = "FILE")]
-    docker_config: Vec<PathBuf>,
-
-    /// A CredentialProviderConfig of the kubelet
-    #[arg(long, value_name = "FILE", requires = "credential_provider_bin_dir")]
-    credential_provider_config: Option<PathBuf>,
-
-    /// The folder of the programs that it names
-    #[arg(long, value_name = "DIR", requires = "credential_provider_config")]
-    credential_provider_bin_dir: Option<PathBuf>,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 const HELP: &str = "\
@@ -105,12 +85,12 @@ struct Resolved<'a> {
 }
 
 pub(crate) fn run(args: &ResolveArgs, out: &mut dyn Write) -> Result<ExitStatus, ResolveError> {
-    let client = client(args)?;
+    let client = args.registry.client()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(ResolveError::Start)?;
-    let deadline = Instant::now() + args.facts_timeout;
+    let deadline = Instant::now() + args.registry.timeout();
     let asked = args.images.iter().map(|image| {
         let (client, image) = (client.clone(), image.clone());
         let platforms = args.platform.clone();
@@ -141,45 +121,6 @@ pub(crate) fn run(args: &ResolveArgs, out: &mut dyn Write) -> Result<ExitStatus,
         }
     }
     Ok(status)
-}
-
-/// The client that the options describe.
-fn client(args: &ResolveArgs) -> Result<Client, ResolveError> {
-    let registries = match &args.registries {
-        Some(path) => Registries::open(path)?,
-        None => Registries::new(),
-    };
-    let mut keyring = Keyring::new();
-    for path in &args.docker_config {
-        keyring = keyring.with_docker_config(path)?;
-    }
-    if args.docker_config.is_empty()
-        && let Some(path) = own_docker_config().filter(|path| path.exists())
-    {
-        keyring = keyring.with_docker_config(&path)?;
-    }
-    if let (Some(config), Some(folder)) = (
-        &args.credential_provider_config,
-        &args.credential_provider_bin_dir,
-    ) {
-        keyring = keyring.with_credential_providers(config, folder)?;
-    }
-    Ok(Client::new(
-        registries.with_localhost(),
-        keyring,
-        Limits::default(),
-    ))
-}
-
-/// The file that `docker login` writes.
-///
-/// Source: [Docker, "Change the .docker directory"](https://docs.docker.com/reference/cli/docker/#change-the-docker-directory).
-fn own_docker_config() -> Option<PathBuf> {
-    let folder = match env::var_os("DOCKER_CONFIG") {
-        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
-        _ => env::home_dir()?.join(".docker"),
-    };
-    Some(folder.join("config.json"))
 }
 
 async fn ask(

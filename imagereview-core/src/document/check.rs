@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::{
     declaration::{self, Pinned},
-    facts::{FactCheck, FactSettings},
+    facts::{FactCheck, FactFinding, FactSettings},
     problem::Problems,
     scope::{Scope, compiled, repositories},
 };
@@ -105,36 +105,23 @@ impl<'c> Finding<'c> {
             ..Self::pass(cause)
         }
     }
+}
 
-    /// What was found, in words.
-    pub(super) fn told(passed: bool, reason: Message) -> Self {
+impl From<FactFinding> for Finding<'_> {
+    fn from(found: FactFinding) -> Self {
+        let FactFinding {
+            passed,
+            reason,
+            remedy,
+            mode,
+            is_of_the_unknown,
+        } = found;
         Self {
             passed,
-            ..Self::pass(Cause::Told {
-                reason,
-                remedy: None,
-            })
+            mode,
+            is_of_the_unknown,
+            ..Self::pass(Cause::Told { reason, remedy })
         }
-    }
-
-    /// Adds what would make the image pass.
-    pub(super) fn with_remedy(mut self, advice: Message) -> Self {
-        if let Cause::Told { remedy, .. } = &mut self.cause {
-            *remedy = Some(advice);
-        }
-        self
-    }
-
-    /// It was found because something could not be known.
-    pub(super) fn of_the_unknown(mut self) -> Self {
-        self.is_of_the_unknown = true;
-        self
-    }
-
-    /// Its violation is a warning at most.
-    pub(super) fn at_most_warned(mut self) -> Self {
-        self.mode = Mode::Warn;
-        self
     }
 }
 
@@ -257,8 +244,8 @@ impl Check {
         is_expression
     }
 
-    /// Whether something may be needed to know of an image.
-    pub(super) fn may_need_facts(&self) -> bool {
+    /// Whether it is about what only registries can tell.
+    pub(super) fn uses_facts(&self) -> bool {
         match self {
             Self::Facts(_) => true,
             #[cfg(feature = "cel")]
@@ -296,10 +283,11 @@ impl Check {
         image: &Image<'_>,
     ) -> impl Iterator<Item = Finding<'_>> {
         let several = match self {
-            Self::Facts(facts) => facts.judge(asked, image),
+            Self::Facts(facts) => facts.judge(asked.review, image, asked.asks_of_unchanged),
             // An empty list takes no memory.
             _ => Vec::new(),
         };
+        let several = several.into_iter().map(Finding::from);
         self.finding(asked, image).into_iter().chain(several)
     }
 
@@ -327,9 +315,10 @@ impl Check {
                 let facts = if expression.facts().is_empty() {
                     vec![ImageFields::new()]
                 } else {
-                    match settings.fields(expression, asked, image) {
+                    match settings.fields(expression, asked.review, image, asked.asks_of_unchanged)
+                    {
                         Ok(facts) => facts,
-                        Err(finding) => return Some(finding),
+                        Err(finding) => return Some(finding.into()),
                     }
                 };
                 // It must be true for each platform.

@@ -12,7 +12,6 @@ use self::{
     trouble::{Trouble, failed, unavailable, unknown},
 };
 use super::{
-    check::{Asked, Finding},
     declaration::{self, IfUnavailable},
     problem::Problems,
 };
@@ -21,6 +20,7 @@ use crate::expression::{Expression, ImageFields, describe_facts};
 use crate::{
     facts::{Cause, Fact, ImageDetails, ImageFacts, Need, Platform, PlatformFacts, Unavailable},
     language::Message,
+    policy::Mode,
     review::{Image, Review},
 };
 
@@ -41,6 +41,46 @@ pub(super) struct FactCheck {
     conditions: Vec<Condition>,
 }
 
+/// What was found of an image, in words.
+#[derive(Debug)]
+pub(super) struct FactFinding {
+    pub(super) passed: bool,
+    pub(super) reason: Message,
+    /// What would make the image pass.
+    pub(super) remedy: Option<Message>,
+    /// The cap of its violation.
+    pub(super) mode: Mode,
+    /// Whether it was found because something could not be known.
+    pub(super) is_of_the_unknown: bool,
+}
+
+impl FactFinding {
+    fn new(passed: bool, reason: Message) -> Self {
+        Self {
+            passed,
+            reason,
+            remedy: None,
+            mode: Mode::Enforce,
+            is_of_the_unknown: false,
+        }
+    }
+
+    fn with_remedy(mut self, remedy: Message) -> Self {
+        self.remedy = Some(remedy);
+        self
+    }
+
+    fn of_the_unknown(mut self) -> Self {
+        self.is_of_the_unknown = true;
+        self
+    }
+
+    fn at_most_warned(mut self) -> Self {
+        self.mode = Mode::Warn;
+        self
+    }
+}
+
 /// The most platforms of an image that an expression is evaluated for.
 #[cfg(feature = "cel")]
 const MAX_PLATFORMS: usize = 16;
@@ -57,16 +97,17 @@ impl FactSettings {
     /// What is known of an image, or what is found without that.
     pub(super) fn known<'r>(
         &self,
-        asked: &Asked<'r>,
+        review: &Review<'r>,
         image: &Image<'_>,
-    ) -> Result<&'r ImageFacts, Finding<'static>> {
-        if let Some(finding) = self.without_facts(asked.review, image, asked.asks_of_unchanged) {
+        asks_of_unchanged: bool,
+    ) -> Result<&'r ImageFacts, FactFinding> {
+        if let Some(finding) = self.without_facts(review, image, asks_of_unchanged) {
             return Err(finding);
         }
-        let facts = asked.review.facts();
+        let facts = review.facts();
         match facts.and_then(|facts| facts.image(image.reference())) {
             Some(Fact::Known(facts)) => Ok(facts),
-            Some(Fact::Absent) => Err(Finding::told(
+            Some(Fact::Absent) => Err(FactFinding::new(
                 false,
                 Message::new("its registry has no such image", "其镜像仓库中没有此镜像"),
             )),
@@ -84,9 +125,9 @@ impl FactSettings {
         review: &Review<'_>,
         image: &Image<'_>,
         asks_of_unchanged: bool,
-    ) -> Option<Finding<'static>> {
+    ) -> Option<FactFinding> {
         if image.is_unchanged() && !asks_of_unchanged {
-            return Some(Finding::told(
+            return Some(FactFinding::new(
                 true,
                 Message::new(
                     "it was there before the update, so its registry is not asked",
@@ -107,7 +148,7 @@ impl FactSettings {
                 "add the digest, as in name:tag@sha256:…",
                 "请加上摘要,如name:tag@sha256:…",
             );
-            return Some(Finding::told(false, reason).with_remedy(remedy));
+            return Some(FactFinding::new(false, reason).with_remedy(remedy));
         }
         None
     }
@@ -184,11 +225,12 @@ impl FactSettings {
     pub(super) fn fields(
         &self,
         expression: &Expression,
-        asked: &Asked<'_>,
+        review: &Review<'_>,
         image: &Image<'_>,
-    ) -> Result<Vec<ImageFields>, Finding<'static>> {
-        let facts = self.known(asked, image)?;
-        let now = asked.review.time();
+        asks_of_unchanged: bool,
+    ) -> Result<Vec<ImageFields>, FactFinding> {
+        let facts = self.known(review, image, asks_of_unchanged)?;
+        let now = review.time();
         let describe = |platform| describe_facts(expression.facts(), facts, platform, now);
         let all = if expression.is_about_platforms() {
             self.details(facts).and_then(|all| {
@@ -211,23 +253,23 @@ impl FactSettings {
         all.map_err(|trouble| self.finding(trouble))
     }
 
-    fn finding(&self, trouble: Trouble) -> Finding<'static> {
+    fn finding(&self, trouble: Trouble) -> FactFinding {
         match (trouble, self.if_unavailable) {
             (Trouble::Failed(reason, remedy), _) => {
-                let finding = Finding::told(false, reason);
+                let finding = FactFinding::new(false, reason);
                 match remedy {
                     Some(remedy) => finding.with_remedy(remedy),
                     None => finding,
                 }
             }
             (Trouble::Unknown(reason), IfUnavailable::Deny) => {
-                Finding::told(false, reason).of_the_unknown()
+                FactFinding::new(false, reason).of_the_unknown()
             }
-            (Trouble::Unknown(reason), IfUnavailable::Warn) => Finding::told(false, reason)
+            (Trouble::Unknown(reason), IfUnavailable::Warn) => FactFinding::new(false, reason)
                 .of_the_unknown()
                 .at_most_warned(),
             (Trouble::Unknown(reason), IfUnavailable::Allow) => {
-                Finding::told(true, reason).of_the_unknown()
+                FactFinding::new(true, reason).of_the_unknown()
             }
         }
     }
@@ -270,8 +312,13 @@ impl FactCheck {
     }
 
     /// What each condition finds. What keeps all of them from being checked is found once.
-    pub(super) fn judge(&self, asked: &Asked<'_>, image: &Image<'_>) -> Vec<Finding<'static>> {
-        let facts = match self.settings.known(asked, image) {
+    pub(super) fn judge(
+        &self,
+        review: &Review<'_>,
+        image: &Image<'_>,
+        asks_of_unchanged: bool,
+    ) -> Vec<FactFinding> {
+        let facts = match self.settings.known(review, image, asks_of_unchanged) {
             Ok(facts) => facts,
             Err(finding) => return vec![finding],
         };
@@ -289,7 +336,7 @@ impl FactCheck {
                     match details.get_or_insert_with(|| self.settings.details(facts)) {
                         Ok(all) => all.iter().try_for_each(|(platform, details)| {
                             condition.holds(&Of {
-                                review: asked.review,
+                                review,
                                 facts,
                                 platform: platform.platform.as_ref(),
                                 details,
@@ -301,7 +348,7 @@ impl FactCheck {
                 }
             };
             findings.push(match found {
-                Ok(()) => Finding::told(true, condition.passed()),
+                Ok(()) => FactFinding::new(true, condition.passed()),
                 Err(trouble) => self.settings.finding(trouble),
             });
         }

@@ -69,9 +69,9 @@ impl Rule {
         needs.reduce(Need::and)
     }
 
-    /// Whether one of its checks is about what only a registry can tell.
-    pub(super) fn may_need_facts(&self) -> bool {
-        self.checks.iter().any(Check::may_need_facts)
+    /// Whether one of its checks is about what only registries can tell.
+    pub(super) fn uses_facts(&self) -> bool {
+        self.checks.iter().any(Check::uses_facts)
     }
 
     /// Whether one of its checks is an expression.

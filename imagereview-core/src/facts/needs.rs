@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-use super::{Facts, platform::Platform};
+use super::platform::Platform;
 use crate::reference::ImageRef;
 
 /// What a policy needs to know of one image. More is never less: whoever fetches may fetch more.
@@ -94,19 +94,27 @@ impl Needs {
         images.filter_map(|(name, need)| Some((ImageRef::parse(name).ok()?, need)))
     }
 
-    /// Leaves out what was asked already.
-    pub fn forget_covered(&mut self, facts: &Facts) {
-        self.images.retain(|name, need| {
-            ImageRef::parse(name).is_ok_and(|image| !facts.covers(&image, need))
-        });
-    }
-
     /// Keeps the first so many, in the order of the names, and gives the others.
     #[must_use]
     pub fn split_off(&mut self, most: usize) -> Self {
         let first = self.images.keys().nth(most).cloned();
         let images = first.map_or_else(BTreeMap::new, |first| self.images.split_off(&first));
         Self { images }
+    }
+
+    /// What these need beyond what others do.
+    #[must_use]
+    pub fn without(&self, met: &Self) -> Self {
+        let images = self.images.iter();
+        let open = images.filter(|(name, need)| {
+            let met = met.images.get(*name);
+            met.is_none_or(|met| met.clone().and(Need::clone(need)) != *met)
+        });
+        Self {
+            images: open
+                .map(|(name, need)| (name.clone(), need.clone()))
+                .collect(),
+        }
     }
 
     /// All that both need.

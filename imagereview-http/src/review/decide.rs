@@ -104,21 +104,32 @@ async fn with_facts(
 ) -> Result<Submission, Refusal> {
     let deadline = state.facts.deadline(submission.started, submission.timeout);
     let started = Instant::now();
-    let mut known = Facts::new();
+    let mut progress = Progress::default();
     for _ in 0..ROUNDS {
         let needs;
-        (submission, known, needs) = needed(state, served, submission, known, deadline).await?;
+        (submission, progress, needs) =
+            needed(state, served, submission, progress, deadline).await?;
         if needs.is_empty() {
             break;
         }
-        let asked = state.facts.ask(needs, deadline);
-        known.extend(submission.body.unless_evicted(asked).await?);
+        let facts = state.facts.ask(needs.clone(), deadline);
+        let facts = submission.body.unless_evicted(facts).await?;
+        progress.asked.extend(needs);
+        progress.known.extend(facts);
     }
-    if !known.is_empty() {
-        state.metrics.facts.waited(started.elapsed(), &known);
+    if !progress.asked.is_empty() {
+        let Progress { asked, known } = &progress;
+        state.metrics.facts.waited(started.elapsed(), asked, known);
     }
-    submission.facts = Some(known);
+    submission.facts = Some(progress.known);
     Ok(submission)
+}
+
+/// What was asked for, and what came of it.
+#[derive(Default)]
+struct Progress {
+    asked: Needs,
+    known: Facts,
 }
 
 /// What is needed next. Finding it out takes as much as deciding, and is done where that is.
@@ -126,11 +137,11 @@ async fn needed(
     state: &Arc<State>,
     served: &Arc<ServedPolicy>,
     mut submission: Submission,
-    known: Facts,
+    progress: Progress,
     deadline: Instant,
-) -> Result<(Submission, Facts, Needs), Refusal> {
-    let host = Arc::clone(&submission.caller);
-    let turn = state.deciding.turn(host.host(), submission.body.len());
+) -> Result<(Submission, Progress, Needs), Refusal> {
+    let caller = Arc::clone(&submission.caller);
+    let turn = state.deciding.turn(caller.host(), submission.body.len());
     let turn = timeout_at(deadline.into(), turn);
     let Ok(turn) = submission.body.unless_evicted(turn).await? else {
         return Err(Refusal::Overloaded);
@@ -140,11 +151,13 @@ async fn needed(
         let served = Arc::clone(served);
         move || {
             let needed = unless_it_panics(|| {
-                needs::needs(&served, submission.endpoint, &submission.body, &known)
+                let Progress { asked, known } = &progress;
+                needs::needs(&served, submission.endpoint, &submission.body, known, asked)
             });
             // A policy that panics does so again when it decides.
             let needed = needed.unwrap_or_default();
-            let _ = found.send((submission, known, needed));
+            // Whoever waited may be gone.
+            let _ = found.send((submission, progress, needed));
             drop(turn);
         }
     });

@@ -9,13 +9,14 @@ use imagereview_core::{
 
 use crate::{policy::ServedPolicy, request::Endpoint};
 
-/// The facts that are needed next and are not known yet. Of what `/mutate` changes, those come first that
+/// The facts that are needed next, beyond those that were `asked` for and are `known` as far as they can be. Of what `/mutate` changes, those come first that
 /// decide what it becomes. A request that can't be read needs none, and is refused later.
 pub(super) fn needs(
     served: &ServedPolicy,
     endpoint: Endpoint,
     body: &[u8],
     known: &Facts,
+    asked: &Needs,
 ) -> Needs {
     let mut needs = Needs::new();
     match endpoint {
@@ -31,9 +32,9 @@ pub(super) fn needs(
             };
             if endpoint == Endpoint::Mutate {
                 served.mutation_needs(&request, &mut needs);
-                needs.forget_covered(known);
-                if !needs.is_empty() {
-                    return needs;
+                let open = needs.without(asked);
+                if !open.is_empty() {
+                    return open;
                 }
                 let _ = served.mutate(&mut request, known);
             }
@@ -41,6 +42,5 @@ pub(super) fn needs(
             served.policy.needs(&review, &mut needs);
         }
     }
-    needs.forget_covered(known);
-    needs
+    needs.without(asked)
 }

@@ -9,18 +9,20 @@ use std::{
 };
 
 use imagereview_core::{
-    ImagePolicy, Language, Review, Verdict, Violation, decide, facts::Facts,
+    ImagePolicy, Language, Policy, Review, Verdict, Violation, decide,
+    facts::{Facts, Needs},
     policy::UNREADABLE_REFERENCE,
 };
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
+    args::FactsArgs,
     commands::{
         after_help::{Example, after_help},
         error::CliError,
     },
     exit_status::ExitStatus,
-    facts_file::{self, FactsError},
+    facts::{self, FactsFileReadError},
     format::{Defect, Suites},
     input::{InputError, Position, Skip, Source, TextError, from_yaml_file, inputs, read_text},
     one_or_many::one_or_many,
@@ -62,6 +64,10 @@ pub(crate) struct TestArgs {
     /// Write the results to this file too, as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+
+    /// For test files that name no facts
+    #[command(flatten)]
+    facts: FactsArgs,
 }
 
 /// The end of the names of test files.
@@ -131,13 +137,14 @@ enum TestFileError {
     #[error(": {0}")]
     Policy(#[from] PolicyFileError),
     #[error(": {0}")]
-    Facts(#[from] FactsError),
+    Facts(#[from] FactsFileReadError),
 }
 
 pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
     let (files, mut outcome) = collect(&args.files);
     let mut junit = Suites::new("imagereview policy test");
     let (mut passed, mut failed) = (0, 0);
+    let mut source = args.facts.source()?;
     for path in files {
         let name = OneLine(&path.display().to_string()).to_string();
         let suite = junit.of(&name, false);
@@ -153,9 +160,13 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
                 continue;
             }
         };
+        if facts.is_none() && policy.uses_facts() {
+            source.gather(|facts| Ok::<_, CliError>(tests.needs(&policy, facts)))?;
+        }
+        let facts = facts.as_ref().unwrap_or(source.facts());
         for case in &tests.tests {
             let case_name = OneLine(&case.name).to_string();
-            let differences = case.differences(&policy, &facts);
+            let differences = case.differences(&policy, facts);
             let mut defect = None;
             if differences.is_empty() {
                 passed += 1;
@@ -176,6 +187,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
             suite.add(&name, &case_name, defect)?;
         }
     }
+    source.finish()?;
     writeln!(out, "{passed} passed, {failed} failed")?;
     if let Some(path) = &args.junit {
         OutputFile::create(path)?.write(|out| {
@@ -229,7 +241,7 @@ fn is_test_file(path: &Path) -> bool {
     name.is_some_and(|name| name.ends_with(TEST_FILE))
 }
 
-fn load(path: &Path) -> Result<(TestFile, ImagePolicy, Facts), TestFileError> {
+fn load(path: &Path) -> Result<(TestFile, ImagePolicy, Option<Facts>), TestFileError> {
     let text = read_text(path)?;
     let tests: TestFile = from_yaml_file(&text)
         .map_err(|(position, message)| TestFileError::Yaml { position, message })?;
@@ -241,15 +253,32 @@ fn load(path: &Path) -> Result<(TestFile, ImagePolicy, Facts), TestFileError> {
     let policies: Vec<PathBuf> = policies.collect();
     let policy = policy_file::compile(&policies)?;
     let facts = match &tests.facts {
-        Some(path) => facts_file::read(&folder.join(path))?,
-        None => Facts::new(),
+        Some(path) => Some(facts::read(&folder.join(path))?),
+        None => None,
     };
     Ok((tests, policy, facts))
+}
+
+impl TestFile {
+    /// What its cases need to know of their images.
+    fn needs(&self, policy: &ImagePolicy, facts: &Facts) -> Needs {
+        let mut needs = Needs::new();
+        for case in &self.tests {
+            case.review(facts, |review| policy.needs(review, &mut needs));
+        }
+        needs
+    }
 }
 
 impl Case {
     /// How what the policy decides differs from what is expected.
     fn differences(&self, policy: &ImagePolicy, facts: &Facts) -> Vec<String> {
+        self.review(facts, |review| {
+            self.compare(policy, &decide(policy, review))
+        })
+    }
+
+    fn review<T>(&self, facts: &Facts, use_it: impl FnOnce(&Review<'_>) -> T) -> T {
         let annotations = self
             .annotations
             .iter()
@@ -262,7 +291,7 @@ impl Case {
         if let Some(namespace) = &self.namespace {
             review = review.with_namespace(namespace);
         }
-        self.compare(policy, &decide(policy, &review))
+        use_it(&review)
     }
 
     fn compare(&self, policy: &ImagePolicy, verdict: &Verdict) -> Vec<String> {

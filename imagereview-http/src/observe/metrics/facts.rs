@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imagereview_core::facts::{Cause, Fact, Facts};
+use imagereview_core::facts::{Cause, Fact, Facts, Needs};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -62,17 +62,23 @@ impl FactMetrics {
     }
 
     /// Counts what came of asking for the facts of one review.
-    pub(crate) fn waited(&self, duration: Duration, facts: &Facts) {
+    pub(crate) fn waited(&self, duration: Duration, asked: &Needs, facts: &Facts) {
         self.waited.observe(duration.as_secs_f64());
-        for (_, fact) in facts.iter() {
-            match fact {
-                Fact::Known(_) => drop(self.known.inc()),
-                Fact::Absent => drop(self.absent.inc()),
-                Fact::Unavailable(why) => {
-                    let cause = why.cause().as_str();
-                    self.unavailable.get_or_create(&CauseLabels { cause }).inc();
+        for (image, _) in asked.iter() {
+            let cause = match facts.image(&image) {
+                Some(Fact::Known(_)) => {
+                    self.known.inc();
+                    continue;
                 }
-            }
+                Some(Fact::Absent) => {
+                    self.absent.inc();
+                    continue;
+                }
+                Some(Fact::Unavailable(why)) => why.cause(),
+                None => Cause::NotAsked,
+            };
+            let cause = cause.as_str();
+            self.unavailable.get_or_create(&CauseLabels { cause }).inc();
         }
     }
 }

@@ -10,7 +10,7 @@ use imagereview_core::facts::{Facts, FactsFileError, MAX_FILE_LEN};
 
 /// A file of facts can't be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FactsError {
+pub(crate) enum FactsFileReadError {
     #[error("{}: can't read it: {error}", path.display())]
     Read { path: PathBuf, error: io::Error },
     #[error("{}: {error}", path.display())]
@@ -21,7 +21,7 @@ pub(crate) enum FactsError {
 }
 
 /// Reads a file of facts.
-pub(crate) fn read(path: &Path) -> Result<Facts, FactsError> {
+pub(crate) fn read(path: &Path) -> Result<Facts, FactsFileReadError> {
     let content = (|| {
         let mut bytes = Vec::new();
         // One more than may be there shows that there are too many.
@@ -30,11 +30,11 @@ pub(crate) fn read(path: &Path) -> Result<Facts, FactsError> {
         Ok(bytes)
     })();
     let path = || path.to_owned();
-    let content = content.map_err(|error| FactsError::Read {
+    let content = content.map_err(|error| FactsFileReadError::Read {
         path: path(),
         error,
     })?;
-    Facts::from_file(&content).map_err(|error| FactsError::Content {
+    Facts::from_file(&content).map_err(|error| FactsFileReadError::Content {
         path: path(),
         error,
     })
