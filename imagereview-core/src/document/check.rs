@@ -2,9 +2,11 @@
 
 use std::cell::OnceCell;
 
+#[cfg(feature = "cel")]
+use super::facts::FactSettings;
 use super::{
     declaration::{self, Pinned},
-    facts::{FactCheck, FactFinding, FactSettings},
+    facts::{FactCheck, FactFinding},
     problem::Problems,
     scope::{Scope, compiled, repositories},
 };

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "cel")]
+use super::facts::FactSettings;
 use super::{
     check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
     explanation::{Outcome, Step},
-    facts::{FactCheck, FactSettings},
+    facts::FactCheck,
     problem::Problems,
     scope::{OutOfScope, Scope},
 };
@@ -130,6 +132,7 @@ impl Rule {
         if let Some(max) = declared.max_images {
             add(Some(Check::MaxImages(max)));
         }
+        #[cfg(feature = "cel")]
         let settings = declared.facts.as_ref().map(FactSettings::compile);
         // Facts that have settings only are for the expression.
         let mut only_settings = None;
