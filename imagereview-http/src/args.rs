@@ -102,7 +102,7 @@ pub(crate) struct Args {
     /// Where facts about images come from, for a policy that needs some: auto to ask registries for
     /// what the policy needs, none to ask nobody, or a file that `imagereview --save-facts` wrote. What
     /// is not known is decided as the rule's ifUnavailable says: denied by default
-    #[arg(long, env = "IMAGEREVIEW_FACTS", help_heading = FACTS, value_name = "auto|none|FILE", default_value = "auto")]
+    #[arg(long, env = "IMAGEREVIEW_FACTS", help_heading = FACTS, value_name = "auto|none|FILE", default_value = "none")]
     facts: PathBuf,
 
     /// Longest time in which registries may tell the facts of one review. If the request says how long

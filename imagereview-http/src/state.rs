@@ -50,7 +50,7 @@ impl State {
         // A policy that the program holds may need none.
         if policy.may_need_facts && policy.identity.is_some() && !self.facts.has_source() {
             tracing::warn!(
-                "the policy needs facts from registries, and they are not asked (--facts none): nothing is known \
+                "the policy needs facts from registries, and they are not asked without --facts auto: nothing is known \
                  to its rules"
             );
         }

@@ -123,6 +123,17 @@ rules:
 
 /// A webhook that may ask this registry.
 async fn webhook(pki: &Pki, registry: &Registry, policy: &str, options: &[&str]) -> Webhook {
+    webhook_with(pki, registry, policy, true, options).await
+}
+
+/// The same, which asks if facts are on.
+async fn webhook_with(
+    pki: &Pki,
+    registry: &Registry,
+    policy: &str,
+    facts_are_on: bool,
+    options: &[&str],
+) -> Webhook {
     let folder = tempfile::tempdir().unwrap();
     pki.write_files(folder.path());
     let registries = format!(
@@ -138,7 +149,9 @@ async fn webhook(pki: &Pki, registry: &Registry, policy: &str, options: &[&str])
         "--policy=policy.yaml",
         "--registries=registries.yaml",
     ];
-    Webhook::start_in(folder, "exec", &[&given, options].concat(), &[]).await
+    let facts: &[&str] = if facts_are_on { &["--facts=auto"] } else { &[] };
+    let options = [&given, facts, options].concat();
+    Webhook::start_in(folder, "exec", &options, &[]).await
 }
 
 fn question(image: &str) -> Value {
@@ -300,15 +313,12 @@ async fn nobody_is_asked_where_no_rule_needs_it_or_facts_are_off() {
                         rules: [{name: tags, tags: {deny: [latest]}}]\n";
     let (pki, registry) = (Pki::new(), Registry::start());
     let image = registry.image("v1");
-    for (policy, option, expected) in [
-        (TAGS, "--facts=auto", true),
-        (POLICY, "--facts=none", false),
-    ] {
-        let webhook = webhook(&pki, &registry, policy, &[option]).await;
+    for (policy, is_on, expected) in [(TAGS, true, true), (POLICY, false, false)] {
+        let webhook = webhook_with(&pki, &registry, policy, is_on, &[]).await;
         let client = pki.client(None);
         for path in ["/mutate", "/validate", "/image_policy"] {
             let answer = asks(&client, &webhook, Protocol::Http2, path, &image).await;
-            assert_eq!(allowed(&answer).0, expected, "{option}: {path}");
+            assert_eq!(allowed(&answer).0, expected, "{is_on}: {path}");
         }
         webhook.stops().await;
     }
