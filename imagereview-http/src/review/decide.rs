@@ -48,10 +48,8 @@ impl Submission {
 /// Decides a request.
 pub(super) async fn decide(state: &Arc<State>, submission: Submission) -> Result<Outcome, Refusal> {
     let is_quick = submission.body.is_small() && state.policy.load().is_quick;
-    if is_quick && state.deciding.pace.is_quick() {
-        let started = Instant::now();
+    if is_quick && let Some(_in_place) = state.deciding.pace.admit(submission.body.len()) {
         let outcome = submission.review(state, Judge::Policy(&Claim::default()));
-        state.deciding.pace.took(started.elapsed());
         // Nobody else answers.
         return outcome?.ok_or(Refusal::Overloaded);
     }

@@ -51,7 +51,6 @@ fn creation(containers: usize) -> String {
 }
 
 /// How many requests were reviewed, or turned away for others.
-/// How many requests were reviewed, or turned away for others.
 async fn reviewed(webhook: &Webhook) -> usize {
     let metrics = Metrics::of(webhook.health).await;
     let outcomes = ["allowed", "denied", "undecided"].map(|outcome| {
