@@ -27,8 +27,12 @@ pub(crate) fn set() {
     {
         return;
     }
+    // By its path, from which the process has its name.
+    let Ok(path) = env::current_exe() else {
+        return;
+    };
     let mut arguments = env::args_os();
-    let mut program = Command::new("/proc/self/exe");
+    let mut program = Command::new(path);
     if let Some(name) = arguments.next() {
         program.arg0(name);
     }

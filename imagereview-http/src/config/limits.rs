@@ -20,7 +20,7 @@ pub struct Limits {
     pub body_memory: usize,
     /// Bytes of responses that clients have not taken, and 10 KiB for each. Beyond that the connection of the one that has
     /// waited for longest is cut, if that is a second, and else the new one is answered 429. Never less
-    /// than the largest response. Default 16 MiB.
+    /// than the largest response. Default 32 MiB.
     pub response_memory: usize,
     /// Requests in flight on one HTTP/2 connection. Default 250, which is what Go's own server
     /// allows.
@@ -36,7 +36,7 @@ impl Default for Limits {
             silent: 512,
             requests: 1024,
             body_memory: 24 * 1024 * 1024,
-            response_memory: 16 * 1024 * 1024,
+            response_memory: 32 * 1024 * 1024,
             streams: 250,
             header_bytes: 16 * 1024,
         }
