@@ -87,7 +87,7 @@ use crate::{
     pattern::RegexBudget,
     policy::{Exempted, Mode, Modes, Policy, Verdict, decide},
     review::{Image, Review},
-    workload::{self, WorkloadKinds},
+    workload::{self, KnownResources, WorkloadKinds},
 };
 
 /// The text of a policy, and the name of the file that it came from.
@@ -212,7 +212,7 @@ impl ImagePolicy {
             // Writing to a string cannot fail.
             let _ = write!(identity, "{byte:02x}");
         }
-        let kinds = custom_resources::kinds(taken.resources, &mut problems);
+        let kinds = custom_resources::kinds(taken.resources, &taken.known_resources, &mut problems);
         problems.finish(Self {
             documents,
             kinds,
@@ -227,8 +227,8 @@ impl ImagePolicy {
         &self.identity
     }
 
-    /// The kinds of objects in which images are looked for: the built-in ones, and the custom
-    /// resources that the documents declare.
+    /// The kinds of objects in which images are looked for: the built-in ones, the custom resources
+    /// that the documents declare, and those of the [`KnownResources`] that they name.
     #[must_use]
     pub fn kinds(&self) -> &WorkloadKinds {
         &self.kinds
@@ -396,6 +396,7 @@ impl Policy for ImagePolicy {
 struct Taken {
     documents: BTreeSet<Name>,
     resources: Vec<workload::CustomResource>,
+    known_resources: Vec<KnownResources>,
     rules: BTreeMap<Name, Arc<str>>,
     exemptions: BTreeMap<Name, Arc<str>>,
     regexes: RegexBudget,
@@ -413,6 +414,8 @@ impl CompiledDocument {
             let resource = problems.within(segment, |problems| resource.compile(problems));
             taken.resources.extend(resource);
         }
+        let known = declared.known_resources.into_iter().flatten();
+        taken.known_resources.extend(known);
         #[cfg(feature = "mutation")]
         let mutations = declared.mutations.map_or_else(Mutations::new, |mutations| {
             problems.within(format_args!(".mutations"), |problems| {

@@ -13,8 +13,6 @@ mod repository;
 mod tag;
 mod version;
 
-#[cfg(feature = "cel")]
-pub(crate) use self::regexes::RegexError;
 pub(crate) use self::{
     name::{MAX_VALUE_LEN, NamePattern, NameSet},
     reading::{PatternError, Reading},
@@ -22,3 +20,5 @@ pub(crate) use self::{
     repository::{RegistryPattern, RepositoryPattern, RepositorySet},
     tag::{TagPattern, TagSet},
 };
+#[cfg(feature = "cel")]
+pub(crate) use self::{regexes::RegexError, repository::host_and_port};

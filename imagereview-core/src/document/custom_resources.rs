@@ -4,7 +4,7 @@ use super::{
     declaration::CustomResource,
     problem::{Position, Problems},
 };
-use crate::workload::{self, WorkloadKinds};
+use crate::workload::{self, KnownResources, WorkloadKinds};
 
 impl CustomResource {
     pub(super) fn compile(self, problems: &mut Problems) -> Option<workload::CustomResource> {
@@ -30,9 +30,10 @@ impl CustomResource {
 /// How many custom resources a policy may declare: each is looked for in every object.
 const MAX_RESOURCES: usize = 1000;
 
-/// The built-in kinds and the declared ones.
+/// The built-in kinds, the declared ones, and those of well-known projects.
 pub(super) fn kinds(
-    resources: Vec<workload::CustomResource>,
+    mut resources: Vec<workload::CustomResource>,
+    known: &[KnownResources],
     problems: &mut Problems,
 ) -> WorkloadKinds {
     if resources.len() > MAX_RESOURCES {
@@ -44,6 +45,16 @@ pub(super) fn kinds(
             ),
         );
         return WorkloadKinds::builtin().clone();
+    }
+    for resource in known.iter().flat_map(|set| set.resources()) {
+        // What is declared of such a kind is added to it.
+        match resources
+            .iter_mut()
+            .find(|declared| declared.is_of_kind_of(&resource))
+        {
+            Some(declared) => declared.add_paths_of(resource),
+            None => resources.push(resource),
+        }
     }
     problems
         .recorded(WorkloadKinds::new(resources), Position::START)

@@ -7,14 +7,17 @@ use cel::{Value, objects::Key};
 use super::language::WORD;
 use crate::{
     object::{ContainerKind, Operation, User},
+    pattern::host_and_port,
     review::{Image, Review},
     wire::image_review::FORWARDED,
 };
 
 /// The fields of an image.
-pub(super) const IMAGE_FIELDS: [&str; 8] = [
+pub(super) const IMAGE_FIELDS: [&str; 10] = [
     "written",
     "registry",
+    "host",
+    "port",
     "repository",
     "tag",
     "digest",
@@ -100,11 +103,14 @@ pub(super) fn describe_image(image: &Image<'_>) -> Value {
         .tag()
         .or(reference.pulled_tag())
         .unwrap_or_default();
+    let (host, port) = host_and_port(reference.registry());
     let location = image.location();
     let kind = Some(location.kind()).filter(|kind| *kind != ContainerKind::Unknown);
     fields([
         ("written", Some(reference.as_written().into())),
         ("registry", Some(reference.registry().into())),
+        ("host", Some(host.to_ascii_lowercase().into())),
+        ("port", Some(port.into())),
         (
             "repository",
             Some(reference.repository().to_string().into()),

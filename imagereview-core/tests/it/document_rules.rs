@@ -286,7 +286,7 @@ fn a_denied_registry_has_no_other_name() {
             &["registry.hub.docker.com/x"],
             &["hub.DOCKER.com/x"],
         ),
-        // A port in other digits, or left out where it is the usual one.
+        // A port in other digits, or omitted where it is the usual one.
         (
             "example.com:5000",
             &["example.com:5000/x"],
@@ -408,6 +408,41 @@ fn expressions_allow_and_deny() {
             &["nginx"][..],
             &["quay.io/x"][..],
         ),
+        // As a pattern does: no spelling of the host and no port helps an image.
+        (
+            "image.host != 'evil.example.com'",
+            &["example.com/x", "nginx"],
+            &[
+                "evil.example.com/x",
+                "EVIL.example.com/x",
+                "evil.example.com:443/x",
+                "Evil.Example.COM:5000/x",
+            ],
+        ),
+        (
+            "image.host == 'docker.io'",
+            &[
+                "nginx",
+                "index.docker.io/library/nginx",
+                "docker.io:443/x/y",
+            ],
+            &["registry-1.docker.io/library/nginx", "quay.io/x"],
+        ),
+        (
+            "image.port in ['', '443']",
+            &[
+                "nginx",
+                "example.com/x",
+                "example.com:443/x",
+                "example.com:0443/x",
+            ],
+            &["example.com:5000/x", "localhost:80/x"],
+        ),
+        (
+            "image.host == '[2001:db8::1]' && image.port == '5000'",
+            &["[2001:db8::1]:5000/x", "[2001:DB8::1]:5000/x"],
+            &["[2001:db8::1]/x", "[2001:db8::2]:5000/x"],
+        ),
         (
             "image.repository.startsWith('library/')",
             &["nginx"],
@@ -451,7 +486,7 @@ fn expressions_allow_and_deny() {
         ("1 / 0 == 1", &[], &["x"]),
         // A map is gone through in the order of its keys.
         (
-            "image.map(k, k) == ['digest', 'path', 'registry', 'repository', 'tag', 'written']",
+            "image.map(k, k) == ['digest', 'host', 'path', 'port', 'registry', 'repository', 'tag', 'written']",
             &["x"],
             &[],
         ),
@@ -554,7 +589,7 @@ fn an_expression_that_fails_says_why_in_the_same_short_words_each_time() {
         let text = format!("rules: [{{name: r, expression: {expression:?}}}]");
         let review: Review<'_> = ["nginx"].into_iter().collect();
         let review = review.with_annotations(&annotations);
-        // The map's fields stand in another order in each review.
+        // The map's fields are in another order in each review.
         for _ in 0..8 {
             let verdict = decide(&document(&text), &review);
             let said = verdict.violations()[0].reason().text(Language::English);

@@ -6,7 +6,10 @@ use hyper::StatusCode;
 use imagereview_http::{AuditLog, AuditTarget, DroppedLogLines, ServerPolicy};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
-use crate::harness::{Pki, Protocol, TestServer, get, metrics, metrics_say, within};
+use crate::{
+    harness::{Pki, Protocol, TestServer, file, get, metrics, metrics_say, within},
+    issuer::Issuer,
+};
 
 const POLICY: &str = "\
 apiVersion: imagereview/v1alpha1
@@ -18,7 +21,7 @@ rules:
 ";
 
 #[tokio::test]
-async fn each_path_is_answered() {
+async fn each_path_gets_a_response() {
     let pki = Pki::new();
     let server = TestServer::start(pki.config()).await;
     // The path, the status, and what the body holds.
@@ -76,13 +79,13 @@ async fn connections_that_are_silent_keep_no_probe_out() {
     let pki = Pki::new();
     let server = TestServer::start(pki.config()).await;
     let mut silent = Vec::new();
-    // Some more than there is room for, and each waits longer than a probe does.
+    // Some more than there is capacity for, and each waits longer than a probe does.
     for _ in 0..100 {
         silent.push(within(TcpStream::connect(server.health)).await.unwrap());
     }
     let answer = get(server.health, "/livez", "*/*").await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-    // The oldest have made room, and the others were not waited for.
+    // The oldest have freed their slots, and the others were not waited for.
     let read = within(silent[0].read(&mut [0])).await;
     assert_eq!(read.unwrap_or_default(), 0);
     let other = silent[50].try_read(&mut [0]).unwrap_err();
@@ -134,11 +137,13 @@ fn shown(metrics: &str) -> BTreeMap<String, (String, Vec<String>)> {
 #[tokio::test]
 async fn the_documentation_names_every_metric_and_no_other() {
     let pki = Pki::new();
-    let client_ca = pki.authority_file();
+    let clients = Issuer::new("clients");
+    let (client_ca, client_crl) = (file(&clients.pem()), file(&clients.revoke(&[])));
     let policy = tempfile::tempdir().unwrap();
     fs::write(policy.path().join("policy.yaml"), POLICY).unwrap();
     let mut config = pki.config();
     config.client_ca = Some(client_ca.path().to_owned());
+    config.client_crl = Some(client_crl.path().to_owned());
     config.audit = Some(AuditLog::new(AuditTarget::File(
         policy.path().join("audit"),
     )));
@@ -146,8 +151,8 @@ async fn the_documentation_names_every_metric_and_no_other() {
     let policy = ServerPolicy::Files(vec![policy.path().to_owned()]);
     let server = TestServer::start_serving(config, policy).await;
     // Some show up with their first value only.
-    let answer = pki
-        .api_server()
+    let answer = clients
+        .client(&pki, 1)
         .review(server.address, Protocol::Http2, &["nginx"])
         .await;
     assert!(!answer.verdict().0);
