@@ -10,8 +10,9 @@ use std::{
 /// may have to wait for a processor.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// How many reviews are decided elsewhere after a slow one.
-const PENANCE: u32 = 10_000;
+/// How many reviews are decided elsewhere after a slow one. More would fill the queue for turns each time
+/// that a busy machine delays one.
+const PENANCE: u32 = 100;
 
 /// The bytes of all reviews that are decided in place at a time, on however many processors. Those that
 /// take most memory take some 300 times as much.
