@@ -106,6 +106,15 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
     });
     #[cfg(feature = "opentelemetry")]
     let traces = Traces::start()?;
+    #[cfg(not(feature = "opentelemetry"))]
+    if let Some(name) = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .find(|name| name.starts_with("OTEL_EXPORTER_OTLP_"))
+    {
+        tracing::warn!(
+            "{name} is set, and this program exports no traces; build it with the feature opentelemetry"
+        );
+    }
     let now = SystemTime::now();
     let mut development = None;
     let identity = if let Some(identity) = args.identity() {
