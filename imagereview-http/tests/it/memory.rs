@@ -475,8 +475,7 @@ async fn responses_that_wait_for_the_audit_log_wait_without_a_record() {
     assert!(more < QUEUED + BESIDE, "{more} bytes");
 }
 
-/// What the program holds at most with its default settings, by docs/reliability.md. Here there is an audit
-/// log too, whose queue is full.
+/// What all of this together may take with the default settings, and an audit log whose queue is full.
 const HARD_LIMIT: usize = 192 << 20;
 
 /// Asks until there is a response of 200, as an API server does after 429 and 408; tells how often
