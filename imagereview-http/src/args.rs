@@ -240,7 +240,7 @@ pub(crate) struct Args {
     )]
     max_requests: u64,
 
-    /// Most bytes of buffered request bodies. One more evicts the body over 16 KiB that has been
+    /// Most bytes of buffered request bodies. One more evicts the body over 8 KiB that has been
     /// awaited for longest (408). Never less than one AdmissionReview may have
     #[arg(
         long,

@@ -68,10 +68,8 @@ pub(super) async fn decide(state: &Arc<State>, submission: Submission) -> Result
         let served = state.policy.load();
         let waits = served.may_need_facts && state.facts.has_source();
         let is_quick = submission.body.is_small() && served.is_quick && !waits;
-        if is_quick && state.deciding.pace.is_quick() {
-            let started = Instant::now();
+        if is_quick && let Some(_in_place) = state.deciding.pace.admit(submission.body.len()) {
             let outcome = submission.review(state, &served, Judge::Policy(&Claim::default()));
-            state.deciding.pace.took(started.elapsed());
             // Nobody else answers.
             return outcome?.ok_or(Refusal::Overloaded);
         }
@@ -161,7 +159,12 @@ async fn needed(
             drop(turn);
         }
     });
-    needs.await.map_err(|_| Refusal::Overloaded)
+    let end = deadline + state.deciding.time;
+    match timeout_at(end.into(), needs).await {
+        Ok(Ok(needed)) => Ok(needed),
+        // A thread that ends without a word has met a panic, and one that does not end has the submission.
+        Ok(Err(_)) | Err(_) => Err(Refusal::Overloaded),
+    }
 }
 
 /// Has another thread decide, and answers without it where that takes too long.
