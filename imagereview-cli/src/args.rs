@@ -4,6 +4,7 @@ mod baseline;
 mod env_file;
 mod facts;
 mod fail_on;
+mod head;
 mod images;
 mod inputs;
 mod language;
@@ -17,6 +18,7 @@ pub(crate) use self::{
     baseline::BaselineArgs,
     facts::FactsArgs,
     fail_on::FailOnArgs,
+    head::HeadArgs,
     images::ImageArgs,
     inputs::{InputArgs, NoInput},
     language::LanguageArgs,

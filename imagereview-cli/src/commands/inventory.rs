@@ -25,7 +25,7 @@ use crate::{
     facts::{self, FactSource, FactsError, FactsFrom, Registries},
     input::Position,
     project::Project,
-    terminal::{OneLine, print_diagnostic},
+    terminal::{Appearance, OneLine, Tone, print_diagnostic},
 };
 
 /// What the end of `--help` shows.
@@ -283,6 +283,7 @@ fn write_resolved(usage: &Use, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn write_text(uses: &[Use], out: &mut dyn Write) -> io::Result<()> {
+    let appearance = Appearance::of_stdout();
     let mut repositories: BTreeMap<(&str, &str), BTreeMap<String, Vec<&Use>>> = BTreeMap::new();
     for usage in uses {
         let version = match (&*usage.tag, &*usage.digest) {
@@ -303,10 +304,11 @@ fn write_text(uses: &[Use], out: &mut dyn Write) -> io::Result<()> {
         if registry.is_empty() {
             writeln!(out, "no image references")?;
         } else {
-            writeln!(out, "{registry}/{repository}")?;
+            let name = format!("{registry}/{repository}");
+            writeln!(out, "{}", appearance.paint(Tone::Heading, &name))?;
         }
         for (version, uses) in versions {
-            writeln!(out, "  {version}")?;
+            writeln!(out, "  {}", appearance.paint(Tone::Note, version))?;
             if let Some(usage) = uses.first() {
                 write_resolved(usage, out)?;
             }
