@@ -95,8 +95,8 @@ pub(crate) fn run(
     // Errors of reading are the same for both, and reported once.
     let (new, run) = judge(&args.new, true)?;
     run.unreviewed.print();
-    facts.finish()?;
     let appearance = Appearance::of_stdout();
+    facts.finish()?;
     let mut newly_denied = 0;
     let mut newly_allowed = 0;
     for (key, after) in &new {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use imagereview_core::{
-    ImagePolicy, Policy,
+    ImagePolicy, Policy as _,
     facts::{Facts, Needs},
 };
 use serde::Deserialize;

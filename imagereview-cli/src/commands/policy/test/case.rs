@@ -106,14 +106,14 @@ impl Case {
         })
     }
 
-    /// Uses the review, which borrows what is made for it here.
+    /// Uses the review that is to be decided.
     pub(super) fn review<T>(&self, facts: &Facts, use_it: impl FnOnce(&Review<'_>) -> T) -> T {
         let annotations = self.annotations.iter();
         let annotations = annotations.map(|(k, v)| (k.as_str(), v.as_str()));
         let annotations = annotations.collect();
         let user = self.user();
-        let mut review = self.request();
-        review = review.with_annotations(&annotations).with_facts(facts);
+        let mut review = self.request().with_facts(facts);
+        review = review.with_annotations(&annotations);
         if let Some(user) = &user {
             review = review.with_user(user);
         }
