@@ -33,6 +33,7 @@ impl fmt::Display for Quoted<'_> {
 
 /// Displays a part of a valid reference as it is, cut where it is very long. Nothing in one needs
 /// escaping.
+#[cfg(feature = "document")]
 pub(crate) struct Cut<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Cut<'_> {
