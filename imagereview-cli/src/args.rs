@@ -3,6 +3,7 @@
 mod baseline;
 mod env_file;
 mod fail_on;
+mod head;
 mod images;
 mod inputs;
 mod language;
@@ -14,6 +15,7 @@ use std::env;
 pub(crate) use self::{
     baseline::BaselineArgs,
     fail_on::FailOnArgs,
+    head::HeadArgs,
     images::ImageArgs,
     inputs::{InputArgs, NoInput},
     language::LanguageArgs,

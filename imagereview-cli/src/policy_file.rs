@@ -30,6 +30,14 @@ impl LoadedPolicy {
         }
     }
 
+    /// The name of the policy, with its hash where it has one.
+    pub(crate) fn identity(&self) -> &str {
+        match self {
+            Self::Builtin(_) => NoLatestTag::RULE,
+            Self::Documents(policy) => policy.identity(),
+        }
+    }
+
     /// The compiled documents, if any were named.
     pub(crate) fn documents(&self) -> Option<&ImagePolicy> {
         match self {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anstream::{AutoStream, ColorChoice};
+use clap::builder::styling::{AnsiColor, Style};
 use indicatif::ProgressBar;
 
 /// Prints a diagnostic on standard error.
@@ -53,6 +54,36 @@ impl Appearance {
             has_color: AutoStream::choice(&stdout) != ColorChoice::Never,
             width,
         }
+    }
+}
+
+/// What a word says, which its colour shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Denied, failed, or taken away.
+    Bad,
+    Warning,
+    /// Only recorded, or of no consequence.
+    Note,
+    /// Allowed, passed, or added.
+    Good,
+    Heading,
+}
+
+impl Appearance {
+    /// A text in the colour of what it says, where there is colour.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.has_color {
+            return text.to_owned();
+        }
+        let style = match tone {
+            Tone::Bad => AnsiColor::Red.on_default().bold(),
+            Tone::Warning => AnsiColor::Yellow.on_default().bold(),
+            Tone::Note => AnsiColor::Cyan.on_default(),
+            Tone::Good => AnsiColor::Green.on_default(),
+            Tone::Heading => Style::new().bold(),
+        };
+        format!("{style}{text}{style:#}")
     }
 }
 

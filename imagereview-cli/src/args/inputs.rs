@@ -14,7 +14,7 @@ use crate::{
     exit_status::ExitStatus,
     input::{Input, Skip, Source, inputs, inputs_as_in_folder, normalized},
     project::Project,
-    terminal::print_diagnostic,
+    terminal::{OneLine, print_diagnostic},
 };
 
 /// Nothing is named, and nobody writes to standard input.
@@ -144,6 +144,17 @@ impl InputArgs {
             }
         }
         Ok((all, outcome))
+    }
+
+    /// The inputs as they were given.
+    pub(crate) fn names(&self) -> Vec<String> {
+        if self.inputs.is_empty() {
+            return vec![Source::Stdin.to_string()];
+        }
+        let inputs = self.inputs.iter();
+        inputs
+            .map(|input| OneLine(&input.to_string_lossy()).to_string())
+            .collect()
     }
 
     /// Whether something that was not reviewed is an error.

@@ -15,7 +15,7 @@ use crate::{
     exit_status::ExitStatus,
     format::{ViolationRecord, exemption},
     project::Project,
-    terminal::OneLine,
+    terminal::{Appearance, OneLine, Tone},
 };
 
 /// What the end of `--help` shows.
@@ -63,6 +63,7 @@ pub(crate) fn run(
     let policy = args.policy.load(project)?;
     let language = args.language.language(project);
     let fail_on = args.fail_on.fail_on(project);
+    let appearance = Appearance::of_stdout();
     let mut outcome = ExitStatus::default();
     for (image, review) in args.images.reviews() {
         let verdict = decide(policy.as_policy(), &review);
@@ -75,7 +76,7 @@ pub(crate) fn run(
             serde_json::to_writer(&mut *out, &checked).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
         } else {
-            write_line(image, &verdict, language, out)?;
+            write_line(image, &verdict, language, appearance, out)?;
         }
     }
     Ok(outcome)
@@ -85,20 +86,22 @@ fn write_line(
     image: &str,
     verdict: &Verdict,
     language: Language,
+    appearance: Appearance,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     const ALLOWED: Message = Message::new("allowed", "允许");
     const WARNING: Message = Message::new("warning", "警告");
     const DENIED: Message = Message::new("denied ", "拒绝");
 
-    let word = if !verdict.is_allowed() {
-        DENIED
+    let (word, tone) = if !verdict.is_allowed() {
+        (DENIED, Tone::Bad)
     } else if verdict.warnings().next().is_some() {
-        WARNING
+        (WARNING, Tone::Warning)
     } else {
-        ALLOWED
+        (ALLOWED, Tone::Good)
     };
-    write!(out, "{}  {}", word.text(language), OneLine(image))?;
+    let word = appearance.paint(tone, word.text(language));
+    write!(out, "{word}  {}", OneLine(image))?;
     for (index, violation) in verdict.violations().iter().enumerate() {
         let separator = if index == 0 { "  " } else { "; " };
         let (rule, reason) = (violation.rule(), violation.reason().text(language));

@@ -10,14 +10,16 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{BaselineArgs, FailOnArgs, InputArgs, LanguageArgs, NamespaceArgs, PolicyArgs},
+    args::{
+        BaselineArgs, FailOnArgs, HeadArgs, InputArgs, LanguageArgs, NamespaceArgs, PolicyArgs,
+    },
     engine::{ReviewedFile, Reviewer, Run},
     exit_status::ExitStatus,
     fix::Fixer,
     format::{FormatArg, FormatArgParser, FormatName, Reports},
     input::Input,
     project::Project,
-    terminal::{print_diagnostic, progress},
+    terminal::{Appearance, Tone, print_diagnostic, progress},
 };
 
 /// What the end of `--help` shows.
@@ -70,6 +72,9 @@ pub(crate) struct ReviewArgs {
     /// Print on standard error how often each rule failed and each exemption was used
     #[arg(long)]
     statistics: bool,
+
+    #[command(flatten)]
+    head: HeadArgs,
 
     #[command(flatten)]
     namespace: NamespaceArgs,
@@ -135,7 +140,8 @@ pub(crate) fn run(
     let is_filter = args.fix && all.iter().any(|input| input.source.is_stdin());
     let mut stderr = io::stderr();
     let reports_to: &mut dyn Write = if is_filter { &mut stderr } else { out };
-    let mut reports = Reports::create(&formats, language, reports_to)?;
+    let head = args.head.head(&policy, args.inputs.names());
+    let mut reports = Reports::create(&formats, language, &head, reports_to)?;
     let mut run = Run::default();
     let mut written = ExitStatus::default();
     let mut filtered = None;
@@ -190,16 +196,43 @@ fn show_diffs(
 ) -> io::Result<ExitStatus> {
     let mut outcome = ExitStatus::default();
     let mut run = Run::default();
+    let appearance = Appearance::of_stdout();
     reviewer.review_all(inputs, |file| {
         run.add(&file);
         file.print_errors();
         if let Some(fix) = &file.fix {
-            outcome = outcome.max(fix.write_diff(out)?);
+            let mut diff = Vec::new();
+            outcome = outcome.max(fix.write_diff(&mut diff)?);
+            write_diff(&diff, appearance, out)?;
         }
         io::Result::Ok(())
     })?;
     run.unreviewed.print();
     Ok(outcome.max(run.summary.unread(is_strict)))
+}
+
+/// Writes a unified diff, in colour where there is colour. Without, each byte is as it was.
+fn write_diff(diff: &[u8], appearance: Appearance, out: &mut dyn Write) -> io::Result<()> {
+    let Ok(text) = str::from_utf8(diff) else {
+        return out.write_all(diff);
+    };
+    if !appearance.has_color {
+        return out.write_all(diff);
+    }
+    for line in text.split_inclusive('\n') {
+        let shown = line.trim_end_matches(['\n', '\r']);
+        let tone = match shown.as_bytes().first() {
+            _ if shown.starts_with("--- ") || shown.starts_with("+++ ") => Some(Tone::Heading),
+            Some(b'-') => Some(Tone::Bad),
+            Some(b'+') => Some(Tone::Good),
+            Some(b'@') => Some(Tone::Note),
+            _ => None,
+        };
+        let painted = tone.map(|tone| appearance.paint(tone, shown));
+        let end = &line[shown.len()..];
+        write!(out, "{}{end}", painted.as_deref().unwrap_or(shown))?;
+    }
+    Ok(())
 }
 
 impl ReviewArgs {

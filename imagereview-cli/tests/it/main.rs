@@ -9,6 +9,7 @@ mod fix;
 mod formats;
 mod init;
 mod integrations;
+mod policy_test;
 mod readers;
 mod resolve;
 mod respond;

@@ -15,7 +15,7 @@ use crate::{
     input::{Input, Position},
     policy_file::{self, LoadedPolicy},
     project::Project,
-    terminal::{OneLine, print_diagnostic},
+    terminal::{Appearance, OneLine, Tone, print_diagnostic},
 };
 
 /// What the end of `--help` shows.
@@ -93,6 +93,7 @@ pub(crate) fn run(
     // Errors of reading are the same for both, and reported once.
     let (new, run) = judge(&args.new, true)?;
     run.unreviewed.print();
+    let appearance = Appearance::of_stdout();
     let mut newly_denied = 0;
     let mut newly_allowed = 0;
     for (key, after) in &new {
@@ -102,16 +103,16 @@ pub(crate) fn run(
         if was_allowed == after.is_allowed {
             continue;
         }
-        let (word, reasons) = if after.is_allowed {
+        let (word, tone, reasons) = if after.is_allowed {
             newly_allowed += 1;
-            (&NEWLY_ALLOWED, &old[key].denials)
+            (&NEWLY_ALLOWED, Tone::Good, &old[key].denials)
         } else {
             newly_denied += 1;
-            (&NEWLY_DENIED, &after.denials)
+            (&NEWLY_DENIED, Tone::Bad, &after.denials)
         };
         let (_, _, object, _) = key;
         let (image, object) = (OneLine(&after.image), OneLine(object));
-        let word = word.text(language);
+        let word = appearance.paint(tone, word.text(language));
         writeln!(out, "{word}  {image}  {object} in {}", after.place)?;
         for reason in reasons {
             writeln!(out, "    {reason}")?;

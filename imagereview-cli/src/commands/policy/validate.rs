@@ -9,6 +9,7 @@ use crate::{
     },
     exit_status::ExitStatus,
     policy_file,
+    terminal::{Appearance, Tone},
 };
 
 /// What the end of `--help` shows.
@@ -36,7 +37,8 @@ pub(crate) struct ValidateArgs {
 
 pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
     let policy = policy_file::compile(&args.files)?;
-    writeln!(out, "{}", policy.identity())?;
+    let identity = Appearance::of_stdout().paint(Tone::Heading, policy.identity());
+    writeln!(out, "{identity}")?;
     for rule in policy.rules() {
         writeln!(out, "  {rule}")?;
     }
