@@ -65,9 +65,12 @@ impl<'a> ImageRef<'a> {
     /// assert!(error.kind().is_ambiguous());
     /// ```
     pub fn parse(text: &'a str) -> Result<Self, ReferenceError> {
-        parts(text).map_err(|(kind, position)| match has_scheme(text) {
-            true => ReferenceError::new(Kind::Scheme, text, 0),
-            false => ReferenceError::new(kind, text, position),
+        parts(text).map_err(|(kind, position)| {
+            if has_scheme(text) {
+                ReferenceError::new(Kind::Scheme, text, 0)
+            } else {
+                ReferenceError::new(kind, text, position)
+            }
         })
     }
 }
