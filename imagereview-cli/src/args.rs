@@ -2,6 +2,7 @@
 
 mod baseline;
 mod env_file;
+mod facts;
 mod fail_on;
 mod head;
 mod images;
@@ -9,11 +10,13 @@ mod inputs;
 mod language;
 mod namespace;
 mod policy;
+mod registry;
 
 use std::env;
 
 pub(crate) use self::{
     baseline::BaselineArgs,
+    facts::FactsArgs,
     fail_on::FailOnArgs,
     head::HeadArgs,
     images::ImageArgs,
@@ -21,6 +24,7 @@ pub(crate) use self::{
     language::LanguageArgs,
     namespace::NamespaceArgs,
     policy::PolicyArgs,
+    registry::RegistryArgs,
 };
 
 /// The variables of the environment that stand for an option and hold nothing.

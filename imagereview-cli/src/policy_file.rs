@@ -46,6 +46,11 @@ impl LoadedPolicy {
         }
     }
 
+    /// Whether a review may need facts.
+    pub(crate) fn uses_facts(&self) -> bool {
+        self.documents().is_some_and(ImagePolicy::uses_facts)
+    }
+
     /// The kinds of objects in which images are looked for.
     pub(crate) fn kinds(&self) -> &WorkloadKinds {
         match self {

@@ -8,7 +8,7 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Prints a diagnostic on standard error.
 pub(crate) fn print_diagnostic(diagnostic: impl fmt::Display) {
@@ -30,6 +30,20 @@ pub(crate) fn progress(inputs: usize) -> ProgressBar {
     let inputs = inputs as u64;
     if inputs > FEW_INPUTS && io::stderr().is_terminal() {
         ProgressBar::new(inputs)
+    } else {
+        ProgressBar::hidden()
+    }
+}
+
+/// A bar that shows on a terminal how much of some work is done.
+pub(crate) fn progress_of(count: usize, what: &'static str) -> ProgressBar {
+    if io::stderr().is_terminal() {
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
+        let bar = ProgressBar::new(count as u64).with_message(what);
+        match style {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
     } else {
         ProgressBar::hidden()
     }

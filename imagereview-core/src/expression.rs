@@ -9,20 +9,26 @@ mod failure;
 mod language;
 mod variables;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use cel::{Context, ExecutionError, Value, common::ast::IdedExpr, extractors::This};
 use regex::Regex;
 
-pub(crate) use self::variables::Images;
+pub(crate) use self::variables::{ImageFields, Images, describe_facts};
 use self::{
     bounds::Bounds,
     failure::{failure, kind_of, unparsable},
     language::{
-        ENV, IN_ORDER, MATCHES, MAX_BRACKETS, MAX_IMAGE_BYTES, MAX_IMAGES, MAX_ITEMS, MAX_LEN,
-        MAX_REVIEW_BYTES,
+        ENV, IN_ORDER, MATCHES, MAX_BRACKETS, MAX_FACTS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGES,
+        MAX_ITEMS, MAX_LEN, MAX_REVIEW_BYTES,
     },
-    variables::{describe_image, describe_review, forwarded_annotations, size_of},
+    variables::{
+        PLATFORM_FIELDS, RESOLVED_DIGEST, describe_review, forwarded_annotations, image_fields,
+        size_of, size_of_fields,
+    },
 };
 use crate::{
     pattern::RegexBudget,
@@ -37,6 +43,11 @@ use crate::{
 /// `annotations`, a map of text, `user`, `groups` (a list), `operation`, `kind` (of the object), and
 /// `images`, a list of all images in the same form as `image`.
 ///
+/// What only a registry can tell is in `image` too, where the expression uses it: `resolvedDigest`,
+/// `mediaType`, `platforms` (a list of text), and for each platform, for which the expression must be true,
+/// `platform`, `created` (text), `ageHours`, `size`, `layers`, `user`, `labels`, `annotations`, `volumes`,
+/// `exposedPorts`, `entrypoint`, `command` and `foreignLayers`.
+///
 /// A tag or digest that the image does not have is an empty text. A field that the review does not have
 /// (`namespace`, `user`, `container`, …) is missing. An expression that uses a missing field is an error
 /// and never true; `has(review.namespace)` is true if the field is there.
@@ -44,6 +55,8 @@ pub(super) struct Expression {
     text: String,
     root: IdedExpr,
     regexes: Arc<HashMap<String, Regex>>,
+    /// The facts of an image that it uses.
+    facts: BTreeSet<&'static str>,
 }
 
 impl std::fmt::Debug for Expression {
@@ -59,12 +72,30 @@ impl Expression {
         }
         let parser = ENV.parser().max_recursion_depth(MAX_BRACKETS);
         let mut root = parser.parse(text).map_err(|errors| unparsable(&errors))?;
-        let regexes = Bounds::new(budget).keep(&mut root)?;
+        let (regexes, facts) = Bounds::new(budget).keep(&mut root)?;
         Ok(Self {
             text: text.to_owned(),
             root,
             regexes: Arc::new(regexes),
+            facts,
         })
+    }
+
+    /// The fields of `image` that it uses and that only a registry can tell.
+    pub(super) fn facts(&self) -> &BTreeSet<&'static str> {
+        &self.facts
+    }
+
+    /// Whether it uses facts that an image has for each platform.
+    pub(super) fn is_about_platforms(&self) -> bool {
+        self.facts
+            .iter()
+            .any(|field| PLATFORM_FIELDS.contains(field))
+    }
+
+    /// Whether the only fact that it uses is the digest that a tag means.
+    pub(super) fn needs_only_digest(&self) -> bool {
+        self.facts.iter().all(|field| *field == RESOLVED_DIGEST)
     }
 
     /// What the expression is evaluated with for each image of a review.
@@ -119,8 +150,17 @@ impl Expression {
         &self,
         context: &Context<'_, '_>,
         image: &Image<'_>,
+        facts: &ImageFields,
     ) -> Result<bool, String> {
-        let image = at_most(MAX_IMAGE_BYTES, "the image", describe_image(image))?;
+        let mut image = image_fields(image);
+        bounded(MAX_IMAGE_BYTES, "the image", size_of_fields(&image))?;
+        bounded(
+            MAX_FACTS_BYTES,
+            "what is known of the image",
+            size_of_fields(facts),
+        )?;
+        image.extend(facts.iter().map(|(name, value)| (*name, value.clone())));
+        let image = Value::from(image);
         let mut context = context.new_inner_scope();
         context.add_variable_from_value("image", image);
         match Value::resolve(&self.root, &context) {
@@ -135,13 +175,17 @@ impl Expression {
 }
 
 fn at_most(most: usize, what: &str, value: Value) -> Result<Value, String> {
-    let bytes = size_of(&value);
+    bounded(most, what, size_of(&value))?;
+    Ok(value)
+}
+
+fn bounded(most: usize, what: &str, bytes: usize) -> Result<(), String> {
     if bytes > most {
         return Err(format!(
             "{what} holds {bytes} bytes, and expressions are for at most {most}"
         ));
     }
-    Ok(value)
+    Ok(())
 }
 
 /// What a loop goes through: the keys of a map in their order; of any other value, the value.

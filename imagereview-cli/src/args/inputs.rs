@@ -87,6 +87,23 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 impl InputArgs {
+    /// Inputs that can be read more than once. One that can't be read is reported on standard error.
+    pub(crate) fn held(inputs: Vec<Input>) -> (Vec<Input>, ExitStatus) {
+        let mut outcome = ExitStatus::default();
+        let mut lasting = Vec::new();
+        for Input { source, is_named } in inputs {
+            let name = source.to_string();
+            match source.held() {
+                Ok(source) => lasting.push(Input { source, is_named }),
+                Err(error) => {
+                    print_diagnostic(format_args!("{name}: {error}"));
+                    outcome = ExitStatus::Error;
+                }
+            }
+        }
+        (lasting, outcome)
+    }
+
     /// All inputs, in the order of the arguments. An argument that matches nothing is reported on
     /// standard error, and makes the outcome an error.
     pub(crate) fn collect(&self, project: &Project) -> Result<(Vec<Input>, ExitStatus), NoInput> {

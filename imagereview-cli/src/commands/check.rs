@@ -10,7 +10,7 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{FailOnArgs, ImageArgs, LanguageArgs, PolicyArgs},
+    args::{FactsArgs, FailOnArgs, ImageArgs, LanguageArgs, PolicyArgs},
     engine::UsedExemption,
     exit_status::ExitStatus,
     format::{ViolationRecord, exemption},
@@ -51,6 +51,9 @@ pub(crate) struct CheckArgs {
     policy: PolicyArgs,
 
     #[command(flatten)]
+    facts: FactsArgs,
+
+    #[command(flatten)]
     language: LanguageArgs,
 }
 
@@ -65,7 +68,12 @@ pub(crate) fn run(
     let fail_on = args.fail_on.fail_on(project);
     let appearance = Appearance::of_stdout();
     let mut outcome = ExitStatus::default();
+    let mut source = args.facts.source()?;
+    if policy.uses_facts() {
+        source.gather(|facts| Ok::<_, CliError>(args.images.needs(policy.as_policy(), facts)))?;
+    }
     for (image, review) in args.images.reviews() {
+        let review = review.with_facts(source.facts());
         let verdict = decide(policy.as_policy(), &review);
         let mut modes = verdict.violations().iter().map(Violation::mode);
         if !verdict.is_allowed() || modes.any(|mode| fail_on.includes(mode)) {
@@ -79,6 +87,7 @@ pub(crate) fn run(
             write_line(image, &verdict, language, appearance, out)?;
         }
     }
+    source.finish()?;
     Ok(outcome)
 }
 

@@ -7,6 +7,7 @@ use std::{
 
 use imagereview_core::{
     ImageExplanation, ImageRef, Language, Message, Mode, NoLatestTag, Verdict, decide, document,
+    facts::{Fact, ImageFacts},
 };
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{ImageArgs, LanguageArgs, PolicyArgs},
+    args::{FactsArgs, ImageArgs, LanguageArgs, PolicyArgs},
     exit_status::ExitStatus,
     policy_file::LoadedPolicy,
     project::Project,
@@ -45,6 +46,9 @@ pub(crate) struct ExplainArgs {
     policy: PolicyArgs,
 
     #[command(flatten)]
+    facts: FactsArgs,
+
+    #[command(flatten)]
     language: LanguageArgs,
 }
 
@@ -58,7 +62,12 @@ pub(crate) fn run(
     let language = args.language.language(project);
     let appearance = Appearance::of_stdout();
     let mut outcome = ExitStatus::default();
+    let mut source = args.facts.source()?;
+    if policy.uses_facts() {
+        source.gather(|facts| Ok::<_, CliError>(args.images.needs(policy.as_policy(), facts)))?;
+    }
     for (index, (image, review)) in args.images.reviews().enumerate() {
+        let review = review.with_facts(source.facts());
         if index > 0 {
             writeln!(out)?;
         }
@@ -66,6 +75,9 @@ pub(crate) fn run(
         writeln!(out, "{}", appearance.paint(Tone::Heading, &name))?;
         if let Ok(reference) = ImageRef::parse(image) {
             write_parts(&reference, language, out)?;
+            if let Some(Fact::Known(facts)) = source.facts().image(&reference) {
+                write_source(facts, language, out)?;
+            }
         }
         let verdict = match &policy {
             LoadedPolicy::Builtin(policy) => {
@@ -100,6 +112,7 @@ pub(crate) fn run(
         let word = appearance.paint(tone, word.text(language));
         writeln!(out, "  {word}")?;
     }
+    source.finish()?;
     Ok(outcome)
 }
 
@@ -153,6 +166,25 @@ fn write_parts(
         line(&DIGEST, &digest, "")?;
     }
     writeln!(out)
+}
+
+/// Who told what is known, and with whose credentials it was asked.
+fn write_source(facts: &ImageFacts, language: Language, out: &mut dyn Write) -> io::Result<()> {
+    static FACTS: Message = Message::new("facts", "情况");
+    static DIGEST: Message = Message::new("resolved to", "解析为");
+    static CREDENTIALS: Message = Message::new("credentials", "凭据");
+
+    let at = humantime::format_rfc3339_seconds(facts.resolved_at);
+    let from = OneLine(&facts.resolved_from);
+    writeln!(out, "  {}{from} ({at})", in_column(&FACTS, 12, language))?;
+    let digest = &facts.digest;
+    writeln!(out, "  {}{digest}", in_column(&DIGEST, 12, language))?;
+    let credentials = OneLine(&facts.credentials);
+    writeln!(
+        out,
+        "  {}{credentials}\n",
+        in_column(&CREDENTIALS, 12, language)
+    )
 }
 
 /// How a failed rule looks: what it brings depends on its mode.

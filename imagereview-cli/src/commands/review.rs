@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     args::{
-        BaselineArgs, FailOnArgs, HeadArgs, InputArgs, LanguageArgs, NamespaceArgs, PolicyArgs,
+        BaselineArgs, FactsArgs, FailOnArgs, HeadArgs, InputArgs, LanguageArgs, NamespaceArgs,
+        PolicyArgs,
     },
     engine::{ReviewedFile, Reviewer, Run},
     exit_status::ExitStatus,
@@ -83,7 +84,8 @@ pub(crate) struct ReviewArgs {
     ///
     /// Only values that change are written; the rest of a file stays as it is. Each change is
     /// reported on standard error. A value that can't be changed safely is reported, left as it is,
-    /// and makes the status 2. Compose files and Dockerfiles are not changed.
+    /// and makes the status 2. Of Compose files and Dockerfiles only images that the policy pins are
+    /// changed.
     ///
     /// Standard input is written to standard output with the changes, if the status is 0; otherwise
     /// nothing is written there. The results then go to standard error.
@@ -106,6 +108,9 @@ pub(crate) struct ReviewArgs {
     policy: PolicyArgs,
 
     #[command(flatten)]
+    facts: FactsArgs,
+
+    #[command(flatten)]
     language: LanguageArgs,
 }
 
@@ -117,20 +122,38 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, CliError> {
     let language = args.language.language(project);
     let policy = args.policy.load(project)?;
-    let (all, unread) = args.inputs.collect(project)?;
+    let (mut all, mut unread) = args.inputs.collect(project)?;
     let fixer = (args.fix || args.diff).then(|| Fixer::new(policy.documents()));
     if fixer.is_some_and(Fixer::is_idle) {
         print_diagnostic("the policy declares no mutations, so there is nothing to change");
     }
-    let reviewer = Reviewer::new(&policy, args.inputs.variables(project))
-        .in_namespace(args.namespace.namespace.as_deref());
+    let fixer = if args.diff {
+        fixer.map(Fixer::dry)
+    } else {
+        fixer
+    };
+    let reviewer = || {
+        Reviewer::new(&policy, args.inputs.variables(project))
+            .in_namespace(args.namespace.namespace.as_deref())
+            .with_fixer(fixer)
+    };
+    let mut facts = args.facts.source()?;
+    if policy.uses_facts() {
+        // They are read twice: for what is needed to know, and with that.
+        let held;
+        (all, held) = InputArgs::held(all);
+        unread = unread.max(held);
+        facts.gather(|facts| Ok::<_, CliError>(reviewer().with_facts(facts).needs(&all)))?;
+    }
+    let reviewer = reviewer().with_facts(facts.facts());
     let is_strict = args.inputs.is_strict(project);
     if args.diff {
-        let reviewer = reviewer.with_fixer(fixer.map(Fixer::dry));
-        return Ok(show_diffs(&reviewer, &all, is_strict, out)?.max(unread));
+        let outcome = show_diffs(&reviewer, &all, is_strict, out)?;
+        facts.finish()?;
+        return Ok(outcome.max(unread));
     }
     let formats = args.formats(project);
-    let reviewer = reviewer.with_fixer(fixer).locating_all(
+    let reviewer = reviewer.locating_all(
         formats
             .iter()
             .any(|format| format.name().shows_every_position()),
@@ -168,6 +191,7 @@ pub(crate) fn run(
     progress.finish_and_clear();
     reports.finish(&run)?;
     run.unreviewed.print();
+    facts.finish()?;
     if args.statistics {
         run.print_statistics();
     }

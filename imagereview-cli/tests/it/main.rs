@@ -4,6 +4,7 @@ mod baseline;
 mod cmd;
 mod docs;
 mod examples;
+mod facts;
 mod findings;
 mod fix;
 mod formats;

@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "cel")]
+use super::facts::FactSettings;
 use super::{
     check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
     explanation::{Outcome, Step},
+    facts::FactCheck,
     problem::Problems,
     scope::{OutOfScope, Scope},
 };
 #[cfg(feature = "cel")]
 use crate::expression::Expression;
 use crate::{
+    facts::Need,
     language::{Language, Message},
     pattern::RegexBudget,
     policy::{Mode, Violation},
@@ -65,6 +69,26 @@ impl Judged {
 }
 
 impl Rule {
+    /// What is needed to know of an image of a review that is in scope; `None` where nothing is.
+    pub(super) fn need(
+        &self,
+        review: &Review<'_>,
+        image: &Image<'_>,
+        asks_of_unchanged: bool,
+    ) -> Option<Need> {
+        if self.scope.admits_image(image).is_err() {
+            return None;
+        }
+        let checks = self.checks.iter();
+        let needs = checks.filter_map(|check| check.need(review, image, asks_of_unchanged));
+        needs.reduce(Need::and)
+    }
+
+    /// Whether one of its checks is about what only registries can tell.
+    pub(super) fn uses_facts(&self) -> bool {
+        self.checks.iter().any(Check::uses_facts)
+    }
+
     /// Whether one of its checks is an expression.
     pub(super) fn has_expressions(&self) -> bool {
         self.checks.iter().any(Check::is_expression)
@@ -121,9 +145,27 @@ impl Rule {
         if let Some(max) = declared.max_images {
             add(Some(Check::MaxImages(max)));
         }
+        #[cfg(feature = "cel")]
+        let settings = declared.facts.as_ref().map(FactSettings::compile);
+        // Facts that have settings only are for the expression.
+        let mut only_settings = None;
+        if let Some(facts) = declared.facts {
+            let position = facts.position;
+            problems.within(format_args!(".facts"), |problems| match FactCheck::compile(
+                facts, problems,
+            ) {
+                Some(facts) if facts.is_empty() => only_settings = Some(position),
+                facts => add(facts.map(Check::Facts)),
+            });
+        }
         if let Some(declaration::Expression { text, position }) = declared.expression {
             #[cfg(feature = "cel")]
-            let expression = Expression::compile(&text, regexes).map(Check::Expression);
+            let expression = Expression::compile(&text, regexes).map(|expression| {
+                if !expression.facts().is_empty() {
+                    only_settings = None;
+                }
+                Check::Expression(expression, settings.unwrap_or_default())
+            });
             #[cfg(not(feature = "cel"))]
             let expression: Result<Check, String> = Err(format!(
                 "this build cannot read expressions (the feature \"cel\" is off): {text:?}"
@@ -136,11 +178,20 @@ impl Rule {
                 }),
             });
         }
+        if let Some(position) = only_settings {
+            problems.within(format_args!(".facts"), |problems| {
+                problems.add(
+                    position,
+                    "facts has no checks; give one such as maxAge, or an expression that uses facts",
+                );
+            });
+            complete = false;
+        }
         if complete && checks.is_empty() {
             problems.add(
                 position,
-                "the rule has no checks; give tags, digest, registries, repositories, maxImages or \
-                 expression",
+                "the rule has no checks; give tags, digest, registries, repositories, maxImages, \
+                 facts or expression",
             );
             complete = false;
         }
@@ -167,16 +218,17 @@ impl Rule {
         let checks = if in_scope { &self.checks[..] } else { &[] };
         let broken = checks
             .iter()
-            .map(|check| check.judge(asked, image))
+            .flat_map(|check| check.findings(asked, image))
             .filter(|finding| !finding.passed);
-        // A message of the rule's own says it once for all that was found.
-        let limit = if self.message.is_some() {
-            1
-        } else {
-            usize::MAX
-        };
+        // A message of the rule's own says it once for all that was found. What could not be known is
+        // something else.
+        let mut is_said = false;
         broken
-            .take(limit)
+            .filter(move |finding| {
+                finding.is_of_the_unknown
+                    || self.message.is_none()
+                    || !std::mem::replace(&mut is_said, true)
+            })
             .map(move |finding| self.violation(&finding, asked.review, image))
     }
 
@@ -188,7 +240,7 @@ impl Rule {
     ) -> Violation {
         let reason = self.reason(finding, review, image);
         let violation = Violation::new(self.name.0.to_string(), image, reason)
-            .in_mode(self.mode)
+            .in_mode(self.mode.min(finding.mode))
             .declared_at(Arc::clone(&self.declared_at));
         let violation = if finding.caused_by_update {
             violation.caused_by_update()
@@ -196,6 +248,7 @@ impl Rule {
             violation
         };
         let remedy = match &self.remedy {
+            _ if finding.is_of_the_unknown => None,
             Some(text) => Some(self.fill(text, review, image)),
             None if self.message.is_some() => None,
             None => finding.remedy(),
@@ -208,7 +261,9 @@ impl Rule {
 
     fn reason(&self, finding: &Finding<'_>, review: &Review<'_>, image: &Image<'_>) -> Message {
         match &self.message {
-            Some(text) if !finding.passed => self.fill(text, review, image),
+            Some(text) if !finding.passed && !finding.is_of_the_unknown => {
+                self.fill(text, review, image)
+            }
             _ => finding.reason(image),
         }
     }
@@ -235,18 +290,19 @@ impl Rule {
         if let Err(out) = scope {
             return vec![Judged::out_of_scope(out)];
         }
-        let judge = |check: &Check| {
-            let finding = check.judge(asked, image);
-            Judged {
-                outcome: if finding.passed {
-                    Outcome::Passed
-                } else {
-                    Outcome::Violated
-                },
-                why: self.reason(&finding, review, image),
-            }
+        let judged = |finding: Finding<'_>| Judged {
+            outcome: if finding.passed {
+                Outcome::Passed
+            } else {
+                Outcome::Violated
+            },
+            why: self.reason(&finding, review, image),
         };
-        self.checks.iter().map(judge).collect()
+        let findings = self
+            .checks
+            .iter()
+            .flat_map(|check| check.findings(asked, image));
+        findings.map(judged).collect()
     }
 
     pub(super) fn step(&self, judged: Judged) -> Step {

@@ -1,6 +1,10 @@
 //! What an expression may cost, checked before it ever runs.
 
-use std::{collections::HashMap, mem::take, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    mem::take,
+    sync::Arc,
+};
 
 use cel::{
     Context,
@@ -12,9 +16,10 @@ use regex::Regex;
 
 use super::{
     language::{
-        ENV, IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES, VARIABLES, WORD,
+        ENV, IN_ORDER, MATCHES, MAX_FACTS_BYTES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES,
+        VARIABLES, WORD,
     },
-    variables::{IMAGE_FIELDS, REVIEW_FIELDS},
+    variables::{FACT_FIELDS, IMAGE_FIELDS, PLATFORM_FIELDS, REVIEW_FIELDS},
 };
 use crate::{
     pattern::{RegexBudget, RegexError},
@@ -92,6 +97,10 @@ struct Loop<'e> {
 pub(super) struct Bounds<'b> {
     budget: &'b mut RegexBudget,
     regexes: HashMap<String, Regex>,
+    /// The facts of an image that are used.
+    facts: BTreeSet<&'static str>,
+    /// Whether `image` is used as a whole.
+    is_image_whole: bool,
 }
 
 impl<'b> Bounds<'b> {
@@ -99,14 +108,40 @@ impl<'b> Bounds<'b> {
         Self {
             budget,
             regexes: HashMap::new(),
+            facts: BTreeSet::new(),
+            is_image_whole: false,
         }
     }
 
     /// Refuses an expression that could cost too much, has each of its loops go through what it loops
-    /// over in order, and gives its regular expressions, compiled.
-    pub(super) fn keep(mut self, root: &mut IdedExpr) -> Result<HashMap<String, Regex>, String> {
+    /// over in order, and gives its regular expressions, compiled, and the facts of an image that it
+    /// uses.
+    pub(super) fn keep(
+        mut self,
+        root: &mut IdedExpr,
+    ) -> Result<(HashMap<String, Regex>, BTreeSet<&'static str>), String> {
         self.visit(root, None, 0)?;
-        Ok(self.regexes)
+        // What is used has to be known, and of a whole image nobody can say which facts are.
+        if self.is_image_whole && !self.facts.is_empty() {
+            return Err(
+                "it uses what only a registry can tell, and \"image\" as a whole; name the fields of the \
+                 image"
+                    .into(),
+            );
+        }
+        Ok((self.regexes, self.facts))
+    }
+
+    /// The size of a field of the image.
+    fn image_field(&mut self, field: &str) -> Size {
+        let mut facts = FACT_FIELDS.iter().chain(&PLATFORM_FIELDS);
+        match facts.find(|fact| **fact == field) {
+            Some(fact) => {
+                self.facts.insert(fact);
+                Size::of(MAX_FACTS_BYTES)
+            }
+            None => Size::of(MAX_IMAGE_BYTES),
+        }
     }
 
     fn visit(
@@ -125,12 +160,18 @@ impl<'b> Bounds<'b> {
             Expr::Literal(LiteralValue::String(text)) => Size::of(WORD + text.inner().len()),
             Expr::Literal(LiteralValue::Bytes(bytes)) => Size::of(WORD + bytes.inner().len()),
             Expr::Literal(_) => Size::of(WORD),
-            Expr::Ident(name) => variable(name, within)?,
+            Expr::Ident(name) => {
+                self.is_image_whole |= name == "image";
+                variable(name, within)?
+            }
             Expr::Select(select) => {
                 if let Expr::Ident(variable) = &select.operand.expr {
                     has_field(variable, &select.field, within)?;
                 }
-                let size = self.visit(&mut select.operand, within, depth + 1)?;
+                let size = match &select.operand.expr {
+                    Expr::Ident(variable) if variable == "image" => self.image_field(&select.field),
+                    _ => self.visit(&mut select.operand, within, depth + 1)?,
+                };
                 if select.test { Size::of(WORD) } else { size }
             }
             Expr::Call(call) => self.visit_call(call, within, depth)?,
@@ -278,9 +319,11 @@ fn variable(name: &str, within: Option<Loop<'_>>) -> Result<Size, String> {
 /// A field that is never there would make `has` false for good, and what is decided by it true.
 fn has_field(variable: &str, field: &str, within: Option<Loop<'_>>) -> Result<(), String> {
     let fields = match (variable, within) {
-        ("image", _) => &IMAGE_FIELDS[..],
-        ("review", _) => &REVIEW_FIELDS,
-        (name, Some(within)) if name == within.item && within.is_over_images => &IMAGE_FIELDS,
+        ("image", _) => [&IMAGE_FIELDS[..], &FACT_FIELDS, &PLATFORM_FIELDS].concat(),
+        ("review", _) => REVIEW_FIELDS.to_vec(),
+        (name, Some(within)) if name == within.item && within.is_over_images => {
+            IMAGE_FIELDS.to_vec()
+        }
         _ => return Ok(()),
     };
     if fields.contains(&field) {
@@ -288,7 +331,7 @@ fn has_field(variable: &str, field: &str, within: Option<Loop<'_>>) -> Result<()
     }
     Err(format!(
         "{variable} has no field {field:?}{}; it has {}",
-        suggestion(field, fields),
+        suggestion(field, &fields),
         fields.join(", ")
     ))
 }

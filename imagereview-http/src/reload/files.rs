@@ -12,7 +12,7 @@ use imagereview_core::document::is_policy_file;
 use imagereview_files::PolicyPaths;
 
 use crate::{
-    config::Config,
+    config::{Config, FactsSource},
     observe::Part,
     policy::{self, OpenedPolicy},
     state::State,
@@ -25,6 +25,7 @@ pub(crate) struct Before {
     policy: u64,
     identity: u64,
     clients: u64,
+    facts: u64,
 }
 
 impl Before {
@@ -36,6 +37,7 @@ impl Before {
             },
             identity: fingerprint(&config.identity.files()),
             clients: fingerprint(&ClientTrust::from(config).files()),
+            facts: fingerprint(&config.facts.files()),
         }
     }
 }
@@ -56,7 +58,7 @@ enum Tried {
 /// The files of a part.
 enum Paths {
     Policy(PolicyPaths),
-    Tls(Vec<PathBuf>),
+    Files(Vec<PathBuf>),
 }
 
 impl Paths {
@@ -64,14 +66,14 @@ impl Paths {
     fn fingerprint(&self) -> u64 {
         match self {
             Self::Policy(paths) => policy_fingerprint(paths),
-            Self::Tls(paths) => fingerprint(paths),
+            Self::Files(paths) => fingerprint(paths),
         }
     }
 
     fn iter(&self) -> Box<dyn Iterator<Item = &Path> + '_> {
         match self {
             Self::Policy(paths) => Box::new(paths.lasting()),
-            Self::Tls(paths) => Box::new(paths.iter().map(PathBuf::as_path)),
+            Self::Files(paths) => Box::new(paths.iter().map(PathBuf::as_path)),
         }
     }
 
@@ -145,6 +147,7 @@ pub(super) fn parts(
     state: &Arc<State>,
     tls: &Arc<Tls>,
     policy: OpenedPolicy,
+    facts: FactsSource,
     before: &Before,
 ) -> Vec<WatchedFiles> {
     let mut parts = Vec::new();
@@ -165,7 +168,7 @@ pub(super) fn parts(
         let tls = Arc::clone(tls);
         parts.push(WatchedFiles::new(
             Part::Certificate,
-            Paths::Tls(identity),
+            Paths::Files(identity),
             before.identity,
             move || Ok(tls.reload_identity()?),
         ));
@@ -175,9 +178,22 @@ pub(super) fn parts(
         let tls = Arc::clone(tls);
         parts.push(WatchedFiles::new(
             Part::ClientCa,
-            Paths::Tls(clients),
+            Paths::Files(clients),
             before.clients,
             move || Ok(tls.reload_client_ca()?),
+        ));
+    }
+    let files = facts.files();
+    if !files.is_empty() {
+        let state = Arc::clone(state);
+        parts.push(WatchedFiles::new(
+            Part::Facts,
+            Paths::Files(files),
+            before.facts,
+            move || {
+                state.facts.set_source(facts.open()?);
+                Ok(())
+            },
         ));
     }
     parts

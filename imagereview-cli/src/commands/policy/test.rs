@@ -8,16 +8,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use imagereview_core::ImagePolicy;
+use imagereview_core::{
+    ImagePolicy, Policy as _,
+    facts::{Facts, Needs},
+};
 use serde::Deserialize;
 
 use self::case::Case;
 use crate::{
+    args::FactsArgs,
     commands::{
         after_help::{Example, after_help},
         error::CliError,
     },
     exit_status::ExitStatus,
+    facts::{self, FactsFileReadError},
     format::{Defect, Suites},
     input::{InputError, Position, Skip, Source, TextError, from_yaml_file, inputs, read_text},
     one_or_many::one_or_many,
@@ -61,6 +66,10 @@ pub(crate) struct TestArgs {
     /// Write the results to this file too, as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+
+    /// For test files that name no facts
+    #[command(flatten)]
+    facts: FactsArgs,
 }
 
 /// The end of the names of test files.
@@ -73,6 +82,9 @@ struct TestFile {
     /// The policy documents, relative to this file.
     #[serde(deserialize_with = "one_or_many")]
     policy: Vec<PathBuf>,
+    /// What is known of images, in a file relative to this one.
+    #[serde(default)]
+    facts: Option<PathBuf>,
     tests: Vec<Case>,
 }
 
@@ -87,6 +99,8 @@ enum TestFileError {
     NoTests,
     #[error(": {0}")]
     Policy(#[from] PolicyFileError),
+    #[error(": {0}")]
+    Facts(#[from] FactsFileReadError),
 }
 
 pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
@@ -94,10 +108,11 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
     let mut junit = Suites::new("imagereview policy test");
     let appearance = Appearance::of_stdout();
     let (mut passed, mut failed) = (0, 0);
+    let mut source = args.facts.source()?;
     for path in files {
         let name = OneLine(&path.display().to_string()).to_string();
         let suite = junit.of(&name, false);
-        let (tests, policy) = match load(&path) {
+        let (tests, policy, facts) = match load(&path) {
             Ok(loaded) => loaded,
             Err(error) => {
                 let text = format!("{name}{error}");
@@ -109,9 +124,13 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
                 continue;
             }
         };
+        if facts.is_none() && policy.uses_facts() {
+            source.gather(|facts| Ok::<_, CliError>(tests.needs(&policy, facts)))?;
+        }
+        let facts = facts.as_ref().unwrap_or(source.facts());
         for case in &tests.tests {
             let case_name = OneLine(&case.name).to_string();
-            let differences = case.differences(&policy);
+            let differences = case.differences(&policy, facts);
             let mut defect = None;
             if differences.is_empty() {
                 passed += 1;
@@ -134,6 +153,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
             suite.add(&name, &case_name, defect)?;
         }
     }
+    source.finish()?;
     writeln!(out, "{passed} passed, {failed} failed")?;
     if let Some(path) = &args.junit {
         OutputFile::create(path)?.write(|out| {
@@ -187,7 +207,7 @@ fn is_test_file(path: &Path) -> bool {
     name.is_some_and(|name| name.ends_with(TEST_FILE))
 }
 
-fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
+fn load(path: &Path) -> Result<(TestFile, ImagePolicy, Option<Facts>), TestFileError> {
     let text = read_text(path)?;
     let tests: TestFile = from_yaml_file(&text)
         .map_err(|(position, message)| TestFileError::Yaml { position, message })?;
@@ -198,5 +218,20 @@ fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
     let policies = tests.policy.iter().map(|policy| folder.join(policy));
     let policies: Vec<PathBuf> = policies.collect();
     let policy = policy_file::compile(&policies)?;
-    Ok((tests, policy))
+    let facts = match &tests.facts {
+        Some(path) => Some(facts::read(&folder.join(path))?),
+        None => None,
+    };
+    Ok((tests, policy, facts))
+}
+
+impl TestFile {
+    /// What its cases need to know of their images.
+    fn needs(&self, policy: &ImagePolicy, facts: &Facts) -> Needs {
+        let mut needs = Needs::new();
+        for case in &self.tests {
+            case.review(facts, |review| policy.needs(review, &mut needs));
+        }
+        needs
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use imagereview_core::{
     ContainerKind, ImagePolicy, Language, Location, Operation, Review, User, Verdict, Violation,
-    decide, object::ObjectKind, policy::UNREADABLE_REFERENCE,
+    decide, facts::Facts, object::ObjectKind, policy::UNREADABLE_REFERENCE,
 };
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -100,17 +100,24 @@ impl From<Container> for ContainerKind {
 
 impl Case {
     /// How what the policy decides differs from what is expected.
-    pub(super) fn differences(&self, policy: &ImagePolicy) -> Vec<String> {
+    pub(super) fn differences(&self, policy: &ImagePolicy, facts: &Facts) -> Vec<String> {
+        self.review(facts, |review| {
+            self.compare(policy, &decide(policy, review))
+        })
+    }
+
+    /// Uses the review that is to be decided.
+    pub(super) fn review<T>(&self, facts: &Facts, use_it: impl FnOnce(&Review<'_>) -> T) -> T {
         let annotations = self.annotations.iter();
         let annotations = annotations.map(|(k, v)| (k.as_str(), v.as_str()));
         let annotations = annotations.collect();
         let user = self.user();
-        let mut review = self.request();
+        let mut review = self.request().with_facts(facts);
         review = review.with_annotations(&annotations);
         if let Some(user) = &user {
             review = review.with_user(user);
         }
-        self.compare(policy, &decide(policy, &review))
+        use_it(&review)
     }
 
     fn user(&self) -> Option<User<'_>> {
