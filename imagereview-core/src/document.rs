@@ -625,10 +625,15 @@ impl CompiledDocument {
                 Ok(()) => rule.judge(asked, image),
             };
             for mut judged in judged {
-                if judged.outcome == Outcome::Violated
-                    && let Some(exemption) = self.exemption(rule, review, image)
-                {
-                    judged.exempt(&exemption.name.0, &exemption.reason);
+                if judged.outcome == Outcome::Violated {
+                    let mut exemptions = self.exemptions.iter();
+                    if let Some(exemption) = self.exemption(rule, review, image) {
+                        judged.exempt(&exemption.name.0, &exemption.reason);
+                    } else if let Some(expired) =
+                        exemptions.find_map(|one| one.expired(&rule.name, review, image))
+                    {
+                        judged.add(&expired);
+                    }
                 }
                 steps.push(rule.step(judged));
             }

@@ -8,6 +8,7 @@ use super::{
     scope::{compiled, namespace_set, repositories},
 };
 use crate::{
+    language::{Language, Message},
     pattern::{MAX_VALUE_LEN, NameSet, Reading, RepositorySet},
     review::{Image, Review},
 };
@@ -85,14 +86,44 @@ impl Exemption {
 
     /// Whether it covers this rule for this image, now.
     pub(super) fn covers(&self, rule: &Name, review: &Review<'_>, image: &Image<'_>) -> bool {
-        let in_time = match self.expires {
-            None => true,
-            // Without a clock it may have expired.
-            Some(end) => review
-                .time()
-                .and_then(|now| Timestamp::try_from(now).ok())
-                .is_some_and(|now| now < end),
+        // Without a clock it may have expired.
+        let in_time = self
+            .expires
+            .is_none_or(|end| now(review).is_some_and(|now| now < end));
+        in_time && self.is_about(rule, review, image)
+    }
+
+    /// That it would cover this rule for this image, had it not expired, as the end of a reason.
+    pub(super) fn expired(
+        &self,
+        rule: &Name,
+        review: &Review<'_>,
+        image: &Image<'_>,
+    ) -> Option<Message> {
+        let end = self.expires?;
+        let now = now(review);
+        if now.is_some_and(|now| now < end) || !self.is_about(rule, review, image) {
+            return None;
+        }
+        let name = &self.name.0;
+        let (english, chinese) = if now.is_some() {
+            (
+                format!("the exemption \"{name}\" expired at {end}"),
+                format!("豁免\"{name}\"已于{end}到期"),
+            )
+        } else {
+            (
+                format!(
+                    "the exemption \"{name}\" may have expired at {end}: the review has no time"
+                ),
+                format!("豁免\"{name}\"可能已于{end}到期:审查没有时间"),
+            )
         };
+        Some(Message::from(english).with(Language::Chinese, chinese))
+    }
+
+    /// Whether it is for this rule and image, at whatever time.
+    fn is_about(&self, rule: &Name, review: &Review<'_>, image: &Image<'_>) -> bool {
         let names_rule = || self.rules.as_ref().is_none_or(|rules| rules.contains(rule));
         let in_namespace = || match (&self.namespaces, review.namespace()) {
             (None, _) => true,
@@ -110,6 +141,10 @@ impl Exemption {
                 value.as_ref().is_none_or(matches)
             }),
         };
-        in_time && names_rule() && in_namespace() && of_image() && annotated()
+        names_rule() && in_namespace() && of_image() && annotated()
     }
+}
+
+fn now(review: &Review<'_>) -> Option<Timestamp> {
+    review.time().and_then(|now| Timestamp::try_from(now).ok())
 }

@@ -133,6 +133,11 @@ pub(crate) struct TagSet {
 }
 
 impl TagSet {
+    /// The patterns, in their order.
+    pub(crate) fn patterns(&self) -> &[TagPattern] {
+        &self.patterns
+    }
+
     pub(crate) fn new(
         patterns: Vec<TagPattern>,
         reading: Reading,
