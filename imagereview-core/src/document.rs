@@ -85,7 +85,7 @@ use crate::{
 };
 use crate::{
     pattern::RegexBudget,
-    policy::{Exempted, Mode, Modes, Policy, Verdict, decide},
+    policy::{Found, Mode, Modes, Policy, Verdict, decide},
     review::{Image, Review},
     workload::{self, WorkloadKinds},
 };
@@ -499,18 +499,23 @@ impl CompiledDocument {
                 if self.scope.admits_image(image).is_err() {
                     continue;
                 }
-                for mut violation in rule.violations(&asked, image) {
-                    if violation.is_unchanged() {
-                        violation = violation.in_mode(self.modes.unchanged());
-                    }
-                    match self.exemption(rule, review, image) {
-                        None => verdict.extend([violation]),
-                        Some(exemption) => verdict.exempt(Exempted::new(
-                            violation,
-                            &exemption.name.0,
-                            &exemption.reason,
-                        )),
-                    }
+                for failure in rule.failures(&asked, image) {
+                    let is_unchanged = failure.is_unchanged();
+                    let mode = if is_unchanged {
+                        rule.mode().min(self.modes.unchanged())
+                    } else {
+                        rule.mode()
+                    };
+                    let exemption = self.exemption(rule, review, image);
+                    let found = Found {
+                        rule: &rule.name.0,
+                        mode,
+                        is_unchanged,
+                        position: image.position(),
+                        exemption: exemption
+                            .map(|exemption| (&exemption.shared_name, &exemption.reason)),
+                    };
+                    verdict.add(found, || failure.describe());
                 }
             }
         }
@@ -538,7 +543,7 @@ impl CompiledDocument {
                 if judged.outcome == Outcome::Violated
                     && let Some(exemption) = self.exemption(rule, review, image)
                 {
-                    judged.exempt(&exemption.name.0, &exemption.reason);
+                    judged.exempt(&exemption.shared_name, &exemption.reason);
                 }
                 steps.push(rule.step(judged));
             }

@@ -10,6 +10,7 @@ use std::{
 
 use imagereview_core::{
     AdmissionReview, DecodeError, ImageReview, Location, Review,
+    limits::VIOLATIONS_LIMIT,
     object::{ObjectError, ObjectErrorKind},
     wire::{admission_review, image_review},
     workload::Manifest,
@@ -119,7 +120,26 @@ impl<'r> PartReview<'r> {
                 image.locate(span, self.text, self.lines());
             }
         }
-        self.file.documents.append(&mut documents);
+        for document in documents {
+            self.add_located(document);
+        }
+    }
+
+    /// Adds what came of a document whose images are found. More violations than are kept are an
+    /// error: neither a report nor a baseline has them.
+    fn add_located(&mut self, document: ReviewedDocument) {
+        if document.omitted > 0 {
+            let (title, omitted) = (&document.title, document.omitted);
+            self.file.diagnostics.push(Diagnostic {
+                position: None,
+                message: format!(
+                    "{title}: {omitted} more violations are not shown; of one document, \
+                     {VIOLATIONS_LIMIT} are"
+                ),
+                is_error: true,
+            });
+        }
+        self.file.documents.push(document);
     }
 
     /// Reviews all documents as kubectl tells them apart.
@@ -541,7 +561,7 @@ impl<'r> PartReview<'r> {
         for (image, span) in document.images.iter_mut().zip(spans) {
             image.locate(Some(span), self.text, self.lines());
         }
-        self.file.documents.push(document);
+        self.add_located(document);
     }
 }
 

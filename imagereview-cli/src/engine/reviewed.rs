@@ -46,6 +46,8 @@ pub(crate) struct ReviewedDocument {
     pub(crate) is_allowed: bool,
     /// Its images, in their order.
     pub(crate) images: Vec<ReviewedImage>,
+    /// How many violations there are beside those of the images.
+    pub(crate) omitted: usize,
 }
 
 /// One image, and the rules that it breaks.
@@ -204,6 +206,7 @@ impl ReviewedDocument {
             namespace: review.namespace().map(str::to_owned),
             is_allowed: verdict.is_allowed(),
             images,
+            omitted: verdict.omitted().map(|(.., count)| count).sum(),
         }
     }
 }

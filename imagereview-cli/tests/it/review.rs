@@ -833,6 +833,28 @@ fn an_object_of_too_many_images_is_denied_and_those_beside_it_are_reviewed() {
 }
 
 #[test]
+fn violations_that_are_not_kept_are_an_error_that_no_baseline_accepts() {
+    const LIMIT: usize = imagereview_core::limits::VIOLATIONS_LIMIT;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let pod = |containers: usize| {
+        let containers = vec![json!({"image": "nginx"}); containers];
+        json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}}).to_string()
+    };
+    for (containers, status, omitted) in [(LIMIT, 0, ""), (LIMIT + 3, 2, "3 more violations")] {
+        fs::write(folder.join("pod.yaml"), pod(containers)).unwrap();
+        let with_baseline = ["review", "--baseline", "base.json", "pod.yaml"];
+        run_in(
+            folder,
+            &[&with_baseline[..], &["--update-baseline"]].concat(),
+        );
+        let (code, _, stderr) = run_in(folder, &with_baseline);
+        assert_eq!(code, Some(status), "{stderr}");
+        assert!(stderr.contains(omitted), "{stderr}");
+    }
+}
+
+#[test]
 fn of_a_very_long_line_people_see_what_is_around_the_image() {
     let text = long_image_review("nginx").repeat(600);
     assert!(text.len() > 1 << 20);

@@ -1,5 +1,7 @@
 //! Declared exemptions from rules.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
@@ -15,8 +17,8 @@ use crate::{
 /// A declared exemption from rules; compiled. A field that a review does not have does not match.
 #[derive(Debug)]
 pub(super) struct Exemption {
-    pub(super) name: Name,
-    pub(super) reason: Box<str>,
+    pub(super) shared_name: Arc<str>,
+    pub(super) reason: Arc<str>,
     expires: Option<Timestamp>,
     rules: Option<Vec<Name>>,
     images: Option<RepositorySet>,
@@ -68,7 +70,7 @@ impl Exemption {
         };
         sound.then_some(())?;
         Some(Self {
-            name: declared.name,
+            shared_name: declared.name.0.as_ref().into(),
             reason: declared.reason.into(),
             expires: declared.expires.map(|expiry| expiry.0),
             rules: declared.rules,

@@ -51,6 +51,25 @@ impl Judged {
     }
 }
 
+/// A check that an image failed. Its violation is described only if it is kept.
+pub(super) struct Failure<'a> {
+    rule: &'a Rule,
+    finding: Finding<'a>,
+    review: &'a Review<'a>,
+    image: &'a Image<'a>,
+}
+
+impl Failure<'_> {
+    /// Whether its image was there before the update, and fails for no other reason than it did then.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.image.is_unchanged() && !self.finding.caused_by_update
+    }
+
+    pub(super) fn describe(&self) -> Violation {
+        self.rule.violation(&self.finding, self.review, self.image)
+    }
+}
+
 impl Rule {
     /// Whether one of its checks is an expression.
     pub(super) fn has_expressions(&self) -> bool {
@@ -144,15 +163,20 @@ impl Rule {
         })
     }
 
+    /// What its violations do, where nothing caps them.
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// What the image breaks, in a review that is in scope.
-    pub(super) fn violations<'a>(
+    pub(super) fn failures<'a>(
         &'a self,
         asked: &'a Asked<'_>,
         image: &'a Image<'_>,
-    ) -> impl Iterator<Item = Violation> + 'a {
+    ) -> impl Iterator<Item = Failure<'a>> {
         let in_scope = self.scope.admits_image(image).is_ok();
         let checks = if in_scope { &self.checks[..] } else { &[] };
-        let broken = checks
+        let failed = checks
             .iter()
             .map(|check| check.judge(asked, image))
             .filter(|finding| !finding.passed);
@@ -162,9 +186,12 @@ impl Rule {
         } else {
             usize::MAX
         };
-        broken
-            .take(limit)
-            .map(move |finding| self.violation(&finding, asked.review, image))
+        failed.take(limit).map(move |finding| Failure {
+            rule: self,
+            finding,
+            review: asked.review,
+            image,
+        })
     }
 
     fn violation(

@@ -35,5 +35,7 @@ mod unchanged;
 #[cfg(feature = "document")]
 mod unreadable_objects;
 mod verdict;
+#[cfg(all(feature = "document", feature = "mutation"))]
+mod violations;
 #[cfg(feature = "mutation")]
 mod workloads;
