@@ -43,6 +43,7 @@ mod explanation;
 #[cfg(feature = "mutation")]
 mod mutations;
 mod node;
+mod price;
 mod problem;
 mod read;
 mod rule;
@@ -53,6 +54,7 @@ mod template;
 mod yaml_error;
 
 use std::{
+    cell::LazyCell,
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::Arc,
@@ -74,6 +76,7 @@ use self::{
 pub use self::{
     declaration::{API_VERSION, KIND},
     explanation::{Explanation, ImageExplanation, Outcome, Step},
+    price::{PolicyPrice, RulePrice},
     problem::{PolicyErrors, Problem},
 };
 #[cfg(feature = "mutation")]
@@ -84,7 +87,8 @@ use crate::{
     workload::Workload,
 };
 use crate::{
-    pattern::RegexBudget,
+    limits::{ENTRIES_LIMIT, STEPS_LIMIT},
+    pattern::{Lengths, RegexBudget},
     policy::{Found, Mode, Modes, Policy, Verdict, decide},
     review::{Image, Review},
     workload::{self, WorkloadKinds},
@@ -213,6 +217,7 @@ impl ImagePolicy {
             let _ = write!(identity, "{byte:02x}");
         }
         let kinds = custom_resources::kinds(taken.resources, &mut problems);
+        share_steps(&mut documents);
         problems.finish(Self {
             documents,
             kinds,
@@ -338,6 +343,47 @@ impl ImagePolicy {
         self.documents.iter().filter(is_about)
     }
 
+    /// What the policy takes for the largest review that is accepted: known before there is one.
+    ///
+    /// ```
+    /// use imagereview_core::{ImagePolicy, PolicySource, limits::STEPS_LIMIT};
+    ///
+    /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
+    /// apiVersion: imagereview/v1alpha1
+    /// kind: ImagePolicy
+    /// metadata: {name: example}
+    /// rules:
+    ///   - {name: own-registry, registries: {allow: [registry.example.com]}}
+    ///   - {name: fixed, expression: "image.tag != 'latest'"}
+    /// "#)])?;
+    ///
+    /// let price = policy.price();
+    /// assert!(price.steps() < STEPS_LIMIT);
+    /// let [first, second] = price.rules() else { panic!() };
+    /// assert!(first.steps() < second.steps());
+    /// # Ok::<(), imagereview_core::PolicyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn price(&self) -> PolicyPrice {
+        let documents = self.documents.iter();
+        let rules = documents.flat_map(|document| {
+            let rules = document.rules.iter();
+            rules.map(|rule| RulePrice {
+                rule: Arc::clone(&rule.shared_name),
+                declared_at: Arc::clone(&rule.declared_at),
+                steps: document.most_steps(rule),
+                share: rule.share(),
+                bytes: rule.most_bytes(),
+                violation_bytes: rule.violation_bytes(),
+            })
+        });
+        let own = self.documents.iter().map(CompiledDocument::own_steps);
+        PolicyPrice {
+            rules: rules.collect(),
+            own_steps: own.fold(0, u64::saturating_add),
+        }
+    }
+
     /// The names of the rules, in the order of the documents.
     pub fn rules(&self) -> impl Iterator<Item = &str> {
         self.documents
@@ -352,7 +398,11 @@ impl ImagePolicy {
         let documents: Vec<_> = self
             .documents
             .iter()
-            .map(|document| (document, document.asked(review)))
+            .map(|document| (document, document.granted(review)))
+            .collect();
+        let documents: Vec<_> = documents
+            .iter()
+            .map(|(document, granted)| (document, document.asked(review, granted)))
             .collect();
         let explain = |image: &Image<'_>| ImageExplanation {
             image: image.reference().as_written().into(),
@@ -478,27 +528,47 @@ impl CompiledDocument {
         })
     }
 
+    /// The exemptions that are granted for a review.
+    fn granted(&self, review: &Review<'_>) -> Vec<&Exemption> {
+        let exemptions = self.exemptions.iter();
+        exemptions
+            .filter(|exemption| exemption.is_granted(review))
+            .collect()
+    }
+
     /// The review for each rule.
-    fn asked<'r>(&'r self, review: &'r Review<'r>) -> Vec<Asked<'r>> {
+    fn asked<'r>(&'r self, review: &'r Review<'r>, granted: &'r [&'r Exemption]) -> Vec<Asked<'r>> {
         let rules = self.rules.iter();
         rules
-            .map(|rule| Asked::about(review, [&self.scope, &rule.scope]))
+            .map(|rule| self.asked_of(rule, review, granted))
             .collect()
+    }
+
+    fn asked_of<'r>(
+        &'r self,
+        rule: &'r Rule,
+        review: &'r Review<'r>,
+        granted: &'r [&'r Exemption],
+    ) -> Asked<'r> {
+        let scopes = [&self.scope, &rule.scope];
+        Asked::about(review, scopes, rule.share(), granted)
     }
 
     fn evaluate(&self, review: &Review<'_>, verdict: &mut Verdict) {
         if self.scope.admits_review(review).is_err() {
             return;
         }
+        let granted = self.granted(review);
         for rule in &self.rules {
             if rule.scope.admits_review(review).is_err() {
                 continue;
             }
-            let asked = Asked::about(review, [&self.scope, &rule.scope]);
+            let asked = self.asked_of(rule, review, &granted);
             for image in review.images() {
-                if self.scope.admits_image(image).is_err() {
+                if asked.admits(image).is_err() {
                     continue;
                 }
+                let exemption = LazyCell::new(|| asked.exemption(&rule.name, image));
                 for failure in rule.failures(&asked, image) {
                     let is_unchanged = failure.is_unchanged();
                     let mode = if is_unchanged {
@@ -506,7 +576,6 @@ impl CompiledDocument {
                     } else {
                         rule.mode()
                     };
-                    let exemption = self.exemption(rule, review, image);
                     let found = Found {
                         rule: &rule.name.0,
                         mode,
@@ -521,27 +590,22 @@ impl CompiledDocument {
         }
     }
 
-    fn exemption(&self, rule: &Rule, review: &Review<'_>, image: &Image<'_>) -> Option<&Exemption> {
-        self.exemptions
-            .iter()
-            .find(|exemption| exemption.covers(&rule.name, review, image))
-    }
-
     /// What each rule found for one image.
     fn explain(&self, asked: &[Asked<'_>], review: &Review<'_>, image: &Image<'_>) -> Vec<Step> {
-        let document = self
-            .scope
-            .admits_review(review)
-            .and_then(|()| self.scope.admits_image(image));
+        let document = self.scope.admits_review(review);
         let mut steps = Vec::new();
         for (rule, asked) in self.rules.iter().zip(asked) {
-            let judged = match document {
+            let in_scope = document
+                .and_then(|()| rule.scope.admits_review(review))
+                .and_then(|()| asked.admits(image));
+            let judged = match in_scope {
                 Err(out) => vec![Judged::out_of_scope(out)],
                 Ok(()) => rule.judge(asked, image),
             };
+            let exemption = LazyCell::new(|| asked.exemption(&rule.name, image));
             for mut judged in judged {
                 if judged.outcome == Outcome::Violated
-                    && let Some(exemption) = self.exemption(rule, review, image)
+                    && let Some(exemption) = *exemption
                 {
                     judged.exempt(&exemption.shared_name, &exemption.reason);
                 }
@@ -549,6 +613,47 @@ impl CompiledDocument {
             }
         }
         steps
+    }
+
+    /// The steps that each rule takes for the largest review, at most.
+    fn most_steps(&self, rule: &Rule) -> u64 {
+        let exemptions = self.exemptions.iter();
+        let covering = exemptions.filter(|exemption| exemption.covers_rule(&rule.name));
+        let exemptions = covering.map(|exemption| {
+            let images = exemption.image_steps(Lengths::LONGEST);
+            images.saturating_mul(ENTRIES_LIMIT as u64)
+        });
+        exemptions.fold(rule.most_steps(&self.scope), u64::saturating_add)
+    }
+
+    /// The steps that it takes for the largest review at most, beside those that its rules have a share of:
+    /// its scopes and exemptions.
+    fn own_steps(&self) -> u64 {
+        let exemptions = self.exemptions.iter().map(Exemption::review_steps);
+        let rules = self.rules.iter().map(|rule| rule.scope.review_steps());
+        // That of the document is looked at for the modes and the mutations too.
+        let scope = self.scope.review_steps().saturating_mul(3);
+        exemptions.chain(rules).fold(scope, u64::saturating_add)
+    }
+}
+
+/// Gives each rule its share of the [`STEPS_LIMIT`]: as many steps as the largest review takes it, and
+/// where those of all rules are too many, the expensive ones as many as each other.
+fn share_steps(documents: &mut [CompiledDocument]) {
+    let mut rules: Vec<(u64, usize, usize)> = Vec::new();
+    for (d, document) in documents.iter().enumerate() {
+        let steps = document.rules.iter().map(|rule| document.most_steps(rule));
+        rules.extend(steps.enumerate().map(|(r, most)| (most, d, r)));
+    }
+    rules.sort_unstable();
+    let own = documents.iter().map(CompiledDocument::own_steps);
+    let mut left = STEPS_LIMIT.saturating_sub(own.fold(0, u64::saturating_add));
+    let mut count = rules.len() as u64;
+    for (most, document, rule) in rules {
+        let share = most.min(left / count);
+        documents[document].rules[rule].set_share(share);
+        left -= share;
+        count -= 1;
     }
 }
 

@@ -2,17 +2,18 @@
 //!
 //! Source: [the language](https://github.com/google/cel-spec). What an expression may cost is
 //! bounded before it ever runs: its length, no loop within a loop, regular expressions that are
-//! literals, compiled once, and the number of images.
+//! literals, compiled once, the number of images, and the steps that it takes for the bytes of one review.
 
 mod bounds;
 mod failure;
 mod language;
+mod price;
+mod regex;
 mod variables;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
-use cel::{Context, ExecutionError, Value, common::ast::IdedExpr, extractors::This};
-use regex::Regex;
+use cel::{ExecutionError, Value, common::ast::IdedExpr, extractors::This};
 
 pub(crate) use self::variables::Images;
 use self::{
@@ -22,12 +23,21 @@ use self::{
         ENV, IN_ORDER, MATCHES, MAX_BRACKETS, MAX_IMAGE_BYTES, MAX_IMAGES, MAX_ITEMS, MAX_LEN,
         MAX_REVIEW_BYTES,
     },
+    price::{Price, Sizes},
+    regex::CountedRegex,
     variables::{describe_image, describe_review, forwarded_annotations, size_of},
 };
 use crate::{
     pattern::RegexBudget,
+    quote::{Quoted, first_chars},
     review::{Image, Review},
 };
+
+/// The steps to describe a review or an image to the interpreter, for each byte of it.
+const DESCRIBE: u64 = 6;
+
+/// How many characters of an expression are shown where it takes too many steps.
+const MAX_SHOWN_CHARS: usize = 60;
 
 /// An expression over an image and its review; compiled.
 ///
@@ -42,7 +52,21 @@ use crate::{
 pub(super) struct Expression {
     text: String,
     root: IdedExpr,
-    regexes: Arc<HashMap<String, Regex>>,
+    regexes: Arc<HashMap<String, CountedRegex>>,
+    price: Price,
+}
+
+/// What an expression is evaluated with for each image of a review.
+pub(super) struct Context {
+    variables: cel::Context<'static, 'static>,
+    sizes: Sizes,
+}
+
+/// Its text, as much of it as tells which one it is.
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Quoted(&first_chars(&self.text, MAX_SHOWN_CHARS)).fmt(f)
+    }
 }
 
 impl std::fmt::Debug for Expression {
@@ -58,24 +82,51 @@ impl Expression {
         }
         let parser = ENV.parser().max_recursion_depth(MAX_BRACKETS);
         let mut root = parser.parse(text).map_err(|errors| unparsable(&errors))?;
-        let regexes = Bounds::new(budget).keep(&mut root)?;
+        let (price, regexes) = Bounds::new(budget).keep(&mut root)?;
         Ok(Self {
             text: text.to_owned(),
             root,
+            price,
             regexes: Arc::new(regexes),
         })
     }
 
-    /// What the expression is evaluated with for each image of a review.
+    /// The steps for the largest review, at most.
+    pub(super) fn most_steps(&self) -> u64 {
+        // An unchanged image is judged in two reviews: with the new ones and without.
+        let review = 2 * DESCRIBE * MAX_REVIEW_BYTES as u64;
+        let image = 2 * self.steps(Sizes::LARGEST);
+        image
+            .saturating_mul(MAX_IMAGES as u64)
+            .saturating_add(review)
+    }
+
+    /// The memory to evaluate it, at most: the largest review twice, and the largest value that it makes
+    /// while it is made. The interpreter takes some times the bytes that a value holds.
+    pub(super) fn most_bytes(&self) -> u64 {
+        let review = 2 * MAX_REVIEW_BYTES as u64;
+        let largest = 2 * self.price.largest();
+        4 * review.saturating_add(largest)
+    }
+
+    /// The steps of one evaluation.
+    fn steps(&self, sizes: Sizes) -> u64 {
+        let describe = DESCRIBE.saturating_mul(sizes.image);
+        self.price.steps(sizes).saturating_add(describe)
+    }
+
+    /// What the expression is evaluated with for each image of a review. `take` is told how many steps
+    /// something takes before they are made, and may refuse.
     ///
     /// # Errors
     ///
-    /// The review is larger than expressions are for.
+    /// The review is larger than expressions are for, or takes too many steps.
     pub(super) fn context(
         &self,
         review: &Review<'_>,
         listed: Images,
-    ) -> Result<Context<'static, 'static>, String> {
+        take: impl Fn(u64) -> Result<(), String>,
+    ) -> Result<Context, String> {
         let images = review.images().len() + review.unreadable_images().len();
         for (what, number, most) in [
             ("images", images, MAX_IMAGES),
@@ -98,29 +149,47 @@ impl Expression {
                 .is_some_and(|regex| regex.is_match(&text))),
             text => Err(ExecutionError::UnsupportedTargetType { target: text }),
         };
-        let mut context = Context::with_env(Arc::clone(&ENV));
-        context
+        let mut variables = cel::Context::with_env(Arc::clone(&ENV));
+        variables
             .add_function(MATCHES, matches)
-            .and_then(|()| context.add_function(IN_ORDER, in_order))
+            .and_then(|()| variables.add_function(IN_ORDER, in_order))
             .map_err(|error| error.to_string())?;
-        let review = at_most(
+        let groups = review.user().map_or(0, |user| user.groups().count());
+        let items = images
+            .max(forwarded_annotations(review).count())
+            .max(groups);
+        let (value, bytes) = at_most(
             MAX_REVIEW_BYTES,
             "the review",
             describe_review(review, listed),
         )?;
-        context.add_variable_from_value("review", review);
-        Ok(context)
+        take(DESCRIBE.saturating_mul(bytes))?;
+        variables.add_variable_from_value("review", value);
+        let sizes = Sizes {
+            image: 0,
+            review: bytes,
+            // They are the most of it, where there are no long annotations.
+            images: bytes,
+            items: items.min(MAX_ITEMS) as u64,
+        };
+        Ok(Context { variables, sizes })
     }
 
     /// Whether the image passes the rule, in the [context](Self::context) of its review. An expression
     /// that fails, or is neither true nor false, is an error: a decision that cannot be made.
     pub(super) fn evaluate(
         &self,
-        context: &Context<'_, '_>,
+        context: &Context,
         image: &Image<'_>,
+        take: impl Fn(u64) -> Result<(), String>,
     ) -> Result<bool, String> {
-        let image = at_most(MAX_IMAGE_BYTES, "the image", describe_image(image))?;
-        let mut context = context.new_inner_scope();
+        let (image, bytes) = at_most(MAX_IMAGE_BYTES, "the image", describe_image(image))?;
+        let sizes = Sizes {
+            image: bytes,
+            ..context.sizes
+        };
+        take(self.steps(sizes))?;
+        let mut context = context.variables.new_inner_scope();
         context.add_variable_from_value("image", image);
         match Value::resolve(&self.root, &context) {
             Ok(Value::Bool(kept)) => Ok(kept),
@@ -133,14 +202,14 @@ impl Expression {
     }
 }
 
-fn at_most(most: usize, what: &str, value: Value) -> Result<Value, String> {
+fn at_most(most: usize, what: &str, value: Value) -> Result<(Value, u64), String> {
     let bytes = size_of(&value);
     if bytes > most {
         return Err(format!(
             "{what} holds {bytes} bytes, and expressions are for at most {most}"
         ));
     }
-    Ok(value)
+    Ok((value, bytes as u64))
 }
 
 /// What a loop goes through: the keys of a map in their order; of any other value, the value.

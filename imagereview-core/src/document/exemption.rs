@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use super::{
     declaration::{self, Name},
+    price::CHECK,
     problem::Problems,
     scope::{compiled, namespace_set, repositories},
 };
 use crate::{
-    pattern::{MAX_VALUE_LEN, NameSet, Reading, RepositorySet},
+    pattern::{Lengths, MAX_VALUE_LEN, NameSet, Reading, RepositorySet},
     review::{Image, Review},
 };
 
@@ -85,8 +86,14 @@ impl Exemption {
         self.rules.as_deref().unwrap_or_default()
     }
 
-    /// Whether it covers this rule for this image, now.
-    pub(super) fn covers(&self, rule: &Name, review: &Review<'_>, image: &Image<'_>) -> bool {
+    /// Whether it covers violations of this rule, if it is [granted](Self::is_granted).
+    pub(super) fn covers_rule(&self, rule: &Name) -> bool {
+        let rules = self.rules.as_ref();
+        rules.is_none_or(|rules| rules.contains(rule))
+    }
+
+    /// Whether it covers images of this review, now.
+    pub(super) fn is_granted(&self, review: &Review<'_>) -> bool {
         let in_time = match self.expires {
             None => true,
             // Without a clock it may have expired.
@@ -95,15 +102,12 @@ impl Exemption {
                 .and_then(|now| Timestamp::try_from(now).ok())
                 .is_some_and(|now| now < end),
         };
-        let names_rule = || self.rules.as_ref().is_none_or(|rules| rules.contains(rule));
         let in_namespace = || match (&self.namespaces, review.namespace()) {
             (None, _) => true,
-            (Some(set), Some(namespace)) => set.matches(namespace),
+            (Some(set), Some(namespace)) => {
+                namespace.len() <= MAX_VALUE_LEN && set.matches(namespace)
+            }
             (Some(_), None) => false,
-        };
-        let of_image = || {
-            let images = self.images.as_ref();
-            images.is_none_or(|set| set.find(image.reference()).is_some())
         };
         let annotated = || match &self.annotation {
             None => true,
@@ -112,6 +116,29 @@ impl Exemption {
                 value.as_ref().is_none_or(matches)
             }),
         };
-        in_time && names_rule() && in_namespace() && of_image() && annotated()
+        in_time && in_namespace() && annotated()
+    }
+
+    /// Whether it covers this image of a review that it is granted for.
+    pub(super) fn covers_image(&self, image: &Image<'_>) -> bool {
+        let images = self.images.as_ref();
+        images.is_none_or(|set| set.find(image.reference()).is_some())
+    }
+
+    /// The steps to find out whether it covers an image, at most.
+    pub(super) fn image_steps(&self, lengths: Lengths) -> u64 {
+        let images = self.images.as_ref();
+        CHECK.saturating_add(images.map_or(0, |set| set.steps(lengths)))
+    }
+
+    /// The steps to find out whether it is granted, at most.
+    pub(super) fn review_steps(&self) -> u64 {
+        let value = self
+            .annotation
+            .iter()
+            .filter_map(|(_, value)| value.as_ref());
+        let sets = value.chain(&self.namespaces);
+        let steps = sets.map(|set| set.price().of(MAX_VALUE_LEN as u64));
+        steps.fold(CHECK, u64::saturating_add)
     }
 }

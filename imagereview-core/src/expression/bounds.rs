@@ -4,16 +4,13 @@ use std::{collections::HashMap, mem::take, sync::Arc};
 
 use cel::{
     Context,
-    common::ast::{
-        CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators,
-    },
+    common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue},
 };
-use regex::Regex;
 
 use super::{
-    language::{
-        ENV, IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES, VARIABLES, WORD,
-    },
+    language::{ENV, IN_ORDER, MATCHES, VARIABLES},
+    price::Price,
+    regex::CountedRegex,
     variables::{IMAGE_FIELDS, REVIEW_FIELDS},
 };
 use crate::{
@@ -26,72 +23,23 @@ use crate::{
 const MAX_DEPTH: usize = 24;
 
 /// The most that an expression, or any part of it, may make of the largest review, in bytes.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The most memory that one regular expression may take when compiled, in bytes.
 const REGEX_SIZE_LIMIT: usize = 1024 * 1024;
-
-/// The functions whose result is a number or a truth value, however large what they are given.
-const SMALL: [&str; 21] = [
-    operators::LOGICAL_AND,
-    operators::LOGICAL_OR,
-    operators::LOGICAL_NOT,
-    operators::NOT_STRICTLY_FALSE,
-    operators::EQUALS,
-    operators::NOT_EQUALS,
-    operators::LESS,
-    operators::LESS_EQUALS,
-    operators::GREATER,
-    operators::GREATER_EQUALS,
-    operators::IN,
-    operators::NEGATE,
-    MATCHES,
-    "contains",
-    "startsWith",
-    "endsWith",
-    "size",
-    "bool",
-    "double",
-    "int",
-    "uint",
-];
-
-/// At most how large a value is.
-#[derive(Clone, Copy, Default)]
-struct Size {
-    /// How many times it holds the item that a loop is at.
-    items: usize,
-    /// What it holds beside those, in bytes.
-    bytes: usize,
-}
-
-impl Size {
-    fn of(bytes: usize) -> Self {
-        Self { items: 0, bytes }
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            items: self.items.saturating_add(other.items),
-            bytes: self.bytes.saturating_add(other.bytes),
-        }
-    }
-}
 
 /// The loop that a part of an expression is in.
 #[derive(Clone, Copy)]
 struct Loop<'e> {
     /// Its variable.
     item: &'e str,
-    /// The size of all that it goes through.
-    range: usize,
     /// Whether that is the images of the review.
     is_over_images: bool,
 }
 
 pub(super) struct Bounds<'b> {
     budget: &'b mut RegexBudget,
-    regexes: HashMap<String, Regex>,
+    regexes: HashMap<String, CountedRegex>,
 }
 
 impl<'b> Bounds<'b> {
@@ -103,10 +51,20 @@ impl<'b> Bounds<'b> {
     }
 
     /// Refuses an expression that could cost too much, has each of its loops go through what it loops
-    /// over in order, and gives its regular expressions, compiled.
-    pub(super) fn keep(mut self, root: &mut IdedExpr) -> Result<HashMap<String, Regex>, String> {
+    /// over in order, and gives its price and its regular expressions, compiled.
+    pub(super) fn keep(
+        mut self,
+        root: &mut IdedExpr,
+    ) -> Result<(Price, HashMap<String, CountedRegex>), String> {
         self.visit(root, None, 0)?;
-        Ok(self.regexes)
+        let price = Price::of(root, &self.regexes);
+        if price.largest() > MAX_BYTES {
+            return Err(format!(
+                "it could make more than {MAX_BYTES} bytes of a large review; ask with all or exists \
+                 rather than make lists and text"
+            ));
+        }
+        Ok((price, self.regexes))
     }
 
     fn visit(
@@ -114,58 +72,43 @@ impl<'b> Bounds<'b> {
         part: &mut IdedExpr,
         within: Option<Loop<'_>>,
         depth: usize,
-    ) -> Result<Size, String> {
+    ) -> Result<(), String> {
         if depth == MAX_DEPTH {
             return Err(format!(
                 "its parts lie more than {MAX_DEPTH} deep within each other; make several rules of it"
             ));
         }
-        let size = match &mut part.expr {
-            Expr::Unspecified => return Err("it has a part that says nothing".into()),
-            Expr::Literal(LiteralValue::String(text)) => Size::of(WORD + text.inner().len()),
-            Expr::Literal(LiteralValue::Bytes(bytes)) => Size::of(WORD + bytes.inner().len()),
-            Expr::Literal(_) => Size::of(WORD),
-            Expr::Ident(name) => variable(name, within)?,
+        match &mut part.expr {
+            Expr::Unspecified => Err("it has a part that says nothing".into()),
+            Expr::Literal(_) => Ok(()),
+            Expr::Ident(name) => has_variable(name, within),
             Expr::Select(select) => {
                 if let Expr::Ident(variable) = &select.operand.expr {
                     has_field(variable, &select.field, within)?;
                 }
-                let size = self.visit(&mut select.operand, within, depth + 1)?;
-                if select.test { Size::of(WORD) } else { size }
+                self.visit(&mut select.operand, within, depth + 1)
             }
-            Expr::Call(call) => self.visit_call(call, within, depth)?,
+            Expr::Call(call) => self.visit_call(call, within, depth),
             Expr::Comprehension(comprehension) => {
                 if within.is_some() {
                     return Err(
                         "a loop within a loop could cost too much; it is not allowed".into(),
                     );
                 }
-                self.visit_loop(comprehension, depth)?
+                self.visit_loop(comprehension, depth)
             }
-            Expr::List(list) => self.visit_all(&mut list.elements, within, depth)?,
+            Expr::List(list) => self.visit_all(&mut list.elements, within, depth),
             Expr::Map(map) => {
-                let mut size = Size::of(WORD);
                 for entry in &mut map.entries {
                     let EntryExpr::MapEntry(entry) = &mut entry.expr else {
                         return Err("an expression may not make messages".into());
                     };
-                    for part in [&mut entry.key, &mut entry.value] {
-                        size = size.and(self.visit(part, within, depth + 1)?);
-                    }
+                    self.visit_all([&mut entry.key, &mut entry.value], within, depth)?;
                 }
-                size
+                Ok(())
             }
-            Expr::Struct(_) => return Err("an expression may not make messages".into()),
-        };
-        let range = within.map_or(0, |within| within.range);
-        let bytes = size.items.saturating_mul(range).saturating_add(size.bytes);
-        if bytes > MAX_BYTES {
-            return Err(format!(
-                "it could make more than {MAX_BYTES} bytes of a large review; ask with all or exists \
-                 rather than make lists and text"
-            ));
+            Expr::Struct(_) => Err("an expression may not make messages".into()),
         }
-        Ok(size)
     }
 
     fn visit_all<'e>(
@@ -173,12 +116,9 @@ impl<'b> Bounds<'b> {
         parts: impl IntoIterator<Item = &'e mut IdedExpr>,
         within: Option<Loop<'_>>,
         depth: usize,
-    ) -> Result<Size, String> {
-        let mut all = Size::of(WORD);
-        for part in parts {
-            all = all.and(self.visit(part, within, depth + 1)?);
-        }
-        Ok(all)
+    ) -> Result<(), String> {
+        let mut parts = parts.into_iter();
+        parts.try_for_each(|part| self.visit(part, within, depth + 1))
     }
 
     fn visit_call(
@@ -186,7 +126,7 @@ impl<'b> Bounds<'b> {
         call: &mut CallExpr,
         within: Option<Loop<'_>>,
         depth: usize,
-    ) -> Result<Size, String> {
+    ) -> Result<(), String> {
         let name = call.func_name.as_str();
         if name == MATCHES {
             self.add_regex(call.args.last())?;
@@ -196,17 +136,10 @@ impl<'b> Bounds<'b> {
             ));
         }
         let parts = call.target.as_deref_mut().into_iter().chain(&mut call.args);
-        let size = self.visit_all(parts, within, depth)?;
-        Ok(if SMALL.contains(&call.func_name.as_str()) {
-            Size::of(WORD)
-        } else {
-            size
-        })
+        self.visit_all(parts, within, depth)
     }
 
-    /// All turns of a loop together make as much as is made of all items, and of the rest as often as
-    /// there are items.
-    fn visit_loop(&mut self, turns: &mut ComprehensionExpr, depth: usize) -> Result<Size, String> {
+    fn visit_loop(&mut self, turns: &mut ComprehensionExpr, depth: usize) -> Result<(), String> {
         if VARIABLES.contains(&turns.iter_var.as_str()) {
             return Err(format!(
                 "{:?} has a meaning already; name the variable of the loop otherwise",
@@ -215,25 +148,22 @@ impl<'b> Bounds<'b> {
         }
         let is_over_images = matches!(&turns.iter_range.expr, Expr::Select(select)
             if select.field == "images" && matches!(&select.operand.expr, Expr::Ident(name) if name == "review"));
-        let range = self.visit(&mut turns.iter_range, None, depth + 1)?.bytes;
-        turns.iter_range = call_in_order(take(&mut turns.iter_range));
+        self.visit(&mut turns.iter_range, None, depth + 1)?;
+        // Images are in order already, and of no number that a loop may not have.
+        if !is_over_images {
+            turns.iter_range = call_in_order(take(&mut turns.iter_range));
+        }
         let within = Some(Loop {
             item: &turns.iter_var,
-            range,
             is_over_images,
         });
-        let mut turn = Size::default();
-        for part in [
+        let parts = [
             &mut turns.accu_init,
             &mut turns.loop_cond,
             &mut turns.loop_step,
             &mut turns.result,
-        ] {
-            turn = turn.and(self.visit(part, within, depth + 1)?);
-        }
-        let of_items = turn.items.saturating_mul(range);
-        let of_rest = turn.bytes.saturating_mul(MAX_ITEMS);
-        Ok(Size::of(of_items.saturating_add(of_rest)))
+        ];
+        self.visit_all(parts, within, depth)
     }
 
     fn add_regex(&mut self, argument: Option<&IdedExpr>) -> Result<(), String> {
@@ -256,23 +186,23 @@ impl<'b> Bounds<'b> {
                     format!("{pattern:?} is no regular expression: {error}")
                 }
             })?;
+        let regex = CountedRegex::new(pattern, regex);
         self.regexes.insert(pattern.to_owned(), regex);
         Ok(())
     }
 }
 
-fn variable(name: &str, within: Option<Loop<'_>>) -> Result<Size, String> {
-    match (name, within) {
-        ("image", _) => Ok(Size::of(MAX_IMAGE_BYTES)),
-        ("review", _) => Ok(Size::of(MAX_REVIEW_BYTES)),
-        (name, Some(within)) if name == within.item => Ok(Size { items: 1, bytes: 0 }),
-        // What a loop has made so far is counted where it is made.
-        (name, Some(_)) if name.starts_with('@') => Ok(Size::default()),
-        (name, _) => Err(format!(
-            "there is no variable {name:?}; there are {}",
-            VARIABLES.join(", ")
-        )),
+fn has_variable(name: &str, within: Option<Loop<'_>>) -> Result<(), String> {
+    let is_made_by_loop = name.starts_with('@');
+    let is_there = VARIABLES.contains(&name)
+        || within.is_some_and(|within| is_made_by_loop || name == within.item);
+    if is_there {
+        return Ok(());
     }
+    Err(format!(
+        "there is no variable {name:?}; there are {}",
+        VARIABLES.join(", ")
+    ))
 }
 
 /// A field that is never there would make `has` false for good, and what is decided by it true.

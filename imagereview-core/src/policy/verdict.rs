@@ -170,30 +170,30 @@ impl Verdict {
     /// Adds a violation of an image that is described only if it is kept.
     #[cfg(feature = "document")]
     pub(crate) fn add(&mut self, found: Found<'_>, describe: impl FnOnce() -> Violation) {
-        let rank = Rank::new(found.mode, found.is_unchanged, Some(found.position));
-        let rule = Cow::Owned(found.rule.to_owned());
-        let (mode, is_unchanged) = (found.mode, found.is_unchanged);
-        match found.exemption {
+        let Found {
+            rule,
+            mode,
+            is_unchanged,
+            position,
+            exemption,
+        } = found;
+        let rank = Rank::new(mode, is_unchanged, Some(position));
+        let exemption = exemption.map(|(name, reason)| (Arc::clone(name), Arc::clone(reason)));
+        let label = |exemption| Label {
+            rule: Cow::Owned(rule.to_owned()),
+            exemption,
+        };
+        match exemption {
             None if self.violations.keeps(rank) => self.violations.push(describe().in_mode(mode)),
-            None => {
-                let exemption = None;
-                let label = Label { rule, exemption };
-                self.violations.omit(label, mode, is_unchanged);
+            None => self.violations.omit(label(None), mode, is_unchanged),
+            Some((exemption, reason)) if self.exempted.keeps(rank) => {
+                self.exempted.push(Exempted {
+                    violation: describe().in_mode(mode),
+                    exemption,
+                    reason,
+                });
             }
-            Some((exemption, reason)) => {
-                let (exemption, reason) = (Arc::clone(exemption), Arc::clone(reason));
-                if self.exempted.keeps(rank) {
-                    self.exempted.push(Exempted {
-                        violation: describe().in_mode(mode),
-                        exemption,
-                        reason,
-                    });
-                } else {
-                    let exemption = Some((exemption, reason));
-                    let label = Label { rule, exemption };
-                    self.exempted.omit(label, mode, is_unchanged);
-                }
-            }
+            exemption => self.exempted.omit(label(exemption), mode, is_unchanged),
         }
     }
 

@@ -29,6 +29,8 @@ mod references;
 mod registries;
 #[cfg(all(feature = "cel", feature = "mutation", feature = "schema"))]
 mod schema;
+#[cfg(all(feature = "cel", feature = "mutation"))]
+mod steps;
 mod support;
 #[cfg(feature = "document")]
 mod unchanged;
