@@ -1,15 +1,23 @@
 //! The options that several commands share.
 
+mod baseline;
 mod env_file;
+mod fail_on;
+mod images;
 mod inputs;
 mod language;
+mod namespace;
 mod policy;
 
 use std::env;
 
 pub(crate) use self::{
+    baseline::BaselineArgs,
+    fail_on::FailOnArgs,
+    images::ImageArgs,
     inputs::{InputArgs, NoInput},
     language::LanguageArgs,
+    namespace::NamespaceArgs,
     policy::PolicyArgs,
 };
 

@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs, io,
-    path::{Component, Path, PathBuf},
+    fs, io,
+    path::{Path, PathBuf},
 };
 
 use imagereview_core::Violation;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::{ReviewedFile, ReviewedImage},
-    input::Source,
+    input::{Source, normalized},
 };
 
 /// Findings that are accepted.
@@ -127,11 +127,7 @@ impl Baseline {
     pub(crate) fn accept(&mut self, file: &mut ReviewedFile) -> usize {
         let mut count = 0;
         let path = self.path_of(&file.name);
-        if file
-            .diagnostics
-            .iter()
-            .any(|diagnostic| diagnostic.is_error)
-        {
+        if file.errors().next().is_some() {
             self.reviewed.remove(&path);
         } else if !file.continues() {
             self.reviewed.insert(path.clone());
@@ -154,9 +150,14 @@ impl Baseline {
         count
     }
 
-    /// Accepts all that is found in a file.
+    /// Accepts what is found in a file, and no more what was found in it before.
     pub(crate) fn add(&mut self, file: &ReviewedFile) {
         let path = self.path_of(&file.name);
+        // Of a file that was not read whole, nobody knows what is gone.
+        let is_whole = file.errors().next().is_none();
+        if is_whole && !file.continues() {
+            self.accepted.retain(|finding| finding.file != path);
+        }
         for document in &file.documents {
             for image in &document.images {
                 let findings = image.violations.iter().map(|violation| {
@@ -167,14 +168,39 @@ impl Baseline {
         }
     }
 
-    /// How many accepted findings are no more: of the files that were reviewed, and of those that
+    /// The accepted findings that are no more: of the files that were reviewed, and of those that
     /// are no longer there.
-    pub(crate) fn gone(&self) -> usize {
+    fn gone(&self) -> impl Iterator<Item = &AcceptedFinding> {
         let gone = self.accepted.difference(&self.found);
-        gone.filter(|finding| {
-            self.reviewed.contains(&finding.file) || !self.folder.join(&finding.file).exists()
+        let stdin = Source::Stdin.to_string();
+        gone.filter(move |finding| {
+            let is_file = finding.file != stdin;
+            self.reviewed.contains(&finding.file)
+                || (is_file && !self.folder.join(&finding.file).exists())
         })
-        .count()
+    }
+
+    /// What is to be said of the accepted findings that are no more, a line for each.
+    pub(crate) fn stale(&self) -> Vec<String> {
+        let line = |finding: &AcceptedFinding| {
+            let AcceptedFinding {
+                file,
+                object,
+                image,
+                rule,
+            } = finding;
+            format!("{file}: {object}: {image} ({rule})")
+        };
+        self.gone().map(line).collect()
+    }
+
+    /// Takes out the accepted findings that are no more, and says how many.
+    pub(crate) fn prune(&mut self) -> usize {
+        let gone: Vec<AcceptedFinding> = self.gone().cloned().collect();
+        for finding in &gone {
+            self.accepted.remove(finding);
+        }
+        gone.len()
     }
 
     /// Writes it, sorted, so that a change shows as one.
@@ -192,20 +218,6 @@ impl Baseline {
         fs::write(path, text).map_err(to_error)?;
         Ok(count)
     }
-}
-
-/// An absolute path without `.` and `..`.
-fn normalized(path: &Path) -> PathBuf {
-    let mut normalized = PathBuf::new();
-    let here = env::current_dir().unwrap_or_default();
-    for component in here.join(path).components() {
-        if component == Component::ParentDir {
-            normalized.pop();
-        } else {
-            normalized.push(component);
-        }
-    }
-    normalized
 }
 
 #[cfg(test)]

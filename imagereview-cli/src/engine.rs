@@ -5,12 +5,16 @@ mod object;
 mod part_review;
 mod reviewed;
 mod reviewer;
+mod run;
 mod summary;
+mod template;
 mod undeclared;
+mod unreviewed;
 mod work;
 
 pub(crate) use self::{
-    reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage},
+    reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage, UsedExemption, at},
     reviewer::Reviewer,
-    summary::{Count, Summary},
+    run::Run,
+    summary::{Count, FailOn, Summary},
 };

@@ -19,6 +19,7 @@ pub(crate) use self::{
     format_arg::{FormatArg, FormatArgParser},
     json::ViolationRecord,
     junit::{Defect, Suites},
+    label::exemption,
     name::FormatName,
     reports::{Reports, ReportsError},
 };

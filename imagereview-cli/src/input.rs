@@ -4,27 +4,31 @@ pub(crate) mod agreement;
 pub(crate) mod compose;
 pub(crate) mod dockerfile;
 pub(crate) mod documents;
+mod explanation;
 mod files;
+mod json;
 pub(crate) mod layout;
 mod lines;
-mod locate;
 mod parts;
 mod position;
 mod review_stream;
 mod source;
 mod substitution;
 mod syntax;
+mod text;
 pub(crate) mod yaml;
 
 pub(crate) use self::{
     compose::{ComposeFile, is_compose},
     files::{Input, InputError, Skip, inputs, inputs_as_in_folder},
+    json::json_error,
+    layout::locate,
     lines::{Lines, around},
-    locate::locate,
     parts::{Part, Parts, Start},
     position::Position,
-    review_stream::{ReviewRequest, ReviewStream, StreamError, without_position},
-    source::Source,
+    review_stream::{ReviewRequest, ReviewStream, StreamError},
+    source::{Source, normalized},
     syntax::Syntax,
-    yaml::{from_yaml, yaml_error},
+    text::{TextError, read_text},
+    yaml::{from_yaml, from_yaml_file, yaml_error},
 };

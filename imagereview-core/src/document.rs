@@ -91,7 +91,7 @@ use crate::{
     pattern::{Lengths, RegexBudget},
     policy::{Found, Mode, Modes, Policy, Verdict, decide},
     review::{Image, Review},
-    workload::{self, WorkloadKinds},
+    workload::{self, KnownResources, WorkloadKinds},
 };
 
 /// The text of a policy, and the name of the file that it came from.
@@ -216,7 +216,7 @@ impl ImagePolicy {
             // Writing to a string cannot fail.
             let _ = write!(identity, "{byte:02x}");
         }
-        let kinds = custom_resources::kinds(taken.resources, &mut problems);
+        let kinds = custom_resources::kinds(taken.resources, &taken.known_resources, &mut problems);
         share_steps(&mut documents);
         problems.finish(Self {
             documents,
@@ -232,8 +232,8 @@ impl ImagePolicy {
         &self.identity
     }
 
-    /// The kinds of objects in which images are looked for: the built-in ones, and the custom
-    /// resources that the documents declare.
+    /// The kinds of objects in which images are looked for: the built-in ones, the custom resources
+    /// that the documents declare, and those of the [`KnownResources`] that they name.
     #[must_use]
     pub fn kinds(&self) -> &WorkloadKinds {
         &self.kinds
@@ -446,6 +446,7 @@ impl Policy for ImagePolicy {
 struct Taken {
     documents: BTreeSet<Name>,
     resources: Vec<workload::CustomResource>,
+    known_resources: Vec<KnownResources>,
     rules: BTreeMap<Name, Arc<str>>,
     exemptions: BTreeMap<Name, Arc<str>>,
     regexes: RegexBudget,
@@ -463,6 +464,8 @@ impl CompiledDocument {
             let resource = problems.within(segment, |problems| resource.compile(problems));
             taken.resources.extend(resource);
         }
+        let known = declared.known_resources.into_iter().flatten();
+        taken.known_resources.extend(known);
         #[cfg(feature = "mutation")]
         let mutations = declared.mutations.map_or_else(Mutations::new, |mutations| {
             problems.within(format_args!(".mutations"), |problems| {

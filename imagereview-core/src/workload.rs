@@ -44,6 +44,8 @@
 
 mod field_path;
 mod kinds;
+mod known;
+mod known_table;
 pub(crate) mod node;
 mod shape;
 
@@ -59,6 +61,7 @@ use self::{
 pub use self::{
     field_path::{FieldPath, FieldPathError, FieldPathErrorKind},
     kinds::{CustomResource, CustomResourceError, WorkloadKinds},
+    known::KnownResources,
 };
 use crate::{
     json::{self, DecodeError},

@@ -1,15 +1,18 @@
 //! The inputs of a command.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     ffi::OsString,
     io::{self, IsTerminal},
+    path::PathBuf,
 };
+
+use clap::ValueHint;
 
 use super::env_file::EnvFile;
 use crate::{
     exit_status::ExitStatus,
-    input::{Input, Skip, inputs, inputs_as_in_folder},
+    input::{Input, Skip, Source, inputs, inputs_as_in_folder, normalized},
     project::Project,
     terminal::print_diagnostic,
 };
@@ -47,6 +50,20 @@ pub(crate) struct InputArgs {
     /// For hooks, which name each file that changes. A template is no error then.
     #[arg(long)]
     as_in_folder: bool,
+
+    /// Name of standard input in results: the file that it stands for
+    ///
+    /// The name also says what it is, such as Dockerfile. A folder stands for a chart: the paths of its
+    /// templates, which Helm writes before each document, begin there.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    stdin_name: Option<PathBuf>,
+
+    /// Exit with status 2 if anything was not reviewed
+    ///
+    /// Templates in folders, and images of custom resources that no policy declares, are else only
+    /// reported and counted.
+    #[arg(long)]
+    strict: bool,
 
     /// File of variables of Compose files and build arguments, such as .env; may be repeated
     ///
@@ -92,7 +109,7 @@ impl InputArgs {
             exclude: &exclude,
             gitignore: self.gitignore || project.gitignore,
         };
-        let mut all = Vec::new();
+        let mut all: Vec<Input> = Vec::new();
         let mut outcome = ExitStatus::default();
         let found = arguments.iter().flat_map(|argument| {
             if self.as_in_folder {
@@ -101,9 +118,25 @@ impl InputArgs {
                 inputs(argument, skip)
             }
         });
+        // Where an input is given more than once, it is reviewed once.
+        let mut places: HashMap<PathBuf, usize> = HashMap::new();
         for input in found {
             match input {
-                Ok(input) => all.push(input),
+                Ok(mut input) => {
+                    let place = match &input.source {
+                        Source::File(path) => normalized(path),
+                        source => PathBuf::from(source.to_string()),
+                    };
+                    let place = places.entry(place).or_insert(all.len());
+                    if let Some(first) = all.get_mut(*place) {
+                        first.is_named |= input.is_named;
+                        continue;
+                    }
+                    if let (Source::Stdin, Some(name)) = (&input.source, &self.stdin_name) {
+                        input.source = Source::NamedStdin(name.clone());
+                    }
+                    all.push(input);
+                }
                 Err(error) => {
                     print_diagnostic(error);
                     outcome = ExitStatus::Error;
@@ -111,6 +144,11 @@ impl InputArgs {
             }
         }
         Ok((all, outcome))
+    }
+
+    /// Whether something that was not reviewed is an error.
+    pub(crate) fn is_strict(&self, project: &Project) -> bool {
+        self.strict || project.strict
     }
 
     /// The values of build arguments and variables: the project's, those of files, and those of `--set`.

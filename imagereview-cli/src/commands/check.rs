@@ -1,11 +1,8 @@
 //! `imagereview check`: decides image references.
 
-use std::{
-    io::{self, Write},
-    time::SystemTime,
-};
+use std::io::{self, Write};
 
-use imagereview_core::{Language, Message, Review, Verdict, decide};
+use imagereview_core::{Language, Message, Verdict, Violation, decide};
 use serde::Serialize;
 
 use super::{
@@ -13,10 +10,12 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{LanguageArgs, PolicyArgs},
+    args::{FailOnArgs, ImageArgs, LanguageArgs, PolicyArgs},
+    engine::UsedExemption,
     exit_status::ExitStatus,
-    format::ViolationRecord,
+    format::{ViolationRecord, exemption},
     project::Project,
+    terminal::OneLine,
 };
 
 /// What the end of `--help` shows.
@@ -38,13 +37,15 @@ const EXAMPLES: &[Example] = &[
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct CheckArgs {
-    /// Image reference, as written in a manifest
-    #[arg(value_name = "IMAGE", required = true)]
-    images: Vec<String>,
+    #[command(flatten)]
+    images: ImageArgs,
 
     /// Print one line of JSON for each image
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    fail_on: FailOnArgs,
 
     #[command(flatten)]
     policy: PolicyArgs,
@@ -61,13 +62,12 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, CliError> {
     let policy = args.policy.load(project)?;
     let language = args.language.language(project);
-    let now = SystemTime::now();
+    let fail_on = args.fail_on.fail_on(project);
     let mut outcome = ExitStatus::default();
-    for image in &args.images {
-        let review: Review<'_> = [image.as_str()].into_iter().collect();
-        let review = review.with_time(now);
+    for (image, review) in args.images.reviews() {
         let verdict = decide(policy.as_policy(), &review);
-        if !verdict.is_allowed() {
+        let mut modes = verdict.violations().iter().map(Violation::mode);
+        if !verdict.is_allowed() || modes.any(|mode| fail_on.includes(mode)) {
             outcome = ExitStatus::Denied;
         }
         if args.json {
@@ -88,15 +88,17 @@ fn write_line(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     const ALLOWED: Message = Message::new("allowed", "允许");
+    const WARNING: Message = Message::new("warning", "警告");
     const DENIED: Message = Message::new("denied ", "拒绝");
 
-    let word = if verdict.is_allowed() {
-        ALLOWED
-    } else {
+    let word = if !verdict.is_allowed() {
         DENIED
+    } else if verdict.warnings().next().is_some() {
+        WARNING
+    } else {
+        ALLOWED
     };
-    // What could forge a line or turn the direction of writing is shown escaped.
-    write!(out, "{}  {}", word.text(language), image.escape_debug())?;
+    write!(out, "{}  {}", word.text(language), OneLine(image))?;
     for (index, violation) in verdict.violations().iter().enumerate() {
         let separator = if index == 0 { "  " } else { "; " };
         let (rule, reason) = (violation.rule(), violation.reason().text(language));
@@ -104,6 +106,10 @@ fn write_line(
         if let Some(remedy) = violation.remedy() {
             write!(out, "; {}", remedy.text(language))?;
         }
+    }
+    for exempted in verdict.exempted() {
+        let used = exemption(&UsedExemption::from(exempted), language);
+        write!(out, "  {}", OneLine(&used))?;
     }
     writeln!(out)
 }
@@ -114,6 +120,8 @@ struct Checked<'a> {
     image: &'a str,
     allowed: bool,
     violations: Vec<ViolationRecord<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    exempted: Vec<UsedExemption>,
 }
 
 impl<'a> Checked<'a> {
@@ -123,6 +131,7 @@ impl<'a> Checked<'a> {
             image,
             allowed: verdict.is_allowed(),
             violations: verdict.violations().iter().map(violation).collect(),
+            exempted: verdict.exempted().iter().map(UsedExemption::from).collect(),
         }
     }
 }

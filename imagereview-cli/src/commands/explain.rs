@@ -3,11 +3,10 @@
 use std::{
     fmt::Display,
     io::{self, Write},
-    time::SystemTime,
 };
 
 use imagereview_core::{
-    ImageExplanation, ImageRef, Language, Message, NoLatestTag, Review, Verdict, decide, document,
+    ImageExplanation, ImageRef, Language, Message, NoLatestTag, Verdict, decide, document,
 };
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{LanguageArgs, PolicyArgs},
+    args::{ImageArgs, LanguageArgs, PolicyArgs},
     exit_status::ExitStatus,
     policy_file::LoadedPolicy,
     project::Project,
@@ -39,13 +38,8 @@ const EXAMPLES: &[Example] = &[
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::HELP, EXAMPLES))]
 pub(crate) struct ExplainArgs {
-    /// Image reference, as written in a manifest
-    #[arg(value_name = "IMAGE", required = true)]
-    images: Vec<String>,
-
-    /// Namespace that the image would run in
-    #[arg(long, short = 'n', value_name = "NAMESPACE")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    images: ImageArgs,
 
     #[command(flatten)]
     policy: PolicyArgs,
@@ -62,14 +56,8 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, CliError> {
     let policy = args.policy.load(project)?;
     let language = args.language.language(project);
-    let now = SystemTime::now();
     let mut outcome = ExitStatus::default();
-    for (index, image) in args.images.iter().enumerate() {
-        let mut review: Review<'_> = [image.as_str()].into_iter().collect();
-        review = review.with_time(now);
-        if let Some(namespace) = &args.namespace {
-            review = review.with_namespace(namespace);
-        }
+    for (index, (image, review)) in args.images.reviews().enumerate() {
         if index > 0 {
             writeln!(out)?;
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     args::{InputArgs, PolicyArgs},
-    engine::{Reviewer, Summary},
+    engine::{Reviewer, Run},
     exit_status::ExitStatus,
     input::Position,
     project::Project,
@@ -108,12 +108,12 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, CliError> {
     let policy = args.policy.load(project)?;
     let (inputs, unread) = args.inputs.collect(project)?;
-    let mut summary = Summary::default();
+    let mut run = Run::default();
     let mut uses = Vec::new();
     let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);
     reviewer.review_all(&inputs, |file| {
-        file.print_diagnostics();
-        summary.add(&file);
+        run.add(&file);
+        file.print_errors();
         for document in &file.documents {
             for image in document
                 .images
@@ -141,6 +141,7 @@ pub(crate) fn run(
         }
         Ok::<_, CliError>(())
     })?;
+    run.unreviewed.print();
     uses.sort();
     match args.format {
         InventoryFormat::Text => write_text(&uses, out)?,
@@ -157,12 +158,8 @@ pub(crate) fn run(
             writeln!(out)?;
         }
     }
-    let unread = if summary.errors > 0 {
-        ExitStatus::Error
-    } else {
-        unread
-    };
-    Ok(unread)
+    let is_strict = args.inputs.is_strict(project);
+    Ok(unread.max(run.summary.unread(is_strict)))
 }
 
 fn write_text(uses: &[Use], out: &mut dyn Write) -> io::Result<()> {

@@ -30,7 +30,7 @@ const EXAMPLES: &[Example] = &[(
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(HELP, EXAMPLES))]
 pub(crate) struct ResolveArgs {
-    /// An image reference, as it would stand in a manifest
+    /// An image reference, as it would be in a manifest
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<String>,
 

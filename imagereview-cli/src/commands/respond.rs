@@ -59,7 +59,7 @@ pub(crate) struct RespondArgs {
     language: LanguageArgs,
 }
 
-/// Answers each request of each input.
+/// Responds to each request of each input.
 pub(crate) fn run(
     args: &RespondArgs,
     project: &Project,

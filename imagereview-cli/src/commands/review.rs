@@ -10,13 +10,12 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{InputArgs, LanguageArgs, PolicyArgs},
-    baseline::{Baseline, BaselineError},
-    engine::{Count, ReviewedFile, Reviewer, Summary},
+    args::{BaselineArgs, FailOnArgs, InputArgs, LanguageArgs, NamespaceArgs, PolicyArgs},
+    engine::{ReviewedFile, Reviewer, Run},
     exit_status::ExitStatus,
     fix::Fixer,
     format::{FormatArg, FormatArgParser, FormatName, Reports},
-    input::{Input, Source},
+    input::Input,
     project::Project,
     terminal::{print_diagnostic, progress},
 };
@@ -62,13 +61,18 @@ pub(crate) struct ReviewArgs {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Accept the findings in this file, so that only new findings count
-    #[arg(long, value_name = "FILE")]
-    baseline: Option<PathBuf>,
+    #[command(flatten)]
+    baseline: BaselineArgs,
 
-    /// Write all current findings to the baseline, and accept them
+    #[command(flatten)]
+    fail_on: FailOnArgs,
+
+    /// Print on standard error how often each rule failed and each exemption was used
     #[arg(long)]
-    update_baseline: bool,
+    statistics: bool,
+
+    #[command(flatten)]
+    namespace: NamespaceArgs,
 
     /// Apply the mutations of the policy to the files, and review the result
     ///
@@ -86,7 +90,10 @@ pub(crate) struct ReviewArgs {
     /// The status is 1 if there is something to change.
     #[arg(
         long,
-        conflicts_with_all = ["fix", "formats", "output", "baseline", "update_baseline"]
+        conflicts_with_all = [
+            "fix", "formats", "output", "baseline", "update_baseline", "prune_baseline",
+            "statistics", "fail_on",
+        ]
     )]
     diff: bool,
 
@@ -110,10 +117,12 @@ pub(crate) fn run(
     if fixer.is_some_and(Fixer::is_idle) {
         print_diagnostic("the policy declares no mutations, so there is nothing to change");
     }
-    let reviewer = Reviewer::new(&policy, args.inputs.variables(project));
+    let reviewer = Reviewer::new(&policy, args.inputs.variables(project))
+        .in_namespace(args.namespace.namespace.as_deref());
+    let is_strict = args.inputs.is_strict(project);
     if args.diff {
         let reviewer = reviewer.with_fixer(fixer.map(Fixer::dry));
-        return Ok(show_diffs(&reviewer, &all, out)?.max(unread));
+        return Ok(show_diffs(&reviewer, &all, is_strict, out)?.max(unread));
     }
     let formats = args.formats(project);
     let reviewer = reviewer.with_fixer(fixer).locating_all(
@@ -121,21 +130,13 @@ pub(crate) fn run(
             .iter()
             .any(|format| format.name().shows_every_position()),
     );
-    let baseline_file = args.baseline.as_ref().or(project.baseline.as_ref());
-    if args.update_baseline && baseline_file.is_none() {
-        return Err(BaselineError::NoFile.into());
-    }
-    let mut baseline = match baseline_file {
-        Some(path) if !args.update_baseline => Baseline::read(path)?,
-        Some(path) => Baseline::new(path),
-        None => Baseline::default(),
-    };
+    let mut baseline = args.baseline.open(project)?;
     // A program that reads the fixed text must get nothing else.
-    let is_filter = args.fix && all.iter().any(|input| input.source == Source::Stdin);
+    let is_filter = args.fix && all.iter().any(|input| input.source.is_stdin());
     let mut stderr = io::stderr();
     let reports_to: &mut dyn Write = if is_filter { &mut stderr } else { out };
     let mut reports = Reports::create(&formats, language, reports_to)?;
-    let mut summary = Summary::default();
+    let mut run = Run::default();
     let mut written = ExitStatus::default();
     let mut filtered = None;
     let progress = progress(all.len());
@@ -151,32 +152,23 @@ pub(crate) fn run(
             }
             filtered = fix.into_stdin().or(filtered.take());
         }
-        if args.update_baseline {
-            baseline.add(&file);
-        }
-        summary.accepted += baseline.accept(&mut file);
-        summary.add(&file);
+        run.summary.accepted += baseline.accept(&mut file);
+        run.add(&file);
         progress.suspend(|| {
-            file.print_diagnostics();
+            file.print_errors();
             reports.add(&file)
         })
     })?;
     progress.finish_and_clear();
-    reports.finish(&summary)?;
-    match baseline_file {
-        Some(path) if args.update_baseline => {
-            let count = Count(baseline.write(path)?, "finding");
-            print_diagnostic(format_args!("{} now accepts {count}", path.display()));
-        }
-        Some(path) if baseline.gone() > 0 => {
-            let (count, path) = (Count(baseline.gone(), "finding"), path.display());
-            print_diagnostic(format_args!(
-                "no longer found: {count} of {path}; --update-baseline writes it anew"
-            ));
-        }
-        _ => {}
+    reports.finish(&run)?;
+    run.unreviewed.print();
+    if args.statistics {
+        run.print_statistics();
     }
-    let outcome = summary.outcome().max(unread).max(written);
+    baseline.finish()?;
+    let fail_on = args.fail_on.fail_on(project);
+    let outcome = run.summary.outcome(fail_on, is_strict);
+    let outcome = outcome.max(unread).max(written);
     match filtered {
         Some(text) if outcome == ExitStatus::Allowed => out.write_all(text.as_bytes())?,
         Some(_) => {
@@ -193,24 +185,21 @@ pub(crate) fn run(
 fn show_diffs(
     reviewer: &Reviewer<'_>,
     inputs: &[Input],
+    is_strict: bool,
     out: &mut dyn Write,
 ) -> io::Result<ExitStatus> {
     let mut outcome = ExitStatus::default();
+    let mut run = Run::default();
     reviewer.review_all(inputs, |file| {
-        file.print_diagnostics();
-        if file
-            .diagnostics
-            .iter()
-            .any(|diagnostic| diagnostic.is_error)
-        {
-            outcome = ExitStatus::Error;
-        }
+        run.add(&file);
+        file.print_errors();
         if let Some(fix) = &file.fix {
             outcome = outcome.max(fix.write_diff(out)?);
         }
         io::Result::Ok(())
     })?;
-    Ok(outcome)
+    run.unreviewed.print();
+    Ok(outcome.max(run.summary.unread(is_strict)))
 }
 
 impl ReviewArgs {

@@ -12,6 +12,8 @@ pub(super) struct Context<'p> {
     pub(super) policy: &'p LoadedPolicy,
     /// The values of build arguments and variables.
     pub(super) variables: BTreeMap<String, String>,
+    /// The namespace of objects that name none, if that is known.
+    pub(super) namespace: Option<String>,
     /// When the run began: the time by which every review of it is decided.
     pub(super) now: SystemTime,
     /// Whether the positions of images that break no rule are wanted too.
@@ -22,5 +24,17 @@ impl Context<'_> {
     pub(super) fn decide(&self, title: impl Into<String>, review: Review<'_>) -> ReviewedDocument {
         let review = review.with_time(self.now);
         ReviewedDocument::decide(title.into(), self.policy.as_policy(), &review)
+    }
+
+    /// Decides an object as the cluster will have it: in the namespace that it is created in.
+    pub(super) fn decide_object(
+        &self,
+        title: impl Into<String>,
+        review: Review<'_>,
+    ) -> ReviewedDocument {
+        match (&self.namespace, review.namespace()) {
+            (Some(namespace), None) => self.decide(title, review.with_namespace(namespace)),
+            _ => self.decide(title, review),
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! Reviews one part of an input: finds its documents, decides them, and finds where their images
-//! stand.
+//! are.
 
 use std::{
     borrow::Cow,
@@ -13,7 +13,7 @@ use imagereview_core::{
     limits::VIOLATIONS_LIMIT,
     object::{ObjectError, ObjectErrorKind},
     wire::{admission_review, image_review},
-    workload::Manifest,
+    workload::{Manifest, UnreadableObject},
 };
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::Value as Json;
@@ -22,15 +22,17 @@ use super::{
     context::Context,
     object::{title, title_of_unreadable},
     reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage},
+    template::template_of,
     undeclared::{is_custom, undeclared},
+    unreviewed::chart_of,
 };
 use crate::input::{
-    ComposeFile, Input, Lines, Position, StreamError, Syntax,
+    ComposeFile, Input, Lines, Position, Source, StreamError, Syntax,
     agreement::{Disagreement, agree, agree_in_full, may_matter},
     compose,
     dockerfile::{self, DockerfileError, DockerfileErrorKind},
     documents::{Documents, JsonError},
-    from_yaml, is_compose, locate, without_position, yaml_error,
+    from_yaml, is_compose, json_error, locate, yaml_error,
 };
 
 /// The kind of an object, if it has one.
@@ -53,7 +55,7 @@ pub(super) struct PartReview<'r> {
 }
 
 impl<'r> PartReview<'r> {
-    /// The review of a text; `file` is told where it begins in the input.
+    /// The review of a text; `file` says where it begins in the input.
     pub(super) fn new(
         context: &'r Context<'r>,
         text: &'r str,
@@ -103,6 +105,11 @@ impl<'r> PartReview<'r> {
     fn add(&mut self, mut documents: Vec<ReviewedDocument>, range: Range<usize>, prefix: &str) {
         let is_wanted =
             |image: &ReviewedImage| self.context.locates_all || !image.violations.is_empty();
+        if let Some(template) = self.rendered_from(&self.text[range.clone()]) {
+            for document in &mut documents {
+                document.template = Some(template.clone());
+            }
+        }
         let images = documents.iter().flat_map(|document| &document.images);
         let paths: Vec<String> = images
             .filter(|image| is_wanted(image))
@@ -142,6 +149,16 @@ impl<'r> PartReview<'r> {
         self.file.documents.push(document);
     }
 
+    /// The template that a document comes from, where its input has no name of its own.
+    fn rendered_from(&self, document: &str) -> Option<String> {
+        let chart = match &self.input.source {
+            Source::NamedStdin(path) if path.is_dir() => Some(&**path),
+            source if source.is_stream() => None,
+            _ => return None,
+        };
+        template_of(document, chart)
+    }
+
     /// Reviews all documents as kubectl tells them apart.
     fn documents(&mut self, syntax: Syntax, json_before: usize) {
         let text = self.text;
@@ -156,7 +173,7 @@ impl<'r> PartReview<'r> {
             if document.is_json {
                 self.json_document(&text[range.clone()], range);
             } else {
-                // What was to be JSON is told of as such.
+                // What was to be JSON is reported as such.
                 let error = json_error.filter(|error| error.fallback == Some(index));
                 self.yaml_document(range, error.map(|error| &error.error));
             }
@@ -174,7 +191,7 @@ impl<'r> PartReview<'r> {
         // In a folder, JSON with comments is most often the settings of some tool.
         if self.input.is_named || may_matter(self.text) {
             let position = self.start.within(error.line(), error.column());
-            self.error(position, without_position(error));
+            self.error(position, json_error(error));
         } else {
             self.file.skipped += 1;
         }
@@ -215,14 +232,14 @@ impl<'r> PartReview<'r> {
                     Err(error) => {
                         let start = self.position(range.start);
                         let position = start.within(error.line(), error.column());
-                        self.error(position, without_position(&error));
+                        self.error(position, json_error(&error));
                     }
                 }
             }
         }
     }
 
-    /// Reviews one that stands at these bytes of the text, there perhaps not in JSON.
+    /// Reviews one that is at these bytes of the text, there perhaps not in JSON.
     fn admission_review(&mut self, json: &[u8], range: Range<usize>) -> Result<(), DecodeError> {
         let review = AdmissionReview::from_slice_with(json, self.context.policy.kinds())?;
         let title = format!("{} of {}", admission_review::KIND, review.kind().name());
@@ -280,7 +297,7 @@ impl<'r> PartReview<'r> {
         })
     }
 
-    /// Tells of a document that is not read as kubectl reads it.
+    /// Reports a document that is not read as kubectl reads it.
     fn disagree(
         &mut self,
         error: &Disagreement,
@@ -326,14 +343,16 @@ impl<'r> PartReview<'r> {
         }
     }
 
-    /// Tells of a template. In a folder it is no error: charts stand beside manifests.
+    /// Reports a template. In a folder it is no error: charts are beside manifests.
     fn template(&mut self, position: Position) {
+        let chart = self.input.source.folder().and_then(chart_of);
+        let chart = chart.map_or("CHART".to_owned(), |chart| chart.display().to_string());
         self.file.diagnostics.push(Diagnostic {
             position: Some(position),
-            message:
+            message: format!(
                 "this is a template and not YAML yet, so it was not reviewed; render it first: \
-                      helm template CHART | imagereview review -"
-                    .to_owned(),
+                 helm template {chart} | imagereview review -"
+            ),
             is_error: self.input.is_named,
         });
     }
@@ -351,7 +370,7 @@ impl<'r> PartReview<'r> {
                 }
                 Ok(object) if object.is_known() => {
                     // One image that is still to be filled in must not keep the others from being
-                    // reviewed, unless nothing can be made of the object as it stands. Nor is JSON
+                    // reviewed, unless nothing can be made of the object as it is. Nor is JSON
                     // that a program wrote a template.
                     let is_open = |text: &str| text.contains("{{");
                     let is_template = !is_json
@@ -366,7 +385,7 @@ impl<'r> PartReview<'r> {
                     } else {
                         let kind = object.kind();
                         let title = title(kind.name(), object.namespace(), object.name());
-                        Object::Reviewed(self.context.decide(title, object.review()))
+                        Object::Reviewed(self.context.decide_object(title, object.review()))
                     });
                 }
                 Ok(object) => {
@@ -380,20 +399,7 @@ impl<'r> PartReview<'r> {
                 {
                     self.file.skipped += 1;
                 }
-                Err(object) => {
-                    let readable = object.readable();
-                    if readable.images().len() > 0 {
-                        let title = title(
-                            readable.kind().name(),
-                            readable.namespace(),
-                            readable.name(),
-                        );
-                        objects.push(Object::Reviewed(
-                            self.context.decide(title, readable.review()),
-                        ));
-                    }
-                    objects.push(Object::Unreadable(object.error().clone()));
-                }
+                Err(object) => objects.push(Object::Unreadable(object)),
             }
         }
         if is_image_review {
@@ -417,13 +423,13 @@ impl<'r> PartReview<'r> {
     /// told. The document is looked through once, however many objects are not well.
     fn without_templates(
         &mut self,
-        objects: Vec<Object>,
+        objects: Vec<Object<'_>>,
         range: &Range<usize>,
     ) -> Vec<ReviewedDocument> {
         let paths = objects.iter().filter_map(|object| match object {
             Object::Reviewed(_) => None,
             Object::Template(path) => Some(&**path),
-            Object::Unreadable(error) => Some(error.path()),
+            Object::Unreadable(object) => Some(object.error().path()),
         });
         let paths: BTreeSet<String> = paths.map(str::to_owned).collect();
         let text = self.text;
@@ -440,24 +446,37 @@ impl<'r> PartReview<'r> {
                 Object::Reviewed(document) => documents.push(document),
                 Object::Template(path) => self.template(self.position(start_of(&path))),
                 // To YAML, an action is a mapping.
-                Object::Unreadable(error) if text[start_of(error.path())..].starts_with("{{") => {
-                    self.template(self.position(start_of(error.path())));
-                }
-                Object::Unreadable(error) => {
-                    let json = json.get_or_init(|| {
-                        let json = from_yaml(&text[range.clone()], |yaml| Json::deserialize(yaml));
-                        json.unwrap_or_default()
-                    });
-                    let title = title_of_unreadable(json, error.path());
-                    let review = Review::new().with_unreadable_object(&error);
-                    documents.push(self.context.decide(title, review));
+                Object::Unreadable(object) => {
+                    let (path, readable) = (object.error().path(), object.readable());
+                    let is_template = text[start_of(path)..].starts_with("{{");
+                    if is_template {
+                        self.template(self.position(start_of(path)));
+                    }
+                    if readable.images().len() > 0 {
+                        let (namespace, name) = (readable.namespace(), readable.name());
+                        let title = title(readable.kind().name(), namespace, name);
+                        let review = if is_template {
+                            readable.review()
+                        } else {
+                            object.review()
+                        };
+                        documents.push(self.context.decide_object(title, review));
+                    } else if !is_template {
+                        let json = json.get_or_init(|| {
+                            let json =
+                                from_yaml(&text[range.clone()], |yaml| Json::deserialize(yaml));
+                            json.unwrap_or_default()
+                        });
+                        let title = title_of_unreadable(json, path);
+                        documents.push(self.context.decide_object(title, object.review()));
+                    }
                 }
             }
         }
         documents
     }
 
-    /// Tells of images in objects that were passed over. It is no error: they may be no containers.
+    /// Reports images in objects that were skipped. It is no error: they may be no containers.
     fn undeclared(&mut self, range: &Range<usize>) {
         let kinds = self.context.policy.kinds();
         for object in undeclared(&self.text[range.clone()], kinds) {
@@ -566,11 +585,11 @@ impl<'r> PartReview<'r> {
 }
 
 /// What is known of an object that is to be reviewed.
-enum Object {
+enum Object<'t> {
     Reviewed(ReviewedDocument),
     /// An image of it, at this path, has an action of a template in it.
     Template(String),
-    Unreadable(ObjectError),
+    Unreadable(UnreadableObject<'t>),
 }
 fn is_missing(error: &ObjectError) -> bool {
     matches!(error.kind(), ObjectErrorKind::Missing)

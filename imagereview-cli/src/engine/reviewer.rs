@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     fix::Fixer,
-    input::{Input, Part, Parts, Syntax},
+    input::{Input, Part, Parts, Syntax, TextError},
     policy_file::LoadedPolicy,
 };
 
@@ -36,11 +36,18 @@ impl<'p> Reviewer<'p> {
             context: Context {
                 policy,
                 variables,
+                namespace: None,
                 now: SystemTime::now(),
                 locates_all: false,
             },
             fixer: None,
         }
+    }
+
+    /// Takes this for the namespace of objects that name none.
+    pub(crate) fn in_namespace(mut self, namespace: Option<&str>) -> Self {
+        self.context.namespace = namespace.map(str::to_owned);
+        self
     }
 
     /// Reviews what the fixer makes of each text, and not what it was.
@@ -133,10 +140,7 @@ impl<'p> Reviewer<'p> {
                 return ReviewedFile::skipped(name);
             }
             Err(at) => {
-                return ReviewedFile::unreadable(
-                    name,
-                    format!("the file is not UTF-8: wrong byte at offset {at}; save it as UTF-8"),
-                );
+                return ReviewedFile::unreadable(name, TextError::NotUtf8 { at }.to_string());
             }
         };
         if is_all && text.trim().is_empty() && input.is_named {

@@ -14,7 +14,7 @@ pub(crate) struct Undeclared {
     api_version: String,
     /// What would declare it.
     declaration: String,
-    /// Where the image stands in the text.
+    /// Where the image is in the text.
     pub(crate) at: usize,
 }
 
@@ -96,7 +96,7 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// Where the first field `image` stands that holds a reference. Its path is left in `path`, with a
+/// Where the first field `image` is that holds a reference. Its path is left in `path`, with a
 /// `[*]` for each list.
 fn first_image<'v>(value: &'v Value, path: &mut Vec<&'v str>) -> Option<usize> {
     if let Kind::List { items, .. } = &value.kind {
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_object_with_an_image_is_told_with_what_declares_it() {
+    fn each_object_with_an_image_is_reported_with_what_declares_it() {
         let rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec:\n  replicas: 1\n  template:\n    spec:\n      containers:\n      - {name: a, image: nginx}\n";
         let task =
             "{apiVersion: tekton.dev/v1, kind: Task, spec: {steps: [{name: a}, {image: golang}]}}";

@@ -1,4 +1,4 @@
-//! The text of a document, and what stands where in it.
+//! The text of a document, and where its values are.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// The value that stands here or at the anchor that an alias here names, if it may be edited.
+    /// The value that is here or at the anchor that an alias here names, if it may be edited.
     pub(super) fn own(&self, value: &'t Value) -> Result<&'t Value, Refusal> {
         let at = value.span.start;
         match (&value.kind, value.anchor) {
@@ -79,7 +79,7 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// What stands between a key and its value, as the document has it: JSON may have no blank.
+    /// What is between a key and its value, as the document has it: JSON may have no blank.
     pub(super) fn colon(&self, entry: &Entry) -> &'static str {
         let between = self.text.get(entry.key.span.end..entry.value.span.start);
         if self.is_json && between == Some(":") {
@@ -89,7 +89,7 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// What stands between two entries on one line: a blank, where one follows the colon.
+    /// What is between two entries on one line: a blank, where one follows the colon.
     pub(super) fn separator(&self, entry: &Entry) -> &'static str {
         if self.colon(entry) == ":" { "," } else { ", " }
     }
@@ -110,7 +110,7 @@ impl<'t> Document<'t> {
         })
     }
 
-    /// What stands on a line before an offset.
+    /// What is on a line before an offset.
     pub(super) fn before_on_line(&self, at: usize) -> &'t str {
         let before = &self.text[..at];
         let line = before.rfind('\n').map_or(0, |line_break| line_break + 1);
@@ -136,7 +136,7 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// Where the line of a key begins, or the comments that stand above it and as far to the right.
+    /// Where the line of a key begins, or the comments that are above it and as far to the right.
     pub(super) fn above_comments(&self, key: usize, indent: &str) -> usize {
         let mut start = key - indent.len();
         while let Some(above) = self.text[..start].strip_suffix('\n') {

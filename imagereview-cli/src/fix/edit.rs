@@ -1,7 +1,7 @@
 //! What is to be written where, so that a document has what it is to have.
 //!
 //! Only the scalar that changes is replaced, in the quotation marks that it has, and what is added
-//! is laid out as what stands beside it. Where such an edit does not fit, it is refused.
+//! is laid out as what is beside it. Where such an edit does not fit, it is refused.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::input::layout::{Entry, Kind, Value};
 
-/// A part of a text, and what is to stand there instead.
+/// A part of a text, and what is to be there instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Edit {
     pub(super) range: Range<usize>,
@@ -78,7 +78,7 @@ impl<'t> Document<'t> {
         })
     }
 
-    /// Writes a text where a scalar stands, or nothing. The other text is that of the scalar.
+    /// Writes a text where a scalar is, or nothing. The other text is that of the scalar.
     fn replace(&self, entry: &'t Entry, text: &str) -> Result<(Edit, &'t str), Refusal> {
         let value = self.own(&entry.value)?;
         let span = &value.span;
@@ -112,7 +112,7 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// A text in the style of a scalar that it stands for, or stands beside.
+    /// A text in the style of a scalar that it stands for, or is beside.
     fn scalar(&self, style: ScalarStyle, text: &str, at: usize) -> Result<String, Refusal> {
         match style {
             ScalarStyle::Plain => Ok(self.plain(text)),
@@ -156,7 +156,7 @@ impl<'t> Document<'t> {
         let line_end = self.line_end(end);
         let line_break = self.line_break_at(line_end);
         if !is_flow {
-            // A field that begins an item of a list stands behind its dash.
+            // A field that begins an item of a list is behind its dash.
             if !before.chars().all(|c| matches!(c, ' ' | '-')) {
                 return Err(Reason::Layout.at(key.span.start));
             }
@@ -202,7 +202,7 @@ impl<'t> Document<'t> {
                 let separator = is_flow.then(|| self.separator(secrets));
                 return self.append_like(&items[items.len() - 1], separator, names);
             }
-            // Comments may stand between the brackets.
+            // Comments may be between the brackets.
             Kind::List { .. } if !self.is_json => {
                 Edit::insert(range.start + 1, self.references(names, false, secrets))
             }

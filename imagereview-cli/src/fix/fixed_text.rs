@@ -53,7 +53,7 @@ impl Fix {
 
     /// The new text, if the old one came from standard input.
     pub(crate) fn into_stdin(self) -> Option<String> {
-        (self.source == Source::Stdin).then_some(self.after)
+        self.source.is_stdin().then_some(self.after)
     }
 
     /// Writes the new text to the file that it came from, and tells on standard error what changed
@@ -134,23 +134,29 @@ impl Fix {
         }
     }
 
-    /// Reports on standard error what could not be changed, and where: in the new text, if that was
-    /// written.
+    /// Reports on standard error what could not be changed.
     fn print_left(&self, is_written: bool) {
+        for problem in self.problems(is_written) {
+            print_diagnostic(format_args!("{}:{problem}", self.name()));
+        }
+    }
+
+    /// What could not be changed, and where: in the new text, if that was written.
+    pub(super) fn problems(&self, is_written: bool) -> impl Iterator<Item = String> {
         let text = if is_written {
             &self.after
         } else {
             &self.before
         };
         let lines = Lines::new(text, Position::START);
-        for left in &self.left {
+        self.left.iter().map(move |left| {
             let at = if is_written { left.after } else { left.before };
-            let (source, position) = (self.name(), lines.position(at));
             let (field, value) = (left.change.field(), left.change.value());
-            print_diagnostic(format_args!(
-                "{source}:{position}: {field} must become {value}, but {}; change it by hand",
+            format!(
+                "{}: {field} must become {value}, but {}; change it by hand",
+                lines.position(at),
                 left.reason
-            ));
-        }
+            )
+        })
     }
 }

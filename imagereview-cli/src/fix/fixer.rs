@@ -32,7 +32,7 @@ impl<'p> Fixer<'p> {
         }
     }
 
-    /// Whether the changes are only to be shown, so that texts are reviewed as they stand.
+    /// Whether the changes are only to be shown, so that texts are reviewed as they are.
     pub(crate) fn is_dry(self) -> bool {
         self.is_dry
     }

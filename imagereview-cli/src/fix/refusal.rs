@@ -1,6 +1,6 @@
 //! Why a change is left to people.
 
-/// Why a change cannot be written without a risk to what else stands there.
+/// Why a change cannot be written without a risk to what else is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Reason {
     #[error(
@@ -25,7 +25,7 @@ pub(super) enum Reason {
     Unverified,
 }
 
-/// A reason, and where the cause stands: an offset into the document.
+/// A reason, and where the cause is: an offset into the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) at: usize,

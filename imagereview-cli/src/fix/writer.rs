@@ -20,7 +20,7 @@ pub(super) struct Made {
     pub(super) change: Change,
     /// What the field held before.
     pub(super) before: Option<String>,
-    /// Where it stands in the new text.
+    /// Where it is in the new text.
     pub(super) at: usize,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Made {
 pub(super) struct Left {
     pub(super) change: Change,
     pub(super) reason: Reason,
-    /// Where the cause stands in the old text, and where in the new one.
+    /// Where the cause is in the old text, and where in the new one.
     pub(super) before: usize,
     pub(super) after: usize,
 }

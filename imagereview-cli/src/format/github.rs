@@ -6,19 +6,42 @@ use std::io::{self, Write};
 
 use imagereview_core::{Language, Mode};
 
-use super::report::Report;
+use super::{label, report::Report};
 use crate::{
-    engine::{ReviewedFile, Summary},
+    engine::{ReviewedFile, Run},
     input::Position,
 };
 
+/// The title of what is about no rule.
+const TITLE: &str = "imagereview";
+
+/// How many annotations of each kind GitHub shows of a step. Denials and parts that can't be read are
+/// of one kind.
+const SHOWN: usize = 10;
+
+/// How much of the rest is held back until denials have had their turn, in bytes.
+const HELD: usize = 1 << 20;
+
+/// Denials are written as they come, and all else behind them: GitHub shows the first annotations only.
 pub(super) struct Github {
     language: Language,
+    denials: usize,
+    /// What is to be written behind the denials.
+    held: Vec<u8>,
 }
 
 impl Github {
     pub(super) fn new(language: Language) -> Self {
-        Self { language }
+        Self {
+            language,
+            denials: 0,
+            held: Vec::new(),
+        }
+    }
+
+    /// Writes what was held back, once no denial can be displaced by it.
+    fn release(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&std::mem::take(&mut self.held))
     }
 }
 
@@ -51,44 +74,57 @@ fn annotate(
 
 impl Report for Github {
     fn add(&mut self, file: &ReviewedFile, out: &mut dyn Write) -> io::Result<()> {
-        for image in file.documents.iter().flat_map(|document| &document.images) {
-            for violation in &image.violations {
-                let command = match violation.mode() {
-                    Mode::Enforce => "error",
-                    Mode::Warn => "warning",
-                    Mode::Audit => "notice",
-                };
-                let message = violation.describe(self.language);
-                annotate(
-                    command,
-                    &file.name,
-                    image.position,
-                    violation.rule(),
-                    &message,
-                    out,
-                )?;
+        for document in &file.documents {
+            for image in &document.images {
+                let (name, position) = file.file_of(document, image);
+                for violation in &image.violations {
+                    let is_denial = violation.mode() == Mode::Enforce;
+                    let (command, out): (_, &mut dyn Write) = match violation.mode() {
+                        Mode::Enforce => ("error", out),
+                        Mode::Warn => ("warning", &mut self.held),
+                        Mode::Audit => ("notice", &mut self.held),
+                    };
+                    let mut message = violation.describe(self.language);
+                    if position != image.position {
+                        message = format!("{message} ({})", file.at(image.position));
+                    }
+                    annotate(command, name, position, violation.rule(), &message, out)?;
+                    self.denials += usize::from(is_denial);
+                }
             }
         }
-        for diagnostic in &file.diagnostics {
-            let command = if diagnostic.is_error {
-                "error"
-            } else {
-                "warning"
-            };
-            let title = "imagereview";
+        for error in file.errors() {
+            let out = &mut self.held;
             annotate(
-                command,
+                "error",
                 &file.name,
-                diagnostic.position,
-                title,
-                &diagnostic.message,
+                error.position,
+                TITLE,
+                &error.message,
                 out,
             )?;
+        }
+        if self.denials >= SHOWN || self.held.len() > HELD {
+            self.release(out)?;
         }
         Ok(())
     }
 
-    fn finish(&mut self, _: &Summary, _: &mut dyn Write) -> io::Result<()> {
+    fn finish(&mut self, run: &Run, out: &mut dyn Write) -> io::Result<()> {
+        self.release(out)?;
+        for notice in run.unreviewed.notices() {
+            let message = notice.to_string();
+            let position = notice.first.position;
+            annotate("warning", &notice.file, position, TITLE, &message, out)?;
+        }
+        for (used, count) in &run.exemptions {
+            let line = label::exemption_with_count(used, *count, self.language);
+            writeln!(out, "::notice title={TITLE}::{}", data(&line))?;
+        }
+        let summary = &run.summary;
+        if summary.not_reviewed > 0 || summary.errors > 0 {
+            writeln!(out, "{}", summary.text(self.language))?;
+        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use imagereview_core::{ImageRef, Language, Message, Mode, Violation};
 use super::{label, report::Report};
 use crate::terminal::OneLine;
 use crate::{
-    engine::{ReviewedDocument, ReviewedFile, ReviewedImage, Summary},
+    engine::{ReviewedDocument, ReviewedFile, ReviewedImage, Run, Summary, at},
     input::around,
 };
 
@@ -52,7 +52,7 @@ struct Registry {
     denied: usize,
 }
 
-/// One image that breaks the rule it stands under.
+/// One image that breaks the rule it is under.
 struct Finding {
     state: State,
     image: String,
@@ -61,7 +61,7 @@ struct Finding {
     object: String,
     place: String,
     path: String,
-    /// The line that the image stands in: before, the image, and after.
+    /// The line that the image is in: before, the image, and after.
     line: Option<(String, String, String)>,
 }
 
@@ -91,6 +91,8 @@ struct Page<'a> {
     rules: &'a BTreeMap<String, Listed<Finding>>,
     registries: &'a BTreeMap<String, Registry>,
     diagnostics: &'a Listed<String>,
+    /// The exemptions that were used.
+    exemptions: Vec<String>,
 }
 
 impl<T> Default for Listed<T> {
@@ -189,7 +191,7 @@ impl Html {
                 .map(|remedy| remedy.text(language).to_owned())
                 .unwrap_or_default(),
             object: object(document, image, language),
-            place: file.at(image.position),
+            place: file.place(document, image),
             path: OneLine(&image.path).to_string(),
             line: image.span.as_ref().and_then(|span| line(&file.text, span)),
         });
@@ -207,7 +209,7 @@ impl Html {
         uses.add(is_denied, USES, || Use {
             state,
             object: object(document, image, self.language),
-            place: file.at(image.position),
+            place: file.place(document, image),
             path: OneLine(&image.path).to_string(),
         });
     }
@@ -218,14 +220,11 @@ fn object(document: &ReviewedDocument, image: &ReviewedImage, language: Language
     let title = OneLine(&document.title).to_string();
     match &image.container {
         None => title,
-        Some(name) => {
-            let part = format!("{} {}", label::CONTAINER.text(language), OneLine(name));
-            label::part_of(&part, &title, language)
-        }
+        Some(_) => label::part_of(&label::part(image, language), &title, language),
     }
 }
 
-/// What is shown of the line that an image stands in.
+/// What is shown of the line that an image is in.
 fn line(text: &str, span: &Range<usize>) -> Option<(String, String, String)> {
     let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[span.end..]
@@ -251,7 +250,7 @@ fn line(text: &str, span: &Range<usize>) -> Option<(String, String, String)> {
     ))
 }
 
-/// The registry, the repository, and the tag and digest as written. What cannot be read stands
+/// The registry, the repository, and the tag and digest as written. What cannot be read is
 /// under no registry.
 fn parts(image: &str) -> (String, String, String) {
     let Ok(reference) = ImageRef::parse(image) else {
@@ -314,7 +313,7 @@ impl Page<'_> {
         (100 * part).div_ceil((*whole).max(1))
     }
 
-    /// How many images stand in the registry, or under the rule, with most.
+    /// How many images are in the registry, or under the rule, with most.
     fn most(counts: impl Iterator<Item = usize>) -> usize {
         counts.max().unwrap_or_default()
     }
@@ -343,7 +342,7 @@ impl Report for Html {
                 self.add_use(file, document, image);
             }
         }
-        for diagnostic in &file.diagnostics {
+        for diagnostic in file.errors() {
             let place = file.at(diagnostic.position);
             self.diagnostics.add(diagnostic.is_error, FINDINGS, || {
                 format!("{place}: {}", diagnostic.message)
@@ -352,14 +351,24 @@ impl Report for Html {
         Ok(())
     }
 
-    fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    fn finish(&mut self, run: &Run, out: &mut dyn Write) -> io::Result<()> {
+        for notice in run.unreviewed.notices() {
+            let place = at(&notice.file, notice.first.position);
+            self.diagnostics
+                .add(false, FINDINGS, || format!("{place}: {notice}"));
+        }
         let page = Page {
             language: self.language,
             version: env!("CARGO_PKG_VERSION"),
-            summary,
+            summary: &run.summary,
             rules: &self.rules,
             registries: &self.registries,
             diagnostics: &self.diagnostics,
+            exemptions: run
+                .exemptions
+                .iter()
+                .map(|(used, count)| label::exemption_with_count(used, *count, self.language))
+                .collect(),
         };
         page.write_into(out)
     }

@@ -1,4 +1,4 @@
-//! For people: each violation with the lines that it stands in, and what to do about it.
+//! For people: each violation with the lines that it is in, and what to do about it.
 
 use std::{
     io::{self, Write},
@@ -13,11 +13,11 @@ use imagereview_core::{Language, Mode, Violation};
 use super::{label, report::Report};
 use crate::terminal::{Appearance, OneLine};
 use crate::{
-    engine::{ReviewedDocument, ReviewedFile, ReviewedImage, Summary},
+    engine::{ReviewedDocument, ReviewedFile, ReviewedImage, Run},
     input::{Lines, around},
 };
 
-/// How many characters a line has room for where there is no terminal.
+/// How many characters a line can hold where there is no terminal.
 const WIDTH: usize = 140;
 
 /// How many bytes the lines of a place may have to be shown whole.
@@ -66,13 +66,13 @@ impl Human {
             .primary_title(violation.reason().text(language))
             .id(violation.rule());
         let mut group = Group::with_title(title);
-        let part = match &image.container {
-            Some(name) => format!("{} {}", label::CONTAINER.text(language), OneLine(name)),
-            None => OneLine(&image.path).to_string(),
-        };
+        let part = label::part(image, language);
         let object = OneLine(&document.title).to_string();
         let name = OneLine(&file.name).to_string();
         let mut label = label::part_of(&part, &object, language);
+        if let Some(template) = &document.template {
+            label = format!("{label}, {}", OneLine(template));
+        }
         let written = image
             .span
             .as_ref()
@@ -110,6 +110,18 @@ impl Human {
     }
 }
 
+/// The exemptions that were used, and the summary.
+pub(super) fn write_end(run: &Run, language: Language, out: &mut dyn Write) -> io::Result<()> {
+    for (used, count) in &run.exemptions {
+        let line = label::exemption_with_count(used, *count, language);
+        writeln!(out, "{}", OneLine(&line))?;
+    }
+    if !run.exemptions.is_empty() {
+        writeln!(out)?;
+    }
+    writeln!(out, "{}", run.summary.text(language))
+}
+
 /// What is shown of the lines around a span: all, unless they are so long that nobody would look
 /// for the span in them.
 fn window(text: &str, lines: &Range<usize>, span: &Range<usize>) -> Range<usize> {
@@ -138,7 +150,7 @@ impl Report for Human {
         Ok(())
     }
 
-    fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", summary.text(self.language))
+    fn finish(&mut self, run: &Run, out: &mut dyn Write) -> io::Result<()> {
+        write_end(run, self.language, out)
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::report::Report;
 use crate::{
-    engine::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage, Summary},
+    engine::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage, Run, UsedExemption},
     input::Position,
 };
 
@@ -16,6 +16,9 @@ use crate::{
 pub(super) struct DocumentRecord<'a> {
     file: &'a str,
     object: &'a str,
+    /// The template that it was rendered from. Lines and columns are those of `file`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
     allowed: bool,
@@ -28,10 +31,15 @@ struct ImageRecord<'a> {
     path: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<&'a str>,
+    /// The volume that the image is mounted as; then it has no container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    volume: Option<&'a str>,
     #[serde(flatten)]
     position: Option<PositionRecord>,
     allowed: bool,
     violations: Vec<ViolationRecord<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    exempted: &'a [UsedExemption],
 }
 
 /// One rule that an image breaks, as JSON.
@@ -85,14 +93,17 @@ impl<'a> DocumentRecord<'a> {
         let image = |image: &'a ReviewedImage| ImageRecord {
             image: &image.image,
             path: &image.path,
-            container: image.container.as_deref(),
+            container: image.container.as_deref().filter(|_| !image.is_volume()),
+            volume: image.container.as_deref().filter(|_| image.is_volume()),
             position: image.position.map(PositionRecord::from),
             allowed: image.is_allowed(),
             violations: image.violations.iter().map(violation).collect(),
+            exempted: &image.exempted,
         };
         Self {
             file,
             object: &document.title,
+            template: document.template.as_deref(),
             namespace: document.namespace.as_deref(),
             allowed: document.is_allowed,
             images: document.images.iter().map(image).collect(),
@@ -147,14 +158,14 @@ impl Report for Json {
         Ok(())
     }
 
-    fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    fn finish(&mut self, run: &Run, out: &mut dyn Write) -> io::Result<()> {
         if !self.has_documents {
             out.write_all(b"{\"documents\":[")?;
         }
         out.write_all(b"\n],\"diagnostics\":")?;
         serde_json::to_writer(&mut *out, &self.diagnostics)?;
         out.write_all(b",\"summary\":")?;
-        serde_json::to_writer(&mut *out, summary)?;
+        serde_json::to_writer(&mut *out, &run.summary)?;
         out.write_all(b"}\n")
     }
 }

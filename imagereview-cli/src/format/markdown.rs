@@ -5,20 +5,20 @@ use std::io::{self, Write};
 use imagereview_core::{Language, Message};
 
 use super::{label, report::Report};
-use crate::engine::{ReviewedFile, Summary};
+use crate::engine::{ReviewedFile, Run, at};
 use crate::terminal::OneLine;
 
 /// How many bytes of findings are listed. GitHub takes comments of 65,536 characters.
 const LISTED: usize = 50_000;
 
-/// The list stands below the summary, which is known only at the end.
+/// The list is below the summary, which is known only at the end.
 pub(super) struct Markdown {
     language: Language,
     findings: List,
     diagnostics: List,
 }
 
-/// Lines, as many as there is room for.
+/// Lines, as many as there is capacity for.
 #[derive(Default)]
 struct List {
     text: String,
@@ -67,14 +67,14 @@ fn cell(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
     for c in OneLine(text).to_string().chars() {
         match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' | '@' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' | '@' | '$' => {
                 cell.push('\\');
                 cell.push(c);
             }
             c => cell.push(c),
         }
     }
-    // GitHub makes links of these without any markup.
+    // GitHub makes formulas of what is between dollars, and links of these without any markup.
     cell.replace("://", r"\://").replace("www.", r"www\.")
 }
 
@@ -95,12 +95,12 @@ impl Report for Markdown {
                         cell(violation.rule()),
                         cell(&reason),
                         cell(&document.title),
-                        cell(&file.at(image.position)),
+                        cell(&file.place(document, image)),
                     ));
                 }
             }
         }
-        for diagnostic in &file.diagnostics {
+        for diagnostic in file.errors() {
             let (place, message) = (file.at(diagnostic.position), &diagnostic.message);
             self.diagnostics
                 .add(&format!("- {}: {}", cell(&place), cell(message)));
@@ -108,8 +108,14 @@ impl Report for Markdown {
         Ok(())
     }
 
-    fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        let language = self.language;
+    fn finish(&mut self, run: &Run, out: &mut dyn Write) -> io::Result<()> {
+        let (language, summary) = (self.language, &run.summary);
+        for notice in run.unreviewed.notices() {
+            let place = at(&notice.file, notice.first.position);
+            let message = notice.to_string();
+            self.diagnostics
+                .add(&format!("- {}: {}", cell(&place), cell(&message)));
+        }
         let outcome = if summary.errors > 0 {
             Message::new("not everything could be reviewed", "未能全部审查")
         } else if summary.denied > 0 {
@@ -134,6 +140,16 @@ impl Report for Markdown {
             writeln!(out, "\n{}\n", title.text(language))?;
             self.diagnostics.write(language, out)?;
         }
+        if !run.exemptions.is_empty() {
+            let title = Message::new("Exempted:", "已豁免:");
+            writeln!(out, "\n{}\n", title.text(language))?;
+            let mut exemptions = List::default();
+            for (used, count) in &run.exemptions {
+                let line = label::exemption_with_count(used, *count, language);
+                exemptions.add(&format!("- {}", cell(&line)));
+            }
+            exemptions.write(language, out)?;
+        }
         Ok(())
     }
 }
@@ -154,10 +170,11 @@ mod tests {
             r"https\://a.example www\.b.example a:1"
         );
         assert_eq!(cell("a\n\u{202e}b"), r"a\\n\\u{202e}b");
+        assert_eq!(cell("${A}:${B}"), r"\${A}:\${B}");
     }
 
     #[test]
-    fn a_comment_has_room_for_all_that_is_listed() {
+    fn a_comment_can_hold_all_that_is_listed() {
         let mut list = List::default();
         let line = "x".repeat(LISTED / 10 - 1);
         for _ in 0..15 {

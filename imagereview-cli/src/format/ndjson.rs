@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use imagereview_core::Language;
 
 use super::{json::DocumentRecord, report::Report};
-use crate::engine::{ReviewedFile, Summary};
+use crate::engine::{ReviewedFile, Run};
 
 pub(super) struct Ndjson {
     language: Language,
@@ -27,7 +27,7 @@ impl Report for Ndjson {
         Ok(())
     }
 
-    fn finish(&mut self, _: &Summary, _: &mut dyn Write) -> io::Result<()> {
+    fn finish(&mut self, _: &Run, _: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::engine::{ReviewedFile, Summary};
+use crate::engine::{ReviewedFile, Run};
 
 /// A format in which the outcome of a run is written.
 pub(crate) trait Report {
@@ -10,5 +10,5 @@ pub(crate) trait Report {
     fn add(&mut self, file: &ReviewedFile, out: &mut dyn Write) -> io::Result<()>;
 
     /// Writes what can be written only when everything is known.
-    fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()>;
+    fn finish(&mut self, run: &Run, out: &mut dyn Write) -> io::Result<()>;
 }

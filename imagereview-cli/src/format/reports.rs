@@ -10,7 +10,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    engine::{ReviewedFile, Summary},
+    engine::{ReviewedFile, Run},
     output::{OutputFile, WriteError},
     terminal::Appearance,
 };
@@ -67,9 +67,9 @@ impl<'o> Reports<'o> {
         self.each(|report, out| report.add(file, out))
     }
 
-    pub(crate) fn finish(&mut self, summary: &Summary) -> Result<(), WriteError> {
+    pub(crate) fn finish(&mut self, run: &Run) -> Result<(), WriteError> {
         self.each(|report, out| {
-            report.finish(summary, out)?;
+            report.finish(run, out)?;
             out.flush()
         })
     }

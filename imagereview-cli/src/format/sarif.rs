@@ -13,8 +13,9 @@ use serde_sarif::sarif;
 
 use super::report::Report;
 use crate::{
-    engine::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage, Summary},
+    engine::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage, Run},
     input::Position,
+    terminal::print_diagnostic,
 };
 
 /// Where the schema of the format is published.
@@ -32,11 +33,16 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 /// The folder that relative paths begin in, by the name that code scanning gives it.
 const ROOT: &str = "%SRCROOT%";
 
+/// How many results GitHub takes in one file; with more it refuses the file.
+///
+/// Source: <https://docs.github.com/code-security/reference/code-scanning/sarif-support-for-code-scanning>
+const RESULTS: usize = 25_000;
+
 /// Results are written as they come, before all else, so that a run of any size needs no more
 /// memory.
 pub(super) struct Sarif {
     language: Language,
-    has_results: bool,
+    results: usize,
     rules: BTreeMap<String, Rule>,
     notifications: Vec<sarif::Notification>,
 }
@@ -54,7 +60,7 @@ impl Sarif {
     pub(super) fn new(language: Language) -> Self {
         Self {
             language,
-            has_results: false,
+            results: 0,
             rules: BTreeMap::new(),
             notifications: Vec::new(),
         }
@@ -85,8 +91,10 @@ impl Sarif {
         image: &ReviewedImage,
         violation: &Violation,
     ) -> sarif::Result {
+        let (name, position) = file.file_of(document, image);
+        let columns = image.columns.filter(|_| position.is_some());
         let location = sarif::Location::builder()
-            .physical_location(physical_location(&file.name, image.position, image.columns))
+            .physical_location(physical_location(name, position, columns))
             .logical_locations(vec![
                 sarif::LogicalLocation::builder()
                     .name(document.title.clone())
@@ -152,7 +160,7 @@ fn physical_location(
         .build()
 }
 
-fn notification(file: &str, diagnostic: &Diagnostic) -> sarif::Notification {
+fn notification(file: &str, diagnostic: &Diagnostic, text: &str) -> sarif::Notification {
     let level = if diagnostic.is_error {
         sarif::NotificationLevel::Error
     } else {
@@ -163,7 +171,7 @@ fn notification(file: &str, diagnostic: &Diagnostic) -> sarif::Notification {
         .build();
     sarif::Notification::builder()
         .level(serde_json::json!(level))
-        .message(message(&diagnostic.message))
+        .message(message(text))
         .locations(vec![location])
         .build()
 }
@@ -194,25 +202,37 @@ impl Report for Sarif {
         for document in &file.documents {
             for image in &document.images {
                 for violation in &image.violations {
-                    if self.has_results {
+                    if self.results > 0 {
                         out.write_all(b",\n")?;
                     } else {
                         write_start(out)?;
-                        self.has_results = true;
                     }
+                    self.results += 1;
                     let result = self.result(file, document, image, violation);
                     serde_json::to_writer(&mut *out, &result)?;
                 }
             }
         }
-        let diagnostics = file.diagnostics.iter();
-        self.notifications
-            .extend(diagnostics.map(|diagnostic| notification(&file.name, diagnostic)));
+        let diagnostics = file.errors();
+        self.notifications.extend(
+            diagnostics.map(|diagnostic| notification(&file.name, diagnostic, &diagnostic.message)),
+        );
         Ok(())
     }
 
-    fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        if !self.has_results {
+    fn finish(&mut self, run: &Run, out: &mut dyn Write) -> io::Result<()> {
+        if self.results > RESULTS {
+            print_diagnostic(format_args!(
+                "the SARIF file has {} results, and GitHub takes {RESULTS}; review fewer inputs at a time, or accept \
+                 findings with --baseline",
+                self.results
+            ));
+        }
+        let notices = run.unreviewed.notices().iter();
+        self.notifications.extend(
+            notices.map(|notice| notification(&notice.file, &notice.first, &notice.to_string())),
+        );
+        if self.results == 0 {
             write_start(out)?;
         }
         let mut rules: Vec<_> = std::mem::take(&mut self.rules).into_iter().collect();
@@ -226,13 +246,21 @@ impl Report for Sarif {
             .build();
         let tool = sarif::Tool::builder().driver(driver).build();
         let invocation = sarif::Invocation::builder()
-            .execution_successful(summary.errors == 0)
+            .execution_successful(run.summary.errors == 0)
             .tool_execution_notifications(std::mem::take(&mut self.notifications))
             .build();
         out.write_all(b"\n],\"columnKind\":\"unicodeCodePoints\",\n\"invocations\":")?;
         serde_json::to_writer(&mut *out, &[invocation])?;
         out.write_all(b",\n\"tool\":")?;
         serde_json::to_writer(&mut *out, &tool)?;
+        out.write_all(b",\n\"properties\":")?;
+        let exemptions = run.exemptions.iter().map(|(used, count)| {
+            let exemption = serde_json::json!(used);
+            serde_json::json!({"used": exemption, "count": count})
+        });
+        let exemptions: Vec<serde_json::Value> = exemptions.collect();
+        let properties = serde_json::json!({"summary": run.summary, "exemptions": exemptions});
+        serde_json::to_writer(&mut *out, &properties)?;
         out.write_all(b"}]}\n")
     }
 }

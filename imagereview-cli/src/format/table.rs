@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table as Grid, presets};
 use imagereview_core::{Language, Violation};
 
-use super::{label, report::Report};
-use crate::engine::{ReviewedFile, Summary};
+use super::{human::write_end, label, report::Report};
+use crate::engine::{ReviewedFile, Run};
 use crate::terminal::{Appearance, OneLine};
 
 /// How many images a table has at most. The columns are as wide as what is in them, so a table is
@@ -107,7 +107,7 @@ impl Report for Table {
                     rules.join(", "),
                     OneLine(&document.title).to_string(),
                     OneLine(&image.path).to_string(),
-                    file.at(image.position),
+                    file.place(document, image),
                 ]);
                 if self.grid.row_count() == ROWS {
                     self.write_rows(out)?;
@@ -117,11 +117,11 @@ impl Report for Table {
         Ok(())
     }
 
-    fn finish(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        if self.grid.row_count() > 0 || summary.images == 0 {
+    fn finish(&mut self, run: &Run, out: &mut dyn Write) -> io::Result<()> {
+        if self.grid.row_count() > 0 || run.summary.images == 0 {
             self.write_rows(out)?;
         }
-        writeln!(out, "{}", summary.text(self.language))
+        write_end(run, self.language, out)
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_fits_a_terminal_that_has_room_for_it() {
+    fn a_table_fits_a_terminal_that_can_hold_it() {
         let image = "registry.example.com:5000/team/app";
         let path = "spec.template.spec.containers[0].image";
         let row = [

@@ -1,7 +1,7 @@
 //! Whether a document of YAML means the same to kubectl as to this program.
 //!
 //! kubectl, Argo CD, Flux and Helm read YAML with `sigs.k8s.io/yaml`: that is `go.yaml.in/yaml/v2`, a port of libyaml,
-//! which knows YAML 1.1. This program's reader knows YAML 1.2 and says where each value stands. Where the two see
+//! which knows YAML 1.1. This program's reader knows YAML 1.2 and says where each value is. Where the two see
 //! different documents, or the same one says two things, what runs would not be what was reviewed. So both read each
 //! document here, event by event, and a document with two readings is refused with both of them.
 //!
@@ -20,7 +20,7 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, StrInput, Structur
 
 pub(crate) use self::meaning::MeaningError;
 use self::{event::Told, tree::Builder};
-use super::locate::bytes;
+use super::layout::bytes;
 
 /// Why a document was not read.
 #[derive(Debug, PartialEq, Eq)]
@@ -278,7 +278,7 @@ fn offset(text: &str, index: u64) -> usize {
 struct Here<'t> {
     text: &'t str,
     parser: Parser<'t, StrInput<'t>>,
-    /// Of each list and mapping that is open, whether it stands in brackets or braces.
+    /// Of each list and mapping that is open, whether it is in brackets or braces.
     is_flow: Vec<bool>,
     /// The first scalar that Go's module takes otherwise than libyaml.
     odd: Option<(usize, MeaningError)>,
@@ -339,7 +339,7 @@ impl<'t> Here<'t> {
                 Event::Scalar(value, style, anchor, tagged) => {
                     self.look_at(&value, style, &span);
                     Told::Scalar {
-                        // What is left out is written so.
+                        // What is omitted is written so.
                         value: if value == "~" && span.is_empty() {
                             Cow::default()
                         } else {
@@ -449,7 +449,7 @@ impl<'t> There<'t> {
     }
 }
 
-/// What libyaml says of an error, without the places: those are told apart from it.
+/// What libyaml says of an error, without the places: those are distinguished from it.
 fn message(error: &libyaml_safer::Error) -> String {
     let text = error.to_string();
     let (_, text) = text.split_once("column ").unwrap_or(("", &text));
@@ -462,7 +462,7 @@ fn message(error: &libyaml_safer::Error) -> String {
 mod tests {
     use super::*;
 
-    /// What is told of a document of each kind that does not mean the same to both readers, and where.
+    /// What is reported of a document of each kind that does not mean the same to both readers, and where.
     #[test]
     fn a_document_with_two_readings_is_refused_with_both() {
         let pod = "apiVersion: v1\nkind: Pod\nspec:\n";
@@ -519,12 +519,12 @@ mod tests {
             (
                 "kind: Pod\n...\nkind: Job\n",
                 "kind: Job",
-                "kubectl does not read what stands here",
+                "kubectl does not read the text from here on",
             ),
             (
                 "{kind: Pod}\nkind: Job\n",
                 "kind: Job",
-                "kubectl does not read what stands here",
+                "kubectl does not read the text from here on",
             ),
             (
                 "{kind: Pod}\n}{\n",
@@ -587,7 +587,7 @@ mod tests {
 
     /// Of what kubectl can't read either, another message may say more.
     #[test]
-    fn what_neither_reads_is_told_apart() {
+    fn what_neither_reads_is_distinguished() {
         for text in [
             "kind: [",
             "kind: {{ .Values.x }}\na: {{b}}: c\n",

@@ -5,7 +5,7 @@
 
 mod node;
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
@@ -15,6 +15,7 @@ use super::{
     dockerfile::{DockerfileErrorKind, base_images},
     from_yaml,
     substitution::{SubstitutionError, fill_in},
+    text::read_text,
     yaml_error,
 };
 
@@ -53,8 +54,8 @@ pub(crate) enum ComposeError {
     Dockerfile(DockerfileErrorKind),
     #[error("{0:?} is no file here, so it was not reviewed")]
     NotLocal(String),
-    #[error("can't read {0}: {1}")]
-    OtherFile(String, String),
+    #[error("{0}")]
+    OtherFile(String),
     #[error("there is no service {1:?} in {0}")]
     NoService(String, String),
 }
@@ -100,7 +101,7 @@ impl ComposeFile {
 const MAX_DEPTH: usize = 16;
 
 impl ComposeFile {
-    /// Adds what other files bring that are named; it stands where they are named.
+    /// Adds what other files bring that are named; it counts where they are named.
     pub(crate) fn follow(&mut self, folder: Option<&Path>, variables: &BTreeMap<String, String>) {
         self.follow_at(folder, variables, 0);
     }
@@ -123,17 +124,19 @@ impl ComposeFile {
                 continue;
             };
             let whole = folder.join(&file);
-            let document = fs::read_to_string(&whole)
-                .map_err(|error| error.to_string())
+            let document = read_text(&whole)
+                .map_err(|error| format!("{file}: {error}"))
                 .and_then(|text| {
                     let read = from_yaml(&text, |yaml| Node::deserialize(yaml));
-                    read.map_err(|error| yaml_error(&error, Position::START).1)
+                    read.map_err(|error| {
+                        let (position, message) = yaml_error(&error, Position::START);
+                        format!("{file}:{position}: {message}")
+                    })
                 });
             let mut document = match document {
                 Ok(document) => document,
                 Err(error) => {
-                    self.errors
-                        .push((path, ComposeError::OtherFile(file, error)));
+                    self.errors.push((path, ComposeError::OtherFile(error)));
                     continue;
                 }
             };
@@ -230,7 +233,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The items of a list; anything else is told of.
+    /// The items of a list; anything else is reported.
     fn items<'n>(&mut self, path: &str, node: Option<&'n Node>) -> &'n [Node] {
         match node {
             None | Some(Node::Null) => &[],

@@ -28,7 +28,7 @@ pub(crate) struct BaseImage {
     pub(crate) instruction: &'static str,
     /// How many of these instructions come before it.
     pub(crate) index: usize,
-    /// Where the reference stands.
+    /// Where the reference is.
     pub(crate) span: Range<usize>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct BaseImage {
 pub(crate) struct DockerfileError {
     /// Why.
     pub(crate) kind: DockerfileErrorKind,
-    /// Where it stands.
+    /// Where it is.
     pub(crate) span: Range<usize>,
 }
 
@@ -267,7 +267,7 @@ impl File {
             };
             let value = match (given.get(name), default) {
                 (Some(value), _) => value.clone(),
-                // What stood there before stays.
+                // What was there before stays.
                 (None, None) => continue,
                 (None, Some(default)) => {
                     match fill_in(default, instruction.escape(), &self.arguments) {
@@ -351,7 +351,7 @@ impl File {
     }
 }
 
-/// What `--from=` names, or the last `from=` of a `--mount=`, and where that stands.
+/// What `--from=` names, or the last `from=` of a `--mount=`, and where that is.
 fn other_image(option: &Word) -> Option<(String, Range<usize>)> {
     let place = |reference: &str| {
         let at = option.raw.find(reference);
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn each_image_is_found_where_it_stands() {
+    fn each_image_is_found_where_it_is() {
         for (text, expected) in [
             ("", &[": it has no FROM, so it builds nothing"][..]),
             ("RUN x\n", &[": it has no FROM, so it builds nothing"]),

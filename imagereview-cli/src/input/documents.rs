@@ -1,8 +1,8 @@
-//! The documents of a stream, told apart as kubectl does.
+//! The documents of a stream, distinguished as kubectl does.
 //!
 //! kubectl looks at what a text begins with, not at the name of its file. One that begins with a brace is JSON documents,
 //! one after another; where the first or second of them is none, what follows is YAML. A line of YAML that begins with
-//! three dashes ends a document wherever it stands.
+//! three dashes ends a document wherever it is.
 //!
 //! Source: <https://github.com/kubernetes/apimachinery/blob/v0.37.2/pkg/util/yaml/decoder.go>
 
@@ -15,10 +15,10 @@ use super::syntax::{Syntax, without_mark};
 /// A document, and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Document {
-    /// Where it stands, without the line that begins it.
+    /// Where it is, without the line that begins it.
     pub(crate) range: Range<usize>,
     pub(crate) is_json: bool,
-    /// Whether something stands on the line that begins it. kubectl reads none of the stream from there on.
+    /// Whether something is on the line that begins it. kubectl reads none of the stream from there on.
     pub(crate) is_behind_dashes: bool,
 }
 
@@ -142,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn documents_of_yaml_are_told_apart_by_their_lines() {
+    fn documents_of_yaml_are_distinguished_by_their_lines() {
         for (text, expected) in [
             ("", &[][..]),
             ("# nothing\n---\n\n", &[]),
             ("a: 1\n", &["yaml: a: 1\n"]),
             ("---\na: 1\n---\nb: 2", &["yaml: \na: 1\n", "yaml: \nb: 2"]),
-            // kubectl reads no directives, so they are told of where they stand.
+            // kubectl reads no directives, so they are reported where they are.
             (
                 "%YAML 1.2\n---\na: 1\n",
                 &["yaml: %YAML 1.2\n", "yaml: \na: 1\n"],

@@ -23,7 +23,7 @@ pub(crate) struct Input {
 pub(crate) struct Skip<'a> {
     /// Patterns, as in a `.gitignore`.
     pub(crate) exclude: &'a [&'a str],
-    /// Whether a `.gitignore` skips files. One that git tracks may stand in it, and is deployed all the same.
+    /// Whether a `.gitignore` skips files. One that git tracks may be in it, and is deployed all the same.
     pub(crate) gitignore: bool,
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn inputs_as_in_folder(
     let kept = found.filter(|input| !input.as_ref().is_ok_and(is_excluded));
     kept.map(|input| {
         input.map(|input| Input {
-            is_named: input.source == Source::Stdin,
+            is_named: input.source.is_stdin(),
             ..input
         })
     })
@@ -180,7 +180,7 @@ fn walk(
 ) -> Vec<Result<Input, InputError>> {
     let mut overrides = OverrideBuilder::new(folder);
     for pattern in skip.exclude {
-        // An override is the opposite of a .gitignore: with the mark, it leaves out.
+        // An override is the opposite of a .gitignore: with the mark, it excludes.
         if let Err(error) = overrides.add(&format!("!{pattern}")) {
             return vec![Err(InputError::exclude(pattern, error))];
         }

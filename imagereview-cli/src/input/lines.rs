@@ -12,7 +12,7 @@ pub(crate) struct Lines<'t> {
     /// The offset of each line.
     starts: Vec<usize>,
     /// An offset that was asked for, and how many characters come before it in its line: places
-    /// are asked for in their order, and thousands of them may stand on one line.
+    /// are asked for in their order, and thousands of them may be on one line.
     last: Cell<(usize, usize)>,
 }
 

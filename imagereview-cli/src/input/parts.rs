@@ -12,7 +12,7 @@ use super::{
     yaml,
 };
 
-/// Whole documents of an input, as they stand there one after another.
+/// Whole documents of an input, as they are there one after another.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) bytes: Vec<u8>,

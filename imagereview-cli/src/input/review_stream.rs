@@ -3,17 +3,19 @@
 use std::io::{self, Read};
 
 use imagereview_core::{
-    AdmissionReview, DecodeError, ImageReview, wire::admission_review, workload::WorkloadKinds,
+    AdmissionReview, DecodeError, ImageReview,
+    wire::{admission_review, image_review},
+    workload::WorkloadKinds,
 };
 use serde_json::{Deserializer, value::RawValue};
 
-use super::position::Position;
+use super::{explanation::near, json::json_error, position::Position};
 
 /// How much is asked of the reader at a time, in bytes. A pipe gives at most 64 KiB.
 const READ_LEN: usize = 128 << 10;
 
 /// An unfinished document of at most so many bytes is tried again after each read, so that whoever
-/// writes documents and waits for the answers gets them. A longer one is tried again only when
+/// writes documents and waits for the responses gets them. A longer one is tried again only when
 /// twice as much is there, so that the time stays linear. An API server sends at most 3 MiB.
 const EAGER_LEN: usize = 4 << 20;
 
@@ -63,17 +65,6 @@ pub(crate) struct StreamError {
     error: DecodeError,
 }
 
-/// What a JSON reader says, without the line and column: those of a document may not be those of
-/// the file.
-pub(crate) fn without_position(error: &serde_json::Error) -> String {
-    let mut message = error.to_string();
-    let end = format!(" at line {} column {}", error.line(), error.column());
-    if message.ends_with(&end) {
-        message.truncate(message.len() - end.len());
-    }
-    message
-}
-
 impl StreamError {
     /// The error of a document that begins there.
     pub(crate) fn new(start: Position, error: DecodeError) -> Self {
@@ -93,9 +84,17 @@ impl StreamError {
     pub(crate) fn message(&self) -> String {
         match &self.error {
             DecodeError::Json { path, source } => match &**path {
-                "" | "." => without_position(source),
-                path => format!("{path}: {}", without_position(source)),
+                "" | "." => json_error(source),
+                path => format!("{path}: {}", json_error(source)),
             },
+            DecodeError::WrongKind { found, .. } => {
+                let kinds = [image_review::KIND, admission_review::KIND];
+                let found = match found.as_deref() {
+                    Some(found) => format!("kind is {found:?}{}", near(found, &kinds)),
+                    None => "kind is missing".to_owned(),
+                };
+                format!("{found}; write a request of kind {}", kinds.join(" or "))
+            }
             error => error.to_string(),
         }
     }
@@ -265,32 +264,54 @@ mod tests {
         let not_utf8 = [GOOD.as_bytes(), b"\n {\"\xff\"}"].concat();
         let cut_character = [GOOD.as_bytes(), "\n{\"é".as_bytes()].concat();
         let text = String::into_bytes;
-        let rows: [(Vec<u8>, &[&str]); 10] = [
+        let rows: [(Vec<u8>, &[&str]); 11] = [
             (Vec::new(), &[]),
             (b" \n".to_vec(), &[]),
             (text(GOOD.to_owned()), &["é"]),
             (text(format!("{GOOD}{GOOD}\n\n{GOOD}")), &["é", "é", "é"]),
-            // A document of another kind or with a wrong type is passed over.
+            // A document of another kind or with a wrong type is skipped.
             (
                 text(format!("{GOOD}\n  {{\"kind\":\"Pod\"}}{GOOD}")),
-                &["é", "2:3: kind is \"Pod\", expected \"ImageReview\"", "é"],
+                &[
+                    "é",
+                    "2:3: kind is \"Pod\"; write a request of kind ImageReview or AdmissionReview",
+                    "é",
+                ],
             ),
             (
                 text(format!("{GOOD}\n{}\n{GOOD}", GOOD.replace("\"é\"", "5"))),
                 &[
                     "é",
-                    "2:97: spec.containers[0].image: invalid type: integer `5`, expected a string",
+                    "2:97: spec.containers[0].image: expected a string, found the number 5",
                     "é",
+                ],
+            ),
+            (
+                text(
+                    ["Reveiw", "Review\",\"kind\":\"ImageReview"]
+                        .map(|kind| GOOD.replace("Review", kind))
+                        .concat(),
+                ),
+                &[
+                    "1:1: kind is \"ImageReveiw\"; did you mean \"ImageReview\"?; write a request of kind \
+                     ImageReview or AdmissionReview",
+                    "1:175: the field \"kind\" appears twice; delete one",
                 ],
             ),
             // After what is no JSON nothing follows.
             (
                 text(format!("{GOOD}\n{{\"kind\": oops}}\n{GOOD}")),
-                &["é", "2:10: kind: expected value"],
+                &[
+                    "é",
+                    "2:10: kind: this is not valid JSON: write a value here: a text in quotation marks, a number, true, false, null, a list or an object",
+                ],
             ),
             (
                 text(format!("{GOOD}\n{{\"kind\":\n")),
-                &["é", "3:1: kind: EOF while parsing a value"],
+                &[
+                    "é",
+                    "3:1: kind: this is not valid JSON: the text ends where a value should follow",
+                ],
             ),
             (
                 not_utf8,

@@ -1,11 +1,12 @@
 //! Where an input comes from: a file or standard input.
 
 use std::{
+    env,
     ffi::OsStr,
     fmt,
     fs::File,
     io::{self, Cursor, Read},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
@@ -14,6 +15,8 @@ use std::{
 pub(crate) enum Source {
     File(PathBuf),
     Stdin,
+    /// Standard input by the name that it was given: that of the file which it stands for.
+    NamedStdin(PathBuf),
     /// What a source gave that can be read only once.
     Held(Box<Source>, Arc<[u8]>),
 }
@@ -22,7 +25,7 @@ impl Source {
     /// The name of the file in its folder.
     pub(crate) fn file_name(&self) -> Option<&str> {
         match self {
-            Self::File(path) => path.file_name()?.to_str(),
+            Self::File(path) | Self::NamedStdin(path) => path.file_name()?.to_str(),
             Self::Stdin => None,
             Self::Held(source, _) => source.file_name(),
         }
@@ -31,7 +34,7 @@ impl Source {
     /// The folder of the file.
     pub(crate) fn folder(&self) -> Option<&Path> {
         match self {
-            Self::File(path) => path.parent(),
+            Self::File(path) | Self::NamedStdin(path) => path.parent(),
             Self::Stdin => None,
             Self::Held(source, _) => source.folder(),
         }
@@ -42,6 +45,25 @@ impl Source {
         let name = self.file_name().unwrap_or_default();
         let ending = Path::new(name).extension();
         ending.is_some_and(|ending| ["json", "yaml", "yml"].iter().any(|known| ending == *known))
+    }
+
+    /// Whether it is standard input, by whatever name.
+    pub(crate) fn is_stdin(&self) -> bool {
+        match self {
+            Self::Stdin | Self::NamedStdin(_) => true,
+            Self::File(_) => false,
+            Self::Held(source, _) => source.is_stdin(),
+        }
+    }
+
+    /// Whether it is no file: nothing that is found in it has a place where people can look it up.
+    pub(crate) fn is_stream(&self) -> bool {
+        match self {
+            Self::Stdin => true,
+            Self::NamedStdin(_) => false,
+            Self::File(_) => !self.is_lasting(),
+            Self::Held(source, _) => source.is_stream(),
+        }
     }
 
     /// Whether it gives the same each time it is read. A pipe does not, and its name may be that of
@@ -63,7 +85,7 @@ impl Source {
     /// How long it is in bytes, if that is known before it is read.
     pub(crate) fn len(&self) -> Option<u64> {
         match self {
-            Self::Stdin => None,
+            Self::Stdin | Self::NamedStdin(_) => None,
             Self::File(path) => {
                 let metadata = path.metadata().ok()?;
                 metadata.is_file().then_some(metadata.len())
@@ -75,7 +97,7 @@ impl Source {
     /// Opens it to be read.
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read>> {
         match self {
-            Self::Stdin => Ok(Box::new(io::stdin().lock())),
+            Self::Stdin | Self::NamedStdin(_) => Ok(Box::new(io::stdin().lock())),
             Self::Held(_, bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
             Self::File(path) => {
                 let file = File::open(path)?;
@@ -103,12 +125,26 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // The same name on every system, as reports go from one to another.
-            Self::File(path) if cfg!(windows) => {
+            Self::File(path) | Self::NamedStdin(path) if cfg!(windows) => {
                 f.write_str(&path.display().to_string().replace('\\', "/"))
             }
-            Self::File(path) => path.display().fmt(f),
+            Self::File(path) | Self::NamedStdin(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("<stdin>"),
             Self::Held(source, _) => source.fmt(f),
         }
     }
+}
+
+/// An absolute path without `.` and `..`.
+pub(crate) fn normalized(path: &Path) -> PathBuf {
+    let mut normalized = PathBuf::new();
+    let here = env::current_dir().unwrap_or_default();
+    for component in here.join(path).components() {
+        if component == Component::ParentDir {
+            normalized.pop();
+        } else {
+            normalized.push(component);
+        }
+    }
+    normalized
 }

@@ -79,7 +79,7 @@ fn standard_input_goes_on_only_if_all_is_well() {
 }
 
 #[test]
-fn what_is_found_after_a_fix_stands_where_the_new_text_has_it() {
+fn what_is_found_after_a_fix_is_where_the_new_text_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pods.yaml");
     fs::write(&file, pods(&["nginx", "quay.io/x:1"])).unwrap();

@@ -644,7 +644,7 @@ fn a_service_that_is_none_is_a_usage_error() {
 
 /// The libraries that read numbers and URLs have texts of their own; these are ours.
 #[test]
-fn a_wrong_value_is_answered_with_what_to_write() {
+fn a_wrong_value_is_refused_with_what_to_write() {
     for (option, value, expected) in [
         (
             "--allow-ttl",

@@ -1,8 +1,10 @@
 //! The program as people and other programs run it.
 
+mod baseline;
 mod cmd;
 mod docs;
 mod examples;
+mod findings;
 mod fix;
 mod formats;
 mod init;
@@ -12,3 +14,4 @@ mod resolve;
 mod respond;
 mod review;
 mod support;
+mod unreviewed;

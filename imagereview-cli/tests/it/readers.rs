@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::run_in;
 
-/// What came of a review of a folder: the status, each image with its path, and what was told of errors.
+/// What came of a review of a folder: the status, each image with its path, and what was reported as errors.
 struct Reviewed {
     status: Option<i32>,
     images: Vec<String>,
@@ -79,19 +79,19 @@ fn what_kubectl_reads_otherwise_makes_status_2_in_a_folder() {
         ("a.yaml", format!("# nothing\u{2028}{}", POD.replace('\n', "\u{2028}")), "a.yaml:1:10: the character U+2028 ends a line"),
         ("a.yaml", format!("# nothing\u{85}{}", POD.replace('\n', "\u{85}")), "U+0085 ends a line"),
         ("a.yaml", format!("a: b\n---\n# nothing\u{2029}{}", POD.replace('\n', "\u{2029}")), "U+2029 ends a line"),
-        ("a.yaml", format!("{POD}kind: Pod\n"), "duplicate mapping key `kind`"),
+        ("a.yaml", format!("{POD}kind: Pod\n"), "the field \"kind\" appears twice"),
         ("a.yaml", POD.replace("\"a:1\"", "!!binary YTox"), "the tag !!binary"),
         ("a.yaml", POD.replace("kind: Pod", "kind: !x Pod"), "the tag !x"),
-        ("a.yaml", format!("{POD}...\n{POD}"), "a.yaml:6:1: kubectl does not read what stands here"),
+        ("a.yaml", format!("{POD}...\n{POD}"), "a.yaml:6:1: kubectl does not read the text from here on"),
         ("a.yaml", format!("--- {{a: b}}\n---\n{POD}"), "a.yaml:1:4: kubectl takes nothing but a comment behind \"---\""),
-        ("a.yaml", format!("%YAML 1.2\n---\n{POD}"), "a.yaml:2:1: did not find expected <document start>"),
-        ("a.yaml", format!("{POD}~: a\n"), "a.yaml:5:1: null is not allowed here"),
+        ("a.yaml", format!("%YAML 1.2\n---\n{POD}"), "a.yaml:2:1: this is not valid YAML: did not find expected <document start>"),
+        ("a.yaml", format!("{POD}~: a\n"), "a.yaml:5:1: expected a string, found nothing"),
         ("a.yaml", format!("{POD}[a]: b\n"), "a.yaml:5:"),
         ("a.yaml", format!("{POD}a: .nan\n"), "JSON has no word for this number"),
         ("a.yaml", format!("a: b\n\u{feff}{POD}"), "a byte order mark"),
         // What can't be read in a file that kubectl would take.
-        ("a.yaml", format!("{POD}---\na: [\n"), "a.yaml:6:4: unclosed bracket"),
-        ("a.yml", "a: [\n".to_owned(), "a.yml:1:4: unclosed bracket"),
+        ("a.yaml", format!("{POD}---\na: [\n"), "a.yaml:6:4: this is not valid YAML: unclosed bracket"),
+        ("a.yml", "a: [\n".to_owned(), "a.yml:1:4: this is not valid YAML: unclosed bracket"),
         ("a.json", json.replace("\"a\"", "\"\\ud800\""), "a.json:1:"),
         ("a.json", format!("{json}{json}oops"), "a.json:1:"),
     ] {
@@ -132,7 +132,7 @@ fn what_kubectl_reads_otherwise_makes_status_2_in_a_folder() {
 
 /// The last of two fields counts for kubectl, and nobody sees which that is.
 #[test]
-fn an_object_whose_kind_stands_twice_is_denied() {
+fn an_object_whose_kind_is_there_twice_is_denied() {
     let text = r#"{"\u0061piVersion":"v1","kind":"List","\u006bind":"Pod","spec":{"containers":[{"image":"a:1"}]}}"#;
     let reviewed = review_file("a.json", text.as_bytes());
     assert_eq!(reviewed.status, Some(1), "{}", reviewed.stderr);
@@ -391,7 +391,7 @@ fn a_compose_file_is_read_wherever_it_names_an_image() {
             "services: {a: {extends: {file: none.yaml, service: b}}}\n",
             2,
             &[],
-            "can't read none.yaml",
+            "services.a.extends: none.yaml: can't read it",
         ),
         // Other programs have services too.
         (
@@ -452,7 +452,7 @@ fn a_file_of_variables_is_read_where_asked_for() {
     );
 }
 
-/// A file that git tracks may stand in a `.gitignore`, and is deployed.
+/// A file that git tracks may be in a `.gitignore`, and is deployed.
 #[test]
 fn only_a_gitignore_hides_files_and_only_where_asked_for() {
     let folder = tempfile::tempdir().unwrap();

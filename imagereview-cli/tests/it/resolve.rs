@@ -146,7 +146,7 @@ fn the_status_tells_what_is_not_there_from_what_could_not_be_asked() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_told_with_its_line() {
+fn a_file_that_is_wrong_is_reported_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registries.yaml");
     fs::write(

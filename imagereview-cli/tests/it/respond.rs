@@ -92,7 +92,7 @@ fn the_kinds_of_the_policy_are_known() {
 }
 
 #[test]
-fn what_is_no_request_is_reported_and_the_others_are_answered() {
+fn what_is_no_request_is_reported_and_the_others_get_responses() {
     let broken = admission_review("a", "nginx:1").replace("request", "requests");
     let pod = r#"{"apiVersion":"v1","kind":"Pod"}"#;
     let good = image_review("nginx:1");

@@ -216,7 +216,7 @@ fn a_policy_without_an_end_is_read_to_the_limit() {
 }
 
 #[test]
-fn a_manifest_in_utf_16_is_not_passed_over() {
+fn a_manifest_in_utf_16_is_not_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let units = format!("\u{feff}{POD}").encode_utf16().collect::<Vec<_>>();
     let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
@@ -248,7 +248,7 @@ const POD_JSON: &str =
     "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"spec\":{\"containers\":[{\"image\":\"nginx\"}]}}\n";
 
 #[test]
-fn each_kind_of_input_is_reviewed_where_it_stands() {
+fn each_kind_of_input_is_reviewed_where_it_is() {
     let policy = "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: p}\n\
                   customResources:\n\
                   - {apiVersion: tekton.dev/v1, kind: Task, images: ['spec.steps[*].image']}\n\
@@ -518,7 +518,7 @@ fn many_objects_that_are_not_well_take_no_longer() {
     }
 }
 
-/// In a folder a template is no error, so what can be created as it stands must not pass for one.
+/// In a folder a template is no error, so what can be created as it is must not pass for one.
 #[test]
 fn an_image_like_a_templates_hides_no_other() {
     let pod = |name: &str, images: &[&str]| {
@@ -681,7 +681,9 @@ fn a_project_file_holds_below_its_folder_and_options_go_first() {
     let (status, _, stderr) = run_in(&below, &["check", "nginx:1"]);
     assert_eq!(status, Some(2));
     assert!(
-        stderr.contains("../../.imagereview.yaml:1:1: unknown field `polcy`"),
+        stderr.contains(
+            "../../.imagereview.yaml:1:1: unknown field \"polcy\"; did you mean \"policy\"?"
+        ),
         "{stderr}"
     );
 
@@ -733,7 +735,7 @@ fn a_reader_that_goes_away_ends_the_review_quietly() {
     }
 }
 
-/// Longer than what is read at once.
+/// Longer than one read.
 #[test]
 fn a_long_input_is_reviewed_as_one_and_in_order() {
     const COUNT: usize = 1_000;
@@ -767,10 +769,11 @@ fn a_long_input_is_reviewed_as_one_and_in_order() {
         let report: Value = serde_json::from_str(&stdout).unwrap();
         let summary = json!({
             "files": 1, "documents": COUNT, "images": 2 * COUNT, "denied": COUNT,
-            "warned": 0, "accepted": 0, "skipped": 0, "errors": 0,
+            "warned": 0, "audited": 0, "accepted": 0, "exempted": 0, "skipped": 0, "notReviewed": 0,
+            "errors": 0,
         });
         assert_eq!(report["summary"], summary, "{case}");
-        // Where each image stands, when the text is looked through from its beginning.
+        // Where each image is, when the text is looked through from its beginning.
         let mut at = 0;
         let (mut line, mut column) = (1, 1);
         for (n, document) in report["documents"].as_array().unwrap().iter().enumerate() {
@@ -875,12 +878,16 @@ fn of_a_very_long_line_people_see_what_is_around_the_image() {
 }
 
 #[test]
-fn an_error_far_down_a_long_input_is_told_where_it_is() {
+fn an_error_far_down_a_long_input_is_reported_with_its_position() {
     let good = image_review("nginx:1");
     let lines = (2 << 20) / good.len();
     let text = format!("{good}\n").repeat(lines);
     for (case, tail, says) in [
-        ("JSON", "  {\"kind\": oops}\n", ":12: expected value"),
+        (
+            "JSON",
+            "  {\"kind\": oops}\n",
+            ":12: this is not valid JSON: write a value here",
+        ),
         ("cut off", "{\"kind\":\n", ":"),
         ("type", "{\"kind\":\"ImageReview\",\"apiVersion\":5}", ":"),
     ] {

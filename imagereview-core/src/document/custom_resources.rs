@@ -4,7 +4,7 @@ use super::{
     declaration::CustomResource,
     problem::{Position, Problems},
 };
-use crate::workload::{self, WorkloadKinds};
+use crate::workload::{self, KnownResources, WorkloadKinds};
 
 impl CustomResource {
     pub(super) fn compile(self, problems: &mut Problems) -> Option<workload::CustomResource> {
@@ -31,9 +31,10 @@ impl CustomResource {
 /// kind are followed in each object of it.
 const MAX_RESOURCES: usize = 1000;
 
-/// The built-in kinds and the declared ones.
+/// The built-in kinds, the declared ones, and those of well-known projects.
 pub(super) fn kinds(
-    resources: Vec<workload::CustomResource>,
+    mut resources: Vec<workload::CustomResource>,
+    known: &[KnownResources],
     problems: &mut Problems,
 ) -> WorkloadKinds {
     let paths = resources.iter().map(workload::CustomResource::paths).sum();
@@ -49,6 +50,16 @@ pub(super) fn kinds(
             format!("there are {count} {what}; a policy may declare at most {MAX_RESOURCES}"),
         );
         return WorkloadKinds::builtin().clone();
+    }
+    for resource in known.iter().flat_map(|set| set.resources()) {
+        // What is declared of such a kind is added to it.
+        match resources
+            .iter_mut()
+            .find(|declared| declared.is_of_kind_of(&resource))
+        {
+            Some(declared) => declared.add_paths_of(resource),
+            None => resources.push(resource),
+        }
     }
     problems
         .recorded(WorkloadKinds::new(resources), Position::START)

@@ -15,7 +15,7 @@ use crate::{
     policy::{Mode, UNDECIDED, UNREADABLE_OBJECT, UNREADABLE_REFERENCE},
     reference::DigestAlgorithm,
     wire::image_review::FORWARDED,
-    workload::FieldPath,
+    workload::{FieldPath, KnownResources},
 };
 
 /// The `apiVersion` of a policy document.
@@ -80,6 +80,8 @@ declare! {
         "scope" scope: Option<Scope>,
         /// Custom resources, and where in them images are.
         "customResources" custom_resources: Option<Vec<CustomResource>>,
+        /// Well-known projects, in whose custom resources images are looked for.
+        "knownResources" known_resources: Option<Vec<KnownResources>>,
         /// What is changed in objects before they are stored, and then reviewed.
         "mutations" mutations: Option<Mutations>,
         /// What images must pass.
@@ -500,6 +502,18 @@ texts! {
         "examples": ["spec.steps[*].image", "spec.template.spec"],
     };
 }
+
+impl Read for KnownResources {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let sets: Vec<(&str, Self)> = Self::all().map(|set| (set.name(), set)).collect();
+        one_of(node, problems, &sets)
+    }
+}
+
+inline_schema!(KnownResources, {
+    "type": "string",
+    "enum": KnownResources::all().map(KnownResources::name).collect::<Vec<_>>(),
+});
 
 /// The text of an expression, and its location.
 #[derive(Debug)]

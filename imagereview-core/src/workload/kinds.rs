@@ -359,6 +359,45 @@ impl CustomResource {
         }
         self
     }
+
+    /// Its API group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.0.group
+    }
+
+    /// The version of the group, or `None` for every version.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.0.version.as_deref()
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.0.kind
+    }
+
+    /// Whether both are about the same kind, in the same version or in every one.
+    #[cfg(feature = "document")]
+    pub(crate) fn is_of_kind_of(&self, other: &Self) -> bool {
+        let (one, two) = (&self.0, &other.0);
+        (&one.group, &one.version, &one.kind) == (&two.group, &two.version, &two.kind)
+    }
+
+    /// Adds the paths of another declaration of the same kind.
+    #[cfg(feature = "document")]
+    pub(crate) fn add_paths_of(&mut self, other: Self) {
+        let of_images = |path: &FieldPath| !self.0.images.contains(path);
+        let images: Vec<_> = other.0.images.into_iter().filter(of_images).collect();
+        self.0.images.extend(images);
+        let of_pod_specs = |new: &PodSpecPath| {
+            let mut known = self.0.pod_specs.iter();
+            known.all(|known| known.path != new.path)
+        };
+        let pod_specs: Vec<_> = other.0.pod_specs.into_iter().filter(of_pod_specs).collect();
+        self.0.pod_specs.extend(pod_specs);
+    }
 }
 
 /// A [`CustomResource`] cannot be as it is declared.

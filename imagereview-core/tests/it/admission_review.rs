@@ -37,7 +37,7 @@ struct Row {
     kind: &'static str,
     user: &'static str,
     name: Option<&'static str>,
-    /// Image, place, whether it stood there before.
+    /// Image, place, whether it was there before.
     images: &'static [(&'static str, &'static str, bool)],
     denied: &'static [&'static str],
     warned: &'static [&'static str],
@@ -272,7 +272,7 @@ fn check(row: &Row) {
     assert_eq!(response["allowed"], row.denied.is_empty(), "{json}");
     let warnings = response["warnings"].as_array().map_or(0, Vec::len);
     assert_eq!(warnings, row.warned.len(), "{json}");
-    // A validating answer with either of them is an error.
+    // A validating response with either of them is an error.
     assert!(response.get("patch").is_none() && response.get("patchType").is_none());
 }
 
@@ -301,7 +301,7 @@ fn a_denial_is_what_the_api_server_reads() {
 }
 
 #[test]
-fn dry_run_labels_and_annotations_are_told() {
+fn dry_run_labels_and_annotations_are_reported() {
     let request = AdmissionReview::from_slice(sample!("deployment-create").as_bytes()).unwrap();
     let review = request.review();
     assert!(review.is_dry_run());
@@ -324,7 +324,7 @@ fn dry_run_labels_and_annotations_are_told() {
     );
 }
 
-/// Says what becomes of images that stood there before.
+/// Says what becomes of images that were there before.
 struct Strict(Mode);
 
 impl Policy for Strict {
@@ -401,7 +401,7 @@ fn pod(image: &str) -> String {
 }
 
 #[test]
-fn what_is_new_is_told_from_the_old_object_of_an_update_alone() {
+fn what_is_new_is_distinguished_from_the_old_object_of_an_update_alone() {
     let moved = r#"{"apiVersion":"v1","kind":"Pod","spec":{"initContainers":[{"image":"nginx"}]}}"#;
     for (operation, object, old, unchanged) in [
         ("UPDATE", pod("nginx"), pod("nginx"), true),
@@ -514,7 +514,7 @@ fn an_object_that_was_as_unreadable_before_is_not_denied_for_it() {
     }
 }
 
-/// What a request leaves out puts it into no scope, and out of none.
+/// What a request omits puts it into no scope, and out of none.
 #[test]
 fn what_a_request_does_not_tell_counts_as_a_match() {
     let scoped = |scope: &str| {
@@ -890,7 +890,7 @@ fn what_is_validated_is_what_results() {
 
 proptest! {
     #[test]
-    fn any_images_get_a_well_formed_answer(
+    fn any_images_get_a_well_formed_response(
         images in prop::collection::vec(any::<String>(), 0..9),
         old in prop::collection::vec(any::<String>(), 0..3),
         uid in any::<String>(),
@@ -912,7 +912,7 @@ proptest! {
             prop_assert_eq!(&answer["response"]["uid"], &json!(uid));
             prop_assert_eq!(&answer["response"]["allowed"], &json!(verdict.is_allowed()));
         }
-        // What stood there before is never denied; what is new is denied as if nothing had.
+        // What was there before is never denied; what is new is denied as if nothing had.
         let fresh: Review<'_> = images.iter().filter(|image| !old.contains(image)).map(|i| &**i).collect();
         prop_assert_eq!(verdict.is_allowed(), decide(&NoLatestTag, &fresh).is_allowed());
     }

@@ -99,7 +99,7 @@ fn mirrors_of_several_documents_do_not_chain() {
             assert_eq!(first, [mirrored], "{documents:?}");
             assert_eq!(second, first, "{documents:?}");
             assert_eq!(operations, 0, "{documents:?}");
-            // A manifest gets what the API server would be answered.
+            // A manifest gets the API server's response.
             let text = pod(&[image]).to_string();
             let mut reader = serde_json::Deserializer::from_str(&text);
             let manifest = policy.kinds().deserialize(&mut reader).unwrap();
@@ -273,7 +273,7 @@ fn expressions_about_reviews_that_are_too_large_deny() {
     }
 }
 
-/// The text that a glob asks for stands in these names a hundred thousand times. The glob is held
+/// The text that a glob asks for is in these names a hundred thousand times. The glob is held
 /// against each of them once all the same.
 #[test]
 fn a_name_that_repeats_what_a_glob_asks_for_costs_no_more_than_its_length() {
@@ -285,7 +285,7 @@ fn a_name_that_repeats_what_a_glob_asks_for_costs_no_more_than_its_length() {
 }
 
 /// A value of an annotation that is too long to be held against a pattern for every image and rule is
-/// no way past a rule, and not out of its scope.
+/// no exemption from a rule, and not out of its scope.
 #[test]
 fn a_very_long_value_of_an_annotation_exempts_nothing() {
     let key = "x.image-policy.k8s.io/ticket";
@@ -317,7 +317,7 @@ fn a_very_long_value_of_an_annotation_exempts_nothing() {
 
 /// Text that is long, and wrong in every place.
 #[test]
-fn a_document_that_is_wrong_everywhere_is_told_of_within_bounds() {
+fn a_document_that_is_wrong_everywhere_is_reported_within_bounds() {
     let many = |item: &dyn Fn(usize) -> String| {
         let mut items = String::new();
         let mut index = 0;
@@ -359,7 +359,7 @@ fn a_document_that_is_wrong_everywhere_is_told_of_within_bounds() {
     }
 }
 
-/// As many of everything as a document has room for.
+/// As many of everything as a document can hold.
 #[test]
 fn a_document_of_very_many_parts_is_compiled_or_refused() {
     let many = |item: &dyn Fn(usize) -> String| {

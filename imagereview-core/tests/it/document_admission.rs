@@ -231,7 +231,7 @@ fn a_policy_tells_whether_it_has_mutations() {
 }
 
 #[test]
-fn mistakes_in_mutations_and_custom_resources_are_told_where_they_are() {
+fn mistakes_in_mutations_and_custom_resources_are_reported_with_their_position() {
     let rules = "rules: [{name: a, maxImages: 1}]";
     for (declared, expected) in [
         (

@@ -1,4 +1,4 @@
-//! What is wrong with a policy document is told at once, where it is, with what to do.
+//! What is wrong with a policy document is reported at once, where it is, with what to do.
 
 use imagereview_core::{ImagePolicy, PolicySource};
 
@@ -22,7 +22,7 @@ fn with_rules(rules: &str) -> String {
 }
 
 #[test]
-fn everything_wrong_is_told_at_once_in_the_order_of_the_lines() {
+fn everything_wrong_is_reported_at_once_in_the_order_of_the_lines() {
     let text = "\
 apiVersion: imagereview/v1
 kind: ImagePolicy
@@ -79,7 +79,7 @@ exemptions:
 }
 
 #[test]
-fn what_can_only_be_seen_of_the_whole_is_told_too() {
+fn what_can_only_be_seen_of_the_whole_is_reported_too() {
     for (text, expected) in [
         (
             with_rules("  - name: a\n    tags: {}"),

@@ -286,7 +286,7 @@ fn a_denied_registry_has_no_other_name() {
             &["registry.hub.docker.com/x"],
             &["hub.DOCKER.com/x"],
         ),
-        // A port in other digits, or left out where it is the usual one.
+        // A port in other digits, or omitted where it is the usual one.
         (
             "example.com:5000",
             &["example.com:5000/x"],
@@ -554,7 +554,7 @@ fn an_expression_that_fails_says_why_in_the_same_short_words_each_time() {
         let text = format!("rules: [{{name: r, expression: {expression:?}}}]");
         let review: Review<'_> = ["nginx"].into_iter().collect();
         let review = review.with_annotations(&annotations);
-        // The map's fields stand in another order in each review.
+        // The map's fields are in another order in each review.
         for _ in 0..8 {
             let verdict = decide(&document(&text), &review);
             let said = verdict.violations()[0].reason().text(Language::English);

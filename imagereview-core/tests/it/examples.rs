@@ -176,7 +176,7 @@ fn blocks(markdown: &str) -> Vec<(usize, String)> {
     blocks
 }
 
-/// What the documentation shows is read as it stands, or, if it is a part of a policy, within one.
+/// What the documentation shows is read as it is, or, if it is a part of a policy, within one.
 #[test]
 fn every_policy_of_the_documentation_is_one() {
     let path = repository().join("docs/policy.md");

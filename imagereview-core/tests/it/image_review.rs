@@ -43,7 +43,7 @@ fn fields_may_be_absent_null_or_unknown() {
         ),
         (r#"{"containers":[{"image":"ngin\u0078"}]}"#, &["nginx"]),
         (r#"{"futureField":{"deep":[{}]},"containers":[]}"#, &[]),
-        // What is passed over is never recursed into.
+        // What is skipped is never recursed into.
         (&deep, &[]),
     ] {
         assert_eq!(images(&document(spec)), expected, "{spec}");
@@ -124,7 +124,7 @@ fn a_stream_goes_on_after_another_kind_and_ends_at_what_is_no_json() {
 }
 
 #[test]
-fn the_answer_is_what_the_api_server_reads() {
+fn the_response_is_what_the_api_server_reads() {
     let review = ImageReview::new(["nginx", "redis:7.4"]);
     let verdict = decide(&NoLatestTag, &review.review());
     let answer =
@@ -146,7 +146,7 @@ fn the_answer_is_what_the_api_server_reads() {
 }
 
 #[test]
-fn the_answer_is_written_as_serde_writes_it() {
+fn the_response_is_written_as_serde_writes_it() {
     for images in [&[][..], &["redis:7.4"], &["nginx"], &["redis:7.4", "Foo/x"]] {
         let review = ImageReview::new(images.iter().copied());
         for mode in [Mode::Audit, Mode::Warn, Mode::Enforce] {
@@ -205,7 +205,7 @@ proptest! {
     }
 
     #[test]
-    fn any_images_get_a_well_formed_answer(images in prop::collection::vec(any::<String>(), 0..9)) {
+    fn any_images_get_a_well_formed_response(images in prop::collection::vec(any::<String>(), 0..9)) {
         let review = ImageReview::new(images);
         let verdict = decide(&NoLatestTag, &review.review());
         for language in [Language::English, Language::Chinese] {

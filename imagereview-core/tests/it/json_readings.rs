@@ -12,7 +12,7 @@ use imagereview_core::{AdmissionReview, AllowAll, ImageReview, decide};
 enum Outcome {
     /// It is reviewed, with these images.
     Images(&'static [&'static str]),
-    /// The answer is a denial: the images cannot be known.
+    /// The response is a denial: the images cannot be known.
     Denied(&'static str),
     /// It is no review; the error says this.
     Refused(&'static str),
@@ -130,7 +130,7 @@ fn a_field_has_one_reading_or_none() {
             Images(&[]),
             Images(&[]),
         ),
-        // Numbers: passed over where nothing is looked for, and no text where it is.
+        // Numbers: skipped where nothing is looked for, and no text where it is.
         (r#""x":1e999999999,"y":-0"#, Images(&[]), Images(&[])),
         (
             &format!(r#""x":{number}.{number}"#),

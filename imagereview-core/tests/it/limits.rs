@@ -77,7 +77,7 @@ fn an_image_review_has_as_many_entries_as_the_limit_or_is_denied() {
 }
 
 #[test]
-fn each_review_of_a_stream_has_room_of_its_own() {
+fn each_review_of_a_stream_has_a_budget_of_its_own() {
     let one = image_review(&json!({"containers": vec![json!({"image": "a:1"}); ENTRIES_LIMIT]}));
     let reviews = [
         &*one,
@@ -235,7 +235,7 @@ fn objects(kinds: &WorkloadKinds, document: &Value) -> Vec<Result<usize, String>
 }
 
 #[test]
-fn a_list_has_any_number_of_items_and_each_has_room_of_its_own() {
+fn a_list_has_any_number_of_items_and_each_has_a_budget_of_its_own() {
     let small = pod(&json!({"containers": containers(1)}));
     let items = vec![small.clone(); ENTRIES_LIMIT + 1];
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});

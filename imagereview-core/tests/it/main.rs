@@ -15,6 +15,7 @@ mod document_rules;
 mod examples;
 mod image_review;
 mod json_readings;
+mod known_resources;
 mod limits;
 #[cfg(feature = "mutation")]
 mod mutation;

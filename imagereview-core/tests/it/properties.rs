@@ -194,7 +194,7 @@ proptest! {
         prop_assert!(!allows(&enforce, &images) || allows(&warn, &images));
     }
 
-    /// Of two rules, one about what the other leaves out, exactly one is about a review that tells
+    /// Of two rules, one about what the other omits, exactly one is about a review that tells
     /// what they ask for; and both are about one that does not.
     #[test]
     fn what_is_included_and_what_is_excluded_make_a_whole(

@@ -5,7 +5,7 @@ use imagereview_core::{AdmissionReview, Mode};
 use imagereview_core::{ImagePolicy, Location, NoLatestTag, PolicySource, Review, decide};
 use serde_json::{Value, json};
 
-/// What stands where, with the paths that are new.
+/// Which image is at which location, with the paths that are new.
 struct Row {
     before: &'static [(&'static str, usize, &'static str)],
     after: &'static [(&'static str, usize, &'static str)],

@@ -1,4 +1,4 @@
-//! What a verdict tells of its violations: their subjects, and the JSON of all of it.
+//! What a verdict reports of its violations: their subjects, and the JSON of all of it.
 
 use imagereview_core::{
     AdmissionReview, AllowAll, Language, Location, Message, Mode, NoLatestTag, Review, Subject,

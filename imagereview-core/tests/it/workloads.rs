@@ -36,7 +36,7 @@ fn pod_spec() -> Value {
     })
 }
 
-/// What the images of [`pod_spec`] are, below where it stands.
+/// What the images of [`pod_spec`] are, below where it is.
 const POD_SPEC_IMAGES: [(&str, &str, ContainerKind, &str); 5] = [
     ("web:1", "containers[0].image", Regular, "web"),
     ("proxy:2", "containers[1].image", Regular, "proxy"),
@@ -500,7 +500,7 @@ fn whatever_has_items_is_a_list_too() {
             ],
             0,
         ),
-        // Without a kind it is refused by everybody; what is in it is told all the same.
+        // Without a kind it is refused by everybody; what is in it is reported all the same.
         (json!({"apiVersion": "v1"}), in_items, 1),
     ] {
         document["items"] = json!([pod()]);
@@ -844,7 +844,7 @@ spec:
 }
 
 #[test]
-fn a_large_object_is_read_and_what_is_passed_over_is_never_recursed_into() {
+fn a_large_object_is_read_and_what_is_skipped_is_never_recursed_into() {
     let container = json!({"name": "x", "image": "nginx:1.27", "args": ["x".repeat(250)]});
     let spec = json!({"containers": vec![container; ENTRIES_LIMIT]});
     let mut json = object("v1", "Pod", "spec", &spec).to_string();

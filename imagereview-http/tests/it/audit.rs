@@ -121,7 +121,7 @@ async fn a_renamed_file_is_left_at_the_next_requested_reload() {
     assert_eq!(lines(&path)[0]["images"][0], "b:1");
 }
 
-/// `/dev/full` is a disk without any room.
+/// `/dev/full` is a disk that is full.
 #[tokio::test]
 async fn a_full_disk_is_counted_and_stops_nothing() {
     let pki = Pki::new();
@@ -277,7 +277,7 @@ async fn the_limit_of_a_files_size_does_not_end_the_program() {
     );
 }
 
-/// A pipe that nobody reads from is a disk that stands still.
+/// A pipe that nobody reads from is a disk that hangs.
 pub(crate) fn pipe(folder: &Path) -> (std::path::PathBuf, fs::File) {
     let path = folder.join("pipe");
     let made = std::process::Command::new("mkfifo")
@@ -301,7 +301,7 @@ fn long_review() -> hyper::Request<RequestBody> {
 }
 
 #[tokio::test]
-async fn a_disk_that_stands_still_drops_lines_and_stops_nothing() {
+async fn a_disk_that_hangs_drops_lines_and_stops_nothing() {
     for when_full in [WhenFull::DropNew, WhenFull::DropOld] {
         let folder = tempfile::tempdir().unwrap();
         let (path, reader) = pipe(folder.path());
@@ -332,7 +332,7 @@ async fn a_disk_that_stands_still_drops_lines_and_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_wait_for_a_disk_that_stands_still_where_that_was_chosen() {
+async fn responses_wait_for_a_disk_that_hangs_where_that_was_chosen() {
     const SENT: usize = 200;
     let folder = tempfile::tempdir().unwrap();
     let (path, reader) = pipe(folder.path());

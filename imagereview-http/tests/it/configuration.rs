@@ -64,7 +64,7 @@ async fn a_flag_counts_more_than_a_variable_and_that_more_than_the_file() {
 }
 
 #[tokio::test]
-async fn every_mistake_in_the_file_is_told() {
+async fn every_mistake_in_the_file_is_reported() {
     let rows = [
         (
             "listn: x\nbody-timeout: 10\nlanguage: [en, zh]\nconfig: x\n",
@@ -217,7 +217,7 @@ async fn a_check_tells_what_is_there_and_what_is_wrong() {
     let (ended, ended_key) = (file(ended.certificate_pem()), file(ended.key_pem()));
     let (policy, bad_policy) = (file(POLICY), file("kind: Pod"));
     let text = |file: &tempfile::NamedTempFile| file.path().to_str().unwrap().to_owned();
-    // The certificate, the key, the policy, the status, and what is told.
+    // The certificate, the key, the policy, the status, and what is reported.
     let rows = [
         (
             &certificate,

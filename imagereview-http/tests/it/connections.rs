@@ -20,7 +20,7 @@ use crate::{
 const SOON: Duration = Duration::from_millis(200);
 
 #[tokio::test]
-async fn http1_headers_that_do_not_come_are_answered_408_and_closed() {
+async fn http1_headers_that_do_not_come_get_408_and_a_close() {
     let pki = Pki::new();
     let mut config = pki.config();
     config.timeouts.header = SOON;
@@ -149,7 +149,7 @@ async fn a_handshake_that_does_not_come_or_is_none_is_closed() {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_is_answered_408() {
+async fn a_body_that_stalls_gets_408() {
     let pki = Pki::new();
     let mut config = pki.config();
     config.timeouts.body = SOON;
@@ -193,7 +193,7 @@ async fn a_body_that_stalls_is_answered_408() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_all_of_a_refused_body_can_read_the_answer() {
+async fn a_client_that_sends_all_of_a_refused_body_can_read_the_response() {
     let pki = Pki::new();
     let server = TestServer::start(pki.config()).await;
     // More than the buffers between client and server hold.
@@ -218,7 +218,7 @@ async fn an_http1_client_that_takes_no_answers_is_cut() {
     config.timeouts.answer = SOON;
     let server = TestServer::start(config).await;
     let socket = TcpSocket::new_v4().unwrap();
-    // So that it takes few answers to fill it.
+    // So that it takes few responses to fill it.
     socket.set_recv_buffer_size(4096).unwrap();
     let stream = socket.connect(server.address).await.unwrap();
     let client = pki.client(None);

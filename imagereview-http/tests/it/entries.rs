@@ -103,14 +103,14 @@ impl Entries {
         } else {
             2 * BODY
         };
-        // With room for the numbers.
+        // With capacity for the numbers.
         let digits = 6 * self.entry.matches('#').count();
         self.body((limit - 400) / (self.entry.len() + digits))
     }
 }
 
 /// Reviews of as many containers as are read, of which each breaks a rule: as short as may be, and as
-/// long as a body has room for. The last of three is allowed, since all images stood there before.
+/// long as a body can hold. The last of three is allowed, since all images were there before.
 pub(crate) fn largest_reviews() -> Vec<(&'static str, String, bool)> {
     let image = |image: &str| format!(r#"{{"image":"{image}"}}"#);
     let containers = [

@@ -71,7 +71,7 @@ pub(crate) enum Leave {
 }
 
 /// A client that means to review an image and leaves once it has sent `after` bytes, those of TLS
-/// included. Gives how many it has sent: fewer where it got its answer before.
+/// included. Gives how many it has sent: fewer where it got its response before.
 pub(crate) async fn leaves_after(
     client: &Client,
     address: SocketAddr,
@@ -147,7 +147,7 @@ pub(crate) fn review(protocol: Protocol) -> Vec<u8> {
     }
 }
 
-/// A connection on which the server may send no byte of an answer, and so many reviews on it.
+/// A connection on which the server may send no byte of a response, and so many reviews on it.
 pub(crate) fn without_window(reviews: u32) -> Vec<u8> {
     let no_window = frames::setting(0x4, 0);
     let body = image_review_json(&[ALLOWED]);

@@ -80,7 +80,7 @@ async fn a_client_hello_with_any_byte_changed_is_survived() {
         changed[at] ^= 0xff;
         let mut stream = within(TcpStream::connect(webhook.address)).await.unwrap();
         let _ = stream.write_all(&changed).await;
-        // Some are answered with an alert, some with a ServerHello, and some wait for more.
+        // Some get an alert, some with a ServerHello, and some wait for more.
         held.push(stream);
     }
     webhook.answers(&client).await;
@@ -126,7 +126,7 @@ async fn floods_of_handshakes_disturb_nobody() {
             let (client, address) = (Arc::clone(&client), webhook.address);
             coming.spawn(async move {
                 let mut stream = client.tls(address, PROTOCOLS[number % 2]).await?;
-                // In TLS 1.3 the client hears of it with the first answer.
+                // In TLS 1.3 the client hears of it with the first response.
                 stream.write_all(&review(PROTOCOLS[number % 2])).await?;
                 match within(stream.read(&mut [0])).await? {
                     0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
@@ -205,7 +205,7 @@ async fn a_handshake_that_comes_byte_by_byte_is_a_handshake() {
 }
 
 #[tokio::test]
-async fn clients_of_either_version_are_answered() {
+async fn clients_of_either_version_get_responses() {
     let pki = Pki::new();
     let client_ca = pki.authority_file();
     let mut config = pki.config();

@@ -268,7 +268,7 @@ impl Client {
     ) -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
         let io = TokioIo::new(self.tls(address, protocol).await?);
         // The halves that drive the connections end with them; what went wrong shows in the
-        // answers.
+        // responses.
         Ok(match protocol {
             Protocol::Http1 => {
                 let (sender, connection) = http1::handshake(io).await?;
@@ -310,7 +310,7 @@ impl Connection {
         }
     }
 
-    /// Sends a request, whose URI is a path, and reads the whole answer.
+    /// Sends a request, whose URI is a path, and reads the whole response.
     pub(crate) async fn send(
         &mut self,
         mut request: Request<RequestBody>,

@@ -18,7 +18,7 @@ rules:
 ";
 
 #[tokio::test]
-async fn each_path_is_answered() {
+async fn each_path_gets_a_response() {
     let pki = Pki::new();
     let server = TestServer::start(pki.config()).await;
     // The path, the status, and what the body holds.
@@ -76,13 +76,13 @@ async fn connections_that_are_silent_keep_no_probe_out() {
     let pki = Pki::new();
     let server = TestServer::start(pki.config()).await;
     let mut silent = Vec::new();
-    // Some more than there is room for, and each waits longer than a probe does.
+    // Some more than there is capacity for, and each waits longer than a probe does.
     for _ in 0..100 {
         silent.push(within(TcpStream::connect(server.health)).await.unwrap());
     }
     let answer = get(server.health, "/livez", "*/*").await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-    // The oldest have made room, and the others were not waited for.
+    // The oldest have freed their slots, and the others were not waited for.
     let read = within(silent[0].read(&mut [0])).await;
     assert_eq!(read.unwrap_or_default(), 0);
     let other = silent[50].try_read(&mut [0]).unwrap_err();

@@ -61,7 +61,7 @@ async fn the_silent_connection_that_is_oldest_gives_way() {
     .await;
 }
 
-/// However many come, one after the other and each with a question.
+/// However many come, one after the other and each with a request.
 #[tokio::test]
 async fn no_more_connections_than_the_limit_are_open_where_all_have_asked() {
     let pki = Pki::new();
@@ -82,7 +82,7 @@ async fn no_more_connections_than_the_limit_are_open_where_all_have_asked() {
     for _ in 0..3 {
         open.push(asking().await);
     }
-    // There is room for no other, however long it waits.
+    // There is capacity for no other, however long it waits.
     let mut other = std::pin::pin!(asking());
     let waited = tokio::time::timeout(Duration::from_millis(500), &mut other).await;
     assert!(waited.is_err());
@@ -95,7 +95,7 @@ async fn no_more_connections_than_the_limit_are_open_where_all_have_asked() {
 }
 
 #[tokio::test]
-async fn headers_that_are_too_long_are_answered_431() {
+async fn headers_that_are_too_long_get_431() {
     let pki = Pki::new();
     let server = TestServer::start(pki.config()).await;
     for protocol in PROTOCOLS {
@@ -149,7 +149,7 @@ async fn a_connection_is_renewed_and_no_request_is_lost() {
 }
 
 #[tokio::test]
-async fn an_idle_http2_connection_is_told_to_go() {
+async fn an_idle_http2_connection_gets_goaway() {
     let pki = Pki::new();
     let mut config = pki.config();
     // A body that is given up is not waited for.

@@ -46,7 +46,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Checks that every request was answered, or came back unread.
+    /// Checks that every request got a response, or came back unread.
     #[track_caller]
     pub(crate) fn assert_none_lost(&self) {
         assert_eq!((self.lost, self.other), (0, 0), "{self}");
@@ -123,7 +123,7 @@ impl Load {
         }
     }
 
-    /// Waits for so many answers from now on.
+    /// Waits for so many responses from now on.
     pub(crate) async fn has_answered(&self, more: usize) {
         let goal = self.answered.load(Ordering::Relaxed) + more;
         within(async {
@@ -255,7 +255,7 @@ async fn slow_connections(
 async fn a_thousand_slow_connections_keep_nobody_out() {
     const SLOW: usize = 1000;
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
-    // With room for all, and with room for half of them.
+    // With capacity for all, and for half of them.
     for options in [
         &[][..],
         &["--max-connections=500", "--max-silent-connections=250"],
@@ -291,7 +291,7 @@ async fn a_thousand_slow_connections_keep_nobody_out() {
 
 // The policy holds threads, which takes a runtime that has several.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn overload_is_answered_429_at_once_and_over_at_once() {
+async fn overload_gets_429_at_once_and_over_at_once() {
     const SENT: usize = 50;
     const HELD: usize = 2;
     let pki = Pki::new();

@@ -58,7 +58,7 @@ async fn a_body_in_crumbs_takes_no_more_than_one_in_a_piece() {
         webhook.answers(&client).await;
         let before = webhook.footprint().await;
         let mut stream = client.tls(webhook.address, protocol).await.unwrap();
-        // One more than the limit, so that there is an answer when all are read; or an end, where
+        // One more than the limit, so that there is a response when all are read; or an end, where
         // crumbs are too much for the protocol.
         let _ = stream.write_all(&crumbs(protocol, LIMIT + 1)).await;
         let mut answer = [0; 64];
@@ -94,7 +94,7 @@ async fn bodies_that_stall_hold_no_more_than_their_share() {
             let request = Request::post("/image_policy").body(read.boxed()).unwrap();
             let answer = tokio::spawn(async move { connection.send(request).await });
             let sent = within(async {
-                // All but a byte, in the pieces in which clients write. One that has given way is
+                // All but a byte, in the pieces in which clients write. One that was evicted is
                 // not read to its end.
                 for piece in vec![b' '; BODY - 1].chunks(16 << 10) {
                     body.send_data(Bytes::copy_from_slice(piece)).await?;
@@ -147,7 +147,7 @@ fn post(path: &str, body: impl Into<Bytes>) -> Request<RequestBody> {
     Request::post(path).body(full(body)).unwrap()
 }
 
-/// What a program with these options answers to a body over each of these protocols, and how much more
+/// How a program with these options responds to a body over each of these protocols, and how much more
 /// memory it has held for that.
 async fn cost(
     options: &[&str],
@@ -159,7 +159,7 @@ async fn cost(
     let client = pki.client(None);
     let options = [options, &["--audit-log=audit.jsonl"]].concat();
     let webhook = Webhook::start(&pki, &options).await;
-    // Not everything is there before the first answer.
+    // Not everything is there before the first response.
     client
         .review(webhook.address, Protocol::Http2, &[DENIED])
         .await;
@@ -222,7 +222,7 @@ async fn lists_a_million_deep_take_little_more_than_their_bytes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_largest_reviews_take_what_is_documented() {
     const MOST: usize = 40 << 20;
-    // One of no more bytes than are decided without a turn.
+    // One of no more bytes than are decided without a permit.
     let small = ("/validate", Entries::all()[2].body(5_350), false);
     for (path, body, is_allowed) in largest_reviews().into_iter().chain([small]) {
         let (answers, more) = cost(&[], path, &body, &[Protocol::Http2]).await;
@@ -239,7 +239,7 @@ async fn the_largest_reviews_take_what_is_documented() {
     }
 }
 
-/// Each violation has its reason in both languages, and each change is a part of the answer.
+/// Each violation has its reason in both languages, and each change is a part of the response.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rules_that_every_image_breaks_and_mutations_take_what_is_documented() {
     const MOST: usize = 110 << 20;
@@ -277,7 +277,7 @@ mutations:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_audit_log_that_stands_still_holds_few_long_lines() {
+async fn an_audit_log_that_hangs_holds_few_long_lines() {
     const SENT: usize = 24;
     const QUEUED: usize = 32 << 20;
     const BESIDE: usize = 48 << 20;
@@ -297,7 +297,7 @@ async fn an_audit_log_that_stands_still_holds_few_long_lines() {
             .connect(webhook.address, Protocol::Http2)
             .await
             .unwrap();
-        // One that is denied and stands in the log as it is.
+        // One that is denied and is in the log as it is.
         let long = format!("a/{}", "b".repeat(1 << 20));
         for _ in 0..SENT {
             let answer = connection.send(image_review(&[&long])).await.unwrap();
@@ -316,7 +316,7 @@ async fn an_audit_log_that_stands_still_holds_few_long_lines() {
 }
 
 #[tokio::test]
-async fn answers_and_log_lines_are_short_whatever_is_asked() {
+async fn responses_and_log_lines_are_short_whatever_is_asked() {
     const SHORT: usize = 4096;
     let long = "x".repeat(1 << 16);
     let image_review = |field: &str, value: &str| {
@@ -378,10 +378,10 @@ async fn answers_and_log_lines_are_short_whatever_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_that_nobody_takes_hold_little() {
+async fn responses_that_nobody_takes_hold_little() {
     const CONNECTIONS: usize = 20;
     const STREAMS: u32 = 250;
-    // Of a stream with its answer.
+    // Of a stream with its response.
     const BYTES: usize = 16 << 10;
     let pki = Pki::new();
     let options = [
@@ -422,7 +422,7 @@ async fn answers_that_nobody_takes_hold_little() {
 /// A record can be far longer than the body that it is about, and as many requests may wait as may be
 /// in flight.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_that_wait_for_the_audit_log_wait_without_a_record() {
+async fn responses_that_wait_for_the_audit_log_wait_without_a_record() {
     const SENT: usize = 200;
     // Each makes a record of 700 KiB.
     const CONTAINERS: usize = 5_000;
@@ -432,7 +432,7 @@ async fn answers_that_wait_for_the_audit_log_wait_without_a_record() {
     let folder = tempfile::tempdir().unwrap();
     let (pipe, reader) = audit::pipe(folder.path());
     let log = format!("--audit-log={}", pipe.display());
-    // Here the wait is for the log, and not for a turn.
+    // Here the wait is for the log, and not for a permit.
     let options = [&log, "--audit-when-full=block", "--review-timeout=10m"];
     let webhook = Webhook::start(&pki, &options).await;
     let client = pki.client(None);
@@ -448,7 +448,7 @@ async fn answers_that_wait_for_the_audit_log_wait_without_a_record() {
         let request = post("/image_policy", body.clone());
         asking.spawn(async move { decision(&connection.send(request).await.unwrap()).0 });
     }
-    // Those whose records are in the queue are answered.
+    // Those whose records are in the queue get a response.
     let mut answered = 0;
     let during = within(async {
         loop {
@@ -478,7 +478,7 @@ async fn answers_that_wait_for_the_audit_log_wait_without_a_record() {
 /// What the program, bodies, decisions and the audit log's queue add up to in docs/reliability.md.
 const HARD_LIMIT: usize = 320 << 20;
 
-/// Asks until there is an answer of 200, as an API server does after 429 and 408; tells how often
+/// Asks until there is a response of 200, as an API server does after 429 and 408; tells how often
 /// again.
 async fn persist(
     client: &Client,
@@ -497,7 +497,7 @@ async fn persist(
                     .contains(&answer.status),
                 "{answer:?}"
             ),
-            // The answer to a body that is not read to its end may be lost to a reset.
+            // The response to a body that is not read to its end may be lost to a reset.
             Err(error) => eprintln!("{protocol:?}: {error:?}"),
         }
         again += 1;
@@ -545,7 +545,7 @@ async fn all_of_it_at_once_under_a_hard_limit_of_memory_loses_nothing() {
         });
         held.push(Box::new((answer, stalling)));
     }
-    // Answers that nobody takes.
+    // Responses that nobody takes.
     for _ in 0..CONNECTIONS {
         let mut stream = client.tls(webhook.address, Protocol::Http2).await.unwrap();
         stream
@@ -590,7 +590,7 @@ async fn all_of_it_at_once_under_a_hard_limit_of_memory_loses_nothing() {
     webhook.answers(&client).await;
     drop(held);
     webhook.lets_go(before).await;
-    // What waits for a log that stands still would be waited for.
+    // What waits for a log that hangs would be waited for.
     drop(reader);
     let errors = webhook.stops_with_errors().await;
     let of_log = |line: &String| line.contains("the audit log can't be written");

@@ -153,7 +153,7 @@ async fn a_session_is_resumed() {
     let server = TestServer::start(config).await;
     for protocol in PROTOCOLS {
         let client = pki.api_server();
-        // The tickets come with the first answer.
+        // The tickets come with the first response.
         client.review(server.address, protocol, &["a:1"]).await;
         let stream = client.tls(server.address, protocol).await.unwrap();
         let kind = stream.get_ref().1.handshake_kind();

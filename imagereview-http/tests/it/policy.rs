@@ -77,7 +77,7 @@ async fn files_and_folders_make_one_policy() {
 }
 
 #[tokio::test]
-async fn every_mistake_is_told_before_anything_is_served() {
+async fn every_mistake_is_reported_before_anything_is_served() {
     let pki = Pki::new();
     let folder = folder(&[
         ("a.yaml", &document("a", "alpha").replace("deny", "denny")),

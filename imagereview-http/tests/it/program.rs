@@ -435,7 +435,7 @@ async fn the_environment_configures_it_too() {
     assert_eq!(event["images"], r#"["nginx"]"#, "{event}");
 }
 
-/// At this level the log tells of each rule, in order, what it found.
+/// At this level the log reports what each rule found, in order.
 #[tokio::test]
 async fn the_debug_log_explains_a_verdict() {
     let pki = Pki::new();

@@ -352,9 +352,9 @@ fn chunked(body: String) -> RequestBody {
     pieces.boxed()
 }
 
-/// curl tells of a stream that is reset, and not of the answer before it.
+/// curl reports a stream that is reset, and not the response before it.
 #[tokio::test]
-async fn curl_is_told_that_a_body_is_too_long() {
+async fn curl_reports_that_a_body_is_too_long() {
     let pki = Pki::new();
     let server = TestServer::start(pki.config()).await;
     let authority = pki.authority_file();

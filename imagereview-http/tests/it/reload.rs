@@ -305,7 +305,7 @@ async fn who_is_no_longer_trusted_has_to_come_again() {
     for (protocol, mut connection) in connections {
         within(async {
             while !connection.is_closed() {
-                // HTTP/1.1 is told with an answer.
+                // On HTTP/1.1 a response says so.
                 let _ = connection.send(image_review(&["a:1"])).await;
                 tokio::task::yield_now().await;
             }

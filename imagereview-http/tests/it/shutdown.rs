@@ -1,4 +1,4 @@
-//! What is in flight when the server is told to stop.
+//! What is in flight when the server is to stop.
 
 use std::sync::{Mutex, mpsc};
 
@@ -10,14 +10,14 @@ use tokio::{
 
 use crate::harness::{PROTOCOLS, Pki, TestServer, image_review, within};
 
-/// Says when it was asked, and answers when it is told to.
+/// Says when it was called, and returns when the test lets it.
 pub(crate) struct Held {
     asked: UnboundedSender<()>,
     answer: Mutex<mpsc::Receiver<()>>,
 }
 
 impl Held {
-    /// The policy, what it says, and what it is told.
+    /// The policy, what it says, and how the test lets it return.
     pub(crate) fn new() -> (Self, UnboundedReceiver<()>, mpsc::Sender<()>) {
         let (asked, was_asked) = unbounded_channel();
         let (answer, held) = mpsc::channel();
@@ -42,7 +42,7 @@ impl Policy for Held {
 
 // The policy holds a thread, which takes a runtime that has several.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_request_in_flight_is_answered_and_nothing_new_is_accepted() {
+async fn a_request_in_flight_gets_its_response_and_nothing_new_is_accepted() {
     let pki = Pki::new();
     for protocol in PROTOCOLS {
         let (policy, mut was_asked, answer) = Held::new();

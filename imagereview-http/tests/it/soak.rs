@@ -194,7 +194,7 @@ async fn soak() {
     assert!(unexpected.is_empty(), "{unexpected:#?}");
 }
 
-/// Asks at a steady pace, and checks that each answer is the one to its own request.
+/// Asks at a steady pace, and checks that each response is the one to its own request.
 async fn ask(
     client: Client,
     address: SocketAddr,
@@ -322,7 +322,7 @@ async fn throw(
                 } else {
                     &nobody
                 };
-                // In TLS 1.3 the client hears of it with the first answer.
+                // In TLS 1.3 the client hears of it with the first response.
                 if let Ok(mut refused) = client.tls(address, protocol).await {
                     assert!(matches!(
                         within(refused.read(&mut [0])).await,
@@ -336,7 +336,7 @@ async fn throw(
                 let request = Request::post("/image_policy")
                     .body(full(vec![b' '; 4 << 20]))
                     .unwrap();
-                // The answer may be lost to a reset, since the body is not read to its end.
+                // The response may be lost to a reset, since the body is not read to its end.
                 if let Ok(answer) = connection.send(request).await {
                     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
                 }

@@ -1,4 +1,4 @@
-//! The traces that the program exports, and what becomes of its answers where it can't.
+//! The traces that the program exports, and what becomes of its responses where it can't.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
@@ -187,7 +187,7 @@ async fn an_https_collector_is_checked_with_the_authorities_that_the_system_has(
 }
 
 #[tokio::test]
-async fn a_collector_that_does_not_answer_costs_no_request() {
+async fn a_collector_that_does_not_respond_costs_no_request() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // Its connections wait to be accepted, which nobody does.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -199,7 +199,7 @@ async fn a_collector_that_does_not_answer_costs_no_request() {
     for (name, address) in rows {
         let pki = Pki::new();
         let (mut command, _files) = exporting(&pki, address);
-        // So that exports fail soon, and spans find no room.
+        // So that exports fail soon, and spans find the queue full.
         command
             .env("OTEL_EXPORTER_OTLP_TIMEOUT", "100")
             .env("OTEL_BSP_SCHEDULE_DELAY", "1")

@@ -51,7 +51,6 @@ fn creation(containers: usize) -> String {
 }
 
 /// How many requests were reviewed, or turned away for others.
-/// How many requests were reviewed, or turned away for others.
 async fn reviewed(webhook: &Webhook) -> usize {
     let metrics = Metrics::of(webhook.health).await;
     let outcomes = ["allowed", "denied", "undecided"].map(|outcome| {
@@ -175,7 +174,7 @@ async fn long_hosts_over_http1_that_nobody_reads_hold_little() {
             stream.write_all(body.as_bytes()).await?;
             stream.flush().await
         });
-        // One whose memory was needed is answered before its end.
+        // One whose memory was needed gets a response before its end.
         let _ = sent.await;
         unread.push(stream);
     }

@@ -27,7 +27,7 @@ pub(crate) struct Webhook {
     pub(crate) address: SocketAddr,
     pub(crate) health: SocketAddr,
     pub(crate) folder: TempDir,
-    /// Reads the log, which would stand still otherwise, and keeps what is an error.
+    /// Reads the log, which would hang otherwise, and keeps what is an error.
     log: JoinHandle<Vec<String>>,
 }
 
@@ -73,13 +73,15 @@ impl Webhook {
             folder,
             log,
         };
-        // It listens before it watches its files; what it holds for that is no leak.
+        // It listens before it watches its files and before it answers probes; what it holds for those is
+        // no leak.
         within(async {
             while !webhook.watches_files() {
                 tokio::task::yield_now().await;
             }
         })
         .await;
+        let _ = within(Metrics::of(health)).await;
         webhook
     }
 
@@ -145,7 +147,7 @@ impl Webhook {
         }
     }
 
-    /// Checks that a client gets an answer over each protocol, whatever the policy says.
+    /// Checks that a client gets a response over each protocol, whatever the policy says.
     pub(crate) async fn answers_anything(&self, client: &Client) {
         for protocol in PROTOCOLS {
             let answer = client.review(self.address, protocol, &[ALLOWED]).await;
@@ -210,7 +212,7 @@ impl fmt::Display for Footprint {
     }
 }
 
-/// Waits until so many bodies have given way or, while those were still there, been refused. Tells how
+/// Waits until so many bodies were evicted or, while those were still there, refused. Tells how
 /// many there are.
 pub(crate) async fn turned_away(health: SocketAddr, at_least: usize) -> usize {
     let count = async || {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use imagereview_pki::{SubjectName, SubjectNameError};
 use url::{Host, SyntaxViolation, Url};
 
-/// Where the webhook answers an `ImageReview` if nothing is put in front of it.
+/// Where the webhook responds to an `ImageReview` if nothing is put in front of it.
 const IMAGE_POLICY: &str = "/image_policy";
 
 /// The URL of the webhook: https, with a host that a certificate can name, and a path.

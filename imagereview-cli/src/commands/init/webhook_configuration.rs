@@ -15,8 +15,8 @@ const NAME: &str = "imagereview";
 /// The namespace that the webhook is taken to run in where no Service says so.
 const OWN_NAMESPACE: &str = "imagereview";
 
-/// How long the API server waits, in seconds: an answer takes well under one, and the wait is part
-/// of every request that makes a pod while the webhook does not answer.
+/// How long the API server waits, in seconds: a response takes well under one, and the wait is part
+/// of every request that makes a pod while the webhook does not respond.
 const TIMEOUT_SECONDS: u8 = 5;
 
 /// Updates that leave the spec alone (labels, finalizers, owner references) change no image, so they

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, io::Write, path::PathBuf};
 use imagereview_core::{Language, Message, Violation};
 
 use crate::{
-    args::{InputArgs, LanguageArgs},
+    args::{InputArgs, LanguageArgs, NamespaceArgs},
     commands::{
         after_help::{Example, after_help},
         error::CliError,
     },
-    engine::{Count, ReviewedFile, ReviewedImage, Reviewer, Summary},
+    engine::{Count, ReviewedImage, Reviewer, Run},
     exit_status::ExitStatus,
-    input::Input,
+    input::{Input, Position},
     policy_file::{self, LoadedPolicy},
     project::Project,
     terminal::{OneLine, print_diagnostic},
@@ -42,11 +42,14 @@ pub(crate) struct DiffArgs {
     inputs: InputArgs,
 
     #[command(flatten)]
+    namespace: NamespaceArgs,
+
+    #[command(flatten)]
     language: LanguageArgs,
 }
 
-/// What makes one image of one document: the file, its object and the JSON path.
-type Key = (String, String, String);
+/// What makes one image of one document: the file and the place there, its object and the JSON path.
+type Key = (String, Option<Position>, String, String);
 
 /// What a policy says of an image.
 struct Judged {
@@ -79,14 +82,17 @@ pub(crate) fn run(
             }
         }
     }
-    let judge = |policy: &PathBuf, visit: fn(&ReviewedFile)| -> Result<_, CliError> {
+    let judge = |policy: &PathBuf, prints_errors: bool| -> Result<_, CliError> {
         let policy = LoadedPolicy::Documents(policy_file::compile(std::slice::from_ref(policy))?);
-        let reviewer = Reviewer::new(&policy, args.inputs.variables(project)).locating_all(true);
-        Ok(judge(&reviewer, &lasting, language, visit))
+        let reviewer = Reviewer::new(&policy, args.inputs.variables(project))
+            .locating_all(true)
+            .in_namespace(args.namespace.namespace.as_deref());
+        Ok(judge(&reviewer, &lasting, language, prints_errors))
     };
-    let (old, _) = judge(&args.old, |_| {})?;
+    let (old, _) = judge(&args.old, false)?;
     // Errors of reading are the same for both, and reported once.
-    let (new, summary) = judge(&args.new, ReviewedFile::print_diagnostics)?;
+    let (new, run) = judge(&args.new, true)?;
+    run.unreviewed.print();
     let mut newly_denied = 0;
     let mut newly_allowed = 0;
     for (key, after) in &new {
@@ -103,7 +109,7 @@ pub(crate) fn run(
             newly_denied += 1;
             (&NEWLY_DENIED, &after.denials)
         };
-        let (_, object, _) = key;
+        let (_, _, object, _) = key;
         let (image, object) = (OneLine(&after.image), OneLine(object));
         let word = word.text(language);
         writeln!(out, "{word}  {image}  {object} in {}", after.place)?;
@@ -121,41 +127,43 @@ pub(crate) fn run(
         format!("{images} 个镜像:新拒绝 {newly_denied} 个,新允许 {newly_allowed} 个"),
     );
     writeln!(out, "{}", sum.text(language))?;
-    let outcome = if summary.errors > 0 {
-        ExitStatus::Error
-    } else if newly_denied > 0 {
+    let outcome = if newly_denied > 0 {
         ExitStatus::Denied
     } else {
         ExitStatus::Allowed
     };
-    Ok(outcome.max(unread))
+    let is_strict = args.inputs.is_strict(project);
+    Ok(outcome.max(unread).max(run.summary.unread(is_strict)))
 }
 
 fn judge(
     reviewer: &Reviewer<'_>,
     inputs: &[Input],
     language: Language,
-    visit: fn(&ReviewedFile),
-) -> (BTreeMap<Key, Judged>, Summary) {
+    prints_errors: bool,
+) -> (BTreeMap<Key, Judged>, Run) {
     let mut judged = BTreeMap::new();
-    let mut summary = Summary::default();
+    let mut run = Run::default();
     let Ok(()) = reviewer.review_all(inputs, |file| {
-        visit(&file);
-        summary.add(&file);
+        run.add(&file);
+        if prints_errors {
+            file.print_errors();
+        }
         for document in &file.documents {
             for image in &document.images {
                 let key = (
                     file.name.clone(),
+                    image.position,
                     document.title.clone(),
                     image.path.clone(),
                 );
-                let place = file.at(image.position);
+                let place = file.place(document, image);
                 judged.insert(key, Judged::new(image, place, language));
             }
         }
         Ok::<_, std::convert::Infallible>(())
     });
-    (judged, summary)
+    (judged, run)
 }
 
 impl Judged {

@@ -3,8 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
-    fs,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -21,7 +20,7 @@ use crate::{
     },
     exit_status::ExitStatus,
     format::{Defect, Suites},
-    input::{InputError, Position, Skip, Source, inputs, yaml_error},
+    input::{InputError, Position, Skip, Source, TextError, from_yaml_file, inputs, read_text},
     one_or_many::one_or_many,
     output::OutputFile,
     policy_file::{self, PolicyFileError},
@@ -68,7 +67,7 @@ const TEST_FILE: &str = "_test.yaml";
 
 /// A file of tests.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with policy and tests")]
 struct TestFile {
     /// The policy documents, relative to this file.
     #[serde(deserialize_with = "one_or_many")]
@@ -77,7 +76,10 @@ struct TestFile {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a mapping with name, images and expect"
+)]
 struct Case {
     name: String,
     #[serde(deserialize_with = "one_or_many")]
@@ -116,7 +118,7 @@ enum Expected {
 #[derive(Debug, thiserror::Error)]
 enum TestFileError {
     #[error(": {0}")]
-    Read(#[from] io::Error),
+    Read(#[from] TextError),
     #[error(":{position}: {message}")]
     Yaml { position: Position, message: String },
     #[error(": the list of tests is empty; add a case")]
@@ -221,13 +223,9 @@ fn is_test_file(path: &Path) -> bool {
 }
 
 fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
-    let text = fs::read_to_string(path)?;
-    let options = serde_saphyr::options! { with_snippet: false };
-    let tests = serde_saphyr::from_str_with_options::<TestFile>(&text, options);
-    let tests = tests.map_err(|error| {
-        let (position, message) = yaml_error(&error, Position::START);
-        TestFileError::Yaml { position, message }
-    })?;
+    let text = read_text(path)?;
+    let tests: TestFile = from_yaml_file(&text)
+        .map_err(|(position, message)| TestFileError::Yaml { position, message })?;
     if tests.tests.is_empty() {
         return Err(TestFileError::NoTests);
     }

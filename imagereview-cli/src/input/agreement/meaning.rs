@@ -9,7 +9,7 @@ use super::tree::{Id, Kind, Node, Tree};
 #[non_exhaustive]
 pub(crate) enum MeaningError {
     #[error(
-        "kubectl does not read what stands here, behind a whole document; begin a document with \"---\" on a line of its own"
+        "kubectl does not read the text from here on, which is behind a whole document; begin a document with \"---\" on a line of its own"
     )]
     SecondDocument,
     #[error(
@@ -142,7 +142,7 @@ fn is_merge(tree: &Tree<'_>, key: Id) -> bool {
     matches!(&node.kind, Kind::Scalar { text, is_plain: true } if text == "<<" && node.tag.is_none())
 }
 
-/// Compares what stands at each key by the rules of merge keys with what stands there for kubectl.
+/// Compares what is at each key by the rules of merge keys with what is there for kubectl.
 fn check_merge(tree: &Tree<'_>, entries: &[(Id, Id)]) -> Result<(), (usize, MeaningError)> {
     let mut written = Vec::new();
     in_order(tree, entries, &mut written, 0)?;

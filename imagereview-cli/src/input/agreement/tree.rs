@@ -27,7 +27,7 @@ pub(super) enum Kind<'t> {
         text: Cow<'t, str>,
         is_plain: bool,
     },
-    /// What stands at an anchor; `None` where that is still open.
+    /// What is at an anchor; `None` where that is still open.
     Alias(Option<Id>),
     List(Vec<Id>),
     Mapping(Vec<(Id, Id)>),
@@ -42,7 +42,7 @@ impl<'t> Tree<'t> {
         &self.nodes[id]
     }
 
-    /// What stands at an alias, or the value itself.
+    /// What is at an alias, or the value itself.
     pub(super) fn target(&self, id: Id) -> Option<Id> {
         match self.node(id).kind {
             Kind::Alias(target) => target,

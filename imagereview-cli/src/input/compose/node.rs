@@ -19,7 +19,7 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// What stands at a key of a mapping.
+    /// What is at a key of a mapping.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         let found = self.entries().iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value)

@@ -1,4 +1,4 @@
-//! The instructions of a Dockerfile and their words, told apart as `BuildKit` does: what it takes for
+//! The instructions of a Dockerfile and their words, distinguished as `BuildKit` does: what it takes for
 //! an instruction must not be hidden in a comment, a here-document or the line before.
 //!
 //! Source: <https://github.com/moby/buildkit/tree/master/frontend/dockerfile/parser>
@@ -19,7 +19,7 @@ const DIRECTIVES: [&str; 3] = ["syntax", ESCAPE, "check"];
 /// The directive that sets the character that takes the meaning from others.
 const ESCAPE: &str = "escape";
 
-/// One instruction: its lines joined, and where each stands in the file.
+/// One instruction: its lines joined, and where each is in the file.
 pub(super) struct Instruction {
     text: String,
     /// Offsets into `text`, and those in the file that they come from.
@@ -39,7 +39,7 @@ pub(crate) enum InstructionError {
     HereDocumentName(String),
     #[error("the escape character is \\ or `, and {0:?} is none of them")]
     Escape(String),
-    #[error("the directive {0} may stand there once")]
+    #[error("the directive {0} may be there only once")]
     Directive(String),
     #[error("a line is longer than the {MAX_LINE_LEN} bytes that the builder reads")]
     Line,
@@ -52,14 +52,14 @@ const MAX_LINE_LEN: usize = 65_535;
 pub(super) struct Word {
     /// Without quotation marks and escapes.
     pub(super) value: String,
-    /// As it stands in the instruction.
+    /// As it is in the instruction.
     pub(super) raw: String,
     range: Range<usize>,
-    /// Where it stands in the file.
+    /// Where it is in the file.
     pub(super) span: Range<usize>,
 }
 
-/// What words are told apart for. The builder has a reader for each.
+/// What words are separated for. The builder has a reader for each.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reader {
     Flags,
@@ -154,7 +154,7 @@ impl Instruction {
 
     /// The words from an offset on, in which blanks between quotation marks are no ends.
     fn split(&self, from: usize, escape: char, reader: Reader) -> Vec<Word> {
-        // Flags are read byte by byte, and two bytes that stand within characters are blanks then.
+        // Flags are read byte by byte, and two bytes that are within characters are blanks then.
         let ends_flag = |c: char| {
             let mut bytes = [0; 4];
             let bytes = c.encode_utf8(&mut bytes).bytes();
@@ -235,7 +235,7 @@ impl Instruction {
         Ok(names)
     }
 
-    /// Where the whole of it stands in the file.
+    /// Where the whole of it is in the file.
     pub(super) fn span(&self) -> Range<usize> {
         self.offset(0)..self.offset(self.text.len().max(1) - 1) + 1
     }
@@ -363,7 +363,7 @@ impl Iterator for Instructions<'_> {
         };
         while let Some((line, start)) = self.line() {
             let content = line.trim_start();
-            // Comments and empty lines may stand between the lines of an instruction.
+            // Comments and empty lines may be between the lines of an instruction.
             if content.is_empty() || content.starts_with('#') {
                 continue;
             }

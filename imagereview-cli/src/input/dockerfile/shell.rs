@@ -77,7 +77,7 @@ struct Words {
 
 impl<'t> Shell<'t> {
     fn new(text: &'t str, escape: char, values: Option<&'t BTreeMap<String, String>>) -> Self {
-        // The builder's scanner passes over such a mark.
+        // The builder's scanner skips such a mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self {
             rest: text.chars().peekable(),

@@ -1,0 +1,33 @@
+//! Images that are given by themselves.
+
+use std::time::SystemTime;
+
+use imagereview_core::Review;
+
+use super::namespace::NamespaceArgs;
+
+/// The images to decide, and what is known of the pods that they would run in.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImageArgs {
+    /// Image reference, as written in a manifest
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<String>,
+
+    #[command(flatten)]
+    namespace: NamespaceArgs,
+}
+
+impl ImageArgs {
+    /// Each image, and a review of it alone. All are decided as of the same time.
+    pub(crate) fn reviews(&self) -> impl Iterator<Item = (&str, Review<'_>)> {
+        let now = SystemTime::now();
+        self.images.iter().map(move |image| {
+            let image = image.as_str();
+            let mut review: Review<'_> = [image].into_iter().collect();
+            if let Some(namespace) = &self.namespace.namespace {
+                review = review.with_namespace(namespace);
+            }
+            (image, review.with_time(now))
+        })
+    }
+}
