@@ -25,7 +25,7 @@ use self::{
     },
     price::{Price, Sizes},
     regex::CountedRegex,
-    variables::{describe_image, describe_review, forwarded_annotations, size_of},
+    variables::{UsedFields, describe_image, describe_review, forwarded_annotations, size_of},
 };
 use crate::{
     pattern::RegexBudget,
@@ -54,6 +54,7 @@ pub(super) struct Expression {
     root: IdedExpr,
     regexes: Arc<HashMap<String, CountedRegex>>,
     price: Price,
+    used: UsedFields,
 }
 
 /// What an expression is evaluated with for each image of a review.
@@ -82,11 +83,12 @@ impl Expression {
         }
         let parser = ENV.parser().max_recursion_depth(MAX_BRACKETS);
         let mut root = parser.parse(text).map_err(|errors| unparsable(&errors))?;
-        let (price, regexes) = Bounds::new(budget).keep(&mut root)?;
+        let (price, regexes, used) = Bounds::new(budget).keep(&mut root)?;
         Ok(Self {
             text: text.to_owned(),
             root,
             price,
+            used,
             regexes: Arc::new(regexes),
         })
     }
@@ -95,7 +97,7 @@ impl Expression {
     pub(super) fn most_steps(&self) -> u64 {
         // An unchanged image is judged in two reviews: with the new ones and without.
         let review = 2 * DESCRIBE * MAX_REVIEW_BYTES as u64;
-        let image = 2 * self.steps(Sizes::LARGEST);
+        let image = self.steps(Sizes::largest(&self.used)).saturating_mul(2);
         image
             .saturating_mul(MAX_IMAGES as u64)
             .saturating_add(review)
@@ -161,7 +163,7 @@ impl Expression {
         let (value, bytes) = at_most(
             MAX_REVIEW_BYTES,
             "the review",
-            describe_review(review, listed),
+            describe_review(review, listed, &self.used),
         )?;
         take(DESCRIBE.saturating_mul(bytes))?;
         variables.add_variable_from_value("review", value);
@@ -183,7 +185,11 @@ impl Expression {
         image: &Image<'_>,
         take: impl Fn(u64) -> Result<(), String>,
     ) -> Result<bool, String> {
-        let (image, bytes) = at_most(MAX_IMAGE_BYTES, "the image", describe_image(image))?;
+        let (image, bytes) = at_most(
+            MAX_IMAGE_BYTES,
+            "the image",
+            describe_image(image, &self.used),
+        )?;
         let sizes = Sizes {
             image: bytes,
             ..context.sizes

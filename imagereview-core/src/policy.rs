@@ -16,9 +16,9 @@ pub use self::{
 };
 use std::cell::LazyCell;
 
-use self::capped::Rank;
+pub(crate) use self::capped::Rank;
 #[cfg(feature = "document")]
-pub(crate) use self::verdict::Found;
+pub(crate) use self::capped::{Capped, Label, Ranked};
 use crate::review::Review;
 
 /// Turns a review into a verdict.
@@ -172,6 +172,7 @@ pub struct InMode<P> {
 /// ```
 pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let mut verdict = evaluate(policy, review);
+    verdict.keep(review.violations_limit());
     let modes = LazyCell::new(|| policy.modes(review));
     let capped = |mode: Mode, is_unchanged: bool| {
         if is_unchanged {
@@ -183,10 +184,11 @@ pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     for image in review.unreadable_images() {
         let is_unchanged = image.is_unchanged();
         let mode = capped(modes.unreadable_references(), is_unchanged);
-        if verdict.keeps(Rank::new(mode, is_unchanged, Some(image.position()))) {
+        let rank = Rank::new(mode, is_unchanged, Some(image.position()));
+        if verdict.keeps(rank) {
             verdict.extend([Violation::unreadable(image).in_mode(mode)]);
         } else {
-            verdict.omit(UNREADABLE_REFERENCE, mode, is_unchanged);
+            verdict.omit(UNREADABLE_REFERENCE, rank);
         }
     }
     let object = review.unreadable_object();

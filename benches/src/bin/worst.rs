@@ -187,12 +187,14 @@ impl Genes {
             let path = if path.is_empty() { "a" } else { path };
             format!("{host}/{path}/x{number}:{tag}{number}{digest}")
         };
-        let mut bytes = 0;
+        // An update has the object twice.
+        let most = MAX_BYTES / if self.is_update { 2 } else { 1 };
+        let mut bytes = self.annotations * (self.annotation_len + 80) + 10_000;
         let containers: Vec<_> = (0..self.images)
             .map(|n| (n, image(n)))
             .take_while(|(_, image)| {
-                bytes += image.len() + 40;
-                bytes < MAX_BYTES / 3
+                bytes += image.len() + 32;
+                bytes < most
             })
             .map(|(n, image)| json!({"name": format!("c{n}"), "image": image}))
             .collect();

@@ -10,7 +10,6 @@ use std::{
 
 use imagereview_core::{
     AdmissionReview, DecodeError, ImageReview, Location, Review,
-    limits::VIOLATIONS_LIMIT,
     object::{ObjectError, ObjectErrorKind},
     wire::{admission_review, image_review},
     workload::{Manifest, UnreadableObject},
@@ -21,7 +20,7 @@ use serde_json::Value as Json;
 use super::{
     context::Context,
     object::{title, title_of_unreadable},
-    reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage},
+    reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage, VIOLATIONS_LIMIT},
     template::template_of,
     undeclared::{is_custom, undeclared},
     unreviewed::chart_of,

@@ -10,6 +10,10 @@ use crate::{
     terminal::{OneLine, print_diagnostic},
 };
 
+/// The most violations that are kept of one document: what a report can have, and memory for a few hundred
+/// megabytes at the worst.
+pub(super) const VIOLATIONS_LIMIT: usize = 100_000;
+
 /// What came of one input, or of a part of it: a long one comes in several parts, one after another.
 #[derive(Debug, Default)]
 pub(crate) struct ReviewedFile {
@@ -229,6 +233,7 @@ impl ReviewedImage {
 impl ReviewedDocument {
     /// Decides a review. Where its images are in the text is not known yet.
     pub(crate) fn decide(title: String, policy: &dyn Policy, review: &Review<'_>) -> Self {
+        let review = &review.clone().with_violations_limit(VIOLATIONS_LIMIT);
         let verdict = decide(policy, review);
         let readable = review.images().iter().map(|image| {
             (

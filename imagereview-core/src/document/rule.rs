@@ -6,6 +6,7 @@ use super::{
     check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
     explanation::{Outcome, Step},
+    failure::Failure,
     price::{DESCRIBE, violation_bytes},
     problem::Problems,
     scope::{OutOfScope, Scope},
@@ -52,25 +53,6 @@ impl Judged {
         self.outcome = Outcome::Exempted;
         self.why = Message::from(format!("exemption \"{exemption}\": {reason}"))
             .with(Language::Chinese, format!("豁免\"{exemption}\":{reason}"));
-    }
-}
-
-/// A check that an image failed. Its violation is described only if it is kept.
-pub(super) struct Failure<'a> {
-    rule: &'a Rule,
-    finding: Finding<'a>,
-    review: &'a Review<'a>,
-    image: &'a Image<'a>,
-}
-
-impl Failure<'_> {
-    /// Whether its image was there before the update, and fails for no other reason than it did then.
-    pub(super) fn is_unchanged(&self) -> bool {
-        self.image.is_unchanged() && !self.finding.caused_by_update
-    }
-
-    pub(super) fn describe(&self) -> Violation {
-        self.rule.violation(&self.finding, self.review, self.image)
     }
 }
 
@@ -214,19 +196,14 @@ impl Rule {
     /// What an image breaks that is in scope.
     pub(super) fn failures<'a>(
         &'a self,
-        asked: &'a Asked<'_>,
-        image: &'a Image<'_>,
+        asked: &Asked<'a>,
+        image: &'a Image<'a>,
     ) -> impl Iterator<Item = Failure<'a>> {
         let checks = self.checks.iter();
         let failed = checks
             .map(|check| check.judge(asked, image))
             .filter(|finding| !finding.passed);
-        let describe = |finding| Failure {
-            rule: self,
-            finding,
-            review: asked.review,
-            image,
-        };
+        let failure = |finding| Failure::new(self, finding, asked.review, image);
         // A message of the rule's own says it once for all that was found. All are judged, so that an image
         // takes as many steps where each check is explained.
         let (first, all) = if self.message.is_some() {
@@ -237,10 +214,10 @@ impl Rule {
         first
             .into_iter()
             .chain(all.into_iter().flatten())
-            .map(describe)
+            .map(failure)
     }
 
-    fn violation(
+    pub(super) fn violation(
         &self,
         finding: &Finding<'_>,
         review: &Review<'_>,

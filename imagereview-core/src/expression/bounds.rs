@@ -11,7 +11,7 @@ use super::{
     language::{ENV, IN_ORDER, MATCHES, VARIABLES},
     price::Price,
     regex::CountedRegex,
-    variables::{IMAGE_FIELDS, REVIEW_FIELDS},
+    variables::{IMAGE_FIELDS, REVIEW_FIELDS, UsedFields},
 };
 use crate::{
     pattern::{RegexBudget, RegexError},
@@ -40,6 +40,7 @@ struct Loop<'e> {
 pub(super) struct Bounds<'b> {
     budget: &'b mut RegexBudget,
     regexes: HashMap<String, CountedRegex>,
+    used: UsedFields,
 }
 
 impl<'b> Bounds<'b> {
@@ -47,15 +48,17 @@ impl<'b> Bounds<'b> {
         Self {
             budget,
             regexes: HashMap::new(),
+            used: UsedFields::default(),
         }
     }
 
     /// Refuses an expression that could cost too much, has each of its loops go through what it loops
-    /// over in order, and gives its price and its regular expressions, compiled.
+    /// over in order, and gives its price, its regular expressions, compiled, and the fields of images that
+    /// it uses.
     pub(super) fn keep(
         mut self,
         root: &mut IdedExpr,
-    ) -> Result<(Price, HashMap<String, CountedRegex>), String> {
+    ) -> Result<(Price, HashMap<String, CountedRegex>, UsedFields), String> {
         self.visit(root, None, 0)?;
         let price = Price::of(root, &self.regexes);
         if price.largest() > MAX_BYTES {
@@ -64,7 +67,7 @@ impl<'b> Bounds<'b> {
                  rather than make lists and text"
             ));
         }
-        Ok((price, self.regexes))
+        Ok((price, self.regexes, self.used))
     }
 
     fn visit(
@@ -81,12 +84,24 @@ impl<'b> Bounds<'b> {
         match &mut part.expr {
             Expr::Unspecified => Err("it has a part that says nothing".into()),
             Expr::Literal(_) => Ok(()),
-            Expr::Ident(name) => has_variable(name, within),
-            Expr::Select(select) => {
-                if let Expr::Ident(variable) = &select.operand.expr {
-                    has_field(variable, &select.field, within)?;
+            Expr::Ident(name) => {
+                // Whatever is done with all of it may use every field.
+                if name == "review" || is_image(name, within) {
+                    self.used.add_all();
                 }
-                self.visit(&mut select.operand, within, depth + 1)
+                has_variable(name, within)
+            }
+            Expr::Select(select) => {
+                let Expr::Ident(variable) = &select.operand.expr else {
+                    return self.visit(&mut select.operand, within, depth + 1);
+                };
+                has_field(variable, &select.field, within)?;
+                if is_image(variable, within) {
+                    self.used.add(&select.field);
+                } else if variable == "review" && select.field == "images" {
+                    self.used.add_all();
+                }
+                has_variable(variable, within)
             }
             Expr::Call(call) => self.visit_call(call, within, depth),
             Expr::Comprehension(comprehension) => {
@@ -148,9 +163,10 @@ impl<'b> Bounds<'b> {
         }
         let is_over_images = matches!(&turns.iter_range.expr, Expr::Select(select)
             if select.field == "images" && matches!(&select.operand.expr, Expr::Ident(name) if name == "review"));
-        self.visit(&mut turns.iter_range, None, depth + 1)?;
-        // Images are in order already, and of no number that a loop may not have.
+        // Images are in order already, and of no number that a loop may not have. What is used of them is
+        // used of the loop's variable.
         if !is_over_images {
+            self.visit(&mut turns.iter_range, None, depth + 1)?;
             turns.iter_range = call_in_order(take(&mut turns.iter_range));
         }
         let within = Some(Loop {
@@ -190,6 +206,12 @@ impl<'b> Bounds<'b> {
         self.regexes.insert(pattern.to_owned(), regex);
         Ok(())
     }
+}
+
+/// Whether a variable is one image.
+fn is_image(name: &str, within: Option<Loop<'_>>) -> bool {
+    let is_item = |within: Loop<'_>| within.is_over_images && within.item == name;
+    name == "image" || within.is_some_and(is_item)
 }
 
 fn has_variable(name: &str, within: Option<Loop<'_>>) -> Result<(), String> {

@@ -17,6 +17,7 @@ use cel::common::ast::{
 use super::{
     language::{IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_IMAGES, MAX_ITEMS, MAX_REVIEW_BYTES, WORD},
     regex::CountedRegex,
+    variables::{UsedFields, longest},
 };
 
 /// The functions whose result is a number or a truth value, however large what they are given.
@@ -57,16 +58,6 @@ const LOOK: u64 = 1;
 /// The steps for each byte that is copied: most are in small pieces, each with an allocation.
 const COPY: u64 = 2;
 
-/// How long the fields of an image are at most, by the grammar of references. Nothing limits the others.
-const FIELDS: [(&str, u64); 6] = [
-    ("written", 800),
-    ("registry", 260),
-    ("repository", 260),
-    ("tag", 128),
-    ("digest", 144),
-    ("kind", 16),
-];
-
 /// The sizes that a price depends on, in bytes as the bounds count them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
@@ -86,6 +77,16 @@ impl Sizes {
         images: (MAX_IMAGES * MAX_IMAGE_BYTES) as u64,
         items: MAX_ITEMS as u64,
     };
+
+    /// The same for images of which these fields are described.
+    pub(super) fn largest(used: &UsedFields) -> Self {
+        let image = used.most_bytes().min(MAX_IMAGE_BYTES) as u64;
+        Self {
+            image,
+            images: image * MAX_IMAGES as u64,
+            ..Self::LARGEST
+        }
+    }
 }
 
 /// A number that is linear in the sizes.
@@ -298,8 +299,8 @@ impl<'e> Pricing<'e> {
             });
         }
         let is_image = variable == "image" || self.within.as_ref().is_some_and(is_item);
-        let (_, most) = FIELDS.iter().find(|(name, _)| is_image && *name == field)?;
-        Some(Linear::base(WORD as u64 + most))
+        let most = is_image.then(|| longest(field)).flatten()?;
+        Some(Linear::base((WORD + most) as u64))
     }
 
     fn call(&mut self, call: &'e CallExpr) -> Linear {

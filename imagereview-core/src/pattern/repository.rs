@@ -284,6 +284,9 @@ impl TextLengths {
 
     /// The steps to look up the texts in a name.
     fn price(&self) -> Price {
+        if self.0.is_empty() {
+            return Price::default();
+        }
         let bytes = self.0.iter().sum::<usize>() as u64;
         let count = self.0.len() as u64;
         // Of each length there is one, and finding where the parts end takes all bytes.
@@ -488,6 +491,9 @@ impl Ports {
     }
 }
 
+/// The steps of a set of paths that has none.
+const EMPTY: u64 = 10;
+
 /// Patterns over the paths of one host and port.
 #[derive(Clone, Debug, Default)]
 struct PathSet {
@@ -529,13 +535,21 @@ impl PathSet {
     }
 
     fn price(&self) -> Price {
-        let exact = Price::new(LOOK_UP, 1);
-        exact + self.below_lengths.price() + self.globs.price()
+        let exact = if self.exact.is_empty() {
+            Price::default()
+        } else {
+            Price::new(LOOK_UP, 1)
+        };
+        let own = Price::new(EMPTY, 0);
+        own + exact + self.below_lengths.price() + self.globs.price()
     }
 
     fn find(&self, path: &str) -> Option<usize> {
         let whole = self.any.into_iter().chain(self.exact.get(path).copied());
-        let folders = path.match_indices('/').map(|(slash, _)| &path[..slash]);
+        let path_of_folders = if self.below.is_empty() { "" } else { path };
+        let folders = path_of_folders
+            .match_indices('/')
+            .map(|(slash, _)| &path[..slash]);
         let folders = folders.filter(|folder| self.below_lengths.0.contains(&folder.len()));
         let below = folders.filter_map(|folder| self.below.get(folder).copied());
         whole.chain(below).chain(self.globs.find(path)).min()

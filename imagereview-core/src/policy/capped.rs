@@ -5,13 +5,18 @@ use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, sync::Arc};
 use super::{mode::Mode, violation::Violation};
 use crate::limits::VIOLATIONS_LIMIT;
 
-/// What is kept and counted: a violation, or one with the exemption that covers it.
-pub(super) trait Finding {
+/// What is kept or counted.
+pub(crate) trait Ranked {
+    fn rank(&self) -> Rank;
+
+    fn label(&self) -> Label;
+}
+
+/// A violation, or one with the exemption that covers it.
+pub(crate) trait Finding: Ranked {
     fn violation(&self) -> &Violation;
 
     fn violation_mut(&mut self) -> &mut Violation;
-
-    fn label(&self) -> Label;
 }
 
 impl Finding for Violation {
@@ -21,6 +26,12 @@ impl Finding for Violation {
 
     fn violation_mut(&mut self) -> &mut Violation {
         self
+    }
+}
+
+impl Ranked for Violation {
+    fn rank(&self) -> Rank {
+        Rank::new(self.mode(), self.is_unchanged(), self.subject().position())
     }
 
     fn label(&self) -> Label {
@@ -34,39 +45,35 @@ impl Finding for Violation {
 /// What the findings that are not kept are counted by. There are as many as the policy has rules and
 /// exemptions, whatever the review.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Label {
-    pub(super) rule: Cow<'static, str>,
+pub(crate) struct Label {
+    pub(crate) rule: Cow<'static, str>,
     /// The name and the reason of the exemption.
-    pub(super) exemption: Option<(Arc<str>, Arc<str>)>,
+    pub(crate) exemption: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// Which findings are kept first: those that deny, of them those that no later cap makes weaker, and
 /// of them those of the first images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
+pub(crate) struct Rank {
     mode: Reverse<Mode>,
     is_unchanged: bool,
     position: Option<usize>,
 }
 
 impl Rank {
-    pub(super) fn new(mode: Mode, is_unchanged: bool, position: Option<usize>) -> Self {
+    pub(crate) fn new(mode: Mode, is_unchanged: bool, position: Option<usize>) -> Self {
         Self {
             mode: Reverse(mode),
             is_unchanged,
             position,
         }
     }
-
-    fn of(violation: &Violation) -> Self {
-        let position = violation.subject().position();
-        Self::new(violation.mode(), violation.is_unchanged(), position)
-    }
 }
 
-/// Findings. [`VIOLATIONS_LIMIT`] of them are kept, those of the [first rank](Rank).
+/// Findings. As many as the limit are kept, those of the [first rank](Rank).
 #[derive(Clone, Debug)]
-pub(super) struct Capped<T> {
+pub(crate) struct Capped<T> {
+    limit: usize,
     kept: Vec<T>,
     /// The rank from which on no more are kept.
     full_from: Option<Rank>,
@@ -92,6 +99,7 @@ impl Counts {
 impl<T> Default for Capped<T> {
     fn default() -> Self {
         Self {
+            limit: VIOLATIONS_LIMIT,
             kept: Vec::new(),
             full_from: None,
             omitted: BTreeMap::new(),
@@ -109,6 +117,31 @@ impl<T: PartialEq> PartialEq for Capped<T> {
 impl<T: Eq> Eq for Capped<T> {}
 
 impl<T> Capped<T> {
+    /// None yet, of which as many as this are kept.
+    #[cfg(feature = "document")]
+    pub(crate) fn keeping(limit: usize) -> Self {
+        Self {
+            limit,
+            ..Self::default()
+        }
+    }
+
+    /// The same with others in the place of those that are kept, of the same rank.
+    #[cfg(feature = "document")]
+    pub(crate) fn map<U>(self, map: impl FnMut(T) -> U) -> Capped<U> {
+        Capped {
+            limit: self.limit,
+            kept: self.kept.into_iter().map(map).collect(),
+            full_from: self.full_from,
+            omitted: self.omitted,
+        }
+    }
+
+    /// Keeps at least as many as this.
+    pub(super) fn keep(&mut self, limit: usize) {
+        self.limit = self.limit.max(limit);
+    }
+
     /// Whether a finding of this rank would be kept. One that would not need not be made: it is
     /// [counted](Self::omit).
     pub(super) fn keeps(&self, rank: Rank) -> bool {
@@ -116,7 +149,12 @@ impl<T> Capped<T> {
     }
 
     /// Counts one that is not kept.
-    pub(super) fn omit(&mut self, label: Label, mode: Mode, is_unchanged: bool) {
+    pub(super) fn omit(&mut self, label: Label, rank: Rank) {
+        let Rank {
+            mode: Reverse(mode),
+            is_unchanged,
+            ..
+        } = rank;
         let counts = self.omitted.entry(label).or_default();
         let counts = if is_unchanged {
             &mut counts.unchanged
@@ -149,49 +187,47 @@ impl<T> Capped<T> {
     }
 }
 
-impl<T: Finding> Capped<T> {
-    pub(super) fn push(&mut self, finding: T) {
-        let violation = finding.violation();
-        if !self.keeps(Rank::of(violation)) {
-            let (mode, is_unchanged) = (violation.mode(), violation.is_unchanged());
-            self.omit(finding.label(), mode, is_unchanged);
+impl<T: Ranked> Capped<T> {
+    pub(crate) fn push(&mut self, finding: T) {
+        let rank = finding.rank();
+        if !self.keeps(rank) {
+            self.omit(finding.label(), rank);
             return;
         }
         self.kept.push(finding);
         // Seldom, so that finding out which to keep costs little for each.
-        if self.kept.len() >= 2 * VIOLATIONS_LIMIT {
+        if self.kept.len() >= self.limit.saturating_mul(2) {
             self.settle();
         }
     }
 
     /// Counts what is beyond the limit and no longer keeps it. What stays is in the order in which it
     /// came.
-    pub(super) fn settle(&mut self) {
-        if self.kept.len() <= VIOLATIONS_LIMIT {
+    pub(crate) fn settle(&mut self) {
+        if self.kept.len() <= self.limit {
             return;
         }
         let findings = self.kept.iter().enumerate();
         let mut ranks: Vec<(Rank, usize)> = findings
-            .map(|(index, finding)| (Rank::of(finding.violation()), index))
+            .map(|(index, finding)| (finding.rank(), index))
             .collect();
-        let (_, last, _) = ranks.select_nth_unstable(VIOLATIONS_LIMIT - 1);
+        let (_, last, _) = ranks.select_nth_unstable(self.limit - 1);
         let last = *last;
-        let kept = Vec::with_capacity(2 * VIOLATIONS_LIMIT);
+        let kept = Vec::with_capacity(2 * self.limit);
         let all = std::mem::replace(&mut self.kept, kept);
         for (index, finding) in all.into_iter().enumerate() {
-            let violation = finding.violation();
-            let rank = Rank::of(violation);
+            let rank = finding.rank();
             if (rank, index) <= last {
                 self.kept.push(finding);
             } else {
-                let (mode, is_unchanged) = (violation.mode(), violation.is_unchanged());
-                self.omit(finding.label(), mode, is_unchanged);
+                self.omit(finding.label(), rank);
             }
         }
         self.full_from = Some(last.0);
     }
 
     pub(super) fn merge(&mut self, other: Self) {
+        self.keep(other.limit);
         for finding in other.kept {
             self.push(finding);
         }
@@ -206,7 +242,9 @@ impl<T: Finding> Capped<T> {
         }
         self.settle();
     }
+}
 
+impl<T: Finding> Capped<T> {
     /// Puts what is kept in the order of the images; those of one image stay as they came.
     pub(super) fn sort(&mut self) {
         self.settle();

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::{
-    capped::{Capped, Finding, Label, Rank},
+    capped::{Capped, Finding, Label, Rank, Ranked},
     mode::Mode,
     violation::Violation,
 };
@@ -40,7 +40,8 @@ fn more(count: usize, language: Language) -> String {
 
 /// Allowed or denied, with the violations that were found.
 ///
-/// The first [`VIOLATIONS_LIMIT`](crate::limits::VIOLATIONS_LIMIT) violations are kept: those that deny
+/// The first [`VIOLATIONS_LIMIT`](crate::limits::VIOLATIONS_LIMIT) violations are kept, or as many as
+/// [the review says](Review::with_violations_limit): those that deny
 /// before those that don't, and of these the ones of the first images. The others are
 /// [counted](Self::omitted), and deny all the same.
 ///
@@ -79,6 +80,12 @@ impl Finding for Exempted {
     fn violation_mut(&mut self) -> &mut Violation {
         &mut self.violation
     }
+}
+
+impl Ranked for Exempted {
+    fn rank(&self) -> Rank {
+        self.violation.rank()
+    }
 
     fn label(&self) -> Label {
         Label {
@@ -89,6 +96,15 @@ impl Finding for Exempted {
 }
 
 impl Exempted {
+    #[cfg(feature = "document")]
+    pub(crate) fn new(violation: Violation, exemption: &Arc<str>, reason: &Arc<str>) -> Self {
+        Self {
+            violation,
+            exemption: Arc::clone(exemption),
+            reason: Arc::clone(reason),
+        }
+    }
+
     /// What would have counted.
     #[must_use]
     pub fn violation(&self) -> &Violation {
@@ -126,7 +142,10 @@ impl Verdict {
         review: &Review<'a>,
         check: impl FnMut(&Image<'a>) -> Option<Violation>,
     ) -> Self {
-        review.images().iter().filter_map(check).collect()
+        let mut verdict = Self::default();
+        verdict.keep(review.violations_limit());
+        verdict.extend(review.images().iter().filter_map(check));
+        verdict
     }
 
     /// Allowed: no violations.
@@ -167,33 +186,13 @@ impl Verdict {
         self
     }
 
-    /// Adds a violation of an image that is described only if it is kept.
+    /// These violations, and these that do not count.
     #[cfg(feature = "document")]
-    pub(crate) fn add(&mut self, found: Found<'_>, describe: impl FnOnce() -> Violation) {
-        let Found {
-            rule,
-            mode,
-            is_unchanged,
-            position,
-            exemption,
-        } = found;
-        let rank = Rank::new(mode, is_unchanged, Some(position));
-        let exemption = exemption.map(|(name, reason)| (Arc::clone(name), Arc::clone(reason)));
-        let label = |exemption| Label {
-            rule: Cow::Owned(rule.to_owned()),
-            exemption,
-        };
-        match exemption {
-            None if self.violations.keeps(rank) => self.violations.push(describe().in_mode(mode)),
-            None => self.violations.omit(label(None), mode, is_unchanged),
-            Some((exemption, reason)) if self.exempted.keeps(rank) => {
-                self.exempted.push(Exempted {
-                    violation: describe().in_mode(mode),
-                    exemption,
-                    reason,
-                });
-            }
-            exemption => self.exempted.omit(label(exemption), mode, is_unchanged),
+    pub(crate) fn of(violations: Capped<Violation>, exempted: Capped<Exempted>) -> Self {
+        Self {
+            violations,
+            exempted,
+            ..Self::default()
         }
     }
 
@@ -419,31 +418,23 @@ impl Verdict {
         self.violations.has_unchanged()
     }
 
+    /// Keeps at least as many violations as this.
+    pub(super) fn keep(&mut self, limit: usize) {
+        self.violations.keep(limit);
+        self.exempted.keep(limit);
+    }
+
     /// Whether a violation of this rank would be kept.
     pub(super) fn keeps(&self, rank: Rank) -> bool {
         self.violations.keeps(rank)
     }
 
     /// Counts a violation that would not be kept.
-    pub(super) fn omit(&mut self, rule: &'static str, mode: Mode, is_unchanged: bool) {
+    pub(super) fn omit(&mut self, rule: &'static str, rank: Rank) {
         let rule = Cow::Borrowed(rule);
         let exemption = None;
-        self.violations
-            .omit(Label { rule, exemption }, mode, is_unchanged);
+        self.violations.omit(Label { rule, exemption }, rank);
     }
-}
-
-/// A violation of an image that was found, and not described yet.
-#[cfg(feature = "document")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Found<'r> {
-    pub(crate) rule: &'r str,
-    pub(crate) mode: Mode,
-    pub(crate) is_unchanged: bool,
-    /// That of the image.
-    pub(crate) position: usize,
-    /// The name and the reason of the exemption that covers it.
-    pub(crate) exemption: Option<(&'r Arc<str>, &'r Arc<str>)>,
 }
 
 impl FromIterator<Violation> for Verdict {
