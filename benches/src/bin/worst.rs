@@ -5,7 +5,8 @@
 //! measured is deciding, from the review to the verdict; reading the request and writing the response are shown beside
 //! it. The table has what was found, and what the policy's price said before.
 //!
-//! `worst [SECONDS [SEED]]` spends so many seconds on each policy, 2 unless told otherwise. It fails if a policy of
+//! `worst [SECONDS [SEED [NAME]]]` spends so many seconds on each policy, or on those with this in their name; 2 unless
+//! told otherwise. It fails if a policy of
 //! `examples/` takes more than 50 ms, or any more than 5 s, the default of `--review-timeout`.
 
 use std::{
@@ -437,21 +438,25 @@ fn subjects(random: &mut Random) -> Vec<Subject> {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = env::args().skip(1).map(|argument| argument.parse::<u64>());
-    let (seconds, seed) = match (arguments.next().transpose(), arguments.next().transpose()) {
+    let mut arguments = env::args().skip(1);
+    let mut number = || arguments.next().map(|argument| argument.parse::<u64>());
+    let (seconds, seed) = match (number().transpose(), number().transpose()) {
         (Ok(seconds), Ok(seed)) => (seconds.unwrap_or(2), seed.unwrap_or(7)),
         _ => {
-            eprintln!("worst [SECONDS [SEED]]");
+            eprintln!("worst [SECONDS [SEED [NAME]]]");
             return ExitCode::from(2);
         }
     };
+    let wanted = arguments.next().unwrap_or_default();
     let mut random = Random(seed);
     let mut has_failed = false;
     println!(
         "| policy | price, ms | deciding, ms | with reading and writing, ms | images | bytes | ns a byte |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
-    for subject in subjects(&mut random) {
+    let mut subjects = subjects(&mut random);
+    subjects.retain(|subject| subject.name.contains(&wanted));
+    for subject in subjects {
         let worst = search(&subject, Duration::from_secs(seconds), &mut random);
         let price = subject.policy.price().steps().div_ceil(1_000_000);
         println!(

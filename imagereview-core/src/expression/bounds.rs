@@ -150,6 +150,12 @@ impl<'b> Bounds<'b> {
                 "there is no function {name:?} that is called like this"
             ));
         }
+        let is_size = name == "size";
+        let mut parts = call.target.as_deref_mut().into_iter().chain(&mut call.args);
+        // How many images there are is no field of theirs.
+        if is_size && parts.by_ref().all(|part| is_all_images(part)) {
+            return Ok(());
+        }
         let parts = call.target.as_deref_mut().into_iter().chain(&mut call.args);
         self.visit_all(parts, within, depth)
     }
@@ -161,8 +167,7 @@ impl<'b> Bounds<'b> {
                 turns.iter_var
             ));
         }
-        let is_over_images = matches!(&turns.iter_range.expr, Expr::Select(select)
-            if select.field == "images" && matches!(&select.operand.expr, Expr::Ident(name) if name == "review"));
+        let is_over_images = is_all_images(&turns.iter_range);
         // Images are in order already, and of no number that a loop may not have. What is used of them is
         // used of the loop's variable.
         if !is_over_images {
@@ -206,6 +211,13 @@ impl<'b> Bounds<'b> {
         self.regexes.insert(pattern.to_owned(), regex);
         Ok(())
     }
+}
+
+/// Whether it is `review.images`.
+fn is_all_images(part: &IdedExpr) -> bool {
+    matches!(&part.expr, Expr::Select(select) if select.field == "images"
+        && !select.test
+        && matches!(&select.operand.expr, Expr::Ident(name) if name == "review"))
 }
 
 /// Whether a variable is one image.

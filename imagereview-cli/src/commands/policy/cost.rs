@@ -37,7 +37,7 @@ const EXAMPLES: &[Example] = &[
 
 /// Show what a policy takes for the largest review, rule by rule
 ///
-/// Time is given in steps, and a step is about a nanosecond of one processor. The steps are not measured:
+/// Time is given in steps, and a step is at most about a nanosecond of one processor. The steps are not measured:
 /// they are an upper bound, which follows from the patterns and expressions of a rule for 10,000 images with the
 /// longest names that there are. Where all rules take more than a review may, each has a share, and an image for
 /// which too few steps are left fails the rule. Reading the request and writing the response come on top.
