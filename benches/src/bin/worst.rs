@@ -369,7 +369,7 @@ fn random_policy(random: &mut Random) -> String {
     let rules = list(1 + random.below(20), |n| {
         let mut random = Random(random.0.wrapping_add(n as u64 * 7919));
         let pattern = |random: &mut Random| {
-            let parts: Vec<String> = (0..1 + random.below(4))
+            let parts: Vec<String> = (0..=random.below(4))
                 .map(|_| match random.below(5) {
                     0 => "**".to_owned(),
                     1 => format!("*{}", random.one_of(&words[..4])),
@@ -440,13 +440,11 @@ fn subjects(random: &mut Random) -> Vec<Subject> {
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
     let mut number = || arguments.next().map(|argument| argument.parse::<u64>());
-    let (seconds, seed) = match (number().transpose(), number().transpose()) {
-        (Ok(seconds), Ok(seed)) => (seconds.unwrap_or(2), seed.unwrap_or(7)),
-        _ => {
-            eprintln!("worst [SECONDS [SEED [NAME]]]");
-            return ExitCode::from(2);
-        }
+    let (Ok(seconds), Ok(seed)) = (number().transpose(), number().transpose()) else {
+        eprintln!("worst [SECONDS [SEED [NAME]]]");
+        return ExitCode::from(2);
     };
+    let (seconds, seed) = (seconds.unwrap_or(2), seed.unwrap_or(7));
     let wanted = arguments.next().unwrap_or_default();
     let mut random = Random(seed);
     let mut has_failed = false;

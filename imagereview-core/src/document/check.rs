@@ -115,6 +115,8 @@ pub(super) struct Asked<'r> {
     /// The same without the images that are new.
     #[cfg(feature = "cel")]
     unchanged: OnceCell<Context>,
+    #[cfg(feature = "cel")]
+    has_new_images: OnceCell<bool>,
 }
 
 /// What an expression is evaluated with, or why it cannot be.
@@ -150,6 +152,8 @@ impl<'r> Asked<'r> {
             context: OnceCell::new(),
             #[cfg(feature = "cel")]
             unchanged: OnceCell::new(),
+            #[cfg(feature = "cel")]
+            has_new_images: OnceCell::new(),
         }
     }
 
@@ -205,8 +209,10 @@ impl<'r> Asked<'r> {
 
     #[cfg(feature = "cel")]
     fn has_new_images(&self) -> bool {
-        let mut readable = self.review.images().iter();
-        readable.any(|image| !image.is_unchanged())
+        *self.has_new_images.get_or_init(|| {
+            let mut readable = self.review.images().iter();
+            readable.any(|image| !image.is_unchanged())
+        })
     }
 
     /// How many images of the review come before this one where only so many may stay.

@@ -83,7 +83,9 @@ pub(crate) fn run(
         }
     }
     let judge = |policy: &PathBuf, prints_errors: bool| -> Result<_, CliError> {
-        let policy = LoadedPolicy::Documents(policy_file::compile(std::slice::from_ref(policy))?);
+        let policy = LoadedPolicy::Documents(Box::new(policy_file::compile(
+            std::slice::from_ref(policy),
+        )?));
         let reviewer = Reviewer::new(&policy, args.inputs.variables(project))
             .locating_all(true)
             .in_namespace(args.namespace.namespace.as_deref());
