@@ -1,5 +1,7 @@
 # The final stage holds two static programs and nothing else: no shell, no libraries, nothing to patch.
-FROM docker.io/library/rust:1.95-bookworm AS build
+# The digest decides; the tag says what it is. `docker buildx imagetools inspect docker.io/library/rust:1.95-bookworm` shows
+# that of now.
+FROM docker.io/library/rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS build
 WORKDIR /source
 COPY . .
 RUN deploy/static /programs

@@ -110,9 +110,58 @@ func TestChartRefuses(t *testing.T) {
 	}
 }
 
+// TestChartAsksWhoMayAsk renders the chart only where it is said whose requests are answered.
+func TestChartAsksWhoMayAsk(t *testing.T) {
+	for _, row := range []struct{ values, says string }{
+		{`{}`, "say who may ask for reviews"},
+		{`{networkPolicy: {enabled: false, reviewsFrom: [192.0.2.1/32]}}`, "say who may ask for reviews"},
+		{`{allowAnyClient: true}`, ""},
+		{`{networkPolicy: {reviewsFrom: [192.0.2.1/32]}}`, ""},
+		{`{tls: {mutual: true}}`, ""},
+		{`{networkPolicy: {enabled: false}, tls: {mutual: true}}`, ""},
+		{`{allowAnyClient: true, tls: {revocationLists: revoked}}`, "without tls.mutual they show none"},
+	} {
+		given := parse(t, row.values)
+		if _, said := given["allowAnyClient"]; !said {
+			given["allowAnyClient"] = false
+		}
+		_, err := tryRender(t, format(t, given))
+		if row.says == "" && err != nil || row.says != "" && (err == nil || !strings.Contains(err.Error(), row.says)) {
+			t.Errorf("%s: %v; should say %q", row.values, err, row.says)
+		}
+	}
+}
+
+// TestChartPrefersTheDigest gives the chart both.
+func TestChartPrefersTheDigest(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("0", 64)
+	for values, image := range map[string]string{
+		`{image: {repository: registry.example.com/a, tag: "1.2", digest: "` + digest + `"}}`: "registry.example.com/a@" + digest,
+		`{image: {repository: registry.example.com/a, tag: "1.2"}}`:                           "registry.example.com/a:1.2",
+	} {
+		if given := deployment(t, decode(t, render(t, values))).Spec.Template.Spec.Containers[0].Image; given != image {
+			t.Errorf("%s gives the image %s", values, given)
+		}
+	}
+}
+
+// TestChartMountsRevocationLists gives the webhook the file that its option names.
+func TestChartMountsRevocationLists(t *testing.T) {
+	pod := deployment(t, decode(t, render(t, `{tls: {mutual: true, revocationLists: revoked}}`))).Spec.Template.Spec
+	if !slices.Contains(pod.Containers[0].Args, "--client-crl=/etc/imagereview/revoked/crl.pem") {
+		t.Errorf("the arguments are %v", pod.Containers[0].Args)
+	}
+	for _, volume := range pod.Volumes {
+		if source := volume.ConfigMap; source != nil && source.Name == "revoked" && source.Items[0].Path == "crl.pem" {
+			return
+		}
+	}
+	t.Errorf("the ConfigMap is not among the volumes %v", pod.Volumes)
+}
+
 // TestPlain holds the plain manifests to the chart.
 func TestPlain(t *testing.T) {
-	rendered := []byte("# The chart with its own values. After a change of the chart, in deploy: go test -run TestPlain -update\n" + render(t, ""))
+	rendered := []byte("# The chart with its own values, and open to any client: give the NetworkPolicy the addresses of your API servers (`from`).\n# After a change of the chart, in deploy: go test -run TestPlain -update\n" + render(t, ""))
 	if *update {
 		if err := os.WriteFile(plain, rendered, 0o644); err != nil {
 			t.Fatal(err)
@@ -180,15 +229,19 @@ func tryRender(t *testing.T, values string) (string, error) {
 	return renderIn(t, values, cluster{fake.NewSimpleDynamicClient(scheme.Scheme)})
 }
 
-// renderIn renders the chart where `lookup` sees a cluster.
+// renderIn renders the chart where `lookup` sees a cluster. Any client may ask unless the values say otherwise.
 func renderIn(t *testing.T, values string, cluster cluster) (string, error) {
 	t.Helper()
 	chart, err := loader.Load("chart")
 	if err != nil {
 		t.Fatal(err)
 	}
+	given := parse(t, values)
+	if _, said := given["allowAnyClient"]; !said {
+		given["allowAnyClient"] = true
+	}
 	release := common.ReleaseOptions{Name: "imagereview", Namespace: "imagereview", IsInstall: true}
-	merged, err := util.ToRenderValues(chart, parse(t, values), release, common.DefaultCapabilities)
+	merged, err := util.ToRenderValues(chart, given, release, common.DefaultCapabilities)
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 const unit = "systemd/imagereview-http.service"
@@ -45,6 +47,23 @@ func TestUnitUser(t *testing.T) {
 	user, _, _ := strings.Cut(setting(t, "User="), " ")
 	if passwd := string(read(t, filepath.Join(root, "etc/passwd"))); !strings.HasPrefix(passwd, user+":") {
 		t.Errorf("systemd-sysusers should make the user %s: %s", user, passwd)
+	}
+}
+
+// TestUnitMemory holds the unit to the memory that docs/reliability.md finds to be enough, as the other deployments are.
+func TestUnitMemory(t *testing.T) {
+	number, _ := strings.CutSuffix(setting(t, "MemoryMax="), "M")
+	pods := map[string]*corev1.PodSpec{
+		"the chart":      &deployment(t, decode(t, render(t, ""))).Spec.Template.Spec,
+		"the static pod": &staticPod(t).Spec,
+	}
+	for name, pod := range pods {
+		if limit := pod.Containers[0].Resources.Limits.Memory(); limit.String() != number+"Mi" {
+			t.Errorf("%s sets %s, and the unit %sM", name, limit, number)
+		}
+	}
+	if page := string(read(t, "../docs/reliability.md")); !strings.Contains(page, number+" MiB") {
+		t.Errorf("docs/reliability.md does not name the limit of %s MiB", number)
 	}
 }
 

@@ -29,13 +29,23 @@ const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012
 const BARE: Known = Known {
     images: &[
         image(
-            ["nginx", "docker.io", "library/nginx", "latest", ""],
+            [
+                "nginx",
+                "docker.io",
+                "docker.io",
+                "",
+                "library/nginx",
+                "latest",
+                "",
+            ],
             [None, None, Some("IMAGE[0]")],
         ),
         image(
             [
                 "registry.example.com:5000/team/app:1.2.3",
                 "registry.example.com:5000",
+                "registry.example.com",
+                "5000",
                 "team/app",
                 "1.2.3",
                 "",
@@ -52,7 +62,15 @@ const BARE: Known = Known {
 const TOLD: Known = Known {
     images: &[
         image(
-            ["example.com/a/b:v2", "example.com", "a/b", "v2", ""],
+            [
+                "example.com/a/b:v2",
+                "example.com",
+                "example.com",
+                "",
+                "a/b",
+                "v2",
+                "",
+            ],
             [
                 Some("web"),
                 Some("regular"),
@@ -60,7 +78,15 @@ const TOLD: Known = Known {
             ],
         ),
         image(
-            [PINNED, "docker.io", "library/x", "", DIGEST],
+            [
+                PINNED,
+                "docker.io",
+                "docker.io",
+                "",
+                "library/x",
+                "",
+                DIGEST,
+            ],
             [
                 Some("é"),
                 Some("init"),
@@ -71,6 +97,8 @@ const TOLD: Known = Known {
             [
                 "docker.io/library/nginx:LATEST",
                 "docker.io",
+                "docker.io",
+                "",
                 "library/nginx",
                 "LATEST",
                 "",
@@ -94,12 +122,14 @@ const TOLD: Known = Known {
 const PINNED: &str = "x@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 const fn image(
-    [written, registry, repository, tag, digest]: [&'static str; 5],
+    [written, registry, host, port, repository, tag, digest]: [&'static str; 7],
     [container, kind, path]: [Option<&'static str>; 3],
-) -> [Option<&'static str>; 8] {
+) -> [Option<&'static str>; 10] {
     [
         Some(written),
         Some(registry),
+        Some(host),
+        Some(port),
         Some(repository),
         Some(tag),
         Some(digest),

@@ -6,9 +6,11 @@ use arbitrary::Unstructured;
 use regex::Regex;
 
 /// The fields of an image that an expression knows.
-pub const IMAGE_FIELDS: [&str; 8] = [
+pub const IMAGE_FIELDS: [&str; 10] = [
     "written",
     "registry",
+    "host",
+    "port",
     "repository",
     "tag",
     "digest",
@@ -22,7 +24,7 @@ pub const REVIEW_FIELDS: [&str; 4] = ["namespace", "user", "operation", "kind"];
 
 /// What is known of a review, in the order of [`REVIEW_FIELDS`] and [`IMAGE_FIELDS`].
 pub struct Known {
-    pub images: &'static [[Option<&'static str>; 8]],
+    pub images: &'static [[Option<&'static str>; 10]],
     pub review: [Option<&'static str>; 4],
     pub groups: Option<&'static [&'static str]>,
     /// In the order of their keys.

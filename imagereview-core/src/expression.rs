@@ -41,8 +41,9 @@ const MAX_SHOWN_CHARS: usize = 60;
 
 /// An expression over an image and its review; compiled.
 ///
-/// `image` has `written`, `registry`, `repository`, `tag` (the one that the node pulls, or the one
-/// beside a digest), `digest`, `container`, `kind` and `path`. `review` has `namespace`,
+/// `image` has `written`, `registry`, its `host` in lower case and its `port` (empty where none is written),
+/// `repository`, `tag` (the one that the node pulls, or the one beside a digest), `digest`, `container`,
+/// `kind` and `path`. `review` has `namespace`,
 /// `annotations`, a map of text, `user`, `groups` (a list), `operation`, `kind` (of the object), and
 /// `images`, a list of all images in the same form as `image`.
 ///

@@ -17,8 +17,6 @@ mod tag;
 mod version;
 mod wildcard;
 
-#[cfg(feature = "cel")]
-pub(crate) use self::regexes::{RegexError, width};
 pub(crate) use self::{
     name::{MAX_VALUE_LEN, NamePattern, NameSet},
     price::Lengths,
@@ -26,4 +24,9 @@ pub(crate) use self::{
     regexes::RegexBudget,
     repository::{RegistryPattern, RepositoryPattern, RepositorySet},
     tag::{TagPattern, TagSet},
+};
+#[cfg(feature = "cel")]
+pub(crate) use self::{
+    regexes::{RegexError, width},
+    repository::host_and_port,
 };

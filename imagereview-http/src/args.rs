@@ -63,7 +63,7 @@ Examples:
 /// file of --config, by the flag's name without its dashes. A flag overrides a variable, and a
 /// variable overrides the file.
 ///
-/// Policy, certificate, key and client CA are read again when their files change, and on SIGHUP. If
+/// Policy, certificate, key, client CA and revocation lists are read again when their files change, and on SIGHUP. If
 /// they can't be used, those from before are still served.
 #[derive(Debug, Parser)]
 // What is Markdown to clippy is shown by `--help` as it stands.
@@ -126,6 +126,12 @@ pub(crate) struct Args {
     /// them issued. Without it, any client that reaches the port may connect
     #[arg(long, env = "IMAGEREVIEW_CLIENT_CA", help_heading = TLS, value_name = "FILE")]
     client_ca: Option<PathBuf>,
+
+    /// Revocation lists of client certificates: a PEM file with a list of each authority in --client-ca, and of
+    /// those between it and a client. A client on them, or without a list of its issuer, is refused. A list
+    /// that is out of date stays in force
+    #[arg(long, env = "IMAGEREVIEW_CLIENT_CRL", help_heading = TLS, value_name = "FILE")]
+    client_crl: Option<PathBuf>,
 
     /// Name that a client's certificate must have, as common name or alternative name. Repeat to allow
     /// several; in the variable, separate names by commas
@@ -392,6 +398,9 @@ impl Args {
             }
             _ => {}
         }
+        if self.client_crl.is_some() && self.client_ca.is_none() {
+            return Err("--client-crl needs --client-ca, which issues what the lists revoke");
+        }
         if !self.client_name.is_empty() && self.client_ca.is_none() {
             return Err(
                 "--client-name needs --client-ca, since only a client certificate has a name",
@@ -412,6 +421,7 @@ impl Args {
         let mut config = Config::new(self.listen, identity);
         config.health_listen = self.health_listen.0;
         config.client_ca.clone_from(&self.client_ca);
+        config.client_crl.clone_from(&self.client_crl);
         config.client_names.clone_from(&self.client_name);
         config.language = self.language;
         config.max_body_bytes = size(self.max_body_bytes);

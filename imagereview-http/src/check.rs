@@ -34,8 +34,8 @@ impl Check {
             Err(error) => check.problem(&error),
         }
         let names = &config.client_names;
-        match tls::client_authorities(config.client_ca.as_deref(), names) {
-            Ok(authorities) => {
+        match tls::client_authorities(&config.into(), now) {
+            Ok((authorities, next_update)) => {
                 for (number, authority) in (1..).zip(&authorities) {
                     check.certificate(&format!("client CA {number}"), authority, now);
                 }
@@ -45,6 +45,9 @@ impl Check {
                         .push("clients: any that reaches the port".to_owned());
                 } else if !names.is_empty() {
                     check.facts.push(format!("clients: {}", names.join(", ")));
+                }
+                if let Some(end) = next_update {
+                    check.revocations(end, now);
                 }
             }
             Err(error) => check.problem(&error),
@@ -91,6 +94,16 @@ impl Check {
                 "the server certificate of {name} has no subject alternative name; clients compare its host \
                  name with those"
             ));
+        }
+    }
+
+    fn revocations(&mut self, next_update: SystemTime, now: SystemTime) {
+        let end = format_rfc3339_seconds(next_update);
+        self.facts
+            .push(format!("client CRL: to be replaced by {end}"));
+        if next_update < now {
+            self.problems
+                .push(format!("the client CRL should have been replaced by {end}"));
         }
     }
 

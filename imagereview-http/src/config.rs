@@ -56,8 +56,16 @@ pub struct Config {
     /// The server's certificate chain and private key.
     pub identity: ServerIdentity,
     /// A PEM file of certificate authorities. With it a client must present a certificate that one
-    /// of them issued (mutual TLS); without it any client that reaches the port may connect.
+    /// of them issued (mutual TLS), and that one is accepted until the authority expires; without it any client that reaches the port may connect.
     pub client_ca: Option<PathBuf>,
+    /// A PEM file of revocation lists (CRLs, RFC 5280). With it a client is refused if its certificate,
+    /// or an authority between that and the client CA, is on one of them, or if the issuer of one of
+    /// these has no list there. It needs [`client_ca`](Self::client_ca).
+    ///
+    /// A list is in force until the file has another, even if it should have been replaced by then
+    /// (`nextUpdate`): otherwise an authority that publishes late would stop all reviews. The log and
+    /// the metrics tell of it.
+    pub client_crl: Option<PathBuf>,
     /// The language of the reasons in responses.
     pub language: Language,
     /// The names of clients that may connect. A certificate must have one of them as its subject's
@@ -94,6 +102,7 @@ impl Config {
             listen,
             identity,
             client_ca: None,
+            client_crl: None,
             client_names: Vec::new(),
             health_listen: None,
             language: Language::English,

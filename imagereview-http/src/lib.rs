@@ -60,11 +60,12 @@
 //!
 //! TLS 1.2 and 1.3; HTTP/2 or HTTP/1.1, as client and server agree by ALPN. With
 //! [`Config::client_ca`] set, a client without a certificate from one of those authorities doesn't
-//! get past the handshake, and with [`Config::client_names`] it needs one of those names too.
+//! get past the handshake, and with [`Config::client_names`] it needs one of those names too. A client
+//! CA vouches until it expires. [`Config::client_crl`] names certificates that were revoked.
 //!
 //! # While it runs
 //!
-//! Policy, certificate, key and client CA are read again when their files change, and when a
+//! Policy, certificate, key, client CA and revocation lists are read again when their files change, and when a
 //! [`Reload`] asks for it. What can't be used never replaces what is served. A second listener
 //! ([`Config::health_listen`]) serves `/livez`, `/readyz`, `/healthz` and `/metrics`.
 //!
@@ -108,7 +109,7 @@ pub use observe::{Traces, TracesError};
 pub use policy::{PolicyError, ServerPolicy};
 pub use reload::Reload;
 pub use serve::{Server, ServerError};
-pub use tls::TlsError;
+pub use tls::{PemFileError, TlsError};
 
 /// The path at which an `ImageReview` is reviewed.
 pub const IMAGE_POLICY_PATH: &str = request::Endpoint::ImagePolicy.path();

@@ -58,6 +58,9 @@ impl State {
         if let Some(validity) = tls.client_ca {
             self.metrics.served.set_client_ca_expiry(validity.not_after);
         }
+        if let Some(end) = tls.client_crl_update {
+            self.metrics.served.set_client_crl_update(end);
+        }
     }
 
     /// Waits until the audit log is written.

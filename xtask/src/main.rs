@@ -1,6 +1,7 @@
 //! The tasks of this repository: `cargo xtask` lists them, `cargo xtask NAME` runs one.
 #![forbid(unsafe_code)]
 
+mod advisories;
 mod api;
 mod circles;
 mod error;

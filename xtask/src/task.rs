@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::{api, circles, error::Error, features, package, shell};
+use crate::{advisories, api, circles, error::Error, features, package, shell};
 
 /// Something that is done by `cargo xtask NAME`.
 #[derive(Debug)]
@@ -116,16 +116,20 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task {
         name: "dependencies",
-        about: "check licences, sources and bans with cargo-deny",
+        about: "check licences, sources, bans and known vulnerabilities with cargo-deny",
         option: None,
         in_ci: true,
-        // What deny.toml says of all crates, and what imagereview-core/deny.toml says of that one.
+        // What deny.toml says of all crates, and what a crate's own deny.toml says of that one.
         steps: &[
             Shell("command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2"),
             Shell("cargo deny check bans licenses sources"),
             Shell(
                 "cargo deny --manifest-path imagereview-core/Cargo.toml --exclude-dev check bans",
             ),
+            Shell(
+                "cargo deny --manifest-path imagereview-registry/Cargo.toml --exclude-dev check bans",
+            ),
+            Own(advisories::check),
         ],
     },
     Task {
@@ -260,6 +264,23 @@ mod tests {
                 let name: String = after.chars().take_while(is_of_name).collect();
                 assert!(name.is_empty() || find(&name).is_ok(), "{page}: {name}");
             }
+        }
+    }
+
+    #[test]
+    fn each_crate_with_bans_of_its_own_is_checked() {
+        let steps = find("dependencies").unwrap().steps;
+        for folder in fs::read_dir(workspace::root()).unwrap() {
+            let folder = folder.unwrap();
+            if !folder.path().join("deny.toml").exists() {
+                continue;
+            }
+            let manifest = format!(
+                "--manifest-path {}/Cargo.toml ",
+                folder.file_name().display()
+            );
+            let checks = |step: &Step| matches!(step, Shell(line) if line.contains(&manifest));
+            assert!(steps.iter().any(checks), "{manifest}");
         }
     }
 

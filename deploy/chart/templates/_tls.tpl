@@ -16,6 +16,17 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Fails unless it is said who may ask for reviews. */}}
+{{- define "imagereview.checkClients" -}}
+{{- $byAddress := and .Values.networkPolicy.enabled .Values.networkPolicy.reviewsFrom -}}
+{{- if not (or .Values.tls.mutual $byAddress .Values.allowAnyClient) -}}
+{{- fail "say who may ask for reviews: clients with a certificate (tls.mutual), those at the addresses of API servers (networkPolicy.reviewsFrom, with networkPolicy.enabled), or any that reaches a pod (allowAnyClient)" -}}
+{{- end -}}
+{{- if and .Values.tls.revocationLists (not .Values.tls.mutual) -}}
+{{- fail "tls.revocationLists revokes certificates of clients, and without tls.mutual they show none: set both or neither" -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The name that the API server expects in the certificate. */}}
 {{- define "imagereview.host" -}}
 {{ include "imagereview.name" . }}.{{ .Release.Namespace }}.svc

@@ -157,9 +157,11 @@ fn the_gitlab_job_writes_junit() {
         (".", "--policy policy.yaml --exclude pod.yaml", 1),
     ] {
         let project = project();
+        let root = installed();
         let variables = [
             ("IMAGEREVIEW_INPUTS", inputs),
             ("IMAGEREVIEW_OPTIONS", options),
+            ("IMAGEREVIEW_ROOT", root.path().to_str().unwrap()),
         ];
         let output = bash(script, project.path(), &variables);
         assert_eq!(
@@ -173,6 +175,116 @@ fn the_gitlab_job_writes_junit() {
             report.contains("<testsuites name=\"imagereview\""),
             "{report}"
         );
+    }
+}
+
+/// A folder with the program, as `cargo install --root` leaves it.
+fn installed() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("bin")).unwrap();
+    let program = root.path().join("bin/imagereview");
+    std::os::unix::fs::symlink(cargo_bin!("imagereview"), program).unwrap();
+    root
+}
+
+/// Writes a script that says its name and arguments, and where it runs.
+fn telling(program: &Path) {
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    fs::write(program, "#!/bin/sh\necho \"$0 $* in $PWD\"\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(program, executable).unwrap();
+}
+
+#[test]
+fn the_gitlab_job_takes_no_program_of_the_change_and_of_no_branch() {
+    let text =
+        fs::read_to_string(repository().join("integrations/gitlab/imagereview.gitlab-ci.yml"));
+    assert!(!text.unwrap().contains("--branch"));
+    let jobs = yaml("integrations/gitlab/imagereview.gitlab-ci.yml");
+    let job = &jobs["imagereview"];
+    assert!(job["cache"].is_null() && job["variables"]["CARGO_HOME"].is_null());
+    assert_eq!(job["variables"]["IMAGEREVIEW_ROOT"], "/opt/imagereview");
+    let script = job["before_script"][0].as_str().unwrap();
+    let project = project();
+    for name in [".cargo/bin/imagereview", "bin/imagereview", "imagereview"] {
+        telling(&project.path().join(name));
+    }
+    let tools = tempfile::tempdir().unwrap();
+    telling(&tools.path().join("cargo"));
+    let path = format!(
+        "{}:{}",
+        tools.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let root = tools.path().join("root");
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    for (rev, status) in [(commit, 0), ("", 2), ("main", 2), (&commit[..12], 2)] {
+        let variables = [
+            ("IMAGEREVIEW_COMMIT", rev),
+            ("IMAGEREVIEW_ROOT", root.to_str().unwrap()),
+            ("PATH", &path),
+        ];
+        let output = bash(script, project.path(), &variables);
+        assert_eq!(output.status.code(), Some(status), "{rev}: {output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        let ran = format!("--rev {commit} imagereview-cli in /\n");
+        assert_eq!(said.ends_with(&ran), status == 0, "{rev}: {said}");
+    }
+    // An image may bring the program.
+    telling(&root.join("bin/imagereview"));
+    let output = bash(
+        script,
+        project.path(),
+        &[("IMAGEREVIEW_ROOT", root.to_str().unwrap())],
+    );
+    assert!(
+        output.status.success() && output.stdout.is_empty(),
+        "{output:?}"
+    );
+}
+
+/// A tag can be moved to another commit.
+#[test]
+fn what_pipelines_take_from_others_is_pinned() {
+    let mut actions = 0;
+    for file in [
+        ".github/workflows/advisories.yml",
+        "integrations/github/action.yml",
+        "docs/ci.md",
+    ] {
+        let text = fs::read_to_string(repository().join(file)).unwrap();
+        for action in text
+            .lines()
+            .filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("uses: "))
+        {
+            let (name, commit) = action.split_once('@').unwrap();
+            let commit = commit.split(' ').next().unwrap();
+            let is_commit =
+                commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+            // Ours is a placeholder.
+            assert!(
+                is_commit || (name.starts_with("imagereview/") && commit == "COMMIT"),
+                "{file}: {action}"
+            );
+            actions += 1;
+        }
+    }
+    assert_eq!(actions, 5);
+    for file in [
+        "Dockerfile",
+        "integrations/gitlab/imagereview.gitlab-ci.yml",
+    ] {
+        let text = fs::read_to_string(repository().join(file)).unwrap();
+        let images = text.lines().filter_map(|line| {
+            line.strip_prefix("FROM ")
+                .or_else(|| line.strip_prefix("  image: "))
+        });
+        for image in images {
+            assert!(
+                image.contains("@sha256:") || image == "scratch",
+                "{file}: {image}"
+            );
+        }
     }
 }
 

@@ -7,14 +7,17 @@ use cel::{Value, objects::Key};
 use super::language::{MAX_IMAGE_BYTES, WORD};
 use crate::{
     object::{ContainerKind, Operation, User},
+    pattern::host_and_port,
     review::{Image, Review},
     wire::image_review::FORWARDED,
 };
 
 /// The fields of an image.
-pub(super) const IMAGE_FIELDS: [&str; 8] = [
+pub(super) const IMAGE_FIELDS: [&str; 10] = [
     "written",
     "registry",
+    "host",
+    "port",
     "repository",
     "tag",
     "digest",
@@ -72,10 +75,10 @@ impl UsedFields {
 pub(super) fn longest(field: &str) -> Option<usize> {
     Some(match field {
         "written" => 800,
-        "registry" | "repository" => 260,
+        "registry" | "host" | "repository" => 260,
         "digest" => 144,
         "tag" => 128,
-        "kind" => 16,
+        "kind" | "port" => 16,
         _ => return None,
     })
 }
@@ -146,6 +149,14 @@ pub(super) fn describe_image(image: &Image<'_>, used: &UsedFields) -> Value {
         Some(match field {
             "written" => reference.as_written().into(),
             "registry" => reference.registry().into(),
+            "host" => {
+                let (host, _) = host_and_port(reference.registry());
+                host.to_ascii_lowercase().into()
+            }
+            "port" => {
+                let (_, port) = host_and_port(reference.registry());
+                port.into()
+            }
             "repository" => reference.repository().to_string().into(),
             "tag" => {
                 let tag = reference.tag().or(reference.pulled_tag());

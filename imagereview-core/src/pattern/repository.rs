@@ -241,6 +241,13 @@ fn parse_path(text: &str, path: &str) -> Result<Path, PatternError> {
     Ok(Path::Glob(path.into()))
 }
 
+/// The host of a registry, and its port as it is dialled; empty where none is written.
+#[cfg(feature = "cel")]
+pub(crate) fn host_and_port(registry: &str) -> (&str, &str) {
+    let (host, port) = split_port(registry);
+    (host, port.map_or("", without_leading_zeros))
+}
+
 /// Splits a host from its port; the colons within an IPv6 address are not that.
 fn split_port(host: &str) -> (&str, Option<&str>) {
     let after_address = host.rfind(']').map_or(0, |bracket| bracket + 1);

@@ -408,6 +408,41 @@ fn expressions_allow_and_deny() {
             &["nginx"][..],
             &["quay.io/x"][..],
         ),
+        // As a pattern does: no spelling of the host and no port helps an image.
+        (
+            "image.host != 'evil.example.com'",
+            &["example.com/x", "nginx"],
+            &[
+                "evil.example.com/x",
+                "EVIL.example.com/x",
+                "evil.example.com:443/x",
+                "Evil.Example.COM:5000/x",
+            ],
+        ),
+        (
+            "image.host == 'docker.io'",
+            &[
+                "nginx",
+                "index.docker.io/library/nginx",
+                "docker.io:443/x/y",
+            ],
+            &["registry-1.docker.io/library/nginx", "quay.io/x"],
+        ),
+        (
+            "image.port in ['', '443']",
+            &[
+                "nginx",
+                "example.com/x",
+                "example.com:443/x",
+                "example.com:0443/x",
+            ],
+            &["example.com:5000/x", "localhost:80/x"],
+        ),
+        (
+            "image.host == '[2001:db8::1]' && image.port == '5000'",
+            &["[2001:db8::1]:5000/x", "[2001:DB8::1]:5000/x"],
+            &["[2001:db8::1]/x", "[2001:db8::2]:5000/x"],
+        ),
         (
             "image.repository.startsWith('library/')",
             &["nginx"],
@@ -451,7 +486,7 @@ fn expressions_allow_and_deny() {
         ("1 / 0 == 1", &[], &["x"]),
         // A map is gone through in the order of its keys.
         (
-            "image.map(k, k) == ['digest', 'path', 'registry', 'repository', 'tag', 'written']",
+            "image.map(k, k) == ['digest', 'host', 'path', 'port', 'registry', 'repository', 'tag', 'written']",
             &["x"],
             &[],
         ),

@@ -16,14 +16,14 @@ use crate::{
     policy::{self, OpenedPolicy},
     state::State,
     text::one_line,
-    tls::{Tls, TlsError},
+    tls::{ClientTrust, Tls, TlsError},
 };
 
 /// The contents of the files before they were first read.
 pub(crate) struct Before {
     policy: u64,
     identity: u64,
-    client_ca: u64,
+    clients: u64,
 }
 
 impl Before {
@@ -34,7 +34,7 @@ impl Before {
                 OpenedPolicy::BuiltIn | OpenedPolicy::Memory(_) => fingerprint(&[]),
             },
             identity: fingerprint(&config.identity.files()),
-            client_ca: fingerprint(config.client_ca.as_slice()),
+            clients: fingerprint(&ClientTrust::from(config).files()),
         }
     }
 }
@@ -128,12 +128,13 @@ pub(super) fn parts(
             move || Ok(tls.reload_identity()?),
         ));
     }
-    if let Some(path) = tls.client_ca_file() {
+    let clients = tls.clients().files();
+    if !clients.is_empty() {
         let tls = Arc::clone(tls);
         parts.push(WatchedFiles::new(
             Part::ClientCa,
-            Paths::Tls(vec![path]),
-            before.client_ca,
+            Paths::Tls(clients),
+            before.clients,
             move || Ok(tls.reload_client_ca()?),
         ));
     }

@@ -126,8 +126,9 @@ impl Watch {
     }
 
     fn tell_expiry(&mut self) {
-        let tls = self.tls.current();
         let now = SystemTime::now();
+        self.tls.end_expired_trust(now);
+        let tls = self.tls.current();
         let remind = self.reminded.is_none_or(|at| at.elapsed() > REMINDER);
         let mut reminded = false;
         for (name, validity) in [
@@ -140,6 +141,19 @@ impl Watch {
                 tracing::warn!("the {name} expires on {end}");
                 reminded = true;
             }
+        }
+        if let (true, Some(end), Some(path)) = (
+            remind,
+            tls.client_crl_update.filter(|end| *end < now),
+            self.tls.clients().crl_file(),
+        ) {
+            let end = humantime::format_rfc3339_seconds(end);
+            tracing::error!(
+                "a revocation list in {} should have been replaced by {end}: it stays in force, and what was \
+                 revoked since is not known; publish a new one",
+                path.display()
+            );
+            reminded = true;
         }
         if reminded {
             self.reminded = Some(Instant::now());

@@ -1,11 +1,8 @@
 //! One client's connection, from the TLS handshake to its end.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use rustls::HandshakeKind;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::{net::TcpStream, sync::watch};
@@ -20,7 +17,7 @@ use crate::{
     request::Caller,
     slots::Slot,
     state::State,
-    tls::{ALPN_H2, HandshakeFailure, Names, Tls, Validity},
+    tls::{ALPN_H2, Names, Tls},
 };
 
 /// Serves connections: holds what all of them share.
@@ -65,22 +62,25 @@ impl Connections {
         let Some(stream) = handshake(stream, peer, &slot, config, limit, metrics).await else {
             return;
         };
-        drop(tls);
-        let certificate = stream
-            .get_ref()
-            .1
-            .peer_certificates()
-            .and_then(<[_]>::first);
-        // A session that is resumed shows the certificate of before, whose end nobody has looked at.
-        if certificate
-            .is_some_and(|certificate| Validity::has_expired(certificate, SystemTime::now()))
+        let session = stream.get_ref().1;
+        let certificates = session.peer_certificates().unwrap_or_default();
+        // A session that is resumed has the certificates of before, at which nobody has looked now.
+        if session.handshake_kind() == Some(HandshakeKind::Resumed)
+            && let Err(failure) = tls.verify_resumed(certificates)
         {
-            let failure = HandshakeFailure::ClientCertificateExpired;
             metrics.connections.handshake_failed(failure);
-            tracing::warn!(%peer, cause = failure.as_str(), "the client's certificate has expired since its session began");
+            let explanation = failure.explanation();
+            tracing::warn!(
+                %peer,
+                cause = failure.as_str(),
+                "a session was not resumed: {explanation}"
+            );
             return;
         }
-        let name = certificate.and_then(|certificate| Names::of(certificate).common_name);
+        drop(tls);
+        let name = certificates
+            .first()
+            .and_then(|certificate| Names::of(certificate).common_name);
         let ends = Ends::new(slot.evicted(), self.max_age, trust_ended, draining);
         let caller = Caller {
             peer: peer.to_string().into(),

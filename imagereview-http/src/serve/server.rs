@@ -28,7 +28,7 @@ use crate::{
     request::{Bodies, BodyLimits},
     review,
     state::State,
-    tls::{Tls, TlsError},
+    tls::{ClientTrust, Tls, TlsError},
     untaken::Responses,
 };
 
@@ -106,11 +106,7 @@ impl Server {
         // Before anything is read, so that a change in the meantime is one.
         let before = Before::reading(&config, &policy);
         let served = policy.load()?;
-        let tls = Tls::load(
-            config.identity.clone(),
-            config.client_ca.clone(),
-            config.client_names.clone(),
-        )?;
+        let tls = Tls::load(config.identity.clone(), ClientTrust::from(&config))?;
         let metrics = Metrics::new(config.dropped_log_lines.take());
         let audit = match &config.audit {
             None => None,

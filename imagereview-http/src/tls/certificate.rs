@@ -11,6 +11,7 @@ use x509_parser::{
     extensions::GeneralName,
     prelude::{FromDer, X509Error},
     time::ASN1Time,
+    x509::X509Version,
 };
 
 /// When a certificate, or the shortest-lived of several, is valid.
@@ -57,6 +58,23 @@ impl Validity {
             .unwrap_or_default();
         now + TWO_WEEKS.min(whole / 5) > self.not_after
     }
+}
+
+/// Why a certificate may not sign others (RFC 5280, sections 4.2.1.3 and 4.2.1.9); `None` if it may. One
+/// of version 1 has no place to say so.
+pub(super) fn why_no_authority(certificate: &CertificateDer<'_>) -> Option<&'static str> {
+    let certificate = parse(certificate).ok()?;
+    if certificate.version() == X509Version::V1 {
+        return None;
+    }
+    if !certificate.is_ca() {
+        return Some("its basic constraints don't say CA:TRUE");
+    }
+    let usage = certificate.key_usage().ok().flatten();
+    if usage.is_some_and(|usage| !usage.value.key_cert_sign()) {
+        return Some("its key usage lacks keyCertSign");
+    }
+    None
 }
 
 /// The names of a certificate.
@@ -110,14 +128,16 @@ fn text(name: &GeneralName<'_>) -> Option<Box<str>> {
     }
 }
 
-fn parse<'c>(certificate: &'c CertificateDer<'_>) -> Result<X509Certificate<'c>, X509Error> {
+pub(super) fn parse<'c>(
+    certificate: &'c CertificateDer<'_>,
+) -> Result<X509Certificate<'c>, X509Error> {
     match X509Certificate::from_der(certificate) {
         Ok((_, certificate)) => Ok(certificate),
         Err(_) => Err(X509Error::InvalidCertificate),
     }
 }
 
-fn system_time(time: ASN1Time) -> SystemTime {
+pub(super) fn system_time(time: ASN1Time) -> SystemTime {
     // No certificate in use began before 1970.
     let seconds = u64::try_from(time.timestamp()).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)

@@ -9,15 +9,17 @@ use rustls::{
         CryptoProvider,
         ring::{self, Ticketer},
     },
-    server::ResolvesServerCert,
+    server::{ResolvesServerCert, danger::ClientCertVerifier},
     sign::SingleCertAndKey,
 };
+use rustls_pki_types::{CertificateDer, UnixTime};
 use tokio::sync::watch;
 
 use super::{
-    certificate::Validity,
-    clients::{Clients, clients},
+    certificate::{Names, Validity},
+    clients::{ClientTrust, Clients},
     error::TlsError,
+    handshake::HandshakeFailure,
     identity::certified_key,
 };
 use crate::config::ServerIdentity;
@@ -32,19 +34,25 @@ pub(crate) const ALPN_H2: &[u8] = b"h2";
 /// each other; a handshake sees one state of both.
 pub(crate) struct Tls {
     identity: ServerIdentity,
-    client_ca: Option<PathBuf>,
-    client_names: Vec<String>,
+    clients: ClientTrust,
     provider: Arc<CryptoProvider>,
     current: ArcSwap<Generation>,
 }
 
 /// One state of the certificate and the client CAs.
+#[derive(Clone)]
 pub(crate) struct Generation {
     pub(crate) config: Arc<ServerConfig>,
     /// When the certificate chain is valid.
     pub(crate) certificate: Option<Validity>,
     /// When the client CAs are valid, where there are any.
     pub(crate) client_ca: Option<Validity>,
+    /// When a revocation list should have been replaced, where there are any.
+    pub(crate) client_crl_update: Option<SystemTime>,
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    authorities: Arc<[CertificateDer<'static>]>,
+    /// How many of the authorities had expired.
+    expired: usize,
     /// Dropped once connections with certificates of these client CAs should be made anew.
     trust: Arc<watch::Sender<()>>,
 }
@@ -54,18 +62,23 @@ impl Generation {
     fn new(
         resolver: Arc<dyn ResolvesServerCert>,
         certificate: Option<Validity>,
-        clients: Option<Clients>,
+        trust: &ClientTrust,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, TlsError> {
+        let now = SystemTime::now();
         let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Provider)?;
-        let (builder, client_ca) = match clients {
-            Some(clients) => (
-                builder.with_client_cert_verifier(clients.verifier),
-                Validity::of_all(&clients.authorities),
-            ),
-            None => (builder.with_no_client_auth(), None),
+        let clients = trust.read(now)?.unwrap_or_default();
+        let (client_ca, client_crl_update) =
+            (clients.validity(now), clients.revocations.next_update);
+        let authorities: Arc<[_]> = clients.authorities.clone().into();
+        let (builder, verifier) = if authorities.is_empty() {
+            (builder.with_no_client_auth(), None)
+        } else {
+            let verifier = trust.verifier(clients, provider, now)?;
+            let builder = builder.with_client_cert_verifier(Arc::clone(&verifier));
+            (builder, Some(verifier))
         };
         let mut config = builder.with_cert_resolver(resolver);
         config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
@@ -75,8 +88,28 @@ impl Generation {
             config: Arc::new(config),
             certificate,
             client_ca,
+            client_crl_update,
+            verifier,
+            expired: expired(&authorities, now).count(),
+            authorities,
             trust: Arc::new(watch::Sender::default()),
         })
+    }
+
+    /// Verifies the certificates of a client whose session was resumed: it showed them when the session
+    /// began, and one may have expired or been revoked since.
+    pub(crate) fn verify_resumed(
+        &self,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<(), HandshakeFailure> {
+        let (Some(verifier), Some((own, intermediates))) = (&self.verifier, chain.split_first())
+        else {
+            return Ok(());
+        };
+        match verifier.verify_client_cert(own, intermediates, UnixTime::now()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(HandshakeFailure::from(&error)),
+        }
     }
 
     /// Is ready once the client CAs of a connection were replaced.
@@ -88,21 +121,15 @@ impl Generation {
 
 impl Tls {
     /// Reads every file and builds what a handshake needs: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
-    pub(crate) fn load(
-        identity: ServerIdentity,
-        client_ca: Option<PathBuf>,
-        client_names: Vec<String>,
-    ) -> Result<Self, TlsError> {
+    pub(crate) fn load(identity: ServerIdentity, clients: ClientTrust) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let key = certified_key(&identity, &provider)?;
         let certificate = Validity::of_all(&key.cert);
         let resolver = Arc::new(SingleCertAndKey::from(key));
-        let clients = clients(client_ca.as_deref(), &client_names, &provider)?;
-        let generation = Generation::new(resolver, certificate, clients, &provider)?;
+        let generation = Generation::new(resolver, certificate, &clients, &provider)?;
         Ok(Self {
             identity,
-            client_ca,
-            client_names,
+            clients,
             provider,
             current: ArcSwap::from_pointee(generation),
         })
@@ -118,9 +145,9 @@ impl Tls {
         self.identity.files()
     }
 
-    /// The file of the client CAs.
-    pub(crate) fn client_ca_file(&self) -> Option<PathBuf> {
-        self.client_ca.clone()
+    /// What clients must show.
+    pub(crate) fn clients(&self) -> &ClientTrust {
+        &self.clients
     }
 
     /// Reads the certificate and key again. Sessions go on being resumed: whom the server trusts
@@ -145,24 +172,57 @@ impl Tls {
         self.current.store(Arc::new(Generation {
             config: Arc::new(config),
             certificate,
-            client_ca: current.client_ca,
-            trust: Arc::clone(&current.trust),
+            ..(*current).clone()
         }));
         Ok(())
     }
 
-    /// Reads the client CAs again. No earlier session is resumed, since resuming needs no certificate, and
+    /// Reads the client CAs and revocation lists again. No earlier session is resumed, since resuming needs no certificate, and
     /// earlier connections are closed gracefully.
     pub(crate) fn reload_client_ca(&self) -> Result<(), TlsError> {
         let current = self.current();
-        let clients = clients(
-            self.client_ca.as_deref(),
-            &self.client_names,
-            &self.provider,
-        )?;
         let resolver = Arc::clone(&current.config.cert_resolver);
-        let generation = Generation::new(resolver, current.certificate, clients, &self.provider)?;
+        let certificate = current.certificate;
+        let generation = Generation::new(resolver, certificate, &self.clients, &self.provider)?;
         self.current.store(Arc::new(generation));
         Ok(())
     }
+
+    /// Closes earlier connections gracefully once a client CA has expired: a handshake looks at the
+    /// clock, and an open connection does not.
+    pub(crate) fn end_expired_trust(&self, now: SystemTime) {
+        let current = self.current();
+        let names: Vec<_> = expired(&current.authorities, now).collect();
+        if names.len() == current.expired {
+            return;
+        }
+        let mut next = Generation {
+            client_ca: Clients::validity_of(&current.authorities, now),
+            expired: names.len(),
+            ..(*current).clone()
+        };
+        // Fewer have expired where the clock was put back.
+        if names.len() > current.expired {
+            next.trust = Arc::new(watch::Sender::default());
+            let path = self.clients.ca_file().cloned().unwrap_or_default();
+            tracing::error!(
+                ?names,
+                "a client CA in {} has expired: clients with its certificates are refused; give --client-ca \
+                 its successor, and those clients certificates of that",
+                path.display()
+            );
+        }
+        self.current.store(Arc::new(next));
+    }
+}
+
+/// The names of those that have expired.
+fn expired(
+    authorities: &[CertificateDer<'static>],
+    now: SystemTime,
+) -> impl Iterator<Item = Box<str>> {
+    authorities
+        .iter()
+        .filter(move |authority| Validity::has_expired(authority, now))
+        .map(|authority| Names::of(authority).common_name.unwrap_or_default())
 }

@@ -3,9 +3,8 @@
 use std::{path::PathBuf, time::SystemTime};
 
 use rustls::server::VerifierBuilderError;
-use rustls_pki_types::pem;
 
-use super::explain;
+use super::{explain, pem_file::PemFileError};
 
 /// Why certificates, a key or client CAs can't be used. Each message names the file and what to do
 /// about it.
@@ -13,20 +12,20 @@ use super::explain;
 #[non_exhaustive]
 pub enum TlsError {
     /// The certificate chain can't be read.
-    #[error("cannot read the certificate chain {}: {}; give a readable PEM file with the server's own certificate first", path.display(), explain::pem_file(source, "certificate"))]
+    #[error("cannot read the certificate chain {}: {}; give a readable PEM file with the server's own certificate first", path.display(), source.explain("certificate"))]
     Certificate {
         /// The file.
         path: PathBuf,
         /// What reading it met.
-        source: pem::Error,
+        source: PemFileError,
     },
     /// The private key can't be read.
-    #[error("cannot read the private key {}: {}; give a readable PEM file with one unencrypted key (PKCS#8, PKCS#1 or SEC1)", path.display(), explain::pem_file(source, "private key"))]
+    #[error("cannot read the private key {}: {}; give a readable PEM file with one unencrypted key (PKCS#8, PKCS#1 or SEC1)", path.display(), source.explain("private key"))]
     Key {
         /// The file.
         path: PathBuf,
         /// What reading it met.
-        source: pem::Error,
+        source: PemFileError,
     },
     /// The certificate and the key are readable but can't be used together.
     #[error(
@@ -39,13 +38,24 @@ pub enum TlsError {
         /// What is wrong with them.
         source: rustls::Error,
     },
+    /// The server's key is of a kind that the TLS library can't sign with.
+    #[error(
+        "cannot serve with {identity}: its key is {key}, which is not supported; give one with a key of RSA with \
+         2048 to 4096 bits, ECDSA P-256 or P-384, or Ed25519"
+    )]
+    ServerKey {
+        /// The files that were read.
+        identity: String,
+        /// What the key is.
+        key: String,
+    },
     /// The client CAs can't be read.
-    #[error("cannot read the client CA {}: {}; give a readable PEM file of CA certificates", path.display(), explain::pem_file(source, "certificate"))]
+    #[error("cannot read the client CA {}: {}; give a readable PEM file of CA certificates", path.display(), source.explain("certificate"))]
     ClientCa {
         /// The file.
         path: PathBuf,
         /// What reading it met.
-        source: pem::Error,
+        source: PemFileError,
     },
     /// A client CA is readable PEM, but no certificate that can be trusted.
     #[error("cannot trust certificate {number} of the client CA {}: {}; give a PEM file of CA certificates", path.display(), explain::client_ca(source))]
@@ -57,10 +67,56 @@ pub enum TlsError {
         /// What is wrong with it.
         source: rustls::Error,
     },
-    /// Clients can't be verified with these CAs.
-    #[error("cannot verify clients with the client CA {}: {source}; give a PEM file of CA certificates", path.display())]
-    Verifier {
+    /// A certificate that should be a client CA may not sign others.
+    #[error("certificate {number} of the client CA {} ({name:?}) is no certificate authority: {why}; give the certificate of the authority that issues those of the clients", path.display())]
+    NoAuthority {
         /// The file.
+        path: PathBuf,
+        /// Which of its certificates, counted from 1.
+        number: usize,
+        /// Its common name; empty where it has none.
+        name: String,
+        /// What it lacks.
+        why: &'static str,
+    },
+    /// A client CA has a key whose signatures the TLS library can't verify.
+    #[error("certificate {number} of the client CA {} has a key that is {key}, which is not supported; give an authority with a key of RSA with 2048 to 8192 bits, ECDSA P-256 or P-384, or Ed25519", path.display())]
+    ClientCaKey {
+        /// The file.
+        path: PathBuf,
+        /// Which of its certificates, counted from 1.
+        number: usize,
+        /// What the key is.
+        key: String,
+    },
+    /// The revocation lists can't be read.
+    #[error("cannot read the client CRL {}: {}; give a readable PEM file of revocation lists (`openssl crl -inform DER` makes PEM of one in DER)", path.display(), source.explain("revocation list (X509 CRL)"))]
+    ClientCrl {
+        /// The file.
+        path: PathBuf,
+        /// What reading it met.
+        source: PemFileError,
+    },
+    /// A revocation list is readable PEM, but can't be used.
+    #[error("cannot use revocation list {number} of the client CRL {}: {why}; give the lists that the client CAs publish now", path.display())]
+    UnusableClientCrl {
+        /// The file.
+        path: PathBuf,
+        /// Which of its lists, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No revocation list is of a client CA.
+    #[error("no revocation list of the client CRL {} was issued by a client CA, so no client could connect; give the list that the client CA publishes", path.display())]
+    ForeignClientCrl {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Clients can't be verified with these CAs and revocation lists.
+    #[error("cannot verify clients with {}: {}; give other CA certificates or revocation lists", path.display(), explain::verifier(source))]
+    Verifier {
+        /// The file of the revocation lists; that of the client CAs if there are none.
         path: PathBuf,
         /// What is wrong with it.
         source: VerifierBuilderError,
@@ -95,6 +151,11 @@ pub enum TlsError {
     /// There are client names, but no client CA.
     #[error("client names need a client CA, since only a client certificate has a name; set one")]
     NamesWithoutClientCa,
+    /// There are revocation lists, but no client CA.
+    #[error(
+        "a client CRL needs a client CA, since only the certificates of clients are looked up in it; set one"
+    )]
+    CrlWithoutClientCa,
     /// The cryptography has no TLS version in common with the server, or no random numbers; this is
     /// a fault of the build or the system.
     #[error("this build or this system can't serve TLS: {0}")]

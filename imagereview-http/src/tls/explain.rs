@@ -1,28 +1,9 @@
-//! What the TLS library says about files, in our own words. It is the one place that reads its errors
-//! of files; those of handshakes are read in `handshake`.
+//! What the TLS library says about files, in our own words. Its errors of PEM are read in `pem_file`,
+//! and those of handshakes in `handshake`.
 
 use std::borrow::Cow;
 
-use rustls::{Error, InconsistentKeys};
-use rustls_pki_types::pem;
-
-/// What is wrong with a PEM file that should hold something of this kind.
-pub(super) fn pem_file(error: &pem::Error, kind: &str) -> Cow<'static, str> {
-    match error {
-        pem::Error::Io(error) => error.to_string().into(),
-        pem::Error::NoItemsFound => format!("it holds no {kind} in PEM").into(),
-        pem::Error::MissingSectionEnd { end_marker } => {
-            let label = String::from_utf8_lossy(end_marker);
-            format!("it is cut off: a section has no line -----END {label}-----").into()
-        }
-        pem::Error::IllegalSectionStart { .. } => {
-            "a line begins a section and doesn't end in five dashes".into()
-        }
-        pem::Error::Base64Decode(_) => "a section holds text that is not base64".into(),
-        pem::Error::SectionTooLarge => "a section is longer than 256 MB".into(),
-        _ => "it is not PEM".into(),
-    }
-}
+use rustls::{CertRevocationListError, Error, InconsistentKeys, server::VerifierBuilderError};
 
 /// Why a certificate and a key can't be served.
 pub(super) fn identity(error: &Error) -> Cow<'static, str> {
@@ -48,36 +29,34 @@ pub(super) fn client_ca(error: &Error) -> Cow<'static, str> {
     }
 }
 
+/// Why clients can't be verified.
+pub(super) fn verifier(error: &VerifierBuilderError) -> Cow<'static, str> {
+    use CertRevocationListError as Crl;
+
+    match error {
+        VerifierBuilderError::InvalidCrl(Crl::UnsupportedDeltaCrl) => {
+            "a revocation list tells only changes (a delta CRL); a whole one is needed".into()
+        }
+        VerifierBuilderError::InvalidCrl(Crl::UnsupportedIndirectCrl) => {
+            "a revocation list is about the certificates of other authorities (an indirect CRL)"
+                .into()
+        }
+        VerifierBuilderError::InvalidCrl(Crl::UnsupportedCrlVersion) => {
+            "a revocation list is not of version 2".into()
+        }
+        VerifierBuilderError::InvalidCrl(error) => {
+            format!("the TLS library refuses a revocation list ({error:?})").into()
+        }
+        other => format!("the TLS library refuses them ({other})").into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rustls::{RootCertStore, crypto::ring, sign::CertifiedKey};
     use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 
     use super::*;
-
-    #[test]
-    fn each_damaged_file_is_explained() {
-        let rows = [
-            ("", "it holds no certificate in PEM"),
-            ("text", "it holds no certificate in PEM"),
-            (
-                "-----BEGIN CERTIFICATE-----\nMAA=\n",
-                "it is cut off: a section has no line -----END CERTIFICATE-----",
-            ),
-            (
-                "-----BEGIN CERTIFICATE\nMAA=\n",
-                "a line begins a section and doesn't end in five dashes",
-            ),
-            (
-                "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
-                "a section holds text that is not base64",
-            ),
-        ];
-        for (text, said) in rows {
-            let error = CertificateDer::from_pem_slice(text.as_bytes()).unwrap_err();
-            assert_eq!(pem_file(&error, "certificate"), said, "{text:?}");
-        }
-    }
 
     #[test]
     fn an_identity_that_does_not_fit_is_explained() {

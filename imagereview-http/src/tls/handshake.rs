@@ -2,7 +2,9 @@
 
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, OtherError};
+
+use super::client_verifier::ClientCaExpired;
 
 /// Why a connection did not get past the TLS handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,14 @@ pub(crate) enum HandshakeFailure {
     ClientCertificateExpired,
     /// The client's certificate is from another authority, or not made for clients.
     ClientCertificateInvalid,
+    /// The client CA that issued the client's certificate has expired.
+    ClientCaExpired,
+    /// The client's certificate, or one of its chain, was revoked.
+    ClientCertificateRevoked,
+    /// No revocation list tells whether the client's certificate was revoked.
+    ClientRevocationUnknown,
+    /// The client's certificate has a key or signature of a kind that is not supported.
+    ClientCertificateUnsupported,
     /// The client's certificate is valid, but its name is not on the list.
     ClientNotListed,
     /// The client refuses the server's certificate.
@@ -33,7 +43,7 @@ pub(crate) enum HandshakeFailure {
 
 impl HandshakeFailure {
     /// All of them, each at its own index.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::BrokenOff,
         Self::Timeout,
         Self::Evicted,
@@ -42,6 +52,10 @@ impl HandshakeFailure {
         Self::NoClientCertificate,
         Self::ClientCertificateExpired,
         Self::ClientCertificateInvalid,
+        Self::ClientCaExpired,
+        Self::ClientCertificateRevoked,
+        Self::ClientRevocationUnknown,
+        Self::ClientCertificateUnsupported,
         Self::ClientNotListed,
         Self::ServerCertificateRefused,
         Self::Other,
@@ -58,6 +72,10 @@ impl HandshakeFailure {
             Self::NoClientCertificate => "no_client_certificate",
             Self::ClientCertificateExpired => "client_certificate_expired",
             Self::ClientCertificateInvalid => "client_certificate_invalid",
+            Self::ClientCaExpired => "client_ca_expired",
+            Self::ClientCertificateRevoked => "client_certificate_revoked",
+            Self::ClientRevocationUnknown => "client_revocation_unknown",
+            Self::ClientCertificateUnsupported => "client_certificate_unsupported",
             Self::ClientNotListed => "client_not_listed",
             Self::ServerCertificateRefused => "server_certificate_refused",
             Self::Other => "other",
@@ -87,6 +105,21 @@ impl HandshakeFailure {
                 "the client's certificate is from another authority than the client CA, or not for \
                  clients; give the client one that the client CA issued"
             }
+            Self::ClientCaExpired => {
+                "the client CA that issued the client's certificate has expired; give --client-ca its \
+                 successor, and the client a certificate of that"
+            }
+            Self::ClientCertificateRevoked => {
+                "the client's certificate was revoked; give the client a new one"
+            }
+            Self::ClientRevocationUnknown => {
+                "no list in --client-crl tells whether the client's certificate was revoked; add the list of \
+                 each authority above it"
+            }
+            Self::ClientCertificateUnsupported => {
+                "the client's certificate has a key or signature of a kind that is not supported; give the \
+                 client one with a key of RSA, ECDSA P-256 or P-384, or Ed25519"
+            }
             Self::ClientNotListed => {
                 "the client's certificate has none of the names that may connect; see --client-name"
             }
@@ -100,8 +133,6 @@ impl HandshakeFailure {
 
 impl From<&io::Error> for HandshakeFailure {
     fn from(error: &io::Error) -> Self {
-        use AlertDescription as Alert;
-
         let Some(error) = error
             .get_ref()
             .and_then(|error| error.downcast_ref::<Error>())
@@ -113,6 +144,14 @@ impl From<&io::Error> for HandshakeFailure {
                 _ => Self::Other,
             };
         };
+        Self::from(error)
+    }
+}
+
+impl From<&Error> for HandshakeFailure {
+    fn from(error: &Error) -> Self {
+        use AlertDescription as Alert;
+
         match error {
             Error::InvalidMessage(_) => Self::NotTls,
             Error::PeerIncompatible(_) | Error::NoApplicationProtocol => Self::NothingInCommon,
@@ -123,8 +162,18 @@ impl From<&io::Error> for HandshakeFailure {
                 | CertificateError::NotValidYet
                 | CertificateError::NotValidYetContext { .. } => Self::ClientCertificateExpired,
                 CertificateError::ApplicationVerificationFailure => Self::ClientNotListed,
+                CertificateError::Revoked => Self::ClientCertificateRevoked,
+                CertificateError::UnknownRevocationStatus => Self::ClientRevocationUnknown,
+                CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                    Self::ClientCertificateUnsupported
+                }
+                CertificateError::Other(OtherError(error)) if error.is::<ClientCaExpired>() => {
+                    Self::ClientCaExpired
+                }
                 _ => Self::ClientCertificateInvalid,
             },
+            Error::InvalidCertRevocationList(_) => Self::ClientRevocationUnknown,
             Error::AlertReceived(
                 Alert::BadCertificate
                 | Alert::UnsupportedCertificate
@@ -140,7 +189,9 @@ impl From<&io::Error> for HandshakeFailure {
 
 #[cfg(test)]
 mod tests {
-    use rustls::{InvalidMessage, PeerIncompatible, PeerMisbehaved};
+    use std::sync::Arc;
+
+    use rustls::{CertRevocationListError, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
     use super::{HandshakeFailure as Failure, *};
 
@@ -172,6 +223,30 @@ mod tests {
             (
                 CertificateError::ApplicationVerificationFailure.into(),
                 Failure::ClientNotListed,
+            ),
+            (
+                CertificateError::Revoked.into(),
+                Failure::ClientCertificateRevoked,
+            ),
+            (
+                CertificateError::UnknownRevocationStatus.into(),
+                Failure::ClientRevocationUnknown,
+            ),
+            (
+                CertRevocationListError::BadSignature.into(),
+                Failure::ClientRevocationUnknown,
+            ),
+            (
+                CertificateError::Other(OtherError(Arc::new(ClientCaExpired))).into(),
+                Failure::ClientCaExpired,
+            ),
+            (
+                CertificateError::UnsupportedSignatureAlgorithmContext {
+                    signature_algorithm_id: Vec::new(),
+                    supported_algorithms: Vec::new(),
+                }
+                .into(),
+                Failure::ClientCertificateUnsupported,
             ),
             (
                 Error::AlertReceived(AlertDescription::UnknownCA),

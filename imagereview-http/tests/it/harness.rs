@@ -132,10 +132,16 @@ pub(crate) fn file(contents: &str) -> NamedTempFile {
     file
 }
 
-fn der(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn der(identity: &Identity) -> Pair {
+    pair(identity.certificate_pem(), identity.key_pem())
+}
+
+fn pair(certificate: &str, key: &str) -> Pair {
     (
-        vec![CertificateDer::from_pem_slice(identity.certificate_pem().as_bytes()).unwrap()],
-        PrivateKeyDer::from_pem_slice(identity.key_pem().as_bytes()).unwrap(),
+        vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+        PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
     )
 }
 
@@ -201,6 +207,20 @@ impl Client {
         identity: Option<&Identity>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Self {
+        Self::of(authority_pem, identity.map(der), versions)
+    }
+
+    /// A client with this certificate and key, in PEM.
+    pub(crate) fn with_pair(authority_pem: &str, certificate: &str, key: &str) -> Self {
+        let identity = pair(certificate, key);
+        Self::of(authority_pem, Some(identity), rustls::DEFAULT_VERSIONS)
+    }
+
+    fn of(
+        authority_pem: &str,
+        identity: Option<Pair>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(authority_pem.as_bytes()).unwrap())
@@ -210,10 +230,7 @@ impl Client {
             .unwrap()
             .with_root_certificates(roots);
         let tls = match identity {
-            Some(identity) => {
-                let (chain, key) = der(identity);
-                builder.with_client_auth_cert(chain, key).unwrap()
-            }
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
             None => builder.with_no_client_auth(),
         };
         Self { tls }

@@ -6,7 +6,10 @@ use hyper::StatusCode;
 use imagereview_http::{AuditLog, AuditTarget, DroppedLogLines, ServerPolicy};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
-use crate::harness::{Pki, Protocol, TestServer, get, metrics, metrics_say, within};
+use crate::{
+    harness::{Pki, Protocol, TestServer, file, get, metrics, metrics_say, within},
+    issuer::Issuer,
+};
 
 const POLICY: &str = "\
 apiVersion: imagereview/v1alpha1
@@ -134,11 +137,13 @@ fn shown(metrics: &str) -> BTreeMap<String, (String, Vec<String>)> {
 #[tokio::test]
 async fn the_documentation_names_every_metric_and_no_other() {
     let pki = Pki::new();
-    let client_ca = pki.authority_file();
+    let clients = Issuer::new("clients");
+    let (client_ca, client_crl) = (file(&clients.pem()), file(&clients.revoke(&[])));
     let policy = tempfile::tempdir().unwrap();
     fs::write(policy.path().join("policy.yaml"), POLICY).unwrap();
     let mut config = pki.config();
     config.client_ca = Some(client_ca.path().to_owned());
+    config.client_crl = Some(client_crl.path().to_owned());
     config.audit = Some(AuditLog::new(AuditTarget::File(
         policy.path().join("audit"),
     )));
@@ -146,8 +151,8 @@ async fn the_documentation_names_every_metric_and_no_other() {
     let policy = ServerPolicy::Files(vec![policy.path().to_owned()]);
     let server = TestServer::start_serving(config, policy).await;
     // Some show up with their first value only.
-    let answer = pki
-        .api_server()
+    let answer = clients
+        .client(&pki, 1)
         .review(server.address, Protocol::Http2, &["nginx"])
         .await;
     assert!(!answer.verdict().0);

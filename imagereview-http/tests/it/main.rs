@@ -3,6 +3,7 @@
 mod admission;
 mod audit;
 mod availability;
+mod client_trust;
 mod clock;
 mod configuration;
 mod connections;
@@ -14,6 +15,7 @@ mod frames;
 mod handshakes;
 mod harness;
 mod health;
+mod issuer;
 mod limits;
 mod load;
 mod log;

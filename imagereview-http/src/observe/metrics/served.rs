@@ -18,6 +18,7 @@ pub(crate) struct ServedMetrics {
     policy: Family<PolicyLabels, Gauge>,
     certificate_expiry: Timestamp,
     client_ca_expiry: Timestamp,
+    client_crl_update: Timestamp,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -55,6 +56,11 @@ impl ServedMetrics {
                 "client_ca_expiry_timestamp_seconds",
                 "When the first of the client CAs expires, in seconds since 1970",
             ),
+            client_crl_update: register(
+                registry,
+                "client_crl_next_update_timestamp_seconds",
+                "When the first of the revocation lists should be replaced, in seconds since 1970",
+            ),
         }
     }
 
@@ -67,6 +73,12 @@ impl ServedMetrics {
 
     pub(crate) fn set_certificate_expiry(&self, at: SystemTime) {
         self.certificate_expiry
+            .get_or_create(&NoLabels {})
+            .set(seconds(at));
+    }
+
+    pub(crate) fn set_client_crl_update(&self, at: SystemTime) {
+        self.client_crl_update
             .get_or_create(&NoLabels {})
             .set(seconds(at));
     }
