@@ -2,23 +2,29 @@
 
 mod baseline;
 mod env_file;
+mod facts;
 mod fail_on;
+mod head;
 mod images;
 mod inputs;
 mod language;
 mod namespace;
 mod policy;
+mod registry;
 
 use std::env;
 
 pub(crate) use self::{
     baseline::BaselineArgs,
+    facts::FactsArgs,
     fail_on::FailOnArgs,
+    head::HeadArgs,
     images::ImageArgs,
     inputs::{InputArgs, NoInput},
     language::LanguageArgs,
     namespace::NamespaceArgs,
     policy::PolicyArgs,
+    registry::RegistryArgs,
 };
 
 /// The variables of the environment that stand for an option and hold nothing.

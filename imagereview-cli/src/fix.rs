@@ -5,10 +5,12 @@
 //! again, and is taken only if it is exactly what the patch makes of the object.
 
 mod change;
+mod dockerfile;
 mod document;
 mod edit;
 mod fixed_text;
 mod fixer;
+mod pins;
 mod refusal;
 #[cfg(test)]
 mod tests;

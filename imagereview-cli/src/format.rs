@@ -2,6 +2,7 @@
 
 mod format_arg;
 mod github;
+mod head;
 mod html;
 mod human;
 mod json;
@@ -17,6 +18,7 @@ mod table;
 
 pub(crate) use self::{
     format_arg::{FormatArg, FormatArgParser},
+    head::{Head, SourceUrl},
     json::ViolationRecord,
     junit::{Defect, Suites},
     label::exemption,

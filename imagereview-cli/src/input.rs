@@ -10,6 +10,7 @@ mod json;
 pub(crate) mod layout;
 mod lines;
 mod parts;
+pub(crate) mod pipeline;
 mod position;
 mod review_stream;
 mod source;

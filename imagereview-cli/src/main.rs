@@ -10,6 +10,7 @@ mod baseline;
 mod commands;
 mod engine;
 mod exit_status;
+mod facts;
 mod fix;
 mod format;
 mod input;

@@ -30,12 +30,25 @@ impl LoadedPolicy {
         }
     }
 
+    /// The name of the policy, with its hash where it has one.
+    pub(crate) fn identity(&self) -> &str {
+        match self {
+            Self::Builtin(_) => NoLatestTag::RULE,
+            Self::Documents(policy) => policy.identity(),
+        }
+    }
+
     /// The compiled documents, if any were named.
     pub(crate) fn documents(&self) -> Option<&ImagePolicy> {
         match self {
             Self::Builtin(_) => None,
             Self::Documents(policy) => Some(policy),
         }
+    }
+
+    /// Whether a review may need facts.
+    pub(crate) fn uses_facts(&self) -> bool {
+        self.documents().is_some_and(ImagePolicy::uses_facts)
     }
 
     /// The kinds of objects in which images are looked for.

@@ -7,7 +7,8 @@ use std::{
 };
 
 use anstream::{AutoStream, ColorChoice};
-use indicatif::ProgressBar;
+use clap::builder::styling::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Prints a diagnostic on standard error.
 pub(crate) fn print_diagnostic(diagnostic: impl fmt::Display) {
@@ -34,6 +35,20 @@ pub(crate) fn progress(inputs: usize) -> ProgressBar {
     }
 }
 
+/// A bar that shows on a terminal how much of some work is done.
+pub(crate) fn progress_of(count: usize, what: &'static str) -> ProgressBar {
+    if io::stderr().is_terminal() {
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}");
+        let bar = ProgressBar::new(count as u64).with_message(what);
+        match style {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    } else {
+        ProgressBar::hidden()
+    }
+}
+
 /// What the place that text is written to can show. A file has neither colour nor a width.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Appearance {
@@ -53,6 +68,36 @@ impl Appearance {
             has_color: AutoStream::choice(&stdout) != ColorChoice::Never,
             width,
         }
+    }
+}
+
+/// What a word says, which its colour shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Denied, failed, or taken away.
+    Bad,
+    Warning,
+    /// Only recorded, or of no consequence.
+    Note,
+    /// Allowed, passed, or added.
+    Good,
+    Heading,
+}
+
+impl Appearance {
+    /// A text in the colour of what it says, where there is colour.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.has_color {
+            return text.to_owned();
+        }
+        let style = match tone {
+            Tone::Bad => AnsiColor::Red.on_default().bold(),
+            Tone::Warning => AnsiColor::Yellow.on_default().bold(),
+            Tone::Note => AnsiColor::Cyan.on_default(),
+            Tone::Good => AnsiColor::Green.on_default(),
+            Tone::Heading => Style::new().bold(),
+        };
+        format!("{style}{text}{style:#}")
     }
 }
 

@@ -40,6 +40,7 @@ mod custom_resources;
 mod declaration;
 mod exemption;
 mod explanation;
+mod facts;
 mod failure;
 #[cfg(feature = "mutation")]
 mod mutations;
@@ -85,10 +86,12 @@ pub use self::{
 use crate::{
     facts::Facts,
     mutation::{self, Mutations, Patch},
+    reference::ImageRef,
     wire::AdmissionReview,
     workload::Workload,
 };
 use crate::{
+    facts::Needs,
     limits::{ENTRIES_LIMIT, STEPS_LIMIT},
     pattern::{Lengths, RegexBudget},
     policy::{Mode, Modes, Policy, Verdict, decide},
@@ -281,12 +284,62 @@ impl ImagePolicy {
         mutation::All(&mutations).apply(request, facts)
     }
 
+    /// The facts that [`mutate`](Self::mutate) needs: the digests of images that are pinned. What the
+    /// changed object needs to be decided is another question:
+    /// [`Policy::needs`](crate::Policy::needs).
+    #[cfg(feature = "mutation")]
+    pub fn mutation_needs(&self, request: &AdmissionReview<'_>, needs: &mut Needs) {
+        let mutations = self.mutations_for(&request.review());
+        mutation::All(&mutations).needs(request, needs);
+    }
+
+    /// The facts that [`mutate_object`](Self::mutate_object) needs.
+    #[cfg(feature = "mutation")]
+    pub fn mutation_needs_of_object(&self, object: &Workload<'_>, needs: &mut Needs) {
+        let mutations = self.mutations_for(&object.review());
+        mutation::All(&mutations).needs_of_object(object, needs);
+    }
+
+    /// Whether an image in something that is no object, such as a `Dockerfile`, is pinned.
+    #[cfg(feature = "mutation")]
+    #[must_use]
+    pub fn pins(&self, kind: &str, image: &ImageRef<'_>) -> bool {
+        self.pins_of(kind).iter().any(|pin| pin.matches(image))
+    }
+
+    /// The image with the digest behind it, if it is [pinned](Self::pins) and its digest is known. No
+    /// other change is made.
+    #[cfg(feature = "mutation")]
+    #[must_use]
+    pub fn pin(&self, kind: &str, image: &ImageRef<'_>, facts: &Facts) -> Option<String> {
+        mutation::pinned(image, &self.pins_of(kind), facts)
+    }
+
+    #[cfg(feature = "mutation")]
+    fn pins_of(&self, kind: &str) -> Vec<&mutation::PinRule> {
+        let pins = self.documents.iter().flat_map(|one| one.mutations.pins());
+        pins.filter(|pin| pin.is_about(kind, None)).collect()
+    }
+
     /// Whether any document declares mutations.
     #[cfg(feature = "mutation")]
     #[must_use]
     pub fn has_mutations(&self) -> bool {
         let mut documents = self.documents.iter();
         documents.any(|document| !document.mutations.is_empty())
+    }
+
+    /// Whether any rule or mutation is about what only registries can tell. If not, no review needs
+    /// facts.
+    #[must_use]
+    pub fn uses_facts(&self) -> bool {
+        self.documents.iter().any(|document| {
+            #[cfg(feature = "mutation")]
+            let pins = !document.mutations.pins().is_empty();
+            #[cfg(not(feature = "mutation"))]
+            let pins = false;
+            pins || document.rules.iter().any(Rule::uses_facts)
+        })
     }
 
     /// Whether any rule evaluates an expression, whose cost grows with what is reviewed faster than
@@ -445,6 +498,12 @@ impl Policy for ImagePolicy {
                 .with_unchanged(Mode::Audit),
         )
     }
+
+    fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+        for document in &self.documents {
+            document.needs(review, needs);
+        }
+    }
 }
 
 /// What the documents have used so far: names, which are unique, and memory for regular expressions.
@@ -545,6 +604,37 @@ impl CompiledDocument {
             .collect()
     }
 
+    /// Whether registries are asked of images that an update does not change. They are if one could be
+    /// denied, and not for a warning: what runs already must not need a registry to be updated.
+    fn asks_of_unchanged(&self) -> bool {
+        self.modes.unchanged() == Mode::Enforce
+    }
+
+    fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+        if self.scope.admits_review(review).is_err() {
+            return;
+        }
+        let granted = self.granted(review);
+        let is_exempt = |rule: &Rule, image: &Image<'_>| {
+            let mut exemptions = granted.iter();
+            exemptions
+                .any(|exemption| exemption.covers_rule(&rule.name) && exemption.covers_image(image))
+        };
+        for rule in &self.rules {
+            if rule.scope.admits_review(review).is_err() {
+                continue;
+            }
+            for image in review.images() {
+                if self.scope.admits_image(image).is_ok()
+                    && let Some(need) = rule.need(review, image, self.asks_of_unchanged())
+                    && !is_exempt(rule, image)
+                {
+                    needs.add(image.reference(), need);
+                }
+            }
+        }
+    }
+
     /// The review for each rule.
     fn asked<'r>(&'r self, review: &'r Review<'r>, granted: &'r [&'r Exemption]) -> Vec<Asked<'r>> {
         let rules = self.rules.iter();
@@ -560,7 +650,8 @@ impl CompiledDocument {
         granted: &'r [&'r Exemption],
     ) -> Asked<'r> {
         let scopes = [&self.scope, &rule.scope];
-        Asked::about(review, scopes, rule.share(), granted)
+        let share = rule.share();
+        Asked::about(review, scopes, self.asks_of_unchanged(), share, granted)
     }
 
     fn evaluate<'r>(

@@ -11,21 +11,28 @@ mod price;
 mod regex;
 mod variables;
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+};
 
 use cel::{ExecutionError, Value, common::ast::IdedExpr, extractors::This};
 
-pub(crate) use self::variables::Images;
+pub(crate) use self::variables::{ImageFields, Images, describe_facts};
 use self::{
     bounds::Bounds,
     failure::{failure, kind_of, unparsable},
     language::{
-        ENV, IN_ORDER, MATCHES, MAX_BRACKETS, MAX_IMAGE_BYTES, MAX_IMAGES, MAX_ITEMS, MAX_LEN,
-        MAX_REVIEW_BYTES,
+        ENV, IN_ORDER, MATCHES, MAX_BRACKETS, MAX_FACTS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGES,
+        MAX_ITEMS, MAX_LEN, MAX_REVIEW_BYTES,
     },
     price::{Price, Sizes},
     regex::CountedRegex,
-    variables::{UsedFields, describe_image, describe_review, forwarded_annotations, size_of},
+    variables::{
+        PLATFORM_FIELDS, RESOLVED_DIGEST, UsedFields, describe_review, forwarded_annotations,
+        image_fields, size_of, size_of_fields,
+    },
 };
 use crate::{
     pattern::RegexBudget,
@@ -47,6 +54,11 @@ const MAX_SHOWN_CHARS: usize = 60;
 /// `annotations`, a map of text, `user`, `groups` (a list), `operation`, `kind` (of the object), and
 /// `images`, a list of all images in the same form as `image`.
 ///
+/// What only a registry can tell is in `image` too, where the expression uses it: `resolvedDigest`,
+/// `mediaType`, `platforms` (a list of text), and for each platform, for which the expression must be true,
+/// `platform`, `created` (text), `ageHours`, `size`, `layers`, `user`, `labels`, `annotations`, `volumes`,
+/// `exposedPorts`, `entrypoint`, `command` and `foreignLayers`.
+///
 /// A tag or digest that the image does not have is an empty text. A field that the review does not have
 /// (`namespace`, `user`, `container`, …) is missing. An expression that uses a missing field is an error
 /// and never true; `has(review.namespace)` is true if the field is there.
@@ -56,6 +68,8 @@ pub(super) struct Expression {
     regexes: Arc<HashMap<String, CountedRegex>>,
     price: Price,
     used: UsedFields,
+    /// The facts of an image that it uses.
+    facts: BTreeSet<&'static str>,
 }
 
 /// What an expression is evaluated with for each image of a review.
@@ -84,13 +98,14 @@ impl Expression {
         }
         let parser = ENV.parser().max_recursion_depth(MAX_BRACKETS);
         let mut root = parser.parse(text).map_err(|errors| unparsable(&errors))?;
-        let (price, regexes, used) = Bounds::new(budget).keep(&mut root)?;
+        let (price, regexes, used, facts) = Bounds::new(budget).keep(&mut root)?;
         Ok(Self {
             text: text.to_owned(),
             root,
             price,
             used,
             regexes: Arc::new(regexes),
+            facts,
         })
     }
 
@@ -114,8 +129,25 @@ impl Expression {
 
     /// The steps of one evaluation.
     fn steps(&self, sizes: Sizes) -> u64 {
-        let describe = DESCRIBE.saturating_mul(sizes.image);
+        let describe = DESCRIBE.saturating_mul(sizes.image.saturating_add(sizes.facts));
         self.price.steps(sizes).saturating_add(describe)
+    }
+
+    /// The fields of `image` that it uses and that only a registry can tell.
+    pub(super) fn facts(&self) -> &BTreeSet<&'static str> {
+        &self.facts
+    }
+
+    /// Whether it uses facts that an image has for each platform.
+    pub(super) fn is_about_platforms(&self) -> bool {
+        self.facts
+            .iter()
+            .any(|field| PLATFORM_FIELDS.contains(field))
+    }
+
+    /// Whether the only fact that it uses is the digest that a tag means.
+    pub(super) fn needs_only_digest(&self) -> bool {
+        self.facts.iter().all(|field| *field == RESOLVED_DIGEST)
     }
 
     /// What the expression is evaluated with for each image of a review. `take` is told how many steps
@@ -170,6 +202,7 @@ impl Expression {
         variables.add_variable_from_value("review", value);
         let sizes = Sizes {
             image: 0,
+            facts: 0,
             review: bytes,
             // They are the most of it, where there are no long annotations.
             images: bytes,
@@ -184,18 +217,22 @@ impl Expression {
         &self,
         context: &Context,
         image: &Image<'_>,
+        facts: &ImageFields,
         take: impl Fn(u64) -> Result<(), String>,
     ) -> Result<bool, String> {
-        let (image, bytes) = at_most(
-            MAX_IMAGE_BYTES,
-            "the image",
-            describe_image(image, &self.used),
-        )?;
+        let mut image = image_fields(image, &self.used);
+        let bytes = size_of_fields(&image);
+        bounded(MAX_IMAGE_BYTES, "the image", bytes)?;
+        let of_facts = size_of_fields(facts);
+        bounded(MAX_FACTS_BYTES, "what is known of the image", of_facts)?;
         let sizes = Sizes {
-            image: bytes,
+            image: bytes as u64,
+            facts: of_facts as u64,
             ..context.sizes
         };
         take(self.steps(sizes))?;
+        image.extend(facts.iter().map(|(name, value)| (*name, value.clone())));
+        let image = Value::from(image);
         let mut context = context.variables.new_inner_scope();
         context.add_variable_from_value("image", image);
         match Value::resolve(&self.root, &context) {
@@ -211,12 +248,17 @@ impl Expression {
 
 fn at_most(most: usize, what: &str, value: Value) -> Result<(Value, u64), String> {
     let bytes = size_of(&value);
+    bounded(most, what, bytes)?;
+    Ok((value, bytes as u64))
+}
+
+fn bounded(most: usize, what: &str, bytes: usize) -> Result<(), String> {
     if bytes > most {
         return Err(format!(
             "{what} holds {bytes} bytes, and expressions are for at most {most}"
         ));
     }
-    Ok((value, bytes as u64))
+    Ok(())
 }
 
 /// What a loop goes through: the keys of a map in their order; of any other value, the value.

@@ -1,11 +1,41 @@
-//! What was found out about images outside this crate.
+//! What only a registry can tell of images: which digest a tag means, which platforms there are, how
+//! old an image is, how large, and as whom it runs.
+//!
+//! This crate asks nobody. A policy says which facts it [needs](crate::Policy::needs) to decide a
+//! review, a program fetches them, and the review [carries them in](crate::Review::with_facts). So a
+//! verdict depends on its input alone, and can be made again from facts that were saved.
+//!
+//! Not known never helps an image: a rule over a fact that is [`Fact::Unavailable`] denies, unless the
+//! rule says otherwise.
 
-use std::collections::BTreeMap;
+mod content_digest;
+mod fact;
+#[cfg(feature = "facts-file")]
+mod file;
+mod image;
+mod media_type;
+mod needs;
+mod platform;
+#[cfg(feature = "facts-file")]
+mod time;
 
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+
+#[cfg(all(feature = "facts-file", feature = "schema"))]
+pub use self::file::json_schema;
+#[cfg(feature = "facts-file")]
+pub use self::file::{FactsFileError, MAX_FILE_LEN};
+pub use self::{
+    content_digest::ContentDigest,
+    fact::{Cause, Fact, Unavailable},
+    image::{ImageDetails, ImageFacts, PlatformFacts},
+    media_type::MediaType,
+    needs::{Need, Needs},
+    platform::{Platform, PlatformError},
+};
 use crate::reference::{Digest, ImageRef};
 
-/// Facts about images from outside this crate, known before it decides: which digest a registry
-/// gives for a tag. Core does no I/O, so whoever can ask the registry hands its response over.
+/// What is known of images, by their names.
 ///
 /// ```
 /// use imagereview_core::{ImageRef, facts::Facts};
@@ -20,8 +50,10 @@ use crate::reference::{Digest, ImageRef};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// By the full normal name of the image.
-    digests: BTreeMap<String, String>,
+    /// By what a registry was asked for: the full name with its tag, or with its digest alone.
+    images: BTreeMap<String, Fact<Arc<ImageFacts>>>,
+    /// What is known of a tag is known of its digest: by that, which of `images` it is.
+    resolved: BTreeMap<String, String>,
 }
 
 impl Facts {
@@ -31,16 +63,67 @@ impl Facts {
         Self::default()
     }
 
-    /// Adds the digest that a registry gives for an image that is named by tag.
+    /// Adds the digest that a registry gives for an image that is named by tag. One of an algorithm that
+    /// a registry may not choose is not taken.
     #[must_use]
     pub fn with_digest(mut self, image: &ImageRef<'_>, digest: Digest<'_>) -> Self {
-        self.digests.insert(image.to_string(), digest.to_string());
+        if let Ok(digest) = ContentDigest::try_from(digest) {
+            let facts = ImageFacts::new(digest, SystemTime::UNIX_EPOCH, image.registry());
+            self.insert(image, Fact::Known(Arc::new(facts)));
+        }
         self
+    }
+
+    /// Adds what is known of an image, in place of what was known.
+    pub fn insert(&mut self, image: &ImageRef<'_>, fact: Fact<Arc<ImageFacts>>) {
+        let name = needs::asked(image);
+        if let Fact::Known(facts) = &fact {
+            let digest = &facts.digest;
+            let by_digest = format!("{}/{}@{digest}", image.registry(), image.repository());
+            if by_digest != name {
+                self.resolved.insert(by_digest, name.clone());
+            }
+        }
+        self.images.insert(name, fact);
+    }
+
+    /// What is known of an image, however its name is written; `None` if nobody asked. What is known of
+    /// a tag is known of the digest that it means, too.
+    #[must_use]
+    pub fn image(&self, image: &ImageRef<'_>) -> Option<&Fact<Arc<ImageFacts>>> {
+        let name = needs::asked(image);
+        self.images
+            .get(&name)
+            .or_else(|| self.images.get(self.resolved.get(&name)?))
     }
 
     /// The digest that a registry gives for an image, however its name is written.
     #[must_use]
     pub fn digest(&self, image: &ImageRef<'_>) -> Option<&str> {
-        self.digests.get(&image.to_string()).map(String::as_str)
+        let facts = self.image(image)?.known()?;
+        Some(facts.digest.as_str())
+    }
+
+    /// Adds all that others know, in place of what was known of the same images.
+    pub fn extend(&mut self, other: Self) {
+        self.images.extend(other.images);
+        self.resolved.extend(other.resolved);
+    }
+
+    /// How many images something is known of.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+
+    /// Each image by its full name, and what is known of it, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Fact<Arc<ImageFacts>>)> {
+        self.images.iter().map(|(name, fact)| (&**name, fact))
     }
 }

@@ -57,7 +57,7 @@
 //! - [`review`]: one request to decide: [`Review`], [`Image`], [`Location`].
 //! - [`policy`]: the [`Policy`] trait, how policies compose, and the built-in [`NoLatestTag`].
 //! - [`workload`]: the images of Kubernetes objects, and their locations.
-//! - [`facts`]: what was found out about images outside this crate.
+//! - [`facts`]: what only registries can tell of images, and which of it a policy needs.
 //! - [`wire`]: what an API server sends and reads back: [`ImageReview`], [`AdmissionReview`].
 //! - [`limits`]: how much is read of one request.
 //! - `document`, with the feature of that name: policies as YAML documents.
@@ -73,6 +73,7 @@
 //! | --- | --- | --- |
 //! | `document` | yes | policies as YAML documents: `ImagePolicy` and the module `document` |
 //! | `cel` | yes | rules with an expression in the Common Expression Language; implies `document` |
+//! | `facts-file` | no | facts as a file: `Facts::to_file` and `Facts::from_file` |
 //! | `oci-spec` | yes | `ImageRef::to_oci`: the owned reference type of the crate `oci-spec` |
 //! | `mutation` | no | the module `mutation`, `AdmissionResponse::with_patch`, and `mutations` in documents |
 //! | `schema` | no | `document::json_schema`: the JSON Schema of a policy document; implies `document` |

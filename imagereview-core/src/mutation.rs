@@ -62,21 +62,23 @@ use json_patch::{
 };
 use serde_json::{Value, json};
 
+#[cfg(feature = "document")]
+pub(crate) use self::pin_digest::Namespaces;
 use self::repositories::RepositoriesIndex;
 pub use self::{
     full_name::FullName,
     mirror::{MirrorRule, MirrorRuleError, Mirrors, UnreachableMirror},
-    pin_digest::PinDigest,
+    pin_digest::{PinDigest, PinRule},
     pull_policy::PullPolicyRule,
     pull_secret::PullSecretRule,
     repositories::{Repositories, RepositoriesError},
     rewrite::Rewrite,
 };
 use crate::{
-    facts::Facts,
+    facts::{Facts, Need, Needs},
     object::{ContainerKind, Operation},
     reference::ImageRef,
-    review::FormerImages,
+    review::{FormerImages, Review},
     wire::AdmissionReview,
     workload::{PodSpec, Workload, WorkloadImage},
 };
@@ -87,6 +89,8 @@ pub struct Mutations {
     /// What comes before all rewrites, and is one list with those of others.
     mirrors: Option<Mirrors>,
     rewrites: Vec<Box<dyn Rewrite>>,
+    /// What comes behind all rewrites.
+    pins: Vec<PinRule>,
     pull_policies: Vec<PullPolicyRule>,
     pull_secrets: Vec<PullSecretRule>,
     /// The repositories of the rules for pull secrets, by their positions.
@@ -122,7 +126,20 @@ impl Mutable {
     }
 }
 
+impl Mutable {
+    /// Whether images of this kind of container may be changed.
+    fn has_image(self, kind: ContainerKind) -> bool {
+        self != Self::EphemeralContainers || kind == ContainerKind::Ephemeral
+    }
+}
+
 impl Mutations {
+    /// The rules for pinning images.
+    #[cfg(feature = "document")]
+    pub(crate) fn pins(&self) -> &[PinRule] {
+        &self.pins
+    }
+
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
@@ -160,11 +177,19 @@ impl Mutations {
         self
     }
 
+    /// Adds a rule for pinning images to the digests that are known of them, behind all rewrites.
+    #[must_use]
+    pub fn with_pins(mut self, rule: PinRule) -> Self {
+        self.pins.push(rule);
+        self
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.mirrors.is_none()
             && self.rewrites.is_empty()
+            && self.pins.is_empty()
             && self.pull_policies.is_empty()
             && self.pull_secrets.is_empty()
     }
@@ -173,6 +198,16 @@ impl Mutations {
     #[must_use = "the API server changes nothing unless the response has the patch"]
     pub fn apply(&self, request: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
         All(&[self]).apply(request, facts)
+    }
+
+    /// Adds the facts that are needed to change the object of a request: the digests of what it pins.
+    pub fn needs(&self, request: &AdmissionReview<'_>, needs: &mut Needs) {
+        All(&[self]).needs(request, needs);
+    }
+
+    /// As [`needs`](Self::needs), of an object that is not stored yet.
+    pub fn needs_of_object(&self, object: &Workload<'_>, needs: &mut Needs) {
+        All(&[self]).needs_of_object(object, needs);
     }
 
     /// Changes an object that is not stored yet, and gives the patch that does the same to the
@@ -205,15 +240,63 @@ impl All<'_> {
     /// As [`Mutations::apply`].
     pub(crate) fn apply(&self, request: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
         let mutable = Mutable::of(request);
+        let pins = self.pins_of(|| request.review());
         match mutable.zip(request.object_and_former_images()) {
             None => Patch::default(),
-            Some((mutable, (object, former))) => self.mutate(object, &former, mutable, facts),
+            Some((mutable, (object, former))) => {
+                self.mutate(object, &former, mutable, &pins, facts)
+            }
         }
+    }
+
+    /// As [`Mutations::needs`].
+    pub(crate) fn needs(&self, request: &AdmissionReview<'_>, needs: &mut Needs) {
+        if let Some(mutable) = Mutable::of(request) {
+            self.needs_of(&request.review(), mutable, needs);
+        }
+    }
+
+    /// As [`Mutations::needs_of_object`].
+    pub(crate) fn needs_of_object(&self, object: &Workload<'_>, needs: &mut Needs) {
+        self.needs_of(&object.review(), Mutable::All, needs);
+    }
+
+    fn needs_of(&self, review: &Review<'_>, mutable: Mutable, needs: &mut Needs) {
+        let pins = self.pins_of(|| review.clone());
+        if pins.is_empty() {
+            return;
+        }
+        for image in review.images() {
+            if image.is_unchanged() || !mutable.has_image(image.location().kind()) {
+                continue;
+            }
+            let written = image.reference().as_written();
+            let text = self.rewritten(written, &[], &Facts::new());
+            if let Ok(pulled) = ImageRef::parse(text.as_deref().unwrap_or(written))
+                && pins.iter().any(|pin| pin.matches(&pulled))
+            {
+                needs.add(&pulled, Need::Digest);
+            }
+        }
+    }
+
+    /// The rules for pinning that are about the object of a review.
+    fn pins_of<'r>(&self, review: impl FnOnce() -> Review<'r>) -> Vec<&PinRule> {
+        // Most policies pin nothing, and a review costs to make.
+        if self.0.iter().all(|one| one.pins.is_empty()) {
+            return Vec::new();
+        }
+        let review = review();
+        let kind = review.kind().map_or("", |kind| kind.name());
+        let pins = self.0.iter().flat_map(|one| &one.pins);
+        pins.filter(|pin| pin.is_about(kind, review.namespace()))
+            .collect()
     }
 
     /// As [`Mutations::apply_to_object`].
     pub(crate) fn apply_to_object(&self, object: &mut Workload<'_>, facts: &Facts) -> Patch {
-        self.mutate(object, &FormerImages::new([]), Mutable::All, facts)
+        let pins = self.pins_of(|| object.review());
+        self.mutate(object, &FormerImages::new([]), Mutable::All, &pins, facts)
     }
 
     fn mutate(
@@ -221,6 +304,7 @@ impl All<'_> {
         object: &mut Workload<'_>,
         former: &FormerImages<'_>,
         mutable: Mutable,
+        pins: &[&PinRule],
         facts: &Facts,
     ) -> Patch {
         let mut patch = Vec::new();
@@ -228,11 +312,10 @@ impl All<'_> {
         let mut pulled: Vec<Vec<ImageRef<'_>>> = vec![Vec::new(); object.pod_specs.len()];
         let unchanged = former.find(&object.images().collect::<Vec<_>>());
         for (image, is_unchanged) in object.images.iter_mut().zip(unchanged) {
-            let is_ephemeral = image.location.kind() == ContainerKind::Ephemeral;
-            if is_unchanged || (mutable == Mutable::EphemeralContainers && !is_ephemeral) {
+            if is_unchanged || !mutable.has_image(image.location.kind()) {
                 continue;
             }
-            if let Some(text) = self.rewritten(&image.text, facts) {
+            if let Some(text) = self.rewritten(&image.text, pins, facts) {
                 image.text = Cow::Owned(text);
                 patch.push(replace(pointer(image), image.text.as_ref().into()));
             }
@@ -254,7 +337,7 @@ impl All<'_> {
     }
 
     /// The reference that a written one becomes, if it is valid and becomes another.
-    fn rewritten(&self, written: &str, facts: &Facts) -> Option<String> {
+    fn rewritten(&self, written: &str, pins: &[&PinRule], facts: &Facts) -> Option<String> {
         let mirrored = Mirrors::rewrite_by_first(
             self.0.iter().filter_map(|one| one.mirrors.as_ref()),
             &ImageRef::parse(written).ok()?,
@@ -266,6 +349,9 @@ impl All<'_> {
             if let Some(next) = next.filter(|next| ImageRef::parse(next).is_ok()) {
                 text = Cow::Owned(next);
             }
+        }
+        if let Some(pinned) = pinned(&ImageRef::parse(&text).ok()?, pins, facts) {
+            text = Cow::Owned(pinned);
         }
         (text != written).then(|| text.into_owned())
     }
@@ -341,6 +427,14 @@ impl All<'_> {
             .get_or_insert_default()
             .extend(missing);
     }
+}
+
+/// The image with the digest behind it, if a rule pins it.
+pub(crate) fn pinned(image: &ImageRef<'_>, pins: &[&PinRule], facts: &Facts) -> Option<String> {
+    let is_pinned = pins.iter().any(|pin| pin.matches(image));
+    is_pinned
+        .then(|| PinDigest::new().rewrite(image, facts))
+        .flatten()
 }
 
 fn pointer(image: &WorkloadImage<'_>) -> PointerBuf {

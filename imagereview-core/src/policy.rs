@@ -19,7 +19,7 @@ use std::cell::LazyCell;
 pub(crate) use self::capped::Rank;
 #[cfg(feature = "document")]
 pub(crate) use self::capped::{Capped, Label, Ranked};
-use crate::review::Review;
+use crate::{facts::Needs, review::Review};
 
 /// Turns a review into a verdict.
 ///
@@ -64,6 +64,16 @@ pub trait Policy {
     fn modes(&self, review: &Review<'_>) -> Modes {
         let _ = review;
         Modes::default()
+    }
+
+    /// Adds the facts that the policy needs to decide a review, beside what the review itself says. A
+    /// program fetches them and decides the review [with them](Review::with_facts).
+    ///
+    /// A policy asks for no more than it needs: nothing of images that no rule is about, or that are
+    /// exempt from it. One that asks for nothing, as without this method, has no facts. A policy that
+    /// wraps another asks for what that one needs.
+    fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+        let _ = (review, needs);
     }
 
     /// Requires both policies to pass.

@@ -14,6 +14,7 @@ pub use self::{
     string_map::StringMap,
 };
 use crate::{
+    facts::Facts,
     limits::VIOLATIONS_LIMIT,
     object::{ObjectError, ObjectKind, Operation, User},
     reference::ImageRef,
@@ -54,6 +55,7 @@ pub struct Review<'a> {
     kind: Option<ObjectKind<'a>>,
     operation: Option<Operation>,
     user: Option<&'a User<'a>>,
+    facts: Option<&'a Facts>,
     is_dry_run: bool,
     unreadable_object: Option<&'a ObjectError>,
     is_unchanged_object: bool,
@@ -253,6 +255,31 @@ impl<'a> Review<'a> {
 
     pub(crate) fn violations_limit(&self) -> usize {
         self.violations_limit.unwrap_or(VIOLATIONS_LIMIT)
+    }
+
+    /// Sets what is known of the images. Of what no policy [needs](crate::Policy::needs), nothing has to
+    /// be known. Without facts, each that a rule asks for is unavailable.
+    ///
+    /// ```
+    /// use imagereview_core::{AllowAll, Policy, Review, decide, facts::{Facts, Needs}};
+    ///
+    /// let review: Review<'_> = ["nginx:1.27"].into_iter().collect();
+    /// let mut needs = Needs::new();
+    /// AllowAll.needs(&review, &mut needs);
+    /// assert!(needs.is_empty());
+    /// let facts = Facts::new();
+    /// assert!(decide(&AllowAll, &review.with_facts(&facts)).is_allowed());
+    /// ```
+    #[must_use]
+    pub fn with_facts(mut self, facts: &'a Facts) -> Self {
+        self.facts = Some(facts);
+        self
+    }
+
+    /// What is known of the images, if anything was asked.
+    #[must_use]
+    pub fn facts(&self) -> Option<&'a Facts> {
+        self.facts
     }
 
     /// The images with a valid reference, in the order of the request.

@@ -7,22 +7,23 @@ mod request;
 
 use std::{sync::Arc, time::Instant};
 
-use imagereview_core::{ImageRef, reference::DEFAULT_TAG};
-use tokio::time;
+use imagereview_core::{
+    ImageRef,
+    facts::{Cause, ContentDigest, Fact, Facts, ImageFacts, Need, Needs, Platform, Unavailable},
+    reference::DEFAULT_TAG,
+};
+use tokio::{task::JoinSet, time};
 
 use self::{
     fetch::{Fetcher, Place},
     lifetime::{lifetime, no_value},
     reference::Reference,
+    request::Resolved,
 };
 use crate::{
     cache::{Cache, Fetched, Lifetime},
-    content::Platform,
     credentials::Keyring,
-    digest::ContentDigest,
     error::AskError,
-    fact::Fact,
-    image::ImageFacts,
     limits::Limits,
     registries::Registries,
 };
@@ -37,8 +38,8 @@ use crate::{
 /// share it too. It must be used within a Tokio runtime.
 ///
 /// ```no_run
-/// use imagereview_core::ImageRef;
-/// use imagereview_registry::{Client, Fact, Keyring, Limits, Registries};
+/// use imagereview_core::{ImageRef, facts::Fact};
+/// use imagereview_registry::{Client, Keyring, Limits, Registries};
 /// use std::time::{Duration, Instant};
 ///
 /// # async fn example() -> Result<(), imagereview_core::ReferenceError> {
@@ -95,17 +96,69 @@ impl Client {
     /// What is not answered before the deadline is [`Fact::Unavailable`], and goes on being asked for, so
     /// that whoever asks again finds it.
     pub async fn digest(&self, image: &ImageRef<'_>, deadline: Instant) -> Fact<ContentDigest> {
-        let asked = match self.asked(image) {
+        let resolved = self.resolve(image, deadline).await;
+        resolved.map(|facts| facts.digest)
+    }
+
+    /// As [`digest`](Self::digest), with the time at which it was asked for and the server that told it.
+    pub async fn resolve(&self, image: &ImageRef<'_>, deadline: Instant) -> Fact<ImageFacts> {
+        let (place, reference) = match self.asked(image) {
             Ok(asked) => asked,
             Err(error) => return Fact::Unavailable(error.into()),
         };
-        let (place, reference) = asked;
         let host = place.registry().to_owned();
         let resolve = async {
             let resolved = self.fetcher.resolve(&place, &reference).await;
-            resolved.map(|resolved| resolved.digest)
+            resolved.map(Resolved::into_facts)
         };
         until(deadline, &host, resolve).await
+    }
+
+    /// All that a policy [needs](imagereview_core::Policy::needs), asked for at once. `done` is called
+    /// whenever something is known of one more image.
+    ///
+    /// What is not answered before the deadline is [`Fact::Unavailable`], and goes on being asked for, so
+    /// that whoever asks again finds it.
+    pub async fn facts(
+        &self,
+        needs: &Needs,
+        deadline: Instant,
+        mut done: impl FnMut(&ImageRef<'_>),
+    ) -> Facts {
+        let mut tasks = JoinSet::new();
+        let images: Vec<(ImageRef<'_>, &Need)> = needs.iter().collect();
+        for (index, (image, need)) in images.iter().enumerate() {
+            let (client, name, need) = (self.clone(), image.to_string(), Need::clone(need));
+            tasks.spawn(async move { (index, client.needed(&name, need, deadline).await) });
+        }
+        let mut facts = Facts::new();
+        while let Some(task) = tasks.join_next().await {
+            // Of what a task that panicked was to find out, nothing is known.
+            if let Ok((index, fact)) = task
+                && let Some((image, _)) = images.get(index)
+            {
+                facts.insert(image, fact);
+                done(image);
+            }
+        }
+        facts
+    }
+
+    async fn needed(&self, name: &str, need: Need, deadline: Instant) -> Fact<Arc<ImageFacts>> {
+        let image = match ImageRef::parse(name) {
+            Ok(image) => image,
+            Err(error) => {
+                return Fact::Unavailable(Unavailable::new(Cause::Internal, error.to_string()));
+            }
+        };
+        match need {
+            Need::Digest => self.resolve(&image, deadline).await.map(Arc::new),
+            Need::Platforms(platforms) => {
+                let platforms: Vec<Platform> = platforms.into_iter().collect();
+                self.image(&image, &platforms, deadline).await
+            }
+            _ => self.image(&image, &[], deadline).await,
+        }
     }
 
     /// What there is to know of an image: its platforms, and the details of those that are of
@@ -149,8 +202,8 @@ impl Client {
         let reference = match image.digest() {
             None => Reference::Tag(image.tag().unwrap_or(DEFAULT_TAG).into()),
             Some(digest) => {
-                let digest = ContentDigest::parse(&digest.to_string());
-                Reference::Digest(digest.ok_or_else(|| AskError::Algorithm {
+                let digest = ContentDigest::try_from(digest);
+                Reference::Digest(digest.map_err(|_| AskError::Algorithm {
                     image: image.to_string().into(),
                 })?)
             }

@@ -3,13 +3,9 @@
 
 mod config;
 mod manifest;
-mod media_type;
-mod platform;
 mod strict;
 
 pub use self::{
     config::ImageConfig,
     manifest::{Child, ImageManifest, Index, Manifest, ManifestError},
-    media_type::MediaType,
-    platform::{Platform, PlatformError},
 };

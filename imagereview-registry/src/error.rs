@@ -2,11 +2,9 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use crate::{
-    address::AddressError,
-    digest::ContentDigest,
-    fact::{Cause, Unavailable},
-};
+use imagereview_core::facts::{Cause, ContentDigest, Unavailable};
+
+use crate::address::AddressError;
 
 /// Why a registry could not be asked, or its answer is not taken.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -103,7 +101,7 @@ pub(crate) enum AskError {
     WrongDigest {
         host: Box<str>,
         expected: ContentDigest,
-        found: Box<str>,
+        found: ContentDigest,
     },
     #[error("{host} sent {found} bytes of {digest}, which is described with {expected}")]
     WrongSize {

@@ -464,7 +464,7 @@ impl Prepared<'_> {
         let headers = message.headers_mut();
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         let accept = match self.what {
-            What::Manifest => crate::content::MediaType::ACCEPTED,
+            What::Manifest => imagereview_core::facts::MediaType::ACCEPTED,
             What::Blob => "*/*",
         };
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));

@@ -2,7 +2,7 @@
 //!
 //! A policy that wants to know which digest a tag means, which platforms an image is for, how old
 //! it is or as whom it runs must ask a registry. This crate asks: [`Client`] goes from the name of
-//! an image to [`Fact`]s about it, within [`Limits`] and a deadline.
+//! an image to [`Fact`](imagereview_core::facts::Fact)s about it, within [`Limits`] and a deadline.
 //!
 //! ```no_run
 //! use imagereview_core::ImageRef;
@@ -36,12 +36,12 @@
 //! - No name leads to this machine, its link, or its cloud's metadata service. The addresses that a
 //!   name leads to are checked, and connected to, with nothing in between.
 //! - A credential is in no log, error, [`Debug`] output or fact; what is shown is where it is from.
-//! - What could not be found out is [`Fact::Unavailable`], with the reason in words.
+//! - What could not be found out is [`Fact::Unavailable`](imagereview_core::facts::Fact::Unavailable), with the reason in words.
 //!
 //! # Map
 //!
 //! image → [`Registries`] (which servers) → [`Keyring`] (as whom) → HTTP → bytes → [`Manifest`],
-//! [`ImageConfig`] → [`ImageFacts`]
+//! [`ImageConfig`] → [`ImageFacts`](imagereview_core::facts::ImageFacts)
 //!
 //! - [`Client`]: what there is to ask, and the cache.
 //! - [`Registries`]: how each registry is asked: mirrors, authorities, token realms.
@@ -63,11 +63,9 @@ mod credentials;
 mod digest;
 mod error;
 mod exchange;
-mod fact;
 mod file;
 mod hosts;
 mod http;
-mod image;
 mod limits;
 mod realm;
 mod registries;
@@ -77,15 +75,10 @@ pub use crate::registries::json_schema;
 pub use crate::{
     challenge::{Challenge, ChallengeError},
     client::Client,
-    content::{
-        Child, ImageConfig, ImageManifest, Index, Manifest, ManifestError, MediaType, Platform,
-        PlatformError,
-    },
+    content::{Child, ImageConfig, ImageManifest, Index, Manifest, ManifestError},
     credentials::Keyring,
-    digest::ContentDigest,
-    fact::{Cause, Fact, Unavailable},
+    digest::{is_digest_of, sha256_of},
     file::FileError,
-    image::{ImageDetails, ImageFacts, PlatformFacts},
     limits::Limits,
     registries::Registries,
 };

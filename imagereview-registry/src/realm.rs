@@ -129,7 +129,7 @@ fn have_one_owner(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::Cause;
+    use imagereview_core::facts::Cause;
 
     #[test]
     fn realms_are_allowed_only_where_the_registry_may_send_us() {

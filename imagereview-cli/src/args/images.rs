@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use imagereview_core::Review;
+use imagereview_core::{
+    Policy, Review,
+    facts::{Facts, Needs},
+};
 
 use super::namespace::NamespaceArgs;
 
@@ -18,6 +21,15 @@ pub(crate) struct ImageArgs {
 }
 
 impl ImageArgs {
+    /// What a policy needs to know of the images.
+    pub(crate) fn needs(&self, policy: &dyn Policy, facts: &Facts) -> Needs {
+        let mut needs = Needs::new();
+        for (_, review) in self.reviews() {
+            policy.needs(&review.with_facts(facts), &mut needs);
+        }
+        needs
+    }
+
     /// Each image, and a review of it alone. All are decided as of the same time.
     pub(crate) fn reviews(&self) -> impl Iterator<Item = (&str, Review<'_>)> {
         let now = SystemTime::now();

@@ -14,7 +14,7 @@ use crate::{
     exit_status::ExitStatus,
     input::{Input, Skip, Source, inputs, inputs_as_in_folder, normalized},
     project::Project,
-    terminal::print_diagnostic,
+    terminal::{OneLine, print_diagnostic},
 };
 
 /// Nothing is named, and nobody writes to standard input.
@@ -87,6 +87,23 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 impl InputArgs {
+    /// Inputs that can be read more than once. One that can't be read is reported on standard error.
+    pub(crate) fn held(inputs: Vec<Input>) -> (Vec<Input>, ExitStatus) {
+        let mut outcome = ExitStatus::default();
+        let mut lasting = Vec::new();
+        for Input { source, is_named } in inputs {
+            let name = source.to_string();
+            match source.held() {
+                Ok(source) => lasting.push(Input { source, is_named }),
+                Err(error) => {
+                    print_diagnostic(format_args!("{name}: {error}"));
+                    outcome = ExitStatus::Error;
+                }
+            }
+        }
+        (lasting, outcome)
+    }
+
     /// All inputs, in the order of the arguments. An argument that matches nothing is reported on
     /// standard error, and makes the outcome an error.
     pub(crate) fn collect(&self, project: &Project) -> Result<(Vec<Input>, ExitStatus), NoInput> {
@@ -144,6 +161,17 @@ impl InputArgs {
             }
         }
         Ok((all, outcome))
+    }
+
+    /// The inputs as they were given.
+    pub(crate) fn names(&self) -> Vec<String> {
+        if self.inputs.is_empty() {
+            return vec![Source::Stdin.to_string()];
+        }
+        let inputs = self.inputs.iter();
+        inputs
+            .map(|input| OneLine(&input.to_string_lossy()).to_string())
+            .collect()
     }
 
     /// Whether something that was not reviewed is an error.

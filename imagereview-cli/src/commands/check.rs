@@ -10,12 +10,12 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{FailOnArgs, ImageArgs, LanguageArgs, PolicyArgs},
+    args::{FactsArgs, FailOnArgs, ImageArgs, LanguageArgs, PolicyArgs},
     engine::UsedExemption,
     exit_status::ExitStatus,
     format::{ViolationRecord, exemption},
     project::Project,
-    terminal::OneLine,
+    terminal::{Appearance, OneLine, Tone},
 };
 
 /// What the end of `--help` shows.
@@ -51,6 +51,9 @@ pub(crate) struct CheckArgs {
     policy: PolicyArgs,
 
     #[command(flatten)]
+    facts: FactsArgs,
+
+    #[command(flatten)]
     language: LanguageArgs,
 }
 
@@ -63,8 +66,14 @@ pub(crate) fn run(
     let policy = args.policy.load(project)?;
     let language = args.language.language(project);
     let fail_on = args.fail_on.fail_on(project);
+    let appearance = Appearance::of_stdout();
     let mut outcome = ExitStatus::default();
+    let mut source = args.facts.source()?;
+    if policy.uses_facts() {
+        source.gather(|facts| Ok::<_, CliError>(args.images.needs(policy.as_policy(), facts)))?;
+    }
     for (image, review) in args.images.reviews() {
+        let review = review.with_facts(source.facts());
         let verdict = decide(policy.as_policy(), &review);
         let mut modes = verdict.violations().iter().map(Violation::mode);
         if !verdict.is_allowed() || modes.any(|mode| fail_on.includes(mode)) {
@@ -75,9 +84,10 @@ pub(crate) fn run(
             serde_json::to_writer(&mut *out, &checked).map_err(io::Error::from)?;
             out.write_all(b"\n")?;
         } else {
-            write_line(image, &verdict, language, out)?;
+            write_line(image, &verdict, language, appearance, out)?;
         }
     }
+    source.finish()?;
     Ok(outcome)
 }
 
@@ -85,20 +95,22 @@ fn write_line(
     image: &str,
     verdict: &Verdict,
     language: Language,
+    appearance: Appearance,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     const ALLOWED: Message = Message::new("allowed", "允许");
     const WARNING: Message = Message::new("warning", "警告");
     const DENIED: Message = Message::new("denied ", "拒绝");
 
-    let word = if !verdict.is_allowed() {
-        DENIED
+    let (word, tone) = if !verdict.is_allowed() {
+        (DENIED, Tone::Bad)
     } else if verdict.warnings().next().is_some() {
-        WARNING
+        (WARNING, Tone::Warning)
     } else {
-        ALLOWED
+        (ALLOWED, Tone::Good)
     };
-    write!(out, "{}  {}", word.text(language), OneLine(image))?;
+    let word = appearance.paint(tone, word.text(language));
+    write!(out, "{word}  {}", OneLine(image))?;
     for (index, violation) in verdict.violations().iter().enumerate() {
         let separator = if index == 0 { "  " } else { "; " };
         let (rule, reason) = (violation.rule(), violation.reason().text(language));

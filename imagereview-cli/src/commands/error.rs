@@ -4,8 +4,8 @@ use std::io;
 
 use super::{init::InitError, resolve::ResolveError};
 use crate::{
-    args::NoInput, baseline::BaselineError, format::ReportsError, output::WriteError,
-    policy_file::PolicyFileError, project::ProjectError,
+    args::NoInput, baseline::BaselineError, facts::FactsError, format::ReportsError,
+    output::WriteError, policy_file::PolicyFileError, project::ProjectError,
 };
 
 /// Why a command could not do what it was asked for.
@@ -23,6 +23,8 @@ pub(crate) enum CliError {
     Project(#[from] ProjectError),
     #[error(transparent)]
     Baseline(#[from] BaselineError),
+    #[error(transparent)]
+    Facts(#[from] FactsError),
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     #[error(transparent)]

@@ -6,7 +6,8 @@ use std::{
 };
 
 use imagereview_core::{
-    ImageExplanation, ImageRef, Language, Message, NoLatestTag, Verdict, decide, document,
+    ImageExplanation, ImageRef, Language, Message, Mode, NoLatestTag, Verdict, decide, document,
+    facts::{Fact, ImageFacts},
 };
 
 use super::{
@@ -14,11 +15,11 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{ImageArgs, LanguageArgs, PolicyArgs},
+    args::{FactsArgs, ImageArgs, LanguageArgs, PolicyArgs},
     exit_status::ExitStatus,
     policy_file::LoadedPolicy,
     project::Project,
-    terminal::OneLine,
+    terminal::{Appearance, OneLine, Tone},
 };
 
 /// What the end of `--help` shows.
@@ -45,6 +46,9 @@ pub(crate) struct ExplainArgs {
     policy: PolicyArgs,
 
     #[command(flatten)]
+    facts: FactsArgs,
+
+    #[command(flatten)]
     language: LanguageArgs,
 }
 
@@ -56,19 +60,29 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, CliError> {
     let policy = args.policy.load(project)?;
     let language = args.language.language(project);
+    let appearance = Appearance::of_stdout();
     let mut outcome = ExitStatus::default();
+    let mut source = args.facts.source()?;
+    if policy.uses_facts() {
+        source.gather(|facts| Ok::<_, CliError>(args.images.needs(policy.as_policy(), facts)))?;
+    }
     for (index, (image, review)) in args.images.reviews().enumerate() {
+        let review = review.with_facts(source.facts());
         if index > 0 {
             writeln!(out)?;
         }
-        writeln!(out, "{}", OneLine(image))?;
+        let name = OneLine(image).to_string();
+        writeln!(out, "{}", appearance.paint(Tone::Heading, &name))?;
         if let Ok(reference) = ImageRef::parse(image) {
             write_parts(&reference, language, out)?;
+            if let Some(Fact::Known(facts)) = source.facts().image(&reference) {
+                write_source(facts, language, out)?;
+            }
         }
         let verdict = match &policy {
             LoadedPolicy::Builtin(policy) => {
                 let verdict = decide(policy, &review);
-                write_builtin(&verdict, language, out)?;
+                write_builtin(&verdict, language, appearance, out)?;
                 verdict
             }
             LoadedPolicy::Documents(policy) => {
@@ -78,7 +92,7 @@ pub(crate) fn run(
                     .iter()
                     .flat_map(ImageExplanation::steps)
                 {
-                    write_step(step, language, out)?;
+                    write_step(step, language, appearance, out)?;
                 }
                 explanation.verdict().clone()
             }
@@ -90,13 +104,15 @@ pub(crate) fn run(
         if !verdict.is_allowed() {
             outcome = ExitStatus::Denied;
         }
-        let word = if verdict.is_allowed() {
-            &ALLOWED
+        let (word, tone) = if verdict.is_allowed() {
+            (&ALLOWED, Tone::Good)
         } else {
-            &DENIED
+            (&DENIED, Tone::Bad)
         };
-        writeln!(out, "  {}", word.text(language))?;
+        let word = appearance.paint(tone, word.text(language));
+        writeln!(out, "  {word}")?;
     }
+    source.finish()?;
     Ok(outcome)
 }
 
@@ -152,22 +168,60 @@ fn write_parts(
     writeln!(out)
 }
 
-fn write_step(step: &document::Step, language: Language, out: &mut dyn Write) -> io::Result<()> {
-    let outcome = match step.outcome() {
-        document::Outcome::OutOfScope => &Message::new("not in scope", "不适用"),
-        document::Outcome::Passed => &PASSED,
-        document::Outcome::Violated => &FAILED,
-        document::Outcome::Exempted => &Message::new("exempted", "豁免"),
-        _ => &Message::new("unknown", "未知"),
+/// Who told what is known, and with whose credentials it was asked.
+fn write_source(facts: &ImageFacts, language: Language, out: &mut dyn Write) -> io::Result<()> {
+    static FACTS: Message = Message::new("facts", "情况");
+    static DIGEST: Message = Message::new("resolved to", "解析为");
+    static CREDENTIALS: Message = Message::new("credentials", "凭据");
+
+    let at = humantime::format_rfc3339_seconds(facts.resolved_at);
+    let from = OneLine(&facts.resolved_from);
+    writeln!(out, "  {}{from} ({at})", in_column(&FACTS, 12, language))?;
+    let digest = &facts.digest;
+    writeln!(out, "  {}{digest}", in_column(&DIGEST, 12, language))?;
+    let credentials = OneLine(&facts.credentials);
+    writeln!(
+        out,
+        "  {}{credentials}\n",
+        in_column(&CREDENTIALS, 12, language)
+    )
+}
+
+/// How a failed rule looks: what it brings depends on its mode.
+fn failed_tone(mode: Mode) -> Tone {
+    match mode {
+        Mode::Enforce => Tone::Bad,
+        Mode::Warn => Tone::Warning,
+        Mode::Audit => Tone::Note,
+    }
+}
+
+fn write_step(
+    step: &document::Step,
+    language: Language,
+    appearance: Appearance,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let (outcome, tone) = match step.outcome() {
+        document::Outcome::OutOfScope => (&Message::new("not in scope", "不适用"), Tone::Note),
+        document::Outcome::Passed => (&PASSED, Tone::Good),
+        document::Outcome::Violated => (&FAILED, failed_tone(step.mode())),
+        document::Outcome::Exempted => (&Message::new("exempted", "豁免"), Tone::Note),
+        _ => (&Message::new("unknown", "未知"), Tone::Warning),
     };
-    let outcome = in_column(outcome, 14, language);
+    let outcome = appearance.paint(tone, &in_column(outcome, 14, language));
     let (rule, mode, place) = (step.rule(), step.mode(), step.declared_at());
     let why = OneLine(step.why().text(language));
     writeln!(out, "  {outcome}{rule} ({mode}, {place}): {why}")
 }
 
 /// The one rule of the built-in policy.
-fn write_builtin(verdict: &Verdict, language: Language, out: &mut dyn Write) -> io::Result<()> {
+fn write_builtin(
+    verdict: &Verdict,
+    language: Language,
+    appearance: Appearance,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     static WHY_PASSED: Message = Message::new("it has a fixed tag or a digest", "标签固定或有摘要");
 
     let rule = NoLatestTag::RULE;
@@ -175,11 +229,13 @@ fn write_builtin(verdict: &Verdict, language: Language, out: &mut dyn Write) -> 
     match failed.next() {
         Some(violation) => {
             let why = OneLine(violation.reason().text(language));
-            writeln!(out, "  {}{rule}: {why}", in_column(&FAILED, 14, language))
+            let word = appearance.paint(Tone::Bad, &in_column(&FAILED, 14, language));
+            writeln!(out, "  {word}{rule}: {why}")
         }
         None if verdict.is_allowed() => {
             let why = WHY_PASSED.text(language);
-            writeln!(out, "  {}{rule}: {why}", in_column(&PASSED, 14, language))
+            let word = appearance.paint(Tone::Good, &in_column(&PASSED, 14, language));
+            writeln!(out, "  {word}{rule}: {why}")
         }
         None => Ok(()),
     }

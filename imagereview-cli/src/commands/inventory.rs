@@ -19,7 +19,7 @@ use crate::{
     exit_status::ExitStatus,
     input::Position,
     project::Project,
-    terminal::OneLine,
+    terminal::{Appearance, OneLine, Tone},
 };
 
 /// What the end of `--help` shows.
@@ -163,6 +163,7 @@ pub(crate) fn run(
 }
 
 fn write_text(uses: &[Use], out: &mut dyn Write) -> io::Result<()> {
+    let appearance = Appearance::of_stdout();
     let mut repositories: BTreeMap<(&str, &str), BTreeMap<String, Vec<&Use>>> = BTreeMap::new();
     for usage in uses {
         let version = match (&*usage.tag, &*usage.digest) {
@@ -183,10 +184,11 @@ fn write_text(uses: &[Use], out: &mut dyn Write) -> io::Result<()> {
         if registry.is_empty() {
             writeln!(out, "no image references")?;
         } else {
-            writeln!(out, "{registry}/{repository}")?;
+            let name = format!("{registry}/{repository}");
+            writeln!(out, "{}", appearance.paint(Tone::Heading, &name))?;
         }
         for (version, uses) in versions {
-            writeln!(out, "  {version}")?;
+            writeln!(out, "  {}", appearance.paint(Tone::Note, version))?;
             for usage in uses {
                 let (object, file) = (OneLine(&usage.object), OneLine(&usage.file));
                 write!(out, "    {object} in {file}")?;

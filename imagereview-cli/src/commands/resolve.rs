@@ -1,22 +1,21 @@
 //! `imagereview resolve`: what registries know of images.
 
 use std::{
-    env, fmt,
+    fmt,
     io::{self, Write},
-    path::PathBuf,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use clap::ValueEnum;
-use imagereview_core::ImageRef;
-use imagereview_registry::{
-    Client, Fact, FileError, ImageDetails, ImageFacts, Keyring, Limits, Platform, PlatformFacts,
-    Registries, Unavailable,
+use imagereview_core::{
+    ImageRef,
+    facts::{Cause, Fact, ImageDetails, ImageFacts, Platform, PlatformFacts, Unavailable},
 };
+use imagereview_registry::{Client, FileError};
 use serde::Serialize;
 
 use super::after_help::{Example, after_help};
-use crate::{exit_status::ExitStatus, output::WriteError, terminal::OneLine};
+use crate::{args::RegistryArgs, exit_status::ExitStatus, output::WriteError, terminal::OneLine};
 
 const EXAMPLES: &[Example] = &[(
     "What an image is, by the mirrors and settings of a registries file",
@@ -42,27 +41,8 @@ pub(crate) struct ResolveArgs {
     #[arg(long, value_name = "PLATFORM")]
     platform: Vec<Platform>,
 
-    /// How long all of it may take
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
-    facts_timeout: Duration,
-
-    /// A file that says how registries are asked: mirrors, authorities, token realms
-    #[arg(long, value_name = "FILE")]
-    registries: Option<PathBuf>,
-
-    /// A file of credentials in the form of Docker's config.json; may be repeated
-    ///
-    /// Without any, it is config.json in the folder $DOCKER_CONFIG or ~/.docker, if it is there.
-    #[arg(long, value_name = "FILE")]
-    docker_config: Vec<PathBuf>,
-
-    /// A CredentialProviderConfig of the kubelet
-    #[arg(long, value_name = "FILE", requires = "credential_provider_bin_dir")]
-    credential_provider_config: Option<PathBuf>,
-
-    /// The folder of the programs that it names
-    #[arg(long, value_name = "DIR", requires = "credential_provider_config")]
-    credential_provider_bin_dir: Option<PathBuf>,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 const HELP: &str = "\
@@ -105,12 +85,12 @@ struct Resolved<'a> {
 }
 
 pub(crate) fn run(args: &ResolveArgs, out: &mut dyn Write) -> Result<ExitStatus, ResolveError> {
-    let client = client(args)?;
+    let client = args.registry.client()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(ResolveError::Start)?;
-    let deadline = Instant::now() + args.facts_timeout;
+    let deadline = Instant::now() + args.registry.timeout();
     let asked = args.images.iter().map(|image| {
         let (client, image) = (client.clone(), image.clone());
         let platforms = args.platform.clone();
@@ -121,8 +101,10 @@ pub(crate) fn run(args: &ResolveArgs, out: &mut dyn Write) -> Result<ExitStatus,
     let mut all = Vec::new();
     for (image, asked) in args.images.iter().zip(asked) {
         let fact = runtime.block_on(asked).unwrap_or_else(|_| {
-            let cause = imagereview_registry::Cause::Internal;
-            Fact::Unavailable(Unavailable::new(cause, "a mistake in this program"))
+            Fact::Unavailable(Unavailable::new(
+                Cause::Internal,
+                "a mistake in this program",
+            ))
         });
         status = status.max(status_of(&fact, &args.platform));
         all.push(Resolved { image, fact });
@@ -141,45 +123,6 @@ pub(crate) fn run(args: &ResolveArgs, out: &mut dyn Write) -> Result<ExitStatus,
     Ok(status)
 }
 
-/// The client that the options describe.
-fn client(args: &ResolveArgs) -> Result<Client, ResolveError> {
-    let registries = match &args.registries {
-        Some(path) => Registries::open(path)?,
-        None => Registries::new(),
-    };
-    let mut keyring = Keyring::new();
-    for path in &args.docker_config {
-        keyring = keyring.with_docker_config(path)?;
-    }
-    if args.docker_config.is_empty()
-        && let Some(path) = own_docker_config().filter(|path| path.exists())
-    {
-        keyring = keyring.with_docker_config(&path)?;
-    }
-    if let (Some(config), Some(folder)) = (
-        &args.credential_provider_config,
-        &args.credential_provider_bin_dir,
-    ) {
-        keyring = keyring.with_credential_providers(config, folder)?;
-    }
-    Ok(Client::new(
-        registries.with_localhost(),
-        keyring,
-        Limits::default(),
-    ))
-}
-
-/// The file that `docker login` writes.
-///
-/// Source: [Docker, "Change the .docker directory"](https://docs.docker.com/reference/cli/docker/#change-the-docker-directory).
-fn own_docker_config() -> Option<PathBuf> {
-    let folder = match env::var_os("DOCKER_CONFIG") {
-        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
-        _ => env::home_dir()?.join(".docker"),
-    };
-    Some(folder.join("config.json"))
-}
-
 async fn ask(
     client: &Client,
     image: &str,
@@ -191,10 +134,7 @@ async fn ask(
             let fact = client.image(&reference, platforms, deadline).await;
             fact.map(|facts| ImageFacts::clone(&facts))
         }
-        Err(error) => {
-            let cause = imagereview_registry::Cause::Malformed;
-            Fact::Unavailable(Unavailable::new(cause, error.to_string()))
-        }
+        Err(error) => Fact::Unavailable(Unavailable::new(Cause::Malformed, error.to_string())),
     }
 }
 
@@ -203,7 +143,7 @@ fn wanted<'a>(
     facts: &'a ImageFacts,
     platforms: &'a [Platform],
 ) -> impl Iterator<Item = &'a PlatformFacts> {
-    facts.platforms.iter().filter(move |facts| {
+    facts.platforms().iter().filter(move |facts| {
         platforms.is_empty()
             || facts
                 .platform
@@ -223,7 +163,7 @@ fn status_of(fact: &Fact<ImageFacts>, platforms: &[Platform]) -> ExitStatus {
         Fact::Known(facts) => {
             let is_there = |wanted: &Platform| {
                 let mut all = facts
-                    .platforms
+                    .platforms()
                     .iter()
                     .filter_map(|facts| facts.platform.as_ref());
                 all.any(|platform| platform.is_of(wanted))
@@ -275,7 +215,7 @@ fn write_text(
     }
     for wanted in platforms {
         let mut all = facts
-            .platforms
+            .platforms()
             .iter()
             .filter_map(|facts| facts.platform.as_ref());
         if !all.any(|platform| platform.is_of(wanted)) {
@@ -291,7 +231,7 @@ struct Line<'a>(&'a ImageDetails);
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.created {
-            Some(created) => write!(f, "created {created}")?,
+            Some(created) => write!(f, "created {}", humantime::format_rfc3339(*created))?,
             None => f.write_str("created at no known date")?,
         }
         // A tenth of a MiB is near enough, and its size in bytes is in the other format.

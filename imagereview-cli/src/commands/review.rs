@@ -10,14 +10,17 @@ use super::{
     error::CliError,
 };
 use crate::{
-    args::{BaselineArgs, FailOnArgs, InputArgs, LanguageArgs, NamespaceArgs, PolicyArgs},
+    args::{
+        BaselineArgs, FactsArgs, FailOnArgs, HeadArgs, InputArgs, LanguageArgs, NamespaceArgs,
+        PolicyArgs,
+    },
     engine::{ReviewedFile, Reviewer, Run},
     exit_status::ExitStatus,
     fix::Fixer,
     format::{FormatArg, FormatArgParser, FormatName, Reports},
     input::Input,
     project::Project,
-    terminal::{print_diagnostic, progress},
+    terminal::{Appearance, Tone, print_diagnostic, progress},
 };
 
 /// What the end of `--help` shows.
@@ -72,13 +75,17 @@ pub(crate) struct ReviewArgs {
     statistics: bool,
 
     #[command(flatten)]
+    head: HeadArgs,
+
+    #[command(flatten)]
     namespace: NamespaceArgs,
 
     /// Apply the mutations of the policy to the files, and review the result
     ///
     /// Only values that change are written; the rest of a file stays as it is. Each change is
     /// reported on standard error. A value that can't be changed safely is reported, left as it is,
-    /// and makes the status 2. Compose files and Dockerfiles are not changed.
+    /// and makes the status 2. Of Compose files and Dockerfiles only images that the policy pins are
+    /// changed.
     ///
     /// Standard input is written to standard output with the changes, if the status is 0; otherwise
     /// nothing is written there. The results then go to standard error.
@@ -101,6 +108,9 @@ pub(crate) struct ReviewArgs {
     policy: PolicyArgs,
 
     #[command(flatten)]
+    facts: FactsArgs,
+
+    #[command(flatten)]
     language: LanguageArgs,
 }
 
@@ -112,20 +122,38 @@ pub(crate) fn run(
 ) -> Result<ExitStatus, CliError> {
     let language = args.language.language(project);
     let policy = args.policy.load(project)?;
-    let (all, unread) = args.inputs.collect(project)?;
+    let (mut all, mut unread) = args.inputs.collect(project)?;
     let fixer = (args.fix || args.diff).then(|| Fixer::new(policy.documents()));
     if fixer.is_some_and(Fixer::is_idle) {
         print_diagnostic("the policy declares no mutations, so there is nothing to change");
     }
-    let reviewer = Reviewer::new(&policy, args.inputs.variables(project))
-        .in_namespace(args.namespace.namespace.as_deref());
+    let fixer = if args.diff {
+        fixer.map(Fixer::dry)
+    } else {
+        fixer
+    };
+    let reviewer = || {
+        Reviewer::new(&policy, args.inputs.variables(project))
+            .in_namespace(args.namespace.namespace.as_deref())
+            .with_fixer(fixer)
+    };
+    let mut facts = args.facts.source()?;
+    if policy.uses_facts() {
+        // They are read twice: for what is needed to know, and with that.
+        let held;
+        (all, held) = InputArgs::held(all);
+        unread = unread.max(held);
+        facts.gather(|facts| Ok::<_, CliError>(reviewer().with_facts(facts).needs(&all)))?;
+    }
+    let reviewer = reviewer().with_facts(facts.facts());
     let is_strict = args.inputs.is_strict(project);
     if args.diff {
-        let reviewer = reviewer.with_fixer(fixer.map(Fixer::dry));
-        return Ok(show_diffs(&reviewer, &all, is_strict, out)?.max(unread));
+        let outcome = show_diffs(&reviewer, &all, is_strict, out)?;
+        facts.finish()?;
+        return Ok(outcome.max(unread));
     }
     let formats = args.formats(project);
-    let reviewer = reviewer.with_fixer(fixer).locating_all(
+    let reviewer = reviewer.locating_all(
         formats
             .iter()
             .any(|format| format.name().shows_every_position()),
@@ -135,7 +163,8 @@ pub(crate) fn run(
     let is_filter = args.fix && all.iter().any(|input| input.source.is_stdin());
     let mut stderr = io::stderr();
     let reports_to: &mut dyn Write = if is_filter { &mut stderr } else { out };
-    let mut reports = Reports::create(&formats, language, reports_to)?;
+    let head = args.head.head(&policy, args.inputs.names());
+    let mut reports = Reports::create(&formats, language, &head, reports_to)?;
     let mut run = Run::default();
     let mut written = ExitStatus::default();
     let mut filtered = None;
@@ -162,6 +191,7 @@ pub(crate) fn run(
     progress.finish_and_clear();
     reports.finish(&run)?;
     run.unreviewed.print();
+    facts.finish()?;
     if args.statistics {
         run.print_statistics();
     }
@@ -190,16 +220,43 @@ fn show_diffs(
 ) -> io::Result<ExitStatus> {
     let mut outcome = ExitStatus::default();
     let mut run = Run::default();
+    let appearance = Appearance::of_stdout();
     reviewer.review_all(inputs, |file| {
         run.add(&file);
         file.print_errors();
         if let Some(fix) = &file.fix {
-            outcome = outcome.max(fix.write_diff(out)?);
+            let mut diff = Vec::new();
+            outcome = outcome.max(fix.write_diff(&mut diff)?);
+            write_diff(&diff, appearance, out)?;
         }
         io::Result::Ok(())
     })?;
     run.unreviewed.print();
     Ok(outcome.max(run.summary.unread(is_strict)))
+}
+
+/// Writes a unified diff, in colour where there is colour. Without, each byte is as it was.
+fn write_diff(diff: &[u8], appearance: Appearance, out: &mut dyn Write) -> io::Result<()> {
+    let Ok(text) = str::from_utf8(diff) else {
+        return out.write_all(diff);
+    };
+    if !appearance.has_color {
+        return out.write_all(diff);
+    }
+    for line in text.split_inclusive('\n') {
+        let shown = line.trim_end_matches(['\n', '\r']);
+        let tone = match shown.as_bytes().first() {
+            _ if shown.starts_with("--- ") || shown.starts_with("+++ ") => Some(Tone::Heading),
+            Some(b'-') => Some(Tone::Bad),
+            Some(b'+') => Some(Tone::Good),
+            Some(b'@') => Some(Tone::Note),
+            _ => None,
+        };
+        let painted = tone.map(|tone| appearance.paint(tone, shown));
+        let end = &line[shown.len()..];
+        write!(out, "{}{end}", painted.as_deref().unwrap_or(shown))?;
+    }
+    Ok(())
 }
 
 impl ReviewArgs {

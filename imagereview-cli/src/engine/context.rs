@@ -1,8 +1,15 @@
 //! What every part of a run is reviewed with.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
 
-use imagereview_core::Review;
+use imagereview_core::{
+    Review,
+    facts::{Facts, Needs},
+};
 
 use super::reviewed::ReviewedDocument;
 use crate::policy_file::LoadedPolicy;
@@ -16,13 +23,24 @@ pub(super) struct Context<'p> {
     pub(super) namespace: Option<String>,
     /// When the run began: the time by which every review of it is decided.
     pub(super) now: SystemTime,
+    /// What is known of images.
+    pub(super) facts: Option<&'p Facts>,
+    /// What is needed to know, where that is looked for.
+    pub(super) needs: Option<Mutex<Needs>>,
     /// Whether the positions of images that break no rule are wanted too.
     pub(super) locates_all: bool,
 }
 
 impl Context<'_> {
     pub(super) fn decide(&self, title: impl Into<String>, review: Review<'_>) -> ReviewedDocument {
-        let review = review.with_time(self.now);
+        let mut review = review.with_time(self.now);
+        if let Some(facts) = self.facts {
+            review = review.with_facts(facts);
+        }
+        if let Some(needs) = &self.needs {
+            let mut needs = needs.lock().unwrap_or_else(PoisonError::into_inner);
+            self.policy.as_policy().needs(&review, &mut needs);
+        }
         ReviewedDocument::decide(title.into(), self.policy.as_policy(), &review)
     }
 

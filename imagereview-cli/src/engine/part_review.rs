@@ -31,7 +31,9 @@ use crate::input::{
     compose,
     dockerfile::{self, DockerfileError, DockerfileErrorKind},
     documents::{Documents, JsonError},
-    from_yaml, is_compose, json_error, locate, yaml_error,
+    from_yaml, is_compose, json_error, locate,
+    pipeline::PipelineKind,
+    yaml_error,
 };
 
 /// The kind of an object, if it has one.
@@ -254,6 +256,10 @@ impl<'r> PartReview<'r> {
 
     fn yaml_document(&mut self, range: Range<usize>, json_error: Option<&serde_json::Error>) {
         let text = &self.text[range.clone()];
+        let pipeline = PipelineKind::of(&self.input.source);
+        if let Some(kind) = pipeline.filter(|_| self.input.is_named) {
+            return self.pipeline(kind, range);
+        }
         if let Err(error) = agree(text) {
             return self.disagree(&error, &range, json_error);
         }
@@ -517,6 +523,41 @@ impl<'r> PartReview<'r> {
                 self.error(position, message);
             }
         }
+    }
+
+    /// Reviews the images that a definition of a pipeline runs.
+    fn pipeline(&mut self, kind: PipelineKind, range: Range<usize>) {
+        let read = from_yaml(&self.text[range.clone()], |yaml| {
+            compose::Node::deserialize(yaml)
+        });
+        let document = match read {
+            Ok(document) => document,
+            Err(error) => {
+                let start = self.position(range.start);
+                let (position, message) = yaml_error(&error, start);
+                return self.error(position, message);
+            }
+        };
+        let found = kind.read(&document, &self.context.variables);
+        let places = locate(
+            &self.text[range.clone()],
+            found.open.iter().map(String::as_str),
+        );
+        for path in &found.open {
+            let offset = places.get(&**path).map_or(0, |span| span.start);
+            self.file.diagnostics.push(Diagnostic {
+                position: Some(self.position(range.start + offset)),
+                message: "this image is known only when the pipeline runs, so it was not reviewed"
+                    .to_owned(),
+                is_error: false,
+            });
+        }
+        let mut review = Review::with_capacity(found.images.len());
+        for (image, path) in &found.images {
+            review.add_image(image, Location::at(&**path));
+        }
+        let document = self.context.decide(kind.title(), review);
+        self.add(vec![document], range, "");
     }
 
     /// Reviews a document without a kind, if it is a Compose file.

@@ -1,6 +1,15 @@
 //! Reviews inputs on all processors, and shows what came of them in their order.
 
-use std::{collections::BTreeMap, io, sync::mpsc, thread, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    io,
+    sync::{Mutex, PoisonError, mpsc},
+    thread,
+    time::SystemTime,
+};
+
+use imagereview_core::facts::{Facts, Needs};
 
 use rayon::{
     ThreadPoolBuilder,
@@ -38,6 +47,8 @@ impl<'p> Reviewer<'p> {
                 variables,
                 namespace: None,
                 now: SystemTime::now(),
+                facts: None,
+                needs: None,
                 locates_all: false,
             },
             fixer: None,
@@ -54,6 +65,21 @@ impl<'p> Reviewer<'p> {
     pub(crate) fn with_fixer(mut self, fixer: Option<Fixer<'p>>) -> Self {
         self.fixer = fixer;
         self
+    }
+
+    /// Decides with what is known of images.
+    pub(crate) fn with_facts(mut self, facts: &'p Facts) -> Self {
+        self.context.facts = Some(facts);
+        self.fixer = self.fixer.map(|fixer| fixer.with_facts(facts));
+        self
+    }
+
+    /// What is needed to know of the images of inputs, beside what is known.
+    pub(crate) fn needs(mut self, inputs: &[Input]) -> Needs {
+        self.context.needs = Some(Mutex::default());
+        let Ok(()) = self.review_all(inputs, |_| Ok::<_, Infallible>(()));
+        let needs = self.context.needs.unwrap_or_default();
+        needs.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Finds the position of images that break no rule too; it takes about as long as reading them.
@@ -147,9 +173,14 @@ impl<'p> Reviewer<'p> {
             let message = "the input is empty, so nothing was reviewed".to_owned();
             return ReviewedFile::unreadable(name, message);
         }
+        if let (Some(needs), Some(fixer)) = (&self.context.needs, self.fixer) {
+            let found = fixer.needs(&text, syntax, &self.context.variables);
+            let mut needs = needs.lock().unwrap_or_else(PoisonError::into_inner);
+            needs.extend(found);
+        }
         let fix = self
             .fixer
-            .map(|fixer| fixer.fix(&input.source, &text, syntax));
+            .map(|fixer| fixer.fix(&input.source, &text, syntax, &self.context.variables));
         let text = match &fix {
             Some(fix) if self.fixer.is_some_and(|fixer| !fixer.is_dry()) => fix.after.clone(),
             _ => text,

@@ -6,6 +6,8 @@ use imagereview_core::mutation::Patch;
 use json_patch::PatchOperation;
 use serde_json::Value;
 
+use super::refusal::Reason;
+
 /// One field of a document, and what it is to hold: what all operations of a patch on it come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
@@ -14,6 +16,8 @@ pub(super) struct Change {
     /// Whether the field holds something now.
     pub(super) is_there: bool,
     pub(super) target: Target,
+    /// Why the text that holds it can't be changed, where that is known beforehand.
+    pub(super) refusal: Option<Reason>,
     /// The operations, which are done one after the other.
     pub(super) operations: Vec<PatchOperation>,
 }
@@ -73,6 +77,7 @@ impl Change {
             path,
             is_there,
             target: target.unwrap_or(Target::Other),
+            refusal: None,
             operations: vec![operation.clone()],
         }
     }

@@ -46,6 +46,10 @@ impl<'t> Document<'t> {
         };
         let (object, entries, is_flow) = self.object(path)?;
         let entry = entry(entries, field);
+        if let Some(reason) = change.refusal {
+            let at = entry.map_or(object.span.start, |entry| entry.value.span.start);
+            return Err(reason.at(at));
+        }
         if entry.is_none() && change.is_there {
             return Err(missing(object, entries));
         }

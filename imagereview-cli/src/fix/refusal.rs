@@ -19,6 +19,8 @@ pub(super) enum Reason {
     SeveralLines,
     #[error("this layout of YAML can't be edited safely")]
     Layout,
+    #[error("the image comes from a variable")]
+    Variable,
     #[error("kubectl reads this document differently, or not at all")]
     TwoReadings,
     #[error("the edited document would not have the intended content")]

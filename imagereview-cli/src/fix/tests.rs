@@ -3,7 +3,7 @@
 mod folders;
 mod generated;
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use imagereview_core::{ImagePolicy, PolicySource};
 
@@ -36,7 +36,7 @@ fn fix(syntax: Syntax, text: &str) -> Fix {
 }
 
 fn fix_by(policy: &ImagePolicy, syntax: Syntax, text: &str) -> Fix {
-    Fixer::new(Some(policy)).fix(&Source::Stdin, text, syntax)
+    Fixer::new(Some(policy)).fix(&Source::Stdin, text, syntax, &BTreeMap::new())
 }
 
 /// The text with the changes in it, if all could be made and a second run finds nothing to do.

@@ -1,6 +1,6 @@
 //! Writes the changes of one document into its text.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use imagereview_core::{ImagePolicy, facts::Facts, mutation::Patch};
 use serde::{Deserialize, de::DeserializeSeed};
@@ -10,6 +10,7 @@ use super::{
     change::Change,
     document::Document,
     edit::{Edit, Edits},
+    pins,
     refusal::{Reason, Refusal},
 };
 use crate::input::{agreement::agree, from_yaml, layout::Layout};
@@ -41,13 +42,16 @@ const MAX_ANCHORS: usize = 16;
 #[derive(Clone, Copy)]
 pub(super) struct Writer<'p> {
     pub(super) policy: &'p ImagePolicy,
+    pub(super) facts: &'p Facts,
+    /// The values of the variables of Compose files.
+    pub(super) variables: &'p BTreeMap<String, String>,
     pub(super) is_json: bool,
     /// The line break of the file.
     pub(super) line_break: &'static str,
 }
 
 /// Changes, and the edits that make them.
-type Plan<'t> = Vec<(&'t Change, Result<Edits<'t>, Refusal>)>;
+pub(super) type Plan<'t> = Vec<(&'t Change, Result<Edits<'t>, Refusal>)>;
 
 /// A document with changes. All offsets are into it, as it was or as it is.
 pub(super) struct Written {
@@ -128,10 +132,17 @@ impl Writer<'_> {
         };
         let mut patch = Patch::default();
         for mut object in manifest.into_iter().flatten() {
-            let changes = self.policy.mutate_object(&mut object, &Facts::new());
+            let changes = self.policy.mutate_object(&mut object, self.facts);
             patch.0.extend(changes.0);
         }
-        Some(Change::all_of(&patch))
+        let mut changes = Change::all_of(&patch);
+        changes.extend(pins::changes_of_compose(
+            self.policy,
+            self.facts,
+            text,
+            self.variables,
+        ));
+        Some(changes)
     }
 
     /// Whether a text reads as core's patch says, but for what is left.
@@ -156,7 +167,7 @@ impl Writer<'_> {
 
 impl Written {
     /// Makes the edits of a plan.
-    fn new(text: &str, plan: &Plan<'_>) -> Self {
+    pub(super) fn new(text: &str, plan: &Plan<'_>) -> Self {
         let mut edits: Vec<(&Edit, usize)> = Vec::new();
         for (index, (_, planned)) in plan.iter().enumerate() {
             let planned = planned.iter().flat_map(|planned| &planned.edits);

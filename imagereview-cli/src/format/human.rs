@@ -67,7 +67,7 @@ impl Human {
             .id(violation.rule());
         let mut group = Group::with_title(title);
         let part = label::part(image, language);
-        let object = OneLine(&document.title).to_string();
+        let object = label::title(document, language);
         let name = OneLine(&file.name).to_string();
         let mut label = label::part_of(&part, &object, language);
         if let Some(template) = &document.template {

@@ -3,7 +3,7 @@
 use imagereview_core::{ContainerKind, Language, Message, Mode};
 
 use crate::{
-    engine::{Count, ReviewedImage, UsedExemption},
+    engine::{Count, ReviewedDocument, ReviewedImage, UsedExemption},
     terminal::OneLine,
 };
 
@@ -33,6 +33,19 @@ pub(super) fn consequence(mode: Mode) -> &'static Message {
 /// What comes of an image.
 pub(super) fn verdict(image: &ReviewedImage) -> &'static Message {
     image.worst().map_or(&ALLOWED, consequence)
+}
+
+/// What a document is called. Names of objects are the same in each language.
+pub(super) fn title(document: &ReviewedDocument, language: Language) -> String {
+    static COMPOSE: Message = Message::new("Compose file", "Compose 文件");
+    static OBJECT: Message = Message::new("an object", "一个对象");
+
+    let title = &*document.title;
+    let known = [&COMPOSE, &OBJECT];
+    let known = known
+        .into_iter()
+        .find(|known| known.text(Language::English) == title);
+    OneLine(known.map_or(title, |known| known.text(language))).to_string()
 }
 
 /// What an image is in its object: its container or volume with its name, or else its JSON path.

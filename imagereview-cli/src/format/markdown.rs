@@ -94,7 +94,7 @@ impl Report for Markdown {
                         cell(&image.image),
                         cell(violation.rule()),
                         cell(&reason),
-                        cell(&document.title),
+                        cell(&label::title(document, self.language)),
                         cell(&file.place(document, image)),
                     ));
                 }

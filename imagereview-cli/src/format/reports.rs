@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use imagereview_core::Language;
 
 use super::{
-    format_arg::FormatArg, github::Github, html::Html, human::Human, json::Json, junit::Junit,
-    markdown::Markdown, name::FormatName, ndjson::Ndjson, report::Report, sarif::Sarif,
-    table::Table,
+    format_arg::FormatArg, github::Github, head::Head, html::Html, human::Human, json::Json,
+    junit::Junit, markdown::Markdown, name::FormatName, ndjson::Ndjson, report::Report,
+    sarif::Sarif, table::Table,
 };
 use crate::{
     engine::{ReviewedFile, Run},
@@ -39,6 +39,7 @@ impl<'o> Reports<'o> {
     pub(crate) fn create(
         formats: &[FormatArg],
         language: Language,
+        head: &Head,
         stdout: &'o mut dyn Write,
     ) -> Result<Self, ReportsError> {
         for (index, format) in formats.iter().enumerate() {
@@ -55,7 +56,7 @@ impl<'o> Reports<'o> {
         }
         let reports = formats.iter().map(|format| {
             let file = format.file.as_deref().map(OutputFile::create).transpose()?;
-            Ok((report(format, language), file))
+            Ok((report(format, language, head), file))
         });
         Ok(Self {
             reports: reports.collect::<Result<_, WriteError>>()?,
@@ -88,7 +89,7 @@ impl<'o> Reports<'o> {
     }
 }
 
-fn report(format: &FormatArg, language: Language) -> Box<dyn Report> {
+fn report(format: &FormatArg, language: Language, head: &Head) -> Box<dyn Report> {
     let appearance = match format.file {
         None => Appearance::of_stdout(),
         Some(_) => Appearance::default(),
@@ -102,6 +103,6 @@ fn report(format: &FormatArg, language: Language) -> Box<dyn Report> {
         FormatName::Github => Box::new(Github::new(language)),
         FormatName::Table => Box::new(Table::new(appearance, language)),
         FormatName::Markdown => Box::new(Markdown::new(language)),
-        FormatName::Html => Box::new(Html::new(language)),
+        FormatName::Html => Box::new(Html::new(language, head.clone())),
     }
 }

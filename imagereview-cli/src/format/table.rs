@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table as Grid, presets};
-use imagereview_core::{Language, Violation};
+use imagereview_core::{Language, Mode, Violation};
 
 use super::{human::write_end, label, report::Report};
 use crate::engine::{ReviewedFile, Run};
-use crate::terminal::{Appearance, OneLine};
+use crate::terminal::{Appearance, OneLine, Tone};
 
 /// How many images a table has at most. The columns are as wide as what is in them, so a table is
 /// held until it is complete; of more images there are several.
@@ -35,13 +35,29 @@ impl Table {
         }
     }
 
+    /// A line of the table with its verdict in colour. The grid counts characters, so it is made first.
+    fn painted(&self, line: &str) -> String {
+        let verdicts = [
+            (label::consequence(Mode::Enforce), Tone::Bad),
+            (label::consequence(Mode::Warn), Tone::Warning),
+            (label::consequence(Mode::Audit), Tone::Note),
+            (&label::ALLOWED, Tone::Good),
+        ];
+        let found = verdicts.into_iter().find_map(|(word, tone)| {
+            let word = word.text(self.language);
+            let rest = line.strip_prefix(' ')?.strip_prefix(word)?;
+            Some(format!(" {}{rest}", self.appearance.paint(tone, word)))
+        });
+        found.unwrap_or_else(|| line.to_owned())
+    }
+
     fn write_rows(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let mut grid = std::mem::replace(&mut self.grid, empty(self.language));
         if let Some(width) = self.appearance.width {
             fit(&mut grid, width);
         }
         for line in grid.lines() {
-            writeln!(out, "{}", line.trim_end())?;
+            writeln!(out, "{}", self.painted(line.trim_end()))?;
         }
         writeln!(out)
     }
@@ -105,7 +121,7 @@ impl Report for Table {
                     label::verdict(image).text(self.language).to_owned(),
                     OneLine(&image.image).to_string(),
                     rules.join(", "),
-                    OneLine(&document.title).to_string(),
+                    label::title(document, self.language),
                     OneLine(&image.path).to_string(),
                     file.place(document, image),
                 ]);

@@ -97,6 +97,42 @@ impl ComposeFile {
     }
 }
 
+/// The images that services name in the document itself, each with the path of names and indices that
+/// leads to its text, and the image with its variables filled in.
+pub(crate) fn written_images<'d>(
+    document: &'d Node,
+    variables: &BTreeMap<String, String>,
+) -> Vec<(Vec<String>, &'d str, String)> {
+    let mut found = Vec::new();
+    let mut add = |path: &[&str], node: Option<&'d Node>| {
+        if let Some(Node::Text(text)) = node
+            && let Ok(image) = fill_in(text, variables)
+        {
+            let path = path.iter().map(|part| (*part).to_owned()).collect();
+            found.push((path, text.as_str(), image));
+        }
+    };
+    let services = document.get("services").map_or(&[][..], Node::entries);
+    for (name, service) in services {
+        let at = ["services", name];
+        add(&[at[0], at[1], "image"], service.get("image"));
+        for (list, field) in [("volumes", "source"), ("pre_start", "image")] {
+            let Some(Node::List(items)) = service.get(list) else {
+                continue;
+            };
+            for (index, item) in items.iter().enumerate() {
+                let is_image = list == "pre_start"
+                    || matches!(item.get("type"), Some(Node::Text(kind)) if kind == "image");
+                if is_image {
+                    let index = index.to_string();
+                    add(&[at[0], at[1], list, &index, field], item.get(field));
+                }
+            }
+        }
+    }
+    found
+}
+
 /// How deep files may take services from others.
 const MAX_DEPTH: usize = 16;
 

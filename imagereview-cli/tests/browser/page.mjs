@@ -1,7 +1,7 @@
 // The HTML report of tests/inputs in a browser: what it counts, how it filters, that it fits, prints and asks for nothing.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -21,7 +21,7 @@ function report(name, ...options) {
   const { status, stdout, stderr } = spawnSync(
     program,
     ["review", "--format", `html=${page}`, "--format", "json", ...options, "."],
-    { cwd: join(here, "../inputs"), encoding: "utf8" },
+    { cwd: join(here, "../inputs"), encoding: "utf8", env: { ...process.env, SOURCE_DATE_EPOCH: "1800000000" } },
   );
   assert.equal(status, 1, stderr);
   return { url: pathToFileURL(page).href, json: JSON.parse(stdout) };
@@ -29,6 +29,21 @@ function report(name, ...options) {
 
 const english = report("en.html");
 const chinese = report("zh.html", "--language", "zh");
+const linked = report("links.html", "--commit", "0123abc", "--source-url", "https://git.example.com/app/blob/0123abc");
+
+/** A page of 100,000 findings. */
+function long() {
+  const input = join(folder, "pods.jsonl");
+  const pod = n => JSON.stringify({
+    apiVersion: "v1", kind: "Pod", metadata: { name: `pod-${n}` },
+    spec: { containers: Array.from({ length: 10 }, (_, at) => ({ name: `c${at}`, image: `registry.example.com/team-${n % 50}/app-${n}-${at}` })) },
+  }, null, 1);
+  writeFileSync(input, Array.from({ length: 10_000 }, (_, n) => pod(n)).join("\n"));
+  const page = join(folder, "long.html");
+  const { status, stderr } = spawnSync(program, ["review", "--format", `html=${page}`, input], { encoding: "utf8" });
+  assert.equal(status, 1, stderr);
+  return { url: pathToFileURL(page).href };
+}
 const images = english.json.documents.flatMap(document => document.images);
 const findings = images.flatMap(image => image.violations);
 
@@ -66,7 +81,10 @@ const tests = {
       assert.equal(await number(page, "images"), summary.images);
       assert.equal(await number(page, "objects"), summary.documents);
       assert.equal(await number(page, "files"), summary.files);
-      assert.equal(await number(page, "diagnostics"), english.json.diagnostics.length);
+      assert.equal(await number(page, "not-reviewed"), summary.notReviewed);
+      assert.equal(await page.locator("#errors").count(), summary.errors);
+      const facts = await page.locator(".facts dd").allTextContents();
+      assert.deepEqual(facts, ["2027-01-15T08:00:00Z", "no-latest-tag", "."]);
       assert.equal(await shown(page), images.length + findings.length);
       assert.equal(await page.locator(".finding").count(), findings.length);
       assert.equal(await page.locator("li[data-state]").count(), images.length);
@@ -101,7 +119,16 @@ const tests = {
         // No heading stands above nothing.
         const empty = page.locator("details:visible").filter({ hasNot: page.locator("[data-state]:not([hidden])") });
         assert.equal(await empty.count(), 0, words);
+        assert.equal(await page.locator("#none").isVisible(), count === 0, words);
       }
+      // The numbers of groups and bars follow, and come back.
+      await page.locator("#search").fill("rabbitmq");
+      const rule = page.locator("#rule-1 summary .number");
+      const ofRule = findings.filter(finding => finding.rule === "no-latest-tag").length;
+      assert.equal(await rule.textContent(), `1 / ${ofRule}`);
+      assert.equal(await page.locator(".bars .number").first().textContent(), `1 / ${ofRule}`);
+      await page.locator("#search").fill("");
+      assert.equal(await rule.textContent(), `${ofRule}`);
     });
   },
 
@@ -164,6 +191,38 @@ const tests = {
     });
   },
 
+  async "the places are links where their source is given"() {
+    await on(linked, {}, async page => {
+      const links = () => page.locator("a.place").evaluateAll(all => all.map(element => element.href));
+      const before = await links();
+      assert.equal(before.length, images.length + findings.length);
+      assert.ok(before.includes("https://git.example.com/app/blob/0123abc/k8s/web.yaml#L22"), before);
+      assert.ok((await page.locator(".facts dd").allTextContents()).includes("0123abc"));
+      // The script makes the same ones.
+      await page.locator("#search").fill("nothing has this");
+      await page.locator("#search").fill("");
+      assert.deepEqual(await links(), before);
+    });
+  },
+
+  async "a page of 100,000 findings opens, and all of them are found"() {
+    await on(long(), {}, async page => {
+      const elements = await page.locator("*").count();
+      assert.ok(elements < 5_000, `${elements} elements`);
+      assert.equal(await page.locator("#shown").textContent(), "200,000 shown of 200,000");
+      await page.locator("#search").fill("app-9876-5");
+      assert.equal(await shown(page), 2);
+      assert.equal(await page.locator("#shown").textContent(), "2 shown of 200,000");
+      await page.locator("#search").fill("team-7/");
+      assert.equal(await page.locator("#rule-1 summary .number").textContent(), "2,000 / 100,000");
+      assert.equal(await page.locator("#rule-1 .finding").count(), 100);
+      await page.locator("#rule-1 .more button").click();
+      assert.equal(await page.locator("#rule-1 .finding").count(), 1_100);
+      const { domInteractive, loadEventEnd } = await page.evaluate(() => performance.getEntriesByType("navigation")[0].toJSON());
+      console.log(`    interactive after ${Math.round(domInteractive)} ms, loaded after ${Math.round(loadEventEnd)} ms`);
+    });
+  },
+
   async "without scripts everything is shown"() {
     await on(english, { javaScriptEnabled: false }, async page => {
       assert.equal(await shown(page), images.length + findings.length);
@@ -174,7 +233,7 @@ const tests = {
   async "the labels are in the language of the page"() {
     await on(chinese, {}, async page => {
       assert.equal(await page.locator("html").getAttribute("lang"), "zh");
-      assert.match(await page.title(), /^镜像审查: 7 个被拒绝$/);
+      assert.match(await page.title(), new RegExp(`^镜像审查: ${chinese.json.summary.denied} 个被拒绝$`));
       for (const label of await page.locator("dt, h2, h3, .filter label, .filter button").allTextContents()) {
         assert.match(label, /\p{Script=Han}/u, label);
       }

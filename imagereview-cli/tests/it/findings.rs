@@ -315,3 +315,85 @@ fn an_object_that_is_read_in_part_is_one_document() {
     assert_eq!(rules, ["no-latest-tag", "unreadable-object"]);
     assert_eq!(images[1]["line"], 4);
 }
+
+/// Colour changes no text, and there is none unless somebody sees it.
+#[test]
+fn each_command_for_people_has_colour_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    policy(
+        folder,
+        "mutations: {fullNames: true}\nrules: [{name: r, tags: {deny: [latest]}}]\n",
+    );
+    fs::write(
+        folder.join("open.yaml"),
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: o}\nrules: [{name: r, tags: {deny: [beta]}}]\n",
+    )
+    .unwrap();
+    fs::write(folder.join("p_test.yaml"), "policy: policy.yaml\ntests:\n- {name: a, images: [nginx], expect: denied}\n- {name: b, images: [nginx], expect: allowed}\n").unwrap();
+    fs::write(folder.join("pod.yaml"), POD).unwrap();
+    let escapes = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
+    for command in [
+        "check nginx nginx:1",
+        "explain nginx nginx:1",
+        "explain --policy policy.yaml nginx",
+        "review --format table pod.yaml",
+        "review --diff --policy policy.yaml pod.yaml",
+        "policy diff open.yaml policy.yaml pod.yaml",
+        "policy test",
+        "policy validate policy.yaml",
+        "inventory pod.yaml",
+    ] {
+        let run = |variable: &str| {
+            let mut run = imagereview(&command.split(' ').collect::<Vec<_>>());
+            run.current_dir(folder)
+                .env_remove("NO_COLOR")
+                .env(variable, "1");
+            texts(run.output().unwrap()).1
+        };
+        let (plain, painted) = (run("NO_COLOR"), run("CLICOLOR_FORCE"));
+        assert!(
+            !plain.contains('\u{1b}') && !plain.is_empty(),
+            "{command}: {plain}"
+        );
+        assert!(painted.contains('\u{1b}'), "{command}: {painted}");
+        assert_eq!(escapes.replace_all(&painted, ""), plain, "{command}");
+    }
+}
+
+/// They run in no cluster, so they are read only where somebody names them.
+#[test]
+fn a_pipeline_is_reviewed_where_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let workflow = "on: push\njobs:\n  a:\n    container: node\n    steps: [{uses: 'docker://alpine:3'}]\n  \
+                    b: {container: {image: '${{ matrix.image }}'}}\n";
+    // Merge keys are usual here, and only GitLab reads them.
+    let gitlab = ".base: &base {image: ruby}\ntest:\n  <<: *base\n  services: ['redis:$V']\n";
+    fs::create_dir_all(folder.join(".github/workflows")).unwrap();
+    fs::write(folder.join(".github/workflows/ci.yml"), workflow).unwrap();
+    fs::write(folder.join("build.gitlab-ci.yml"), gitlab).unwrap();
+    let review = |inputs: &[&str]| {
+        run_in(
+            folder,
+            &[&["review", "--format=table", "--set=V=7"][..], inputs].concat(),
+        )
+    };
+    let (status, stdout, stderr) = review(&[".github/workflows/ci.yml"]);
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(stdout.contains(".github/workflows/ci.yml:4:16"), "{stdout}");
+    assert!(
+        stdout.contains("2 images in 1 document of 1 file: 1 denied; 1 part not reviewed"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains(".github/workflows/ci.yml:6:26: this image is known only when"),
+        "{stderr}"
+    );
+    let (status, stdout, stderr) = review(&["build.gitlab-ci.yml"]);
+    assert_eq!((status, &*stderr), (Some(1), ""), "{stdout}");
+    assert!(stdout.contains("redis:7"), "{stdout}");
+    assert!(stdout.contains(": 2 denied\n"), "{stdout}");
+    let (status, stdout, _) = review(&["."]);
+    assert_eq!(status, Some(0), "{stdout}");
+}

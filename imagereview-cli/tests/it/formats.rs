@@ -14,6 +14,8 @@ use crate::support::{imagereview, run_in};
 fn review(arguments: &[&str]) -> Command {
     let mut command = imagereview(&[&["review"], arguments].concat());
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inputs"));
+    // The head of the page tells when.
+    command.env("SOURCE_DATE_EPOCH", "1800000000");
     command
 }
 
@@ -64,6 +66,9 @@ fn reasons_and_labels_are_in_the_language_that_is_asked_for() {
         .filter_map(|rest| rest.split("</h2>").next())
         .collect();
     assert_eq!(headings, ["各规则的发现", "各镜像仓库的镜像"]);
+    for text in ["Compose 文件", "日期", "策略", "输入"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
     assert!(page.contains("<html lang=\"zh\">"), "{page}");
 }
 

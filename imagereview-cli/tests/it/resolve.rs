@@ -15,7 +15,7 @@ use crate::support::imagereview;
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// A registry of plain HTTP that holds these bytes, each under the end of its path.
-fn registry(content: BTreeMap<String, String>) -> SocketAddr {
+pub(crate) fn registry(content: BTreeMap<String, String>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -40,7 +40,8 @@ fn registry(content: BTreeMap<String, String>) -> SocketAddr {
 }
 
 /// The digest of the manifest, as `sha256sum` computes it.
-const DIGEST: &str = "sha256:5be196dfb7b1d3661c21745f871ea3c60b35855c2ccb879c1577e41516531071";
+pub(crate) const DIGEST: &str =
+    "sha256:5be196dfb7b1d3661c21745f871ea3c60b35855c2ccb879c1577e41516531071";
 
 /// The digest of [`CONFIG`].
 const CONFIG_DIGEST: &str =
@@ -49,7 +50,7 @@ const CONFIG_DIGEST: &str =
 const CONFIG: &str = r#"{"created":"2026-11-01T12:00:00Z","os":"linux","architecture":"amd64","config":{"User":"1000"}}"#;
 
 /// One image, `team/app:v1`.
-fn image() -> BTreeMap<String, String> {
+pub(crate) fn image() -> BTreeMap<String, String> {
     let manifest = manifest();
     BTreeMap::from([
         ("/v2/team/app/manifests/v1".to_owned(), manifest.clone()),

@@ -2,21 +2,26 @@
 
 use std::cell::OnceCell;
 
+#[cfg(feature = "cel")]
+use super::facts::FactSettings;
 use super::{
     declaration::{self, Name, Pinned},
     exemption::Exemption,
-    price::{CHECK, Meter, TooManySteps, lengths},
+    facts::{FactCheck, FactFinding},
+    price::{CHECK, FACTS, Meter, TooManySteps, lengths},
     problem::Problems,
     scope::{OutOfScope, Scope, compiled, repositories},
 };
 #[cfg(feature = "cel")]
-use crate::expression::{Expression, Images};
+use crate::expression::{Expression, ImageFields, Images};
 use crate::{
+    facts::Need,
     language::{Language, Message},
     limits::ENTRIES_LIMIT,
     pattern::{
         Lengths, Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet,
     },
+    policy::Mode,
     quote::{Cut, first_chars},
     reference::{DEFAULT_TAG, DigestAlgorithm, ImageRef},
     review::{Image, Review},
@@ -30,8 +35,9 @@ pub(super) enum Check {
     Registries(AllowDeny),
     Repositories(AllowDeny),
     MaxImages(usize),
+    Facts(FactCheck),
     #[cfg(feature = "cel")]
-    Expression(Expression),
+    Expression(Expression, FactSettings),
 }
 
 /// What a check found: whether the image passes, and why.
@@ -40,6 +46,10 @@ pub(super) struct Finding<'c> {
     pub(super) passed: bool,
     /// Whether an unchanged image would pass, were it not for the new ones.
     pub(super) caused_by_update: bool,
+    /// The cap of its violation.
+    pub(super) mode: Mode,
+    /// Whether something could not be known. A message of the rule's own would say otherwise.
+    pub(super) is_of_the_unknown: bool,
     cause: Cause<'c>,
 }
 
@@ -57,6 +67,11 @@ enum Cause<'c> {
     NotAllowed(What, &'c RepositorySet),
     Denied(What, &'c RepositoryPattern),
     NotDenied(What),
+    /// What facts are about has its own words.
+    Told {
+        reason: Message,
+        remedy: Option<Message>,
+    },
     ImageCount {
         images: usize,
         max: usize,
@@ -86,6 +101,8 @@ impl<'c> Finding<'c> {
         Self {
             passed: true,
             caused_by_update: false,
+            mode: Mode::Enforce,
+            is_of_the_unknown: false,
             cause,
         }
     }
@@ -93,8 +110,25 @@ impl<'c> Finding<'c> {
     fn fail(cause: Cause<'c>) -> Self {
         Self {
             passed: false,
-            caused_by_update: false,
-            cause,
+            ..Self::pass(cause)
+        }
+    }
+}
+
+impl From<FactFinding> for Finding<'_> {
+    fn from(found: FactFinding) -> Self {
+        let FactFinding {
+            passed,
+            reason,
+            remedy,
+            mode,
+            is_of_the_unknown,
+        } = found;
+        Self {
+            passed,
+            mode,
+            is_of_the_unknown,
+            ..Self::pass(Cause::Told { reason, remedy })
         }
     }
 }
@@ -102,6 +136,8 @@ impl<'c> Finding<'c> {
 /// The review that one rule checks, with what is computed once for all its images.
 pub(super) struct Asked<'r> {
     pub(super) review: &'r Review<'r>,
+    /// Whether registries are asked of images that an update does not change.
+    pub(super) asks_of_unchanged: bool,
     /// Those of the document and the rule.
     scopes: [&'r Scope; 2],
     meter: Meter,
@@ -138,11 +174,13 @@ impl<'r> Asked<'r> {
     pub(super) fn about(
         review: &'r Review<'r>,
         scopes: [&'r Scope; 2],
+        asks_of_unchanged: bool,
         share: u64,
         exemptions: &'r [&'r Exemption],
     ) -> Self {
         Self {
             review,
+            asks_of_unchanged,
             scopes,
             meter: Meter::new(share),
             exemptions,
@@ -191,6 +229,7 @@ impl<'r> Asked<'r> {
         expression: &Expression,
         images: Images,
         image: &Image<'_>,
+        facts: &ImageFields,
     ) -> Result<bool, String> {
         let context = match images {
             Images::All => &self.context,
@@ -202,7 +241,7 @@ impl<'r> Asked<'r> {
             })
         };
         match context.get_or_init(|| expression.context(self.review, images, take)) {
-            Ok(context) => expression.evaluate(context, image, take),
+            Ok(context) => expression.evaluate(context, image, facts, take),
             Err(error) => Err(error.clone()),
         }
     }
@@ -259,7 +298,7 @@ impl Check {
 
     pub(super) fn is_expression(&self) -> bool {
         #[cfg(feature = "cel")]
-        let is_expression = matches!(self, Self::Expression(_));
+        let is_expression = matches!(self, Self::Expression(..));
         #[cfg(not(feature = "cel"))]
         let is_expression = false;
         is_expression
@@ -271,8 +310,9 @@ impl Check {
             Self::Tags(tags) => tags.steps(lengths),
             Self::Registries(lists) | Self::Repositories(lists) => lists.steps(lengths),
             Self::Digest(_) | Self::MaxImages(_) => 0,
+            Self::Facts(_) => FACTS,
             #[cfg(feature = "cel")]
-            Self::Expression(_) => 0,
+            Self::Expression(..) => 0,
         };
         steps.saturating_add(CHECK)
     }
@@ -283,7 +323,7 @@ impl Check {
         let steps = self.steps(Lengths::LONGEST).saturating_mul(images);
         match self {
             #[cfg(feature = "cel")]
-            Self::Expression(expression) => steps.saturating_add(expression.most_steps()),
+            Self::Expression(expression, _) => steps.saturating_add(expression.most_steps()),
             _ => steps,
         }
     }
@@ -292,17 +332,69 @@ impl Check {
     pub(super) fn most_bytes(&self) -> u64 {
         match self {
             #[cfg(feature = "cel")]
-            Self::Expression(expression) => expression.most_bytes(),
+            Self::Expression(expression, _) => expression.most_bytes(),
             _ => 0,
         }
     }
 
-    pub(super) fn judge(&self, asked: &Asked<'_>, image: &Image<'_>) -> Finding<'_> {
-        let reference = image.reference();
-        if let Err(error) = asked.meter.take(self.steps(lengths(image))) {
-            return Finding::fail(Cause::TooManySteps(error));
-        }
+    /// Whether it is about what only registries can tell.
+    pub(super) fn uses_facts(&self) -> bool {
         match self {
+            Self::Facts(_) => true,
+            #[cfg(feature = "cel")]
+            Self::Expression(expression, _) => !expression.facts().is_empty(),
+            _ => false,
+        }
+    }
+
+    /// What is needed to know of an image; `None` where nothing is.
+    pub(super) fn need(
+        &self,
+        review: &Review<'_>,
+        image: &Image<'_>,
+        asks_of_unchanged: bool,
+    ) -> Option<Need> {
+        match self {
+            Self::Facts(facts) => facts.need(review, image, asks_of_unchanged),
+            #[cfg(feature = "cel")]
+            Self::Expression(expression, settings) if !expression.facts().is_empty() => {
+                let need = settings.need(review, image, asks_of_unchanged)?;
+                Some(if expression.needs_only_digest() {
+                    Need::Digest
+                } else {
+                    need
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// What the check finds: one thing, but for facts.
+    pub(super) fn findings(
+        &self,
+        asked: &Asked<'_>,
+        image: &Image<'_>,
+    ) -> impl Iterator<Item = Finding<'_>> {
+        let steps = asked.meter.take(self.steps(lengths(image)));
+        let several = match self {
+            _ if steps.is_err() => Vec::new(),
+            Self::Facts(facts) => facts.judge(asked.review, image, asked.asks_of_unchanged),
+            // An empty list takes no memory.
+            _ => Vec::new(),
+        };
+        let several = several.into_iter().map(Finding::from);
+        let one = match steps {
+            Ok(()) => self.finding(asked, image),
+            Err(error) => Some(Finding::fail(Cause::TooManySteps(error))),
+        };
+        one.into_iter().chain(several)
+    }
+
+    /// What a check finds that finds one thing.
+    fn finding(&self, asked: &Asked<'_>, image: &Image<'_>) -> Option<Finding<'_>> {
+        let reference = image.reference();
+        Some(match self {
+            Self::Facts(_) => return None,
             Self::Tags(tags) => tags.judge(reference),
             Self::Digest(digest) => digest.judge(reference),
             Self::Registries(lists) => lists.judge(What::Registry, reference),
@@ -315,7 +407,7 @@ impl Check {
                 let scopes = asked.scopes.iter();
                 let steps = scopes.map(|scope| scope.image_steps(lengths(image)));
                 if let Err(error) = asked.meter.take(steps.fold(0, u64::saturating_add)) {
-                    return Finding::fail(Cause::TooManySteps(error));
+                    return Some(Finding::fail(Cause::TooManySteps(error)));
                 }
                 if images <= *max || asked.rank(image) < *max {
                     Finding::pass(cause)
@@ -324,20 +416,37 @@ impl Check {
                 }
             }
             #[cfg(feature = "cel")]
-            Self::Expression(expression) => {
-                let result = asked.evaluate(expression, Images::All, image);
+            Self::Expression(expression, settings) => {
+                let facts = if expression.facts().is_empty() {
+                    vec![ImageFields::new()]
+                } else {
+                    match settings.fields(expression, asked.review, image, asked.asks_of_unchanged)
+                    {
+                        Ok(facts) => facts,
+                        Err(finding) => return Some(finding.into()),
+                    }
+                };
+                // It must be true for each platform.
+                let evaluate = |images| {
+                    let results = facts
+                        .iter()
+                        .map(|facts| asked.evaluate(expression, images, image, facts));
+                    let mut failed = results.filter(|result| *result != Ok(true));
+                    failed.next().unwrap_or(Ok(true))
+                };
+                let result = evaluate(Images::All);
                 let passed = result == Ok(true);
                 let caused_by_update = !passed
                     && image.is_unchanged()
                     && asked.has_new_images()
-                    && asked.evaluate(expression, Images::Unchanged, image) == Ok(true);
+                    && evaluate(Images::Unchanged) == Ok(true);
                 Finding {
                     passed,
                     caused_by_update,
-                    cause: Cause::Expression(result),
+                    ..Finding::pass(Cause::Expression(result))
                 }
             }
-        }
+        })
     }
 }
 
@@ -579,6 +688,7 @@ impl Finding<'_> {
                 "it has a digest and no tag that could be checked",
                 "只有摘要,没有可供检查的标签",
             ),
+            Cause::Told { reason, .. } => reason.clone(),
             Cause::TagMissing => Message::new("it has no tag", "没有写标签"),
             Cause::Tag(cause) => cause.reason(reference),
             Cause::DigestMissing => Message::new("it has no digest", "没有摘要"),
@@ -667,6 +777,7 @@ impl Finding<'_> {
     /// What would make the image pass; `None` where nothing general can be said.
     pub(super) fn remedy(&self) -> Option<Message> {
         match &self.cause {
+            Cause::Told { remedy, .. } => remedy.clone(),
             Cause::TagMissing | Cause::Tag(TagCause::Denied(_)) => Some(Message::new(
                 "write a fixed tag or a digest",
                 "请写明固定标签或摘要",

@@ -1,7 +1,7 @@
 //! The fields of a policy document. One declaration of each gives the reader and the JSON Schema,
 //! so the two cannot say different things.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     node::{Node, Value},
@@ -10,6 +10,7 @@ use super::{
     template::Template,
 };
 use crate::{
+    facts::Platform,
     object::{ContainerKind, Operation, PullPolicy},
     pattern::{NamePattern, RegistryPattern, RepositoryPattern, TagPattern},
     policy::{Mode, UNDECIDED, UNREADABLE_OBJECT, UNREADABLE_REFERENCE},
@@ -120,6 +121,8 @@ declare! {
         "repositories" repositories: Option<Repositories>,
         /// The most images that one review may have.
         "maxImages" max_images: Option<usize>,
+        /// What only its registry can tell of an image: platforms, age, size, user and more.
+        "facts" facts: Option<Facts>,
         /// A CEL expression that is true for images that pass the rule.
         "expression" expression: Option<Expression>,
     }
@@ -167,6 +170,70 @@ declare! {
         "allow" allow: Option<Vec<RepositoryPattern>>,
         /// The repository must match none of these.
         "deny" deny: Option<Vec<RepositoryPattern>>,
+    }
+
+    /// What only its registry can tell of an image. All given conditions must hold, those over labels,
+    /// user and the like for each platform. The settings `ifUnavailable`, `tags` and `onPlatforms` are for
+    /// the `expression` of the rule too, if it uses facts.
+    struct Facts {
+        /// What follows if something can't be known: `deny` (as if left out), `warn` or `allow`.
+        "ifUnavailable" if_unavailable: Option<IfUnavailable>,
+        /// A tag may mean another image when the node pulls it. So a pod's image must have a digest
+        /// (`pinned`, as if left out), unless the tag is only to be checked (`checkOnly`).
+        "tags" tags: Option<FactTags>,
+        /// The platforms for which conditions must hold, such as `linux/amd64`. All that the image is for,
+        /// if left out.
+        "onPlatforms" on_platforms: Option<Vec<PlatformName>>,
+        /// Which platforms the image must be for.
+        "platforms" platforms: Option<RequiredPlatforms>,
+        /// How long ago the image may have been created, such as `90d`. Where it says no date, or one that
+        /// stands for none (the year 1, 1970), that can't be known.
+        "maxAge" max_age: Option<Age>,
+        /// How large the image may be: its layers, compressed, and its configuration, such as `500Mi`.
+        "maxSize" max_size: Option<ByteSize>,
+        /// Whether the user of the image must be a number other than 0. A name may be root's.
+        "nonRoot" non_root: Option<bool>,
+        /// Labels that the image must have, and globs for their values.
+        "labels" labels: Option<BTreeMap<EntryName, NamePattern>>,
+        /// Annotations that the image must have in its manifest or its index, and globs for their values.
+        "annotations" annotations: Option<BTreeMap<EntryName, NamePattern>>,
+        /// Which volumes the image may declare, by their paths.
+        "volumes" volumes: Option<Values>,
+        /// Which ports the image may expose, such as `8080/tcp`.
+        "exposedPorts" exposed_ports: Option<Values>,
+        /// `required`: the image must have an entrypoint.
+        "entrypoint" entrypoint: Option<Presence>,
+        /// Which media types the manifest or index may have.
+        "mediaTypes" media_types: Option<Values>,
+        /// `deny`: no layer may be one that is fetched from elsewhere.
+        "foreignLayers" foreign_layers: Option<Refused>,
+        /// Which image it may be made from, by the annotation `org.opencontainers.image.base.name`.
+        "baseImage" base_image: Option<BaseImage>,
+    }
+
+    /// Platforms that an image must be for.
+    struct RequiredPlatforms {
+        /// The image must be there for each of these.
+        "requires" requires: Vec<PlatformName>,
+    }
+
+    /// Globs over values: each must match none of the deny patterns, and one of the allow patterns if
+    /// there are any.
+    struct Values {
+        /// Each value must match one of these.
+        "allow" allow: Option<Vec<NamePattern>>,
+        /// Each value must match none of these.
+        "deny" deny: Option<Vec<NamePattern>>,
+    }
+
+    /// The image that an image is made from.
+    struct BaseImage {
+        /// Its repository must match one of these.
+        "allow" allow: Option<Vec<RepositoryPattern>>,
+        /// Its repository must match none of these.
+        "deny" deny: Option<Vec<RepositoryPattern>>,
+        /// `required`: the annotation `org.opencontainers.image.base.digest` must be there.
+        "digest" digest: Option<Presence>,
     }
 
     /// Which images something applies to. All given fields must match. A field that a review does not
@@ -227,6 +294,9 @@ declare! {
         "fullNames" full_names: Option<bool>,
         /// Whether `latest` is written where it is implied; with `fullNames` only. False if left out.
         "impliedTags" implied_tags: Option<bool>,
+        /// Images that are pinned to the digest that their tag means now; the tag stays. It comes behind all
+        /// changes of names.
+        "pinDigests" pin_digests: Option<Vec<PinDigestsOf>>,
         /// What `imagePullPolicy` is set to; the first that matches applies.
         "pullPolicies" pull_policies: Option<Vec<PullPolicyFor>>,
         /// Secrets that are added to `imagePullSecrets`; all that match apply.
@@ -240,6 +310,19 @@ declare! {
         "from" from: String,
         /// What is pulled, such as `mirror.example.com/hub/**`.
         "to" to: String,
+    }
+
+    /// Repositories whose images are pinned, and where.
+    struct PinDigestsOf {
+        /// One repository, or all below a registry or path (`registry.example.com/**`), as it is pulled:
+        /// behind a mirror the mirror's. `**` stands for all.
+        "repositories" repositories: String,
+        /// The kinds of objects that are changed; `*` stands for all, and for Compose files (`Compose`) and
+        /// Dockerfiles (`Dockerfile`), which only the command line changes. `Pod` if left out: what writes
+        /// other objects would find them changed, and write them anew.
+        "kinds" kinds: Option<Vec<String>>,
+        /// Which namespaces. All if left out.
+        "namespaces" namespaces: Option<Namespaces>,
     }
 
     /// Tags, and when the node pulls images with them.
@@ -411,6 +494,10 @@ choices! {
     Verdict { Allow = "allow", Deny = "deny", }
     Pinned { Allow = "allow", Check = "check", }
     SystemNamespaces { Include = "include", Exclude = "exclude", }
+    IfUnavailable { Deny = "deny", Warn = "warn", Allow = "allow", }
+    FactTags { Pinned = "pinned", CheckOnly = "checkOnly", }
+    Presence { Required = "required", }
+    Refused { Deny = "deny", }
 }
 
 words! {
@@ -418,6 +505,10 @@ words! {
     Verdict: Allow | Deny;
     Pinned: Allow | Check;
     SystemNamespaces: Include | Exclude;
+    IfUnavailable: Deny | Warn | Allow;
+    FactTags: Pinned | CheckOnly;
+    Presence: Required;
+    Refused: Deny;
     ContainerKind: Regular | Init | Ephemeral | Volume;
     Operation: Create | Update;
     PullPolicy: Always | IfNotPresent | Never;
@@ -494,6 +585,30 @@ texts! {
         "description": "A text, in which `*` stands for any characters.",
         "type": "string",
         "minLength": 1,
+    };
+    PlatformName = |text: &str| text.parse().map(PlatformName), {
+        "description": "A platform: operating system, processor, and its variant where it matters.",
+        "type": "string",
+        "pattern": "^[-_.+a-zA-Z0-9]+(/[-_.+a-zA-Z0-9]+){1,2}$",
+        "examples": ["linux/amd64", "linux/arm/v7"],
+    };
+    Age = Age::parse, {
+        "description": "A time: a number of hours (`h`), days (`d`) or weeks (`w`).",
+        "type": "string",
+        "pattern": "^[1-9][0-9]{0,5}[hdw]$",
+        "examples": ["90d", "12h", "2w"],
+    };
+    ByteSize = ByteSize::parse, {
+        "description": "A size: a number of bytes, or of `Ki`, `Mi`, `Gi`, `k`, `M` or `G`, as in Kubernetes.",
+        "type": "string",
+        "pattern": "^[1-9][0-9]{0,14}(Ki|Mi|Gi|k|M|G)?$",
+        "examples": ["500Mi", "2Gi"],
+    };
+    EntryName = EntryName::parse, {
+        "type": "string",
+        "pattern": "^[^\\x00-\\x20\\x7f]+$",
+        "maxLength": 255,
+        "examples": ["org.opencontainers.image.source"],
     };
     FieldPath = |text: &str| text.parse::<FieldPath>(), {
         "description": "The path of a field: names between dots, with `[*]` for every element of a list.",
@@ -591,6 +706,101 @@ impl ForwardedKey {
         }
         Ok(Self(text.into()))
     }
+}
+
+#[expect(
+    clippy::derivable_impls,
+    reason = "the macro that declares choices takes no attributes"
+)]
+impl Default for IfUnavailable {
+    fn default() -> Self {
+        Self::Deny
+    }
+}
+
+/// A platform, as a rule names it.
+#[derive(Clone, Debug)]
+pub(super) struct PlatformName(pub(super) Platform);
+
+/// The name of a label or an annotation of an image.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct EntryName(Box<str>);
+
+impl EntryName {
+    const MAX_LEN: usize = 255;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let is_plain = |c: char| c != ' ' && !c.is_ascii_control();
+        if text.is_empty() || text.len() > Self::MAX_LEN || !text.chars().all(is_plain) {
+            return Err(format!(
+                "{text:?} is no name of a label or annotation: 1 to {} characters without blanks",
+                Self::MAX_LEN
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl AsRef<str> for EntryName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How long ago something may have been.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Age(pub(super) Duration);
+
+impl Age {
+    fn parse(text: &str) -> Result<Self, String> {
+        let hours = match text.chars().next_back() {
+            Some('h') => 1,
+            Some('d') => 24,
+            Some('w') => 7 * 24,
+            _ => 0,
+        };
+        let number = text.get(..text.len().saturating_sub(1));
+        let number = number.and_then(|number| whole_number(number, 6));
+        match number.map(|number| number * hours) {
+            Some(hours @ 1..) => Ok(Self(Duration::from_secs(hours * 60 * 60))),
+            _ => Err(format!(
+                "{text:?} is no time: write a number of hours, days or weeks, such as 12h, 90d or 2w"
+            )),
+        }
+    }
+}
+
+/// A size in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByteSize(pub(super) u64);
+
+impl ByteSize {
+    fn parse(text: &str) -> Result<Self, String> {
+        const UNITS: [(&str, u64); 7] = [
+            ("Ki", 1 << 10),
+            ("Mi", 1 << 20),
+            ("Gi", 1 << 30),
+            ("k", 1000),
+            ("M", 1_000_000),
+            ("G", 1_000_000_000),
+            ("", 1),
+        ];
+        let read = UNITS.iter().find_map(|(unit, bytes)| {
+            let number = whole_number(text.strip_suffix(unit)?, 15)?;
+            number.checked_mul(*bytes)
+        });
+        read.filter(|bytes| *bytes > 0).map(Self).ok_or_else(|| {
+            format!("{text:?} is no size: write a number of bytes, or one such as 500Mi or 2Gi")
+        })
+    }
+}
+
+/// A number of so many digits at most, without a sign or a zero before it.
+fn whole_number(text: &str, most_digits: usize) -> Option<u64> {
+    let is_number = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    (is_number && text.len() <= most_digits)
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 /// When an exemption ends.

@@ -26,11 +26,11 @@ impl<'a> Failure<'a> {
         image: &'a Image<'a>,
     ) -> Self {
         Self {
+            mode: rule.mode().min(finding.mode),
             rule,
             finding,
             review,
             image,
-            mode: rule.mode(),
         }
     }
 

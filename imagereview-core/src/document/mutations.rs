@@ -1,7 +1,13 @@
 //! What a document changes in objects.
 
-use super::{declaration, problem::Problems};
-use crate::mutation::{FullName, MirrorRule, Mirrors, Mutations, PullPolicyRule, PullSecretRule};
+use super::{
+    declaration,
+    problem::Problems,
+    scope::{compiled, namespace_set},
+};
+use crate::mutation::{
+    FullName, MirrorRule, Mirrors, Mutations, Namespaces, PinRule, PullPolicyRule, PullSecretRule,
+};
 
 pub(super) fn compile(declared: declaration::Mutations, problems: &mut Problems) -> Mutations {
     let position = declared.position;
@@ -28,6 +34,14 @@ pub(super) fn compile(declared: declaration::Mutations, problems: &mut Problems)
         }
         _ => {}
     }
+    for (index, pins) in declared.pin_digests.into_iter().flatten().enumerate() {
+        let rule = problems.within(format_args!(".pinDigests[{index}]"), |problems| {
+            pin_rule(pins, problems)
+        });
+        if let Some(rule) = rule {
+            mutations = mutations.with_pins(rule);
+        }
+    }
     for rule in declared.pull_policies.into_iter().flatten() {
         mutations = mutations.with_pull_policy(PullPolicyRule::new(rule.tags, rule.policy));
     }
@@ -41,4 +55,33 @@ pub(super) fn compile(declared: declaration::Mutations, problems: &mut Problems)
         }
     }
     mutations
+}
+
+fn pin_rule(declared: declaration::PinDigestsOf, problems: &mut Problems) -> Option<PinRule> {
+    let position = declared.position;
+    let mut rule = problems.recorded(PinRule::new(&declared.repositories), position)?;
+    if let Some(kinds) = declared.kinds {
+        let is_kind = |kind: &&String| {
+            *kind == "*"
+                || kind.starts_with(|c: char| c.is_ascii_uppercase())
+                    && kind.chars().all(|c| c.is_ascii_alphanumeric())
+        };
+        if let Some(kind) = kinds.iter().find(|kind| !is_kind(kind)) {
+            problems.add(
+                position,
+                format!(
+                    "invalid kind {kind:?}: kinds are CamelCase, such as Pod or StatefulSet, or \"*\" for all"
+                ),
+            );
+            return None;
+        }
+        rule = rule.with_kinds(kinds);
+    }
+    if let Some(namespaces) = declared.namespaces {
+        let set = |list: Option<Vec<_>>| list.map(|list| namespace_set(&list));
+        let include = compiled(set(namespaces.include), position, problems).ok()?;
+        let exclude = compiled(set(namespaces.exclude), position, problems).ok()?;
+        rule = rule.with_namespaces(Namespaces { include, exclude });
+    }
+    Some(rule)
 }

@@ -11,6 +11,9 @@ use crate::{
 /// The steps of a check itself, beside those of its patterns.
 pub(super) const CHECK: u64 = 50;
 
+/// The steps to compare what is known of an image with the checks of a rule.
+pub(super) const FACTS: u64 = 20_000;
+
 /// The steps to describe a violation.
 pub(super) const DESCRIBE: u64 = 5_000;
 

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "cel")]
+use super::facts::FactSettings;
 use super::{
     check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
     explanation::{Outcome, Step},
+    facts::FactCheck,
     failure::Failure,
     price::{DESCRIBE, violation_bytes},
     problem::Problems,
@@ -14,6 +17,7 @@ use super::{
 #[cfg(feature = "cel")]
 use crate::expression::Expression;
 use crate::{
+    facts::Need,
     language::{Language, Message},
     limits::{ENTRIES_LIMIT, VIOLATIONS_LIMIT},
     pattern::{Lengths, RegexBudget},
@@ -57,6 +61,26 @@ impl Judged {
 }
 
 impl Rule {
+    /// What is needed to know of an image of a review that is in scope; `None` where nothing is.
+    pub(super) fn need(
+        &self,
+        review: &Review<'_>,
+        image: &Image<'_>,
+        asks_of_unchanged: bool,
+    ) -> Option<Need> {
+        if self.scope.admits_image(image).is_err() {
+            return None;
+        }
+        let checks = self.checks.iter();
+        let needs = checks.filter_map(|check| check.need(review, image, asks_of_unchanged));
+        needs.reduce(Need::and)
+    }
+
+    /// Whether one of its checks is about what only registries can tell.
+    pub(super) fn uses_facts(&self) -> bool {
+        self.checks.iter().any(Check::uses_facts)
+    }
+
     /// Whether one of its checks is an expression.
     pub(super) fn has_expressions(&self) -> bool {
         self.checks.iter().any(Check::is_expression)
@@ -113,9 +137,27 @@ impl Rule {
         if let Some(max) = declared.max_images {
             add(Some(Check::MaxImages(max)));
         }
+        #[cfg(feature = "cel")]
+        let settings = declared.facts.as_ref().map(FactSettings::compile);
+        // Facts that have settings only are for the expression.
+        let mut only_settings = None;
+        if let Some(facts) = declared.facts {
+            let position = facts.position;
+            problems.within(format_args!(".facts"), |problems| match FactCheck::compile(
+                facts, problems,
+            ) {
+                Some(facts) if facts.is_empty() => only_settings = Some(position),
+                facts => add(facts.map(Check::Facts)),
+            });
+        }
         if let Some(declaration::Expression { text, position }) = declared.expression {
             #[cfg(feature = "cel")]
-            let expression = Expression::compile(&text, regexes).map(Check::Expression);
+            let expression = Expression::compile(&text, regexes).map(|expression| {
+                if !expression.facts().is_empty() {
+                    only_settings = None;
+                }
+                Check::Expression(expression, settings.unwrap_or_default())
+            });
             #[cfg(not(feature = "cel"))]
             let expression: Result<Check, String> = Err(format!(
                 "this build cannot read expressions (the feature \"cel\" is off): {text:?}"
@@ -128,11 +170,20 @@ impl Rule {
                 }),
             });
         }
+        if let Some(position) = only_settings {
+            problems.within(format_args!(".facts"), |problems| {
+                problems.add(
+                    position,
+                    "facts has no checks; give one such as maxAge, or an expression that uses facts",
+                );
+            });
+            complete = false;
+        }
         if complete && checks.is_empty() {
             problems.add(
                 position,
-                "the rule has no checks; give tags, digest, registries, repositories, maxImages or \
-                 expression",
+                "the rule has no checks; give tags, digest, registries, repositories, maxImages, \
+                 facts or expression",
             );
             complete = false;
         }
@@ -199,22 +250,21 @@ impl Rule {
         asked: &Asked<'a>,
         image: &'a Image<'a>,
     ) -> impl Iterator<Item = Failure<'a>> {
-        let checks = self.checks.iter();
-        let failed = checks
-            .map(|check| check.judge(asked, image))
+        let failed = self
+            .checks
+            .iter()
+            .flat_map(|check| check.findings(asked, image))
             .filter(|finding| !finding.passed);
-        let failure = |finding| Failure::new(self, finding, asked.review, image);
-        // A message of the rule's own says it once for all that was found. All are judged, so that an image
-        // takes as many steps where each check is explained.
-        let (first, all) = if self.message.is_some() {
-            (failed.fold(None, |first, next| first.or(Some(next))), None)
-        } else {
-            (None, Some(failed))
-        };
-        first
-            .into_iter()
-            .chain(all.into_iter().flatten())
-            .map(failure)
+        // A message of the rule's own says it once for all that was found. What could not be known is
+        // something else. All are judged, so that an image takes as many steps where each is explained.
+        let mut is_said = false;
+        failed
+            .filter(move |finding| {
+                finding.is_of_the_unknown
+                    || self.message.is_none()
+                    || !std::mem::replace(&mut is_said, true)
+            })
+            .map(|finding| Failure::new(self, finding, asked.review, image))
     }
 
     pub(super) fn violation(
@@ -225,7 +275,7 @@ impl Rule {
     ) -> Violation {
         let reason = self.reason(finding, review, image);
         let violation = Violation::new(self.name.0.to_string(), image, reason)
-            .in_mode(self.mode)
+            .in_mode(self.mode.min(finding.mode))
             .declared_at(Arc::clone(&self.declared_at));
         let violation = if finding.caused_by_update {
             violation.caused_by_update()
@@ -233,6 +283,7 @@ impl Rule {
             violation
         };
         let remedy = match &self.remedy {
+            _ if finding.is_of_the_unknown => None,
             Some(text) => Some(self.fill(text, review, image)),
             None if self.message.is_some() => None,
             None => finding.remedy(),
@@ -245,7 +296,9 @@ impl Rule {
 
     fn reason(&self, finding: &Finding<'_>, review: &Review<'_>, image: &Image<'_>) -> Message {
         match &self.message {
-            Some(text) if !finding.passed => self.fill(text, review, image),
+            Some(text) if !finding.passed && !finding.is_of_the_unknown => {
+                self.fill(text, review, image)
+            }
             _ => finding.reason(image),
         }
     }
@@ -265,18 +318,19 @@ impl Rule {
     /// What each check found of an image that is in scope, for an explanation.
     pub(super) fn judge(&self, asked: &Asked<'_>, image: &Image<'_>) -> Vec<Judged> {
         let review = asked.review;
-        let judge = |check: &Check| {
-            let finding = check.judge(asked, image);
-            Judged {
-                outcome: if finding.passed {
-                    Outcome::Passed
-                } else {
-                    Outcome::Violated
-                },
-                why: self.reason(&finding, review, image),
-            }
+        let judged = |finding: Finding<'_>| Judged {
+            outcome: if finding.passed {
+                Outcome::Passed
+            } else {
+                Outcome::Violated
+            },
+            why: self.reason(&finding, review, image),
         };
-        self.checks.iter().map(judge).collect()
+        let findings = self
+            .checks
+            .iter()
+            .flat_map(|check| check.findings(asked, image));
+        findings.map(judged).collect()
     }
 
     pub(super) fn step(&self, judged: Judged) -> Step {

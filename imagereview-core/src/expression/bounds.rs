@@ -1,6 +1,10 @@
 //! What an expression may cost, checked before it ever runs.
 
-use std::{collections::HashMap, mem::take, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    mem::take,
+    sync::Arc,
+};
 
 use cel::{
     Context,
@@ -11,7 +15,7 @@ use super::{
     language::{ENV, IN_ORDER, MATCHES, VARIABLES},
     price::Price,
     regex::CountedRegex,
-    variables::{IMAGE_FIELDS, REVIEW_FIELDS, UsedFields},
+    variables::{FACT_FIELDS, IMAGE_FIELDS, PLATFORM_FIELDS, REVIEW_FIELDS, UsedFields},
 };
 use crate::{
     pattern::{RegexBudget, RegexError},
@@ -37,10 +41,22 @@ struct Loop<'e> {
     is_over_images: bool,
 }
 
+/// What is known of an expression that is kept.
+type Kept = (
+    Price,
+    HashMap<String, CountedRegex>,
+    UsedFields,
+    BTreeSet<&'static str>,
+);
+
 pub(super) struct Bounds<'b> {
     budget: &'b mut RegexBudget,
     regexes: HashMap<String, CountedRegex>,
     used: UsedFields,
+    /// The facts of an image that are used.
+    facts: BTreeSet<&'static str>,
+    /// Whether `image` is used as a whole.
+    is_image_whole: bool,
 }
 
 impl<'b> Bounds<'b> {
@@ -49,17 +65,24 @@ impl<'b> Bounds<'b> {
             budget,
             regexes: HashMap::new(),
             used: UsedFields::default(),
+            facts: BTreeSet::new(),
+            is_image_whole: false,
         }
     }
 
     /// Refuses an expression that could cost too much, has each of its loops go through what it loops
-    /// over in order, and gives its price, its regular expressions, compiled, and the fields of images that
-    /// it uses.
-    pub(super) fn keep(
-        mut self,
-        root: &mut IdedExpr,
-    ) -> Result<(Price, HashMap<String, CountedRegex>, UsedFields), String> {
+    /// over in order, and gives its price, its regular expressions, compiled, the fields of images that it
+    /// uses, and the facts of an image.
+    pub(super) fn keep(mut self, root: &mut IdedExpr) -> Result<Kept, String> {
         self.visit(root, None, 0)?;
+        // What is used has to be known, and of a whole image nobody can say which facts are.
+        if self.is_image_whole && !self.facts.is_empty() {
+            return Err(
+                "it uses what only a registry can tell, and \"image\" as a whole; name the fields of the \
+                 image"
+                    .into(),
+            );
+        }
         let price = Price::of(root, &self.regexes);
         if price.largest() > MAX_BYTES {
             return Err(format!(
@@ -67,7 +90,14 @@ impl<'b> Bounds<'b> {
                  rather than make lists and text"
             ));
         }
-        Ok((price, self.regexes, self.used))
+        Ok((price, self.regexes, self.used, self.facts))
+    }
+
+    /// Notes a field of the image that is used.
+    fn use_field(&mut self, field: &str) {
+        let mut facts = FACT_FIELDS.iter().chain(&PLATFORM_FIELDS);
+        self.facts.extend(facts.find(|fact| **fact == field));
+        self.used.add(field);
     }
 
     fn visit(
@@ -85,6 +115,7 @@ impl<'b> Bounds<'b> {
             Expr::Unspecified => Err("it has a part that says nothing".into()),
             Expr::Literal(_) => Ok(()),
             Expr::Ident(name) => {
+                self.is_image_whole |= name == "image";
                 // Whatever is done with all of it may use every field.
                 if name == "review" || is_image(name, within) {
                     self.used.add_all();
@@ -97,7 +128,7 @@ impl<'b> Bounds<'b> {
                 };
                 has_field(variable, &select.field, within)?;
                 if is_image(variable, within) {
-                    self.used.add(&select.field);
+                    self.use_field(&select.field);
                 } else if variable == "review" && select.field == "images" {
                     self.used.add_all();
                 }
@@ -242,9 +273,11 @@ fn has_variable(name: &str, within: Option<Loop<'_>>) -> Result<(), String> {
 /// A field that is never there would make `has` false for good, and what is decided by it true.
 fn has_field(variable: &str, field: &str, within: Option<Loop<'_>>) -> Result<(), String> {
     let fields = match (variable, within) {
-        ("image", _) => &IMAGE_FIELDS[..],
-        ("review", _) => &REVIEW_FIELDS,
-        (name, Some(within)) if name == within.item && within.is_over_images => &IMAGE_FIELDS,
+        ("image", _) => [&IMAGE_FIELDS[..], &FACT_FIELDS, &PLATFORM_FIELDS].concat(),
+        ("review", _) => REVIEW_FIELDS.to_vec(),
+        (name, Some(within)) if name == within.item && within.is_over_images => {
+            IMAGE_FIELDS.to_vec()
+        }
         _ => return Ok(()),
     };
     if fields.contains(&field) {
@@ -252,7 +285,7 @@ fn has_field(variable: &str, field: &str, within: Option<Loop<'_>>) -> Result<()
     }
     Err(format!(
         "{variable} has no field {field:?}{}; it has {}",
-        suggestion(field, fields),
+        suggestion(field, &fields),
         fields.join(", ")
     ))
 }

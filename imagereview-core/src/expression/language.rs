@@ -30,6 +30,8 @@ pub(super) const WORD: usize = 32;
 
 /// The most that one image and one review may hold for an expression, in bytes.
 pub(super) const MAX_IMAGE_BYTES: usize = 4 * 1024;
+/// The most that what a registry tells of one image may hold, in the fields that an expression uses.
+pub(super) const MAX_FACTS_BYTES: usize = 64 * 1024;
 pub(super) const MAX_REVIEW_BYTES: usize = 1024 * 1024;
 
 /// The most that a loop goes through.

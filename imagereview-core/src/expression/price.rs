@@ -15,9 +15,12 @@ use cel::common::ast::{
 };
 
 use super::{
-    language::{IN_ORDER, MATCHES, MAX_IMAGE_BYTES, MAX_IMAGES, MAX_ITEMS, MAX_REVIEW_BYTES, WORD},
+    language::{
+        IN_ORDER, MATCHES, MAX_FACTS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGES, MAX_ITEMS,
+        MAX_REVIEW_BYTES, WORD,
+    },
     regex::CountedRegex,
-    variables::{UsedFields, longest},
+    variables::{IMAGE_FIELDS, UsedFields, longest},
 };
 
 /// The functions whose result is a number or a truth value, however large what they are given.
@@ -62,6 +65,8 @@ const COPY: u64 = 2;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) image: u64,
+    /// What is known of the image from registries.
+    pub(super) facts: u64,
     pub(super) review: u64,
     /// The images of the review.
     pub(super) images: u64,
@@ -73,6 +78,7 @@ impl Sizes {
     /// Those of the largest review that expressions are evaluated for.
     pub(super) const LARGEST: Self = Self {
         image: MAX_IMAGE_BYTES as u64,
+        facts: MAX_FACTS_BYTES as u64,
         review: MAX_REVIEW_BYTES as u64,
         images: (MAX_IMAGES * MAX_IMAGE_BYTES) as u64,
         items: MAX_ITEMS as u64,
@@ -95,6 +101,7 @@ pub(super) struct Linear {
     base: u64,
     /// How many times the size of the image is in it.
     image: u64,
+    facts: u64,
     review: u64,
     images: u64,
     /// Within a loop, that of the item that it is at.
@@ -117,7 +124,8 @@ impl Linear {
         let image = self.image.saturating_mul(sizes.image);
         let review = self.review.saturating_mul(sizes.review);
         let images = self.images.saturating_mul(sizes.images);
-        let image = self.base.saturating_add(image);
+        let facts = self.facts.saturating_mul(sizes.facts);
+        let image = self.base.saturating_add(image).saturating_add(facts);
         image.saturating_add(review).saturating_add(images)
     }
 
@@ -142,6 +150,7 @@ impl Add for Linear {
         Self {
             base: self.base.saturating_add(other.base),
             image: self.image.saturating_add(other.image),
+            facts: self.facts.saturating_add(other.facts),
             review: self.review.saturating_add(other.review),
             images: self.images.saturating_add(other.images),
             item: self.item.saturating_add(other.item),
@@ -156,6 +165,7 @@ impl Mul<u64> for Linear {
         Self {
             base: self.base.saturating_mul(times),
             image: self.image.saturating_mul(times),
+            facts: self.facts.saturating_mul(times),
             review: self.review.saturating_mul(times),
             images: self.images.saturating_mul(times),
             item: self.item.saturating_mul(times),
@@ -295,6 +305,12 @@ impl<'e> Pricing<'e> {
         if variable == "review" && field == "images" {
             return Some(Linear {
                 images: 1,
+                ..Linear::default()
+            });
+        }
+        if variable == "image" && !IMAGE_FIELDS.contains(&field) {
+            return Some(Linear {
+                facts: 1,
                 ..Linear::default()
             });
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{And, InMode, Or, Policy, When, evaluate, mode::Modes, verdict::Verdict};
-use crate::review::Review;
+use crate::{facts::Needs, review::Review};
 
 /// Allows every image whose reference can be read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +27,11 @@ impl<A: Policy, B: Policy> Policy for And<A, B> {
     fn modes(&self, review: &Review<'_>) -> Modes {
         self.0.modes(review).strongest(self.1.modes(review))
     }
+
+    fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+        self.0.needs(review, needs);
+        self.1.needs(review, needs);
+    }
 }
 
 impl<A: Policy, B: Policy> Policy for Or<A, B> {
@@ -46,6 +51,11 @@ impl<A: Policy, B: Policy> Policy for Or<A, B> {
     fn modes(&self, review: &Review<'_>) -> Modes {
         self.0.modes(review).strongest(self.1.modes(review))
     }
+
+    fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+        self.0.needs(review, needs);
+        self.1.needs(review, needs);
+    }
 }
 
 impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
@@ -60,6 +70,12 @@ impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
     fn modes(&self, review: &Review<'_>) -> Modes {
         self.policy.modes(review)
     }
+
+    fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+        if (self.condition)(review) {
+            self.policy.needs(review, needs);
+        }
+    }
 }
 
 impl<P: Policy> Policy for InMode<P> {
@@ -72,6 +88,10 @@ impl<P: Policy> Policy for InMode<P> {
         modes
             .with_unreadable_references(modes.unreadable_references().min(self.mode))
             .with_unreadable_object(modes.unreadable_object().min(self.mode))
+    }
+
+    fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+        self.policy.needs(review, needs);
     }
 }
 
@@ -87,6 +107,12 @@ impl<P: Policy> Policy for [P] {
         let modes = self.iter().map(|policy| policy.modes(review));
         modes.reduce(Modes::strongest).unwrap_or_default()
     }
+
+    fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+        for policy in self {
+            policy.needs(review, needs);
+        }
+    }
 }
 
 /// Requires all of them; an empty list allows what [`AllowAll`] does.
@@ -97,6 +123,10 @@ impl<P: Policy> Policy for Vec<P> {
 
     fn modes(&self, review: &Review<'_>) -> Modes {
         self.as_slice().modes(review)
+    }
+
+    fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+        self.as_slice().needs(review, needs);
     }
 }
 
@@ -109,6 +139,10 @@ macro_rules! forward_to_pointee {
 
             fn modes(&self, review: &Review<'_>) -> Modes {
                 (**self).modes(review)
+            }
+
+            fn needs(&self, review: &Review<'_>, needs: &mut Needs) {
+                (**self).needs(review, needs);
             }
         }
     )*};

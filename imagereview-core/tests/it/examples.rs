@@ -9,7 +9,8 @@ use std::{
 };
 
 use imagereview_core::{
-    ImagePolicy, PolicySource, Review, StringMap, Verdict, Violation, decide, document::json_schema,
+    ImagePolicy, PolicySource, Review, StringMap, Verdict, Violation, decide,
+    document::json_schema, facts::Facts,
 };
 use serde::Deserialize;
 
@@ -18,6 +19,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 struct TestFile {
     policy: PathBuf,
+    facts: Option<PathBuf>,
     tests: Vec<Case>,
 }
 
@@ -43,14 +45,14 @@ enum Expected {
 }
 
 impl Case {
-    fn verdict(&self, policy: &ImagePolicy) -> Verdict {
+    fn verdict(&self, policy: &ImagePolicy, facts: &Facts) -> Verdict {
         let annotations: StringMap<'_> = self
             .annotations
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
         let mut review: Review<'_> = self.images.iter().map(String::as_str).collect();
-        review = review.with_annotations(&annotations);
+        review = review.with_annotations(&annotations).with_facts(facts);
         if let Some(namespace) = &self.namespace {
             review = review.with_namespace(namespace);
         }
@@ -105,8 +107,12 @@ fn every_case_of_an_example_comes_out_as_it_says() {
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let policy_path = path.with_file_name(&file.policy);
         let policy = compile(&policy_path, &fs::read_to_string(&policy_path).unwrap());
+        let facts = file.facts.map_or_else(Facts::new, |facts| {
+            let bytes = fs::read(path.with_file_name(facts)).unwrap();
+            Facts::from_file(&bytes).unwrap_or_else(|error| panic!("{error}"))
+        });
         for case in &file.tests {
-            let verdict = case.verdict(&policy);
+            let verdict = case.verdict(&policy, &facts);
             let found = if verdict.is_allowed() {
                 Expected::Allowed
             } else {

@@ -11,8 +11,17 @@ mod document_admission;
 mod document_errors;
 #[cfg(feature = "document")]
 mod document_rules;
-#[cfg(all(feature = "cel", feature = "mutation", feature = "schema"))]
+#[cfg(all(
+    feature = "cel",
+    feature = "facts-file",
+    feature = "mutation",
+    feature = "schema"
+))]
 mod examples;
+#[cfg(feature = "cel")]
+mod facts;
+#[cfg(all(feature = "facts-file", feature = "schema"))]
+mod facts_file;
 mod image_review;
 mod json_readings;
 mod known_resources;
@@ -22,6 +31,8 @@ mod mutation;
 mod no_latest_tag;
 #[cfg(feature = "document")]
 mod patterns;
+#[cfg(all(feature = "document", feature = "mutation"))]
+mod pins;
 #[cfg(all(feature = "document", feature = "mutation"))]
 mod properties;
 #[cfg(feature = "oci-spec")]

@@ -36,6 +36,7 @@ mutations:
   mirrors: [{from: docker.io/**, to: mirror.example.com/hub/**}]
   fullNames: true
   impliedTags: true
+  pinDigests: [{repositories: '**', kinds: [Pod], namespaces: {include: ['prod-*'], exclude: [prod-b]}}]
   pullPolicies: [{tags: [latest], policy: Always}]
   pullSecrets: [{repositories: example.com/**, secret: pull}]
 scope:
@@ -61,6 +62,22 @@ rules:
     registries: {allow: [example.com], deny: ['*.example.org']}
     repositories: {allow: ['example.com/**'], deny: [nginx]}
     maxImages: 3
+    facts:
+      ifUnavailable: warn
+      tags: checkOnly
+      onPlatforms: [linux/arm/v7]
+      platforms: {requires: [linux/amd64]}
+      maxAge: 90d
+      maxSize: 500Mi
+      nonRoot: true
+      labels: {team: '*'}
+      annotations: {org.opencontainers.image.source: 'https://git.example.com/*'}
+      volumes: {deny: ['*']}
+      exposedPorts: {allow: ['8080/*']}
+      entrypoint: required
+      mediaTypes: {deny: ['*docker*']}
+      foreignLayers: deny
+      baseImage: {allow: [example.com/base], deny: ['**/busybox'], digest: required}
     expression: image.tag != ''
 exemptions:
   - name: out
@@ -156,9 +173,12 @@ fn the_schema_refuses_what_the_reader_refuses() {
             refused(&mutant, &format!("{wrong} at {path:?}"));
         }
         if let Value::Object(fields) = found {
-            let mut mutant = document.clone();
-            mutant.pointer_mut(&path).unwrap()["nosuchfield"] = json!("x");
-            refused(&mutant, &format!("an unknown field at {path:?}"));
+            // Images have labels and annotations of any name.
+            if !path.ends_with("/facts/labels") && !path.ends_with("/facts/annotations") {
+                let mut mutant = document.clone();
+                mutant.pointer_mut(&path).unwrap()["nosuchfield"] = json!("x");
+                refused(&mutant, &format!("an unknown field at {path:?}"));
+            }
             for field in fields.keys() {
                 let mut mutant = document.clone();
                 let fields = mutant.pointer_mut(&path).and_then(Value::as_object_mut);
@@ -185,11 +205,13 @@ fn the_schema_refuses_what_the_reader_refuses() {
             "/metadata/name",
             "/mutations/mirrors/0/from",
             "/mutations/mirrors/0/to",
+            "/mutations/pinDigests/0/repositories",
             "/mutations/pullPolicies/0/policy",
             "/mutations/pullPolicies/0/tags",
             "/mutations/pullSecrets/0/repositories",
             "/mutations/pullSecrets/0/secret",
             "/rules/0/name",
+            "/rules/0/facts/platforms/requires",
         ]
     );
 }

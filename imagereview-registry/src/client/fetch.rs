@@ -2,6 +2,9 @@
 
 use std::{sync::Arc, time::SystemTime};
 
+use imagereview_core::facts::{
+    ContentDigest, Fact, ImageDetails, ImageFacts, MediaType, Platform, PlatformFacts,
+};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
@@ -13,13 +16,10 @@ use super::{
 };
 use crate::{
     cache::{Cache, Fetched, Lifetime},
-    content::{Child, ImageConfig, Manifest, MediaType, Platform},
+    content::{Child, ImageConfig, ImageManifest, Manifest},
     credentials::Keyring,
-    digest::ContentDigest,
     error::AskError,
     exchange::{Exchanges, Reply, Subject},
-    fact::Fact,
-    image::{ImageDetails, ImageFacts, PlatformFacts},
     limits::Limits,
     registries::{Registries, Route},
 };
@@ -133,21 +133,19 @@ impl Fetcher {
             Fact::Absent => return Fact::Absent,
             Fact::Unavailable(why) => return Fact::Unavailable(why),
         };
-        let media_type = match &content.manifest {
-            Ok(manifest) => manifest.media_type(),
+        let manifest = match &content.manifest {
+            Ok(manifest) => manifest,
             Err(what) => return unsupported(place, what),
         };
-        match self.children(place, &resolved.digest, &content).await {
-            Ok(children) => Fact::Known(ImageFacts {
-                platforms: self.platforms(place, children, platforms).await,
-                digest: resolved.digest,
-                media_type,
-                resolved_at: resolved.at,
-                resolved_from: resolved.from,
-                credentials: (*resolved.credentials).into(),
-            }),
-            Err(fact) => fact,
-        }
+        let children = match self.children(place, &resolved.digest, &content).await {
+            Ok(children) => children,
+            Err(fact) => return fact,
+        };
+        let mut facts = resolved.into_facts();
+        facts.media_type = Some(manifest.media_type());
+        facts.annotations.clone_from(manifest.annotations());
+        facts.platforms = Some(self.platforms(place, children, platforms).await);
+        Fact::Known(facts)
     }
 
     /// The manifests of an image for all platforms. Those of indexes within an index stand in its
@@ -222,11 +220,7 @@ impl Fetcher {
         }
         let mut facts: Vec<PlatformFacts> = children
             .into_iter()
-            .map(|child| PlatformFacts {
-                platform: child.platform,
-                digest: child.digest,
-                details: None,
-            })
+            .map(|child| PlatformFacts::new(child.platform, child.digest))
             .collect();
         while let Some(done) = tasks.join_next().await {
             // A task that panicked leaves what it was to find out unasked, and so unknown.
@@ -267,7 +261,7 @@ impl Fetcher {
             .await
         {
             Fact::Known(config) => {
-                let details = ImageDetails::new(manifest, &config);
+                let details = details_of(manifest, &config);
                 (config.platform.clone(), Fact::Known(details))
             }
             Fact::Absent => (None, missing(place, &manifest.config)),
@@ -428,6 +422,25 @@ fn missing<T>(place: &Place, digest: &ContentDigest) -> Fact<T> {
         reason: format!("it lists {digest}, which is not there").into(),
     };
     Fact::Unavailable(error.into())
+}
+
+/// What the manifest and the configuration of an image say of it.
+fn details_of(manifest: &ImageManifest, config: &ImageConfig) -> ImageDetails {
+    let mut details = ImageDetails::default();
+    details.created = config
+        .created
+        .and_then(|time| SystemTime::try_from(time).ok());
+    details.size = manifest.size;
+    details.layers = manifest.layers;
+    details.has_foreign_layers = manifest.has_foreign_layers;
+    details.user.clone_from(&config.user);
+    details.labels.clone_from(&config.labels);
+    details.annotations.clone_from(&manifest.annotations);
+    details.volumes.clone_from(&config.volumes);
+    details.exposed_ports.clone_from(&config.exposed_ports);
+    details.entrypoint.clone_from(&config.entrypoint);
+    details.command.clone_from(&config.command);
+    details
 }
 
 fn wrong_type(host: &str, found: MediaType, expected: MediaType) -> AskError {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use imagereview_core::facts::{Cause, Fact};
+
 use crate::{
     cache::{Lifetime, NoValue},
     error::AskError,
-    fact::{Cause, Fact},
     limits::Limits,
 };
 

@@ -1,6 +1,6 @@
 //! What names an image within its repository.
 
-use crate::digest::ContentDigest;
+use imagereview_core::facts::ContentDigest;
 
 /// What names an image within its repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

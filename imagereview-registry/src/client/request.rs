@@ -3,10 +3,11 @@
 use std::{future::Future, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
+use imagereview_core::facts::{ContentDigest, ImageFacts, MediaType};
 
 use crate::{
-    content::{ImageConfig, Manifest, ManifestError, MediaType},
-    digest::ContentDigest,
+    content::{ImageConfig, Manifest, ManifestError},
+    digest::{computed_alike, is_digest_of, sha256_of},
     error::AskError,
     exchange::{Exchanges, Head, Reply, Subject, What},
 };
@@ -29,6 +30,15 @@ pub(super) struct Resolved {
     pub(super) at: SystemTime,
     pub(super) from: Box<str>,
     pub(super) credentials: Arc<str>,
+}
+
+impl Resolved {
+    /// What is known from that alone.
+    pub(super) fn into_facts(self) -> ImageFacts {
+        let mut facts = ImageFacts::new(self.digest, self.at, self.from);
+        facts.credentials = (*self.credentials).into();
+        facts
+    }
 }
 
 /// What a tag means.
@@ -185,7 +195,7 @@ fn computed_digest(
     let claimed = head.digest.as_deref().map(str::trim);
     let Some(claimed) = claimed.filter(|text| !text.is_empty()) else {
         // Some registries say none where content is asked for.
-        return Ok(ContentDigest::sha256_of(body));
+        return Ok(sha256_of(body));
     };
     let claimed = ContentDigest::parse(claimed).ok_or_else(|| AskError::Malformed {
         host: subject.endpoint.authority.clone(),
@@ -212,13 +222,13 @@ fn check_digest(
     digest: &ContentDigest,
     body: &Bytes,
 ) -> Result<(), AskError> {
-    if digest.is_of(body) {
+    if is_digest_of(digest, body) {
         return Ok(());
     }
     Err(AskError::WrongDigest {
         host: subject.endpoint.authority.clone(),
         expected: digest.clone(),
-        found: digest.computed_alike(body),
+        found: computed_alike(digest, body),
     })
 }
 

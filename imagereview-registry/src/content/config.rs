@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use imagereview_core::facts::Platform;
 use jiff::Timestamp;
 
 use super::{
     manifest::MAX_ENTRIES,
-    platform::Platform,
     strict::{Ignored, List, Map, from_slice, strict_objects},
 };
 

@@ -1,11 +1,8 @@
 //! Indexes and manifests of images.
 
-use super::{
-    media_type::MediaType,
-    platform::Platform,
-    strict::{Ignored, List, Map, from_slice, strict_objects},
-};
-use crate::digest::ContentDigest;
+use imagereview_core::facts::{ContentDigest, MediaType, Platform};
+
+use super::strict::{Ignored, List, Map, from_slice, strict_objects};
 
 /// The most manifests of an index, of platforms and of all else.
 const MAX_CHILDREN: usize = 512;
@@ -167,6 +164,15 @@ impl Manifest {
             document.into_index(media_type).map(Self::Index)
         } else {
             document.into_image(media_type).map(Self::Image)
+        }
+    }
+
+    /// The annotations.
+    #[must_use]
+    pub fn annotations(&self) -> &std::collections::BTreeMap<String, String> {
+        match self {
+            Self::Image(image) => &image.annotations,
+            Self::Index(index) => &index.annotations,
         }
     }
 

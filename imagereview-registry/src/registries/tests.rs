@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::fact::Cause;
+use imagereview_core::facts::Cause;
 
 const HEAD: &str = "apiVersion: imagereview/v1alpha1\nkind: Registries\n";
 

@@ -1,6 +1,7 @@
 //! Names that lead to where no image name may lead.
 
-use imagereview_registry::{Cause, Client, Keyring, Limits, Registries};
+use imagereview_core::facts::Cause;
+use imagereview_registry::{Client, Keyring, Limits, Registries};
 
 use crate::harness::{Registry, Store, assert_unavailable, client, client_of, digest, known};
 
@@ -27,7 +28,7 @@ async fn a_server_asks_nothing_of_its_own_machine() {
             matches!(
                 found
                     .unavailable()
-                    .map(imagereview_registry::Unavailable::cause),
+                    .map(imagereview_core::facts::Unavailable::cause),
                 // A resolver that doesn't know a spelling of the address gives none.
                 Some(Cause::Forbidden | Cause::Unreachable)
             ),

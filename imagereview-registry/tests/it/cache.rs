@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use http::Method;
-use imagereview_registry::{Cause, Client, Fact, Keyring, Limits, Registries};
+use imagereview_core::facts::{Cause, Fact};
+use imagereview_registry::{Client, Keyring, Limits, Registries};
 
 use crate::harness::{
     Registry, Store, assert_unavailable, client, client_with, config, digest, facts, keyring,

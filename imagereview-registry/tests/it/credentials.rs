@@ -3,7 +3,8 @@
 use std::fs;
 
 use http::StatusCode;
-use imagereview_registry::{Cause, Keyring};
+use imagereview_core::facts::Cause;
+use imagereview_registry::Keyring;
 
 use crate::harness::{
     Registry, Store, assert_unavailable, basic, client_with, digest, facts, known, login_file,

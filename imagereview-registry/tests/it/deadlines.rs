@@ -12,7 +12,8 @@ use bytes::Bytes;
 use http::{Response, header};
 use http_body_util::{BodyExt, channel::Channel};
 use imagereview_core::ImageRef;
-use imagereview_registry::{Cause, Client, Keyring, Limits, Registries};
+use imagereview_core::facts::Cause;
+use imagereview_registry::{Client, Keyring, Limits, Registries};
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::harness::{

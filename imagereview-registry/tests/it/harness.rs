@@ -23,9 +23,8 @@ use hyper_util::{
     server::conn::auto,
 };
 use imagereview_core::ImageRef;
-use imagereview_registry::{
-    Cause, Client, ContentDigest, Fact, ImageFacts, Keyring, Limits, Registries, Unavailable,
-};
+use imagereview_core::facts::{Cause, ContentDigest, Fact, ImageFacts, Unavailable};
+use imagereview_registry::{Client, Keyring, Limits, Registries, sha256_of};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -252,7 +251,7 @@ impl Store {
 
     pub(crate) fn add_blob(&mut self, bytes: impl Into<Bytes>) -> ContentDigest {
         let bytes = bytes.into();
-        let digest = ContentDigest::sha256_of(&bytes);
+        let digest = sha256_of(&bytes);
         let path = format!("blobs/{digest}");
         self.content
             .insert(path, ("application/octet-stream".to_owned(), bytes));
@@ -261,7 +260,7 @@ impl Store {
 
     pub(crate) fn add_manifest(&mut self, media_type: &str, text: &str) -> ContentDigest {
         let bytes = Bytes::copy_from_slice(text.as_bytes());
-        let digest = ContentDigest::sha256_of(&bytes);
+        let digest = sha256_of(&bytes);
         let path = format!("manifests/{digest}");
         self.content.insert(path, (media_type.to_owned(), bytes));
         digest
@@ -271,7 +270,7 @@ impl Store {
     pub(crate) fn add_image(&mut self, config: &str) -> ContentDigest {
         let size = config.len();
         let config = self.add_blob(config.to_owned());
-        let layer = ContentDigest::sha256_of(b"layer");
+        let layer = sha256_of(b"layer");
         let manifest = format!(
             r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}",
             "config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":{size}}},
@@ -334,7 +333,7 @@ impl Store {
                 answer.body(body(error)).unwrap()
             }
             Some((media_type, bytes)) => {
-                let digest = ContentDigest::sha256_of(bytes);
+                let digest = sha256_of(bytes);
                 let answer = Response::builder()
                     .header(header::CONTENT_TYPE, media_type)
                     .header(header::CONTENT_LENGTH, bytes.len())

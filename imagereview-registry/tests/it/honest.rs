@@ -1,7 +1,8 @@
 //! What an honest registry tells.
 
 use imagereview_core::ImageRef;
-use imagereview_registry::{ContentDigest, Fact, Platform};
+use imagereview_core::facts::{Fact, Platform};
+use imagereview_registry::sha256_of;
 
 use crate::harness::{
     OCI_MANIFEST, Registry, Store, assert_unavailable, client, client_of, config, digest, facts,
@@ -12,10 +13,10 @@ use crate::harness::{
 async fn a_single_image() {
     let registry = Registry::of(Store::one_image()).await;
     let facts = known(facts(&client(), &registry.image("team/app:v1")).await);
-    assert_eq!(facts.media_type.as_str(), OCI_MANIFEST);
+    assert_eq!(facts.media_type.unwrap().as_str(), OCI_MANIFEST);
     assert_eq!(*facts.resolved_from, registry.address.to_string());
     assert_eq!(&*facts.credentials, "no credentials");
-    let [platform] = &facts.platforms[..] else {
+    let [platform] = facts.platforms() else {
         panic!("{facts:?}");
     };
     assert_eq!(platform.digest, facts.digest);
@@ -24,7 +25,10 @@ async fn a_single_image() {
         "linux/amd64"
     );
     let details = platform.details.as_ref().unwrap().known().unwrap();
-    assert_eq!(details.created.unwrap().to_string(), "2026-11-01T12:00:00Z");
+    assert_eq!(
+        humantime::format_rfc3339(details.created.unwrap()).to_string(),
+        "2026-11-01T12:00:00Z"
+    );
     assert_eq!(
         details.size,
         1000 + config("linux", "amd64", "1000").len() as u64
@@ -64,7 +68,7 @@ async fn an_index_of_platforms_without_its_attestations() {
     let all = known(facts(&client(), &image).await);
     assert_eq!(all.digest, index);
     let found: Vec<_> = all
-        .platforms
+        .platforms()
         .iter()
         .map(|facts| (facts.platform.clone().unwrap().to_string(), &facts.digest))
         .collect();
@@ -76,7 +80,7 @@ async fn an_index_of_platforms_without_its_attestations() {
         ]
     );
     let user = |index: usize| {
-        let details: &Fact<_> = all.platforms[index].details.as_ref().unwrap();
+        let details: &Fact<_> = all.platforms()[index].details.as_ref().unwrap();
         details.known().unwrap().user.clone()
     };
     assert_eq!((user(0), user(1)), ("1000".to_owned(), String::new()));
@@ -84,8 +88,8 @@ async fn an_index_of_platforms_without_its_attestations() {
     let wanted: Platform = "linux/arm64".parse().unwrap();
     let image = ImageRef::parse(&image).unwrap();
     let some = known(client().image(&image, &[wanted], soon()).await);
-    assert!(some.platforms[0].details.is_none());
-    assert!(some.platforms[1].details.is_some());
+    assert!(some.platforms()[0].details.is_none());
+    assert!(some.platforms()[1].details.is_some());
     let text = serde_json::to_value(&*some).unwrap();
     assert_eq!(text["platforms"][1]["platform"], "linux/arm64");
     assert_eq!(text["platforms"][1]["details"]["known"]["user"], "");
@@ -94,19 +98,19 @@ async fn an_index_of_platforms_without_its_attestations() {
 #[tokio::test]
 async fn a_digest_in_the_name_is_asked_for_too() {
     let store = Store::one_image();
-    let v1 = ContentDigest::sha256_of(&store.bytes("manifests/v1"));
+    let v1 = sha256_of(&store.bytes("manifests/v1"));
     let registry = Registry::of(store).await;
     let client = client();
     let found = digest(&client, &registry.image(&format!("team/app@{v1}"))).await;
     assert_eq!(found, Fact::Known(v1));
-    let other = ContentDigest::sha256_of(b"other");
+    let other = sha256_of(b"other");
     let found = digest(&client, &registry.image(&format!("team/app@{other}"))).await;
     assert_eq!(found, Fact::Absent);
     let sha384 = format!("team/app@sha384:{}", "0".repeat(96));
     let found = digest(&client, &registry.image(&sha384)).await;
     assert_unavailable(
         &found,
-        imagereview_registry::Cause::Unsupported,
+        imagereview_core::facts::Cause::Unsupported,
         "algorithm",
     );
 }
@@ -159,7 +163,7 @@ async fn a_registry_that_may_not_be_asked_is_not() {
         ("unlisted: refuse".to_owned(), "unlisted: refuse"),
     ] {
         let found = digest(&client_of(&file), &registry.image("team/app:v1")).await;
-        assert_unavailable(&found, imagereview_registry::Cause::Forbidden, setting);
+        assert_unavailable(&found, imagereview_core::facts::Cause::Forbidden, setting);
     }
     assert_eq!(registry.paths(), [] as [&str; 0]);
 }

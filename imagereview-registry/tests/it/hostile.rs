@@ -9,7 +9,8 @@ use std::sync::{
 use bytes::Bytes;
 use http::{Response, header};
 use http_body_util::{BodyExt, channel::Channel};
-use imagereview_registry::{Cause, ContentDigest, Fact, Limits};
+use imagereview_core::facts::{Cause, Fact};
+use imagereview_registry::{Limits, sha256_of};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -73,7 +74,7 @@ async fn a_configuration_of_400_mb_is_not_read() {
         .await
     };
     let found = known(facts(&client(), &registry.image("a/b:v1")).await);
-    let details = found.platforms[0].details.as_ref().unwrap();
+    let details = found.platforms()[0].details.as_ref().unwrap();
     assert_unavailable(details, Cause::TooLarge, "a blob");
     let sent = sent.load(Ordering::SeqCst);
     assert!(sent < BUFFERS, "{sent} bytes were taken");
@@ -114,7 +115,7 @@ async fn a_zip_bomb_is_not_unpacked() {
 #[tokio::test]
 async fn content_with_another_digest_is_refused() {
     let honest = Store::one_image();
-    let v1 = ContentDigest::sha256_of(&honest.bytes("manifests/v1"));
+    let v1 = sha256_of(&honest.bytes("manifests/v1"));
     let manifest = format!("manifests/{v1}");
     let mut liar = honest.clone();
     let other = String::from_utf8(honest.bytes(&manifest).to_vec()).unwrap() + " ";
@@ -130,11 +131,11 @@ async fn a_configuration_with_another_digest_is_refused() {
     let text = config("linux", "amd64", "1000");
     let image = store.add_image(&text);
     store.tag("v1", &image);
-    let path = format!("blobs/{}", ContentDigest::sha256_of(text.as_bytes()));
+    let path = format!("blobs/{}", sha256_of(text.as_bytes()));
     store.replace(&path, text.replace("1000", "0   "));
     let registry = Registry::of(store).await;
     let found = known(facts(&client(), &registry.image("a/b:v1")).await);
-    let details = found.platforms[0].details.as_ref().unwrap();
+    let details = found.platforms()[0].details.as_ref().unwrap();
     assert_unavailable(details, Cause::Dishonest, "digest");
 }
 
@@ -166,7 +167,7 @@ async fn a_header_that_claims_another_digest_is_refused() {
 
 #[tokio::test]
 async fn media_types_that_contradict_each_other_are_refused() {
-    let config = ContentDigest::sha256_of(b"{}");
+    let config = sha256_of(b"{}");
     let image = format!(
         r#""config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{config}","size":2}},"layers":[]"#
     );
@@ -299,14 +300,14 @@ async fn an_index_that_says_another_size_or_type_is_refused() {
     let registry = Registry::of(store).await;
     for tag in ["size", "type"] {
         let found = known(facts(&client(), &registry.image(&format!("a/b:{tag}"))).await);
-        let details = found.platforms[0].details.as_ref().unwrap();
+        let details = found.platforms()[0].details.as_ref().unwrap();
         assert_unavailable(details, Cause::Dishonest, "");
     }
 }
 
 #[tokio::test]
 async fn numbers_that_would_overflow_are_refused() {
-    let config = ContentDigest::sha256_of(b"{}");
+    let config = sha256_of(b"{}");
     for size in [
         "18446744073709551615",
         "-1",
@@ -339,7 +340,7 @@ async fn foreign_layers_are_a_fact_and_are_not_fetched() {
     store.tag("v1", &manifest);
     let registry = Registry::of(store).await;
     let found = known(facts(&client(), &registry.image("a/b:v1")).await);
-    let details = found.platforms[0].details.as_ref().unwrap();
+    let details = found.platforms()[0].details.as_ref().unwrap();
     assert!(details.known().unwrap().has_foreign_layers);
     assert_eq!(elsewhere.paths(), [] as [&str; 0]);
 }
@@ -360,7 +361,7 @@ async fn an_artifact_has_a_digest_and_is_no_image() {
         Fact::Known(chart)
     );
     let found = known(facts(&client, &registry.image("a/b:v1")).await);
-    let details = found.platforms[0].details.as_ref().unwrap();
+    let details = found.platforms()[0].details.as_ref().unwrap();
     assert_unavailable(details, Cause::Unsupported, "no image");
 }
 
@@ -454,8 +455,8 @@ async fn a_tag_that_is_moved_while_it_is_asked_for_gives_one_answer() {
     .await;
     let found = known(facts(&client(), &registry.image("a/b:v1")).await);
     assert_eq!(found.digest, one);
-    assert_eq!(found.platforms[0].digest, one);
-    let details = found.platforms[0].details.as_ref().unwrap();
+    assert_eq!(found.platforms()[0].digest, one);
+    let details = found.platforms()[0].details.as_ref().unwrap();
     assert_eq!(details.known().unwrap().user, "1");
 }
 

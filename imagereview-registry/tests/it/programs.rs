@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use imagereview_registry::{Cause, Keyring};
+use imagereview_core::facts::Cause;
+use imagereview_registry::Keyring;
 
 use crate::harness::{Registry, assert_unavailable, client_with, digest, facts, known};
 

@@ -2,7 +2,7 @@
 //! rest is as it was recorded.
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use imagereview_registry::{Cause, Fact};
+use imagereview_core::facts::{Cause, Fact};
 
 use crate::harness::{
     Answer, OCI_INDEX, OCI_MANIFEST, Registry, Seen, Store, assert_unavailable, basic, body,
@@ -123,7 +123,7 @@ async fn ecr() {
         let client = client_with(keyring(&folder, &registry, "AWS:password"));
         let found = known(facts(&client, &registry.image("team/app:v1")).await);
         assert!(
-            found.platforms[0]
+            found.platforms()[0]
                 .details
                 .as_ref()
                 .unwrap()
@@ -172,7 +172,7 @@ async fn acr() {
     .await;
     let found = known(facts(&client(), &registry.image("team/app:v1")).await);
     assert!(
-        found.platforms[0]
+        found.platforms()[0]
             .details
             .as_ref()
             .unwrap()
@@ -338,7 +338,7 @@ async fn dates_of_reproducible_builds_are_unknown() {
         store.tag("v1", &image);
         let registry = Registry::of(store).await;
         let found = known(facts(&client(), &registry.image("a/b:v1")).await);
-        let details = found.platforms[0].details.as_ref().unwrap();
+        let details = found.platforms()[0].details.as_ref().unwrap();
         assert_eq!(details.known().unwrap().created, None, "{date}");
     }
 }
@@ -356,5 +356,5 @@ async fn crane_calls_images_artifacts() {
     store.tag("v1", &index);
     let registry = Registry::of(store).await;
     let found = known(facts(&client(), &registry.image("a/b:v1")).await);
-    assert_eq!(found.platforms.len(), 1);
+    assert_eq!(found.platforms().len(), 1);
 }

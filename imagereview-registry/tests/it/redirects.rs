@@ -1,6 +1,6 @@
 //! Redirects: one, for blobs, without credentials.
 
-use imagereview_registry::Cause;
+use imagereview_core::facts::Cause;
 
 use crate::harness::{
     Registry, Store, assert_unavailable, challenge, client, client_of, client_with, digest, facts,
@@ -39,7 +39,7 @@ async fn a_blob_is_fetched_from_elsewhere_without_credentials() {
     let client = client_with(keyring(&folder, &registry, "user:password"));
     let found = known(facts(&client, &registry.image("a/b:v1")).await);
     assert!(
-        found.platforms[0]
+        found.platforms()[0]
             .details
             .as_ref()
             .unwrap()
@@ -58,13 +58,13 @@ async fn a_blob_is_fetched_from_elsewhere_without_credentials() {
 async fn a_blob_that_is_elsewhere_must_be_the_same() {
     let mut store = Store::one_image();
     let text = crate::harness::config("linux", "amd64", "1000");
-    let digest = imagereview_registry::ContentDigest::sha256_of(text.as_bytes());
+    let digest = imagereview_registry::sha256_of(text.as_bytes());
     store.replace(&format!("blobs/{digest}"), text.replace("1000", "0   "));
     let storage = Registry::of(store).await;
     let address = storage.address;
     let registry = redirecting_blobs(move |path| format!("http://{address}{path}")).await;
     let found = known(facts(&client(), &registry.image("a/b:v1")).await);
-    let details = found.platforms[0].details.as_ref().unwrap();
+    let details = found.platforms()[0].details.as_ref().unwrap();
     assert_unavailable(details, Cause::Dishonest, "digest");
 }
 
@@ -72,7 +72,7 @@ async fn a_blob_that_is_elsewhere_must_be_the_same() {
 async fn endless_redirects_end_after_one() {
     let registry = redirecting_blobs(str::to_owned).await;
     let found = known(facts(&client(), &registry.image("a/b:v1")).await);
-    let details = found.platforms[0].details.as_ref().unwrap();
+    let details = found.platforms()[0].details.as_ref().unwrap();
     assert_unavailable(details, Cause::Forbidden, "redirects further");
     assert_eq!(registry.paths().len(), 3, "{:?}", registry.paths());
 }
@@ -91,7 +91,7 @@ async fn a_blob_is_not_fetched_from_where_no_name_may_lead() {
     ] {
         let registry = redirecting_blobs(|_| target.to_owned()).await;
         let found = known(facts(&client(), &registry.image("a/b:v1")).await);
-        let details = found.platforms[0].details.as_ref().unwrap();
+        let details = found.platforms()[0].details.as_ref().unwrap();
         assert_unavailable(details, Cause::Forbidden, text);
         let why = details.unavailable().unwrap().message();
         assert!(!why.contains("password@") && !why.contains("iam"), "{why}");

@@ -2,8 +2,9 @@
 
 use std::{fs, net::Ipv4Addr, sync::Arc, time::SystemTime};
 
+use imagereview_core::facts::Cause;
 use imagereview_pki::{CertificateAuthority, SubjectName, Validity};
-use imagereview_registry::{Cause, Client, Keyring, Limits, Registries};
+use imagereview_registry::{Client, Keyring, Limits, Registries};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use crate::harness::{Registry, Store, assert_unavailable, digest, facts, known};

@@ -8,7 +8,8 @@ use std::{
     },
 };
 
-use imagereview_registry::{Cause, Keyring};
+use imagereview_core::facts::Cause;
+use imagereview_registry::Keyring;
 
 use crate::harness::{
     Answer, Registry, Seen, Store, assert_unavailable, basic, challenge, client, client_of,
@@ -113,7 +114,7 @@ async fn a_token_that_was_taken_back_is_asked_for_anew() {
     let v1 = registry.image("a/b:v2");
     assert_eq!(
         digest(&client, &v1).await,
-        imagereview_registry::Fact::Absent
+        imagereview_core::facts::Fact::Absent
     );
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Write, path::PathBuf};
 use imagereview_core::{Language, Message, Violation};
 
 use crate::{
-    args::{InputArgs, LanguageArgs, NamespaceArgs},
+    args::{FactsArgs, InputArgs, LanguageArgs, NamespaceArgs},
     commands::{
         after_help::{Example, after_help},
         error::CliError,
@@ -15,7 +15,7 @@ use crate::{
     input::{Input, Position},
     policy_file::{self, LoadedPolicy},
     project::Project,
-    terminal::{OneLine, print_diagnostic},
+    terminal::{Appearance, OneLine, Tone},
 };
 
 /// What the end of `--help` shows.
@@ -45,6 +45,9 @@ pub(crate) struct DiffArgs {
     namespace: NamespaceArgs,
 
     #[command(flatten)]
+    facts: FactsArgs,
+
+    #[command(flatten)]
     language: LanguageArgs,
 }
 
@@ -70,31 +73,32 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<ExitStatus, CliError> {
     let language = args.language.language(project);
-    let (inputs, mut unread) = args.inputs.collect(project)?;
-    let mut lasting = Vec::new();
-    for Input { source, is_named } in inputs {
-        let name = source.to_string();
-        match source.held() {
-            Ok(source) => lasting.push(Input { source, is_named }),
-            Err(error) => {
-                print_diagnostic(format_args!("{name}: {error}"));
-                unread = ExitStatus::Error;
-            }
-        }
-    }
-    let judge = |policy: &PathBuf, prints_errors: bool| -> Result<_, CliError> {
+    let (inputs, unread) = args.inputs.collect(project)?;
+    let (lasting, unheld) = InputArgs::held(inputs);
+    let unread = unread.max(unheld);
+    let mut facts = args.facts.source()?;
+    let mut judge = |policy: &PathBuf, prints_errors: bool| -> Result<_, CliError> {
         let policy = LoadedPolicy::Documents(Box::new(policy_file::compile(
             std::slice::from_ref(policy),
         )?));
-        let reviewer = Reviewer::new(&policy, args.inputs.variables(project))
-            .locating_all(true)
-            .in_namespace(args.namespace.namespace.as_deref());
+        let reviewer = || {
+            Reviewer::new(&policy, args.inputs.variables(project))
+                .locating_all(true)
+                .in_namespace(args.namespace.namespace.as_deref())
+        };
+        if policy.uses_facts() {
+            facts
+                .gather(|facts| Ok::<_, CliError>(reviewer().with_facts(facts).needs(&lasting)))?;
+        }
+        let reviewer = reviewer().with_facts(facts.facts());
         Ok(judge(&reviewer, &lasting, language, prints_errors))
     };
     let (old, _) = judge(&args.old, false)?;
     // Errors of reading are the same for both, and reported once.
     let (new, run) = judge(&args.new, true)?;
     run.unreviewed.print();
+    let appearance = Appearance::of_stdout();
+    facts.finish()?;
     let mut newly_denied = 0;
     let mut newly_allowed = 0;
     for (key, after) in &new {
@@ -104,16 +108,16 @@ pub(crate) fn run(
         if was_allowed == after.is_allowed {
             continue;
         }
-        let (word, reasons) = if after.is_allowed {
+        let (word, tone, reasons) = if after.is_allowed {
             newly_allowed += 1;
-            (&NEWLY_ALLOWED, &old[key].denials)
+            (&NEWLY_ALLOWED, Tone::Good, &old[key].denials)
         } else {
             newly_denied += 1;
-            (&NEWLY_DENIED, &after.denials)
+            (&NEWLY_DENIED, Tone::Bad, &after.denials)
         };
         let (_, _, object, _) = key;
         let (image, object) = (OneLine(&after.image), OneLine(object));
-        let word = word.text(language);
+        let word = appearance.paint(tone, word.text(language));
         writeln!(out, "{word}  {image}  {object} in {}", after.place)?;
         for reason in reasons {
             writeln!(out, "    {reason}")?;

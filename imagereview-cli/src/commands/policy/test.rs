@@ -1,30 +1,34 @@
 //! `imagereview policy test`: whether policies decide as their tests say.
 
+mod case;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     io::Write,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 use imagereview_core::{
-    ImagePolicy, Language, Review, Verdict, Violation, decide, policy::UNREADABLE_REFERENCE,
+    ImagePolicy, Policy as _,
+    facts::{Facts, Needs},
 };
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserialize;
 
+use self::case::Case;
 use crate::{
+    args::FactsArgs,
     commands::{
         after_help::{Example, after_help},
         error::CliError,
     },
     exit_status::ExitStatus,
+    facts::{self, FactsFileReadError},
     format::{Defect, Suites},
     input::{InputError, Position, Skip, Source, TextError, from_yaml_file, inputs, read_text},
     one_or_many::one_or_many,
     output::OutputFile,
     policy_file::{self, PolicyFileError},
-    terminal::{OneLine, print_diagnostic},
+    terminal::{Appearance, OneLine, Tone, print_diagnostic},
 };
 
 /// What the end of `--help` shows.
@@ -39,7 +43,7 @@ const EXAMPLES: &[Example] = &[
 /// Check that policies decide as their tests say
 ///
 /// A test file is YAML. It names the policy, by its path from the test file, and lists cases: the
-/// images, what is known of their pod, the expected verdict, and the rules that they should fail:
+/// images, what is known of the request, the expected verdict, and the rules that they should fail:
 ///
 ///     policy: policy.yaml
 ///     tests:
@@ -49,7 +53,9 @@ const EXAMPLES: &[Example] = &[
 ///         expect: denied
 ///         rules: [no-moving-tags]
 ///
-/// Without rules, only the verdict is compared.
+/// Without rules, only the verdict is compared. A case may also have annotations, kind,
+/// apiVersion, container (regular, init, ephemeral or volume), operation (CREATE or UPDATE),
+/// oldImages, user, groups and time.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::TEST_HELP, EXAMPLES), verbatim_doc_comment)]
 pub(crate) struct TestArgs {
@@ -60,6 +66,10 @@ pub(crate) struct TestArgs {
     /// Write the results to this file too, as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+
+    /// For test files that name no facts
+    #[command(flatten)]
+    facts: FactsArgs,
 }
 
 /// The end of the names of test files.
@@ -72,46 +82,10 @@ struct TestFile {
     /// The policy documents, relative to this file.
     #[serde(deserialize_with = "one_or_many")]
     policy: Vec<PathBuf>,
+    /// What is known of images, in a file relative to this one.
+    #[serde(default)]
+    facts: Option<PathBuf>,
     tests: Vec<Case>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(
-    deny_unknown_fields,
-    expecting = "a mapping with name, images and expect"
-)]
-struct Case {
-    name: String,
-    #[serde(deserialize_with = "one_or_many")]
-    images: Vec<String>,
-    #[serde(default)]
-    namespace: Option<String>,
-    /// What the annotations of the pod are, in pairs.
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-    /// When it is decided, for exemptions that end (RFC 3339); now if absent.
-    #[serde(default, deserialize_with = "time")]
-    time: Option<SystemTime>,
-    expect: Expected,
-    /// The rules that are broken, in whatever mode; not compared if absent.
-    #[serde(default)]
-    rules: Option<BTreeSet<String>>,
-}
-
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let time = humantime::parse_rfc3339(&text);
-    time.map(Some).map_err(|_| {
-        let message = format!("{text:?} is not a time; write one such as 2027-01-31T23:59:59Z");
-        D::Error::custom(message)
-    })
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Expected {
-    Allowed,
-    Denied,
 }
 
 /// Why a test file could not be run, to be written behind its name.
@@ -125,16 +99,20 @@ enum TestFileError {
     NoTests,
     #[error(": {0}")]
     Policy(#[from] PolicyFileError),
+    #[error(": {0}")]
+    Facts(#[from] FactsFileReadError),
 }
 
 pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
     let (files, mut outcome) = collect(&args.files);
     let mut junit = Suites::new("imagereview policy test");
+    let appearance = Appearance::of_stdout();
     let (mut passed, mut failed) = (0, 0);
+    let mut source = args.facts.source()?;
     for path in files {
         let name = OneLine(&path.display().to_string()).to_string();
         let suite = junit.of(&name, false);
-        let (tests, policy) = match load(&path) {
+        let (tests, policy, facts) = match load(&path) {
             Ok(loaded) => loaded,
             Err(error) => {
                 let text = format!("{name}{error}");
@@ -146,17 +124,23 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
                 continue;
             }
         };
+        if facts.is_none() && policy.uses_facts() {
+            source.gather(|facts| Ok::<_, CliError>(tests.needs(&policy, facts)))?;
+        }
+        let facts = facts.as_ref().unwrap_or(source.facts());
         for case in &tests.tests {
             let case_name = OneLine(&case.name).to_string();
-            let differences = case.differences(&policy);
+            let differences = case.differences(&policy, facts);
             let mut defect = None;
             if differences.is_empty() {
                 passed += 1;
-                writeln!(out, "ok      {name}: {case_name}")?;
+                let word = appearance.paint(Tone::Good, "ok    ");
+                writeln!(out, "{word}  {name}: {case_name}")?;
             } else {
                 failed += 1;
                 outcome = outcome.max(ExitStatus::Denied);
-                writeln!(out, "FAILED  {name}: {case_name}")?;
+                let word = appearance.paint(Tone::Bad, "FAILED");
+                writeln!(out, "{word}  {name}: {case_name}")?;
                 for difference in &differences {
                     writeln!(out, "    {difference}")?;
                 }
@@ -169,6 +153,7 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
             suite.add(&name, &case_name, defect)?;
         }
     }
+    source.finish()?;
     writeln!(out, "{passed} passed, {failed} failed")?;
     if let Some(path) = &args.junit {
         OutputFile::create(path)?.write(|out| {
@@ -222,7 +207,7 @@ fn is_test_file(path: &Path) -> bool {
     name.is_some_and(|name| name.ends_with(TEST_FILE))
 }
 
-fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
+fn load(path: &Path) -> Result<(TestFile, ImagePolicy, Option<Facts>), TestFileError> {
     let text = read_text(path)?;
     let tests: TestFile = from_yaml_file(&text)
         .map_err(|(position, message)| TestFileError::Yaml { position, message })?;
@@ -233,61 +218,20 @@ fn load(path: &Path) -> Result<(TestFile, ImagePolicy), TestFileError> {
     let policies = tests.policy.iter().map(|policy| folder.join(policy));
     let policies: Vec<PathBuf> = policies.collect();
     let policy = policy_file::compile(&policies)?;
-    Ok((tests, policy))
+    let facts = match &tests.facts {
+        Some(path) => Some(facts::read(&folder.join(path))?),
+        None => None,
+    };
+    Ok((tests, policy, facts))
 }
 
-impl Case {
-    /// How what the policy decides differs from what is expected.
-    fn differences(&self, policy: &ImagePolicy) -> Vec<String> {
-        let annotations = self
-            .annotations
-            .iter()
-            .map(|(k, v)| (k.as_str(), v.as_str()));
-        let annotations = annotations.collect();
-        let time = self.time.unwrap_or_else(SystemTime::now);
-        let review: Review<'_> = self.images.iter().map(String::as_str).collect();
-        let mut review = review.with_annotations(&annotations).with_time(time);
-        if let Some(namespace) = &self.namespace {
-            review = review.with_namespace(namespace);
+impl TestFile {
+    /// What its cases need to know of their images.
+    fn needs(&self, policy: &ImagePolicy, facts: &Facts) -> Needs {
+        let mut needs = Needs::new();
+        for case in &self.tests {
+            case.review(facts, |review| policy.needs(review, &mut needs));
         }
-        self.compare(policy, &decide(policy, &review))
-    }
-
-    fn compare(&self, policy: &ImagePolicy, verdict: &Verdict) -> Vec<String> {
-        let mut differences = Vec::new();
-        let is_expected = verdict.is_allowed() == (self.expect == Expected::Allowed);
-        if !is_expected {
-            let (expected, found) = match self.expect {
-                Expected::Allowed => ("allowed", "denied"),
-                Expected::Denied => ("denied", "allowed"),
-            };
-            differences.push(format!("expected {expected}, found {found}"));
-        }
-        let violations = verdict.violations();
-        let omitted = verdict.omitted().map(|(rule, ..)| rule);
-        let found = violations.iter().map(Violation::rule).chain(omitted);
-        let found: BTreeSet<&str> = found.collect();
-        if let Some(expected) = &self.rules {
-            for rule in expected
-                .iter()
-                .filter(|rule| !found.contains(rule.as_str()))
-            {
-                let is_rule = rule == UNREADABLE_REFERENCE || policy.rules().any(|r| r == rule);
-                let why = if is_rule {
-                    "passed"
-                } else {
-                    "the policy does not have"
-                };
-                differences.push(format!("expected to fail {rule:?}, which {why}"));
-            }
-            for rule in found.iter().filter(|rule| !expected.contains(**rule)) {
-                differences.push(format!("failed {rule:?}, which is not expected"));
-            }
-        }
-        if !differences.is_empty() {
-            let sentences = violations.iter().map(|v| v.describe(Language::English));
-            differences.extend(sentences);
-        }
-        differences
+        needs
     }
 }

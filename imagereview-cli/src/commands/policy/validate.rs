@@ -9,7 +9,7 @@ use crate::{
     },
     exit_status::ExitStatus,
     policy_file,
-    terminal::print_diagnostic,
+    terminal::{Appearance, Tone, print_diagnostic},
 };
 
 /// What the end of `--help` shows.
@@ -38,7 +38,8 @@ pub(crate) struct ValidateArgs {
 
 pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
     let policy = policy_file::compile(&args.files)?;
-    writeln!(out, "{}", policy.identity())?;
+    let identity = Appearance::of_stdout().paint(Tone::Heading, policy.identity());
+    writeln!(out, "{identity}")?;
     for rule in policy.rules() {
         writeln!(out, "  {rule}")?;
     }

@@ -1,8 +1,8 @@
 //! The platforms that an image runs on.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The most bytes of one part of a platform.
 const MAX_PART: usize = 64;
@@ -10,12 +10,12 @@ const MAX_PART: usize = 64;
 /// An operating system and a processor, such as `linux/arm64/v8`.
 ///
 /// ```
-/// use imagereview_registry::Platform;
+/// use imagereview_core::facts::Platform;
 ///
 /// let platform: Platform = "linux/arm/v7".parse()?;
 /// assert_eq!(platform.architecture(), "arm");
 /// assert_eq!(platform.to_string(), "linux/arm/v7");
-/// # Ok::<(), imagereview_registry::PlatformError>(())
+/// # Ok::<(), imagereview_core::facts::PlatformError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Platform {
@@ -32,13 +32,10 @@ pub struct Platform {
 pub struct PlatformError;
 
 impl Platform {
-    /// Takes what a registry says. `None` where a part is no word.
-    pub(super) fn new(
-        os: &str,
-        architecture: &str,
-        variant: &str,
-        os_version: &str,
-    ) -> Option<Self> {
+    /// Takes what a registry says: operating system, processor, its variant, and the version of the
+    /// operating system; the last two may be empty. `None` where a part is no word.
+    #[must_use]
+    pub fn new(os: &str, architecture: &str, variant: &str, os_version: &str) -> Option<Self> {
         let is_word = |part: &str| {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
             part.len() <= MAX_PART && part.chars().all(is_plain)
@@ -87,8 +84,9 @@ impl Platform {
             && (wanted.variant.is_empty() || self.variant == wanted.variant)
     }
 
-    /// Whether it stands for no platform, as attestations in an index are marked.
-    pub(super) fn is_unknown(&self) -> bool {
+    /// Whether it is `unknown/unknown`, as attestations in an index are marked.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
         *self.os == *"unknown" && *self.architecture == *"unknown"
     }
 }
@@ -120,9 +118,46 @@ impl FromStr for Platform {
     }
 }
 
+/// Reads what is displayed: a version of the operating system may stand behind it in brackets.
+impl<'de> Deserialize<'de> for Platform {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let version = text
+            .strip_suffix(')')
+            .and_then(|text| text.split_once(" ("));
+        let (platform, version) = version.unwrap_or((&text, ""));
+        let platform: Self = platform.parse().map_err(de::Error::custom)?;
+        Self::new(
+            &platform.os,
+            &platform.architecture,
+            &platform.variant,
+            version,
+        )
+        .ok_or_else(|| de::Error::custom(PlatformError))
+    }
+}
+
 impl Serialize for Platform {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Platform {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Platform".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^[-_.+a-zA-Z0-9]+(/[-_.+a-zA-Z0-9]+){1,2}( [(][-_.+a-zA-Z0-9]+[)])?$",
+        })
     }
 }
 

@@ -1,5 +1,9 @@
 //! The media types of manifests.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 /// The media type of a manifest.
 ///
 /// Sources: [OCI image specification](https://github.com/opencontainers/image-spec/blob/main/media-types.md),
@@ -21,7 +25,7 @@ pub enum MediaType {
 
 impl MediaType {
     /// Those that are asked for.
-    pub(crate) const ACCEPTED: &'static str = "application/vnd.oci.image.index.v1+json, \
+    pub const ACCEPTED: &'static str = "application/vnd.oci.image.index.v1+json, \
         application/vnd.oci.image.manifest.v1+json, \
         application/vnd.docker.distribution.manifest.list.v2+json, \
         application/vnd.docker.distribution.manifest.v2+json";
@@ -58,5 +62,36 @@ impl MediaType {
     #[must_use]
     pub fn is_index(self) -> bool {
         matches!(self, Self::OciIndex | Self::DockerList)
+    }
+}
+
+impl Serialize for MediaType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for MediaType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("this is the media type of no manifest"))
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for MediaType {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MediaType".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^application/vnd[.](oci|docker)[.]",
+        })
     }
 }

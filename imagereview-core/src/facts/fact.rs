@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// decides from facts must say what follows from it.
 ///
 /// ```
-/// use imagereview_registry::{Cause, Fact, Unavailable};
+/// use imagereview_core::facts::{Cause, Fact, Unavailable};
 ///
 /// let known = Fact::Known(7);
 /// assert_eq!(known.known(), Some(&7));
@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(
     clippy::exhaustive_enums,
@@ -57,6 +58,16 @@ impl<T> Fact<T> {
         }
     }
 
+    /// The same fact, borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> Fact<&T> {
+        match self {
+            Self::Known(value) => Fact::Known(value),
+            Self::Absent => Fact::Absent,
+            Self::Unavailable(why) => Fact::Unavailable(why.clone()),
+        }
+    }
+
     /// The same fact about something that follows from the value.
     pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Fact<U> {
         match self {
@@ -71,6 +82,8 @@ impl<T> Fact<T> {
 ///
 /// It holds no credentials, and nothing of a registry's answer but short words that were checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
 pub struct Unavailable {
     cause: Cause,
     message: Box<str>,
@@ -110,6 +123,7 @@ impl std::error::Error for Unavailable {}
 /// What kind of reason keeps a fact from being known. Its name is part of the interface: metrics
 /// and files of facts hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Cause {
@@ -135,6 +149,8 @@ pub enum Cause {
     Unsupported,
     /// Too much is being asked at once.
     Busy,
+    /// Nobody asked: facts are switched off, or are not in the file that they are read from.
+    NotAsked,
     /// A mistake in this program.
     Internal,
 }
@@ -155,6 +171,7 @@ impl Cause {
             Self::Malformed => "malformed",
             Self::Unsupported => "unsupported",
             Self::Busy => "busy",
+            Self::NotAsked => "not-asked",
             Self::Internal => "internal",
         }
     }

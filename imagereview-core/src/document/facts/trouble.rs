@@ -1,0 +1,58 @@
+//! Why an image does not pass what is asked of its facts.
+
+use crate::{
+    facts::Unavailable,
+    language::{Language, Message},
+    quote::{first_chars, one_line},
+};
+
+/// The most characters that are shown of why something is not known.
+const MAX_WHY_CHARS: usize = 300;
+
+/// Why an image does not pass a condition.
+#[derive(Clone, Debug)]
+pub(super) enum Trouble {
+    /// It is known that it does not.
+    Failed(Message, Option<Message>),
+    /// It is not known whether it does.
+    Unknown(Message),
+}
+
+pub(super) fn message(english: String, chinese: String) -> Message {
+    Message::from(english).with(Language::Chinese, chinese)
+}
+
+pub(super) fn failed(english: String, chinese: String) -> Trouble {
+    Trouble::Failed(message(english, chinese), None)
+}
+
+pub(super) fn unknown(english: &str, chinese: &str) -> Trouble {
+    Trouble::Unknown(message(
+        format!("it can't be known: {english}"),
+        format!("无法得知:{chinese}"),
+    ))
+}
+
+pub(super) fn unavailable(why: &Unavailable) -> Trouble {
+    // A file of facts may say anything.
+    let why = one_line(&first_chars(why.message(), MAX_WHY_CHARS));
+    unknown(&why, &why)
+}
+
+impl Trouble {
+    /// Adds what would make the image pass.
+    pub(super) fn with_remedy(self, remedy: Message) -> Self {
+        match self {
+            Self::Failed(reason, _) => Self::Failed(reason, Some(remedy)),
+            Self::Unknown(reason) => Self::Unknown(reason),
+        }
+    }
+}
+
+#[cfg(feature = "cel")]
+pub(super) fn missing(field: &'static str) -> Trouble {
+    unknown(
+        &format!("the image does not say what image.{field} is"),
+        &format!("镜像没有说明image.{field}"),
+    )
+}
