@@ -113,7 +113,11 @@ impl Expression {
     pub(super) fn most_steps(&self) -> u64 {
         // An unchanged image is judged in two reviews: with the new ones and without.
         let review = 2 * DESCRIBE * MAX_REVIEW_BYTES as u64;
-        let image = self.steps(Sizes::largest(&self.used)).saturating_mul(2);
+        let mut sizes = Sizes::largest(&self.used);
+        if self.facts.is_empty() {
+            sizes.facts = 0;
+        }
+        let image = self.steps(sizes).saturating_mul(2);
         image
             .saturating_mul(MAX_IMAGES as u64)
             .saturating_add(review)
