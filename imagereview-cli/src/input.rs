@@ -21,6 +21,7 @@ pub(crate) mod yaml;
 
 pub(crate) use self::{
     compose::{ComposeFile, is_compose},
+    explanation::near,
     files::{Input, InputError, Skip, inputs, inputs_as_in_folder},
     json::json_error,
     layout::locate,

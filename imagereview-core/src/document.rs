@@ -286,7 +286,7 @@ impl ImagePolicy {
 
     /// The facts that [`mutate`](Self::mutate) needs: the digests of images that are pinned. What the
     /// changed object needs to be decided is another question:
-    /// [`Policy::needs`](crate::Policy::needs).
+    /// [`Policy::needs`].
     #[cfg(feature = "mutation")]
     pub fn mutation_needs(&self, request: &AdmissionReview<'_>, needs: &mut Needs) {
         let mutations = self.mutations_for(&request.review());

@@ -6,7 +6,7 @@ use humantime::format_rfc3339_seconds;
 use rustls_pki_types::CertificateDer;
 
 use crate::{
-    config::Config,
+    config::{Config, OpenedFacts},
     policy::ServerPolicy,
     tls::{self, Names, TlsError, Validity},
 };
@@ -51,6 +51,17 @@ impl Check {
                 }
             }
             Err(error) => check.problem(&error),
+        }
+        match config.facts.open() {
+            Ok(OpenedFacts::Nowhere) => {}
+            Ok(OpenedFacts::Registries(_)) => check
+                .facts
+                .push("facts: from registries, as far as the policy needs some".to_owned()),
+            Ok(OpenedFacts::Saved(facts)) => check.facts.push(format!(
+                "facts: of {} images, from a file; no registry is asked",
+                facts.len()
+            )),
+            Err(error) => check.problems.push(error.to_string()),
         }
         check
     }

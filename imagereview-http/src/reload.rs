@@ -19,7 +19,7 @@ use self::{
     files::parts,
     watch::{Trigger, Watch},
 };
-use crate::{policy::OpenedPolicy, state::State, tls::Tls};
+use crate::{config::FactsSource, policy::OpenedPolicy, state::State, tls::Tls};
 
 /// Asks a running [`Server`](crate::Server) to read its files again, as on SIGHUP.
 #[derive(Clone, Debug)]
@@ -45,12 +45,13 @@ impl Reloader {
         state: Arc<State>,
         tls: Arc<Tls>,
         policy: OpenedPolicy,
+        facts: FactsSource,
         before: &Before,
     ) -> Self {
         let (triggers, received) = mpsc::channel();
         let reloader = Self { triggers };
         let events = reloader.triggers.clone();
-        let parts = parts(&state, &tls, policy, before);
+        let parts = parts(&state, &tls, policy, facts, before);
         let run = move || Watch::new(parts, state, tls, events).run(&received);
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(run) {
             tracing::error!("changed files will not be seen: cannot start a thread: {error}");

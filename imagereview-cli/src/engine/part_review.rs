@@ -12,7 +12,7 @@ use imagereview_core::{
     AdmissionReview, DecodeError, ImageReview, Location, Review,
     object::{ObjectError, ObjectErrorKind},
     wire::{admission_review, image_review},
-    workload::{Manifest, UnreadableObject},
+    workload::{Manifest, UnreadableObject, Workload},
 };
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::Value as Json;
@@ -363,9 +363,18 @@ impl<'r> PartReview<'r> {
     }
 
     fn manifest(&mut self, manifest: Manifest<'_>, range: Range<usize>) {
+        self.objects(manifest.into_iter(), range);
+    }
+
+    fn objects<'a>(
+        &mut self,
+        manifest: impl Iterator<Item = Result<Workload<'a>, UnreadableObject<'a>>>,
+        range: Range<usize>,
+    ) {
         let is_json = self.text[range.clone()].trim_start().starts_with('{');
         let mut objects = Vec::new();
         let mut is_kubernetes = true;
+        let mut reviewed = Vec::new();
         let (mut is_image_review, mut is_admission_review, mut has_custom) = (false, false, false);
         for object in manifest {
             match object {
@@ -374,6 +383,11 @@ impl<'r> PartReview<'r> {
                     is_admission_review = true;
                 }
                 Ok(object) if object.is_known() => {
+                    if is_custom(&object.kind()) {
+                        has_custom = true;
+                        let images = object.images();
+                        reviewed.extend(images.map(|(_, place)| place.path().to_string()));
+                    }
                     // One image that is still to be filled in must not keep the others from being
                     // reviewed, unless nothing can be made of the object as it is. Nor is JSON
                     // that a program wrote a template.
@@ -414,7 +428,7 @@ impl<'r> PartReview<'r> {
             self.admission_review_in_yaml(&range);
         }
         if has_custom {
-            self.undeclared(&range);
+            self.undeclared(&range, &reviewed);
         }
         if is_kubernetes {
             let documents = self.without_templates(objects, &range);
@@ -482,16 +496,19 @@ impl<'r> PartReview<'r> {
     }
 
     /// Reports images in objects that were skipped. It is no error: they may be no containers.
-    fn undeclared(&mut self, range: &Range<usize>) {
+    fn undeclared(&mut self, range: &Range<usize>, reviewed: &[String]) {
         let kinds = self.context.policy.kinds();
-        for object in undeclared(&self.text[range.clone()], kinds) {
+        let reviewed = reviewed.iter().map(String::as_str).collect();
+        for object in undeclared(&self.text[range.clone()], kinds, &reviewed) {
             let position = self.position(range.start + object.at);
             self.file.diagnostics.push(Diagnostic {
                 position: Some(position),
                 message: object.to_string(),
                 is_error: false,
             });
-            self.file.skipped = self.file.skipped.saturating_sub(1);
+            if object.is_skipped {
+                self.file.skipped = self.file.skipped.saturating_sub(1);
+            }
         }
     }
 
@@ -560,6 +577,34 @@ impl<'r> PartReview<'r> {
         self.add(vec![document], range, "");
     }
 
+    /// Reviews a list of objects as if it were the items of a `List`; false if it is none.
+    ///
+    /// kubectl takes no such list, but programs that call the API do.
+    fn bare_list(&mut self, range: &Range<usize>) -> bool {
+        let read = from_yaml(&self.text[range.clone()], |yaml| Json::deserialize(yaml));
+        let Ok(Json::Array(items)) = read else {
+            return false;
+        };
+        let is_object = |item: &Json| item["apiVersion"].is_string() && item["kind"].is_string();
+        if !items.iter().any(is_object) {
+            return false;
+        }
+        let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items});
+        let kinds = self.context.policy.kinds();
+        let Ok(manifest) = kinds.deserialize(&list) else {
+            return false;
+        };
+        // Other elements are no objects of Kubernetes.
+        let is_other = |object: &UnreadableObject<'_>| {
+            let path = object.error().path().split_once(']');
+            path.is_some_and(|(_, field)| ["", ".kind", ".apiVersion"].contains(&field))
+        };
+        let objects = manifest.into_iter();
+        let objects = objects.filter(|object| !object.as_ref().is_err_and(is_other));
+        self.objects(objects, range.clone());
+        true
+    }
+
     /// Reviews a document without a kind, if it is a Compose file.
     fn compose(&mut self, range: Range<usize>) {
         let read = from_yaml(&self.text[range.clone()], |yaml| {
@@ -568,7 +613,10 @@ impl<'r> PartReview<'r> {
         let document = match read {
             Ok(document) if is_compose(&document) => document,
             _ => {
-                self.file.skipped += 1;
+                if !self.bare_list(&range) {
+                    self.file.skipped += 1;
+                    self.undeclared(&range, &[]);
+                }
                 return;
             }
         };
@@ -590,6 +638,21 @@ impl<'r> PartReview<'r> {
     }
 
     fn dockerfile(&mut self) {
+        if self
+            .input
+            .source
+            .file_name()
+            .is_some_and(dockerfile::is_template)
+        {
+            self.file.diagnostics.push(Diagnostic {
+                position: None,
+                message:
+                    "this is a template of a Dockerfile, so it was not reviewed; render it first"
+                        .to_owned(),
+                is_error: self.input.is_named,
+            });
+            return;
+        }
         let images = dockerfile::base_images(self.text, &self.context.variables);
         // What a folder holds may only be named so.
         let is_none = |image: &Result<_, DockerfileError>| {

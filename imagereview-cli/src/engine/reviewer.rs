@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     fix::Fixer,
-    input::{Input, Part, Parts, Syntax, TextError},
+    input::{Input, Part, Parts, Syntax, TextError, agreement::may_matter},
     policy_file::LoadedPolicy,
 };
 
@@ -150,6 +150,10 @@ impl<'p> Reviewer<'p> {
         let (syntax, start, json_before) = (part.syntax, part.start, part.json_before);
         let is_all = part.is_first() && part.is_last;
         let is_utf16 = part.is_first() && part.is_utf16();
+        // Other programs' files may be in any encoding.
+        if is_utf16 && is_all && !input.is_named && !may_matter(&part.utf16_text()) {
+            return ReviewedFile::skipped(name);
+        }
         let text = match part.text() {
             Ok(text) => text,
             // Kubernetes' own reader takes it.

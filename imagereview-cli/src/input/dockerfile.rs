@@ -109,22 +109,46 @@ const PLATFORM: [(&str, &str); 8] = [
     ("TARGETVARIANT", ""),
 ];
 
-/// Whether a file of this name is a Dockerfile.
+/// The endings of files that only begin with the name of a Dockerfile.
+const OTHER_ENDINGS: [&str; 9] = [
+    "adoc",
+    "dockerignore",
+    "html",
+    "json",
+    "md",
+    "py",
+    "rst",
+    "sh",
+    "txt",
+];
+
+/// The endings of templates.
+const TEMPLATE_ENDINGS: [&str; 7] = ["erb", "gotmpl", "in", "j2", "jinja2", "tmpl", "tpl"];
+
+/// Whether a file of this name is a Dockerfile, or a template of one: `Dockerfile`,
+/// `Dockerfile.prod`, `Dockerfile-prod`, `prod.Dockerfile`, and `Containerfile` in its place.
 pub(crate) fn is_dockerfile(name: &str) -> bool {
+    if ending(name).is_some_and(|ending| OTHER_ENDINGS.contains(&ending)) {
+        return false;
+    }
     ["Dockerfile", "Containerfile"].into_iter().any(|word| {
         let lower = word.to_ascii_lowercase();
-        name == word
-            || name == lower
-            || name
-                .strip_prefix(word)
-                .is_some_and(|rest| rest.starts_with('.'))
-            || name
-                .strip_suffix(&lower)
-                .is_some_and(|rest| rest.ends_with('.'))
-            || name
-                .strip_suffix(word)
-                .is_some_and(|rest| rest.ends_with('.'))
+        [word, &lower].into_iter().any(|word| {
+            let behind = name.strip_prefix(word);
+            let before = name.strip_suffix(word);
+            behind.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_']))
+                || before.is_some_and(|rest| rest.ends_with('.'))
+        })
     })
+}
+
+/// Whether a Dockerfile of this name is still to be rendered.
+pub(crate) fn is_template(name: &str) -> bool {
+    ending(name).is_some_and(|ending| TEMPLATE_ENDINGS.contains(&ending))
+}
+
+fn ending(name: &str) -> Option<&str> {
+    Some(name.rsplit_once('.')?.1)
 }
 
 /// Whether a text whose name does not tell begins as a Dockerfile does: with `FROM`, or with an

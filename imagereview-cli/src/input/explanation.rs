@@ -55,7 +55,7 @@ pub(super) fn repeated_field(name: &str) -> String {
 }
 
 /// `; did you mean …?` where a known name is near enough to be meant.
-pub(super) fn near(written: &str, known: &[&str]) -> String {
+pub(crate) fn near(written: &str, known: &[&str]) -> String {
     if written.len() > MAX_COMPARED_LEN {
         return String::new();
     }

@@ -80,14 +80,17 @@ impl Layout {
 /// cannot be read.
 ///
 /// A value that comes through an alias or a merge is located where that is used. An absent value is
-/// located at the beginning of the innermost object that should have it.
+/// located at the beginning of the innermost object that should have it. A list at the root is that of
+/// `items`, as if it were in a `List`.
 pub(crate) fn locate<'p>(
     text: &str,
     paths: impl IntoIterator<Item = &'p str>,
 ) -> BTreeMap<&'p str, Range<usize>> {
     let mut wanted = Wanted(paths.into_iter().map(|path| (path, None)).collect());
     if let Some(layout) = Layout::of(text) {
-        layout.root.locate(&mut String::new(), &mut wanted);
+        let is_list = matches!(layout.root.kind, Kind::List { .. });
+        let mut path = String::from(if is_list { "items" } else { "" });
+        layout.root.locate(&mut path, &mut wanted);
     }
     let found = wanted.0.into_iter();
     found
@@ -410,7 +413,7 @@ spec:
     #[test]
     fn many_paths_are_found_in_one_pass() {
         let items: Vec<String> = (0..20).map(|n| format!("- image: i{n}\n")).collect();
-        let paths: Vec<String> = (0..20).map(|n| format!("[{n}].image")).collect();
+        let paths: Vec<String> = (0..20).map(|n| format!("items[{n}].image")).collect();
         let text = items.concat();
         let found = locate(&text, paths.iter().map(String::as_str));
         for (n, path) in paths.iter().enumerate() {

@@ -71,6 +71,23 @@ impl Part {
         self.bytes.starts_with(b"\xff\xfe") || self.bytes.starts_with(b"\xfe\xff")
     }
 
+    /// Its text, if it is UTF-16.
+    pub(crate) fn utf16_text(&self) -> String {
+        let is_big = self.bytes.starts_with(b"\xfe\xff");
+        let units = self.bytes.chunks_exact(2).map(|pair| {
+            let pair = [pair[0], pair[1]];
+            if is_big {
+                u16::from_be_bytes(pair)
+            } else {
+                u16::from_le_bytes(pair)
+            }
+        });
+        let characters = char::decode_utf16(units);
+        characters
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect()
+    }
+
     /// Its text, or the offset in the input from which on it is no UTF-8.
     pub(crate) fn text(self) -> Result<String, usize> {
         let offset = self.start.offset;

@@ -477,3 +477,146 @@ fn only_a_gitignore_hides_files_and_only_where_asked_for() {
     write("k8s/.imagereview.yaml", "gitignore: true\n");
     assert_eq!(review(&k8s, &[]).images.len(), 1);
 }
+
+/// What was found and not reviewed is reported, wherever it is.
+#[test]
+fn an_image_that_is_not_reviewed_is_reported() {
+    for (name, text, says) in [
+        // Only unreadable images, a group like Kubernetes' own, and a kind from before there were groups.
+        (
+            "a.yaml",
+            "apiVersion: serving.example.dev/v1\nkind: Service\nspec: {template: {spec: {containers: [{image: \"ko://x/y\"}]}}}\n",
+            "a.yaml:3:47: this image of a custom resource was not reviewed; declare the resource in the policy: customResources: [{apiVersion: serving.example.dev/v1, kind: Service, podSpecs: ['spec.template.spec']}]",
+        ),
+        (
+            "a.yaml",
+            "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nspec: {image: \"spark:latest\"}\n",
+            "a.yaml:3:15: this image of a custom resource was not reviewed",
+        ),
+        (
+            "a.yaml",
+            "apiVersion: v1\nkind: DeploymentConfig\nspec: {template: {spec: {containers: [{image: nginx}]}}}\n",
+            "such as apps.openshift.io/v1",
+        ),
+        // The values of charts, in an object and alone.
+        (
+            "a.yaml",
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec: {values: {image: {repository: quay.io/x/y, tag: latest}}}\n",
+            "this image in the values of a chart was not reviewed",
+        ),
+        (
+            "values.yaml",
+            "image: {repository: quay.io/x/y, tag: latest}\n",
+            "this image in the values of a chart was not reviewed",
+        ),
+        // A patch without a kind, and an object without a version.
+        (
+            "patch.yaml",
+            "spec:\n  template:\n    spec:\n      containers:\n      - {name: app, image: \"nginx:latest\"}\n",
+            "patch.yaml:5:28: this image was not reviewed, since it is in no object",
+        ),
+        (
+            "a.yaml",
+            "kind: Deployment\nspec: {template: {spec: {containers: [{image: nginx}]}}}\n",
+            "since its Deployment has no apiVersion",
+        ),
+        // Templates of Dockerfiles.
+        (
+            "Dockerfile.j2",
+            "FROM {{ image }}\n",
+            "Dockerfile.j2: this is a template of a Dockerfile",
+        ),
+        (
+            "Dockerfile.in",
+            "FROM @IMAGE@\n",
+            "this is a template of a Dockerfile",
+        ),
+    ] {
+        assert_reviewed(name, text, 0, &[], says);
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), text).unwrap();
+        let strict = review(folder.path(), &["--strict"]);
+        assert_eq!(strict.status, Some(2), "{text}\n{}", strict.stderr);
+    }
+}
+
+/// A list of objects is read as the items of a `List`, in JSON and in YAML.
+#[test]
+fn a_list_of_objects_is_reviewed() {
+    let json = "[1, {\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"spec\": {\"containers\": [{\"image\": \"nginx\"}]}}]";
+    let yaml = "- apiVersion: v1\n  kind: Pod\n  spec:\n    containers:\n    - image: redis:7\n- apiVersion: v1\n  kind: Pod\n  spec: {containers: [{image: nginx}]}\n";
+    let task = "- {apiVersion: x.example.com/v1, kind: Foo, spec: {image: a}}\n";
+    for (name, text, status, images, says) in [
+        (
+            "a.json",
+            json,
+            1,
+            &["items[1].spec.containers[0].image nginx"][..],
+            "",
+        ),
+        (
+            "a.yaml",
+            yaml,
+            1,
+            &[
+                "items[0].spec.containers[0].image redis:7",
+                "items[1].spec.containers[0].image nginx",
+            ],
+            "",
+        ),
+        (
+            "a.yaml",
+            task,
+            0,
+            &[],
+            "a.yaml:1:59: this image of a custom resource",
+        ),
+        ("a.json", "[1, {\"a\": 2}]", 0, &[], ""),
+    ] {
+        assert_reviewed(name, text, status, images, says);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), yaml).unwrap();
+    let (_, stdout, _) = run_in(folder.path(), &["review", "."]);
+    assert!(stdout.contains("a.yaml:8:31"), "{stdout}");
+}
+
+#[test]
+fn a_dockerfile_has_many_names() {
+    for name in [
+        "Containerfile-x",
+        "Dockerfile-alpine3.19",
+        "Dockerfile_prod",
+        "dockerfile.dev",
+        "prod.containerfile",
+    ] {
+        assert_reviewed(name, "FROM nginx:1\n", 0, &["FROM[0] nginx:1"], "");
+    }
+    for name in [
+        "Dockerfile-notes.md",
+        "Dockerfile.dockerignore",
+        "Dockerfiles",
+    ] {
+        let reviewed = review_file(name, b"FROM nginx:1\n");
+        assert!(reviewed.images.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_file_in_utf_16_that_is_no_input_is_skipped() {
+    for (text, status) in [("a: é\n", 0), ("kind: Pod\n", 2)] {
+        for is_big in [false, true] {
+            let units = format!("\u{feff}{text}");
+            let bytes = units.encode_utf16().flat_map(|unit| {
+                if is_big {
+                    unit.to_be_bytes()
+                } else {
+                    unit.to_le_bytes()
+                }
+            });
+            let bytes: Vec<u8> = bytes.collect();
+            let reviewed = review_file("a.yaml", &bytes);
+            assert_eq!(reviewed.status, Some(status), "{text}\n{}", reviewed.stderr);
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::{
 use imagereview_files::PolicyPaths;
 
 use crate::{
-    config::Config,
+    config::{Config, FactsSource},
     observe::Part,
     policy::{self, OpenedPolicy},
     state::State,
@@ -24,6 +24,7 @@ pub(crate) struct Before {
     policy: u64,
     identity: u64,
     clients: u64,
+    facts: u64,
 }
 
 impl Before {
@@ -35,6 +36,7 @@ impl Before {
             },
             identity: fingerprint(&config.identity.files()),
             clients: fingerprint(&ClientTrust::from(config).files()),
+            facts: fingerprint(&config.facts.files()),
         }
     }
 }
@@ -55,7 +57,7 @@ enum Tried {
 /// The files of a part.
 enum Paths {
     Policy(PolicyPaths),
-    Tls(Vec<PathBuf>),
+    Files(Vec<PathBuf>),
 }
 
 impl Paths {
@@ -63,7 +65,7 @@ impl Paths {
     fn fingerprint(&self) -> u64 {
         match self {
             Self::Policy(paths) => policy_fingerprint(paths),
-            Self::Tls(paths) => fingerprint(paths),
+            Self::Files(paths) => fingerprint(paths),
         }
     }
 
@@ -71,7 +73,7 @@ impl Paths {
     fn folders(&self) -> Vec<PathBuf> {
         match self {
             Self::Policy(paths) => paths.lasting().map(folder_of).collect(),
-            Self::Tls(paths) => paths.iter().map(|path| folder_of(path)).collect(),
+            Self::Files(paths) => paths.iter().map(|path| folder_of(path)).collect(),
         }
     }
 }
@@ -103,6 +105,7 @@ pub(super) fn parts(
     state: &Arc<State>,
     tls: &Arc<Tls>,
     policy: OpenedPolicy,
+    facts: FactsSource,
     before: &Before,
 ) -> Vec<WatchedFiles> {
     let mut parts = Vec::new();
@@ -123,7 +126,7 @@ pub(super) fn parts(
         let tls = Arc::clone(tls);
         parts.push(WatchedFiles::new(
             Part::Certificate,
-            Paths::Tls(identity),
+            Paths::Files(identity),
             before.identity,
             move || Ok(tls.reload_identity()?),
         ));
@@ -133,9 +136,22 @@ pub(super) fn parts(
         let tls = Arc::clone(tls);
         parts.push(WatchedFiles::new(
             Part::ClientCa,
-            Paths::Tls(clients),
+            Paths::Files(clients),
             before.clients,
             move || Ok(tls.reload_client_ca()?),
+        ));
+    }
+    let files = facts.files();
+    if !files.is_empty() {
+        let state = Arc::clone(state);
+        parts.push(WatchedFiles::new(
+            Part::Facts,
+            Paths::Files(files),
+            before.facts,
+            move || {
+                state.facts.set_source(facts.open()?);
+                Ok(())
+            },
         ));
     }
     parts

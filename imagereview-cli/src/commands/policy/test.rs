@@ -24,7 +24,11 @@ use crate::{
     exit_status::ExitStatus,
     facts::{self, FactsFileReadError},
     format::{Defect, Suites},
-    input::{InputError, Position, Skip, Source, TextError, from_yaml_file, inputs, read_text},
+    input::{
+        InputError, Position, Skip, Source, TextError, from_yaml_file, inputs,
+        layout::{Entry, Kind, Layout},
+        near, read_text,
+    },
     one_or_many::one_or_many,
     output::OutputFile,
     policy_file::{self, PolicyFileError},
@@ -109,8 +113,12 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
     let appearance = Appearance::of_stdout();
     let (mut passed, mut failed) = (0, 0);
     let mut source = args.facts.source()?;
-    for path in files {
+    for TestPath { path, is_named } in files {
         let name = OneLine(&path.display().to_string()).to_string();
+        if !is_named && is_of_other_program(&path) {
+            print_diagnostic(format_args!("{name}: skipped, since it names no policy"));
+            continue;
+        }
         let suite = junit.of(&name, false);
         let (tests, policy, facts) = match load(&path) {
             Ok(loaded) => loaded,
@@ -164,13 +172,37 @@ pub(crate) fn run(args: &TestArgs, out: &mut dyn Write) -> Result<ExitStatus, Cl
     Ok(outcome)
 }
 
+/// A file of tests, and whether an argument names it.
+struct TestPath {
+    path: PathBuf,
+    is_named: bool,
+}
+
+/// Whether a file is YAML that has nothing like the field `policy`: other programs name their tests so
+/// too, promtool for one.
+fn is_of_other_program(path: &Path) -> bool {
+    let Some(layout) = read_text(path).ok().and_then(|text| Layout::of(&text)) else {
+        return false;
+    };
+    match &layout.root.kind {
+        Kind::Object { entries, .. } => {
+            let mut names = entries.iter().filter_map(Entry::name);
+            !names.any(|name| name == "policy" || !near(name, &["policy"]).is_empty())
+        }
+        _ => false,
+    }
+}
+
 /// The test files that arguments name. A folder without any is reported on standard error.
-fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, ExitStatus) {
+fn collect(arguments: &[PathBuf]) -> (Vec<TestPath>, ExitStatus) {
     let mut files = Vec::new();
     let mut outcome = ExitStatus::default();
     for argument in arguments {
         if !argument.is_dir() {
-            files.push(argument.clone());
+            files.push(TestPath {
+                path: argument.clone(),
+                is_named: true,
+            });
             continue;
         }
         let before = files.len();
@@ -182,7 +214,10 @@ fn collect(arguments: &[PathBuf]) -> (Vec<PathBuf>, ExitStatus) {
             },
         ) {
             match input.map(|input| input.source) {
-                Ok(Source::File(path)) if is_test_file(&path) => files.push(path),
+                Ok(Source::File(path)) if is_test_file(&path) => files.push(TestPath {
+                    path,
+                    is_named: false,
+                }),
                 // An empty folder is reported below.
                 Ok(_) | Err(InputError::EmptyFolder(_)) => {}
                 Err(error) => {
