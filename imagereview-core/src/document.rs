@@ -70,7 +70,7 @@ use self::{
     check::Asked,
     declaration::{Document, Name},
     exemption::Exemption,
-    failure::Failures,
+    failure::{Failure, Failures},
     problem::Problems,
     read::Read as _,
     rule::{Judged, Rule},
@@ -673,7 +673,8 @@ impl CompiledDocument {
                     continue;
                 }
                 let exemption = LazyCell::new(|| asked.exemption(&rule.name, image));
-                for failure in rule.failures(&asked, image) {
+                for finding in rule.failures(&asked, image) {
+                    let failure = Failure::new(rule, finding, review, image);
                     failures.push(failure.in_modes(self.modes), *exemption);
                 }
             }

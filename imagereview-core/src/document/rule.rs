@@ -9,7 +9,6 @@ use super::{
     declaration::{self, Name, Text},
     explanation::{Outcome, Step},
     facts::FactCheck,
-    failure::Failure,
     price::{DESCRIBE, violation_bytes},
     problem::Problems,
     scope::{OutOfScope, Scope},
@@ -249,7 +248,7 @@ impl Rule {
         &'a self,
         asked: &Asked<'a>,
         image: &'a Image<'a>,
-    ) -> impl Iterator<Item = Failure<'a>> {
+    ) -> impl Iterator<Item = Finding<'a>> {
         let failed = self
             .checks
             .iter()
@@ -258,13 +257,11 @@ impl Rule {
         // A message of the rule's own says it once for all that was found. What could not be known is
         // something else. All are judged, so that an image takes as many steps where each is explained.
         let mut is_said = false;
-        failed
-            .filter(move |finding| {
-                finding.is_of_the_unknown
-                    || self.message.is_none()
-                    || !std::mem::replace(&mut is_said, true)
-            })
-            .map(|finding| Failure::new(self, finding, asked.review, image))
+        failed.filter(move |finding| {
+            finding.is_of_the_unknown
+                || self.message.is_none()
+                || !std::mem::replace(&mut is_said, true)
+        })
     }
 
     pub(super) fn violation(
