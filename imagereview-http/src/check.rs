@@ -71,10 +71,15 @@ impl Check {
     pub fn of_policy(policy: impl Into<ServerPolicy>) -> Self {
         let mut check = Self::default();
         match policy.into().open().and_then(|policy| policy.load()) {
-            Ok(served) => check.facts.push(match served.identity {
-                Some(identity) => format!("policy: {identity}"),
-                None => "policy: built in".to_owned(),
-            }),
+            Ok(served) => {
+                let warning = served.price_warning();
+                check.facts.push(match served.identity {
+                    Some(identity) => format!("policy: {identity}"),
+                    None => "policy: built in".to_owned(),
+                });
+                let warning = warning.map(|warning| format!("warning: {warning}"));
+                check.facts.extend(warning);
+            }
             Err(error) => check.problems.push(error.to_string()),
         }
         check

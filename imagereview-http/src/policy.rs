@@ -70,6 +70,11 @@ impl ServedPolicy {
         }
     }
 
+    /// What to know of a policy that cannot decide every review that is accepted.
+    pub(crate) fn price_warning(&self) -> Option<String> {
+        self.documents.as_ref()?.price().warning()
+    }
+
     /// Logs what each rule found in each image, where the log takes that much.
     pub(crate) fn log_explanation(&self, review: &Review<'_>) {
         let Some(documents) = &self.documents else {

@@ -23,7 +23,7 @@ use serde_json::Value as Json;
 use super::{
     context::Context,
     object::{title, title_of_unreadable},
-    reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage},
+    reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage, VIOLATIONS_LIMIT},
     template::template_of,
     undeclared::{is_custom, undeclared},
     unreviewed::chart_of,
@@ -130,7 +130,26 @@ impl<'r> PartReview<'r> {
                 image.locate(span, self.text, self.lines());
             }
         }
-        self.file.documents.append(&mut documents);
+        for document in documents {
+            self.add_located(document);
+        }
+    }
+
+    /// Adds what came of a document whose images are found. More violations than are kept are an
+    /// error: neither a report nor a baseline has them.
+    fn add_located(&mut self, document: ReviewedDocument) {
+        if document.omitted > 0 {
+            let (title, omitted) = (&document.title, document.omitted);
+            self.file.diagnostics.push(Diagnostic {
+                position: None,
+                message: format!(
+                    "{title}: {omitted} more violations are not shown; of one document, \
+                     {VIOLATIONS_LIMIT} are"
+                ),
+                is_error: true,
+            });
+        }
+        self.file.documents.push(document);
     }
 
     /// The template that a document comes from, where its input has no name of its own.
@@ -594,7 +613,7 @@ impl<'r> PartReview<'r> {
         for (image, span) in document.images.iter_mut().zip(spans) {
             image.locate(Some(span), self.text, self.lines());
         }
-        self.file.documents.push(document);
+        self.add_located(document);
     }
 }
 

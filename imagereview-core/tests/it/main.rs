@@ -42,11 +42,15 @@ mod references;
 mod registries;
 #[cfg(all(feature = "cel", feature = "mutation", feature = "schema"))]
 mod schema;
+#[cfg(all(feature = "cel", feature = "mutation"))]
+mod steps;
 mod support;
 #[cfg(feature = "document")]
 mod unchanged;
 #[cfg(feature = "document")]
 mod unreadable_objects;
 mod verdict;
+#[cfg(all(feature = "document", feature = "mutation"))]
+mod violations;
 #[cfg(feature = "mutation")]
 mod workloads;
