@@ -695,10 +695,15 @@ impl CompiledDocument {
             };
             let exemption = LazyCell::new(|| asked.exemption(&rule.name, image));
             for mut judged in judged {
-                if judged.outcome == Outcome::Violated
-                    && let Some(exemption) = *exemption
-                {
-                    judged.exempt(&exemption.shared_name, &exemption.reason);
+                if judged.outcome == Outcome::Violated {
+                    let mut exemptions = self.exemptions.iter();
+                    if let Some(exemption) = *exemption {
+                        judged.exempt(&exemption.shared_name, &exemption.reason);
+                    } else if let Some(expired) =
+                        exemptions.find_map(|one| one.expired(&rule.name, review, image))
+                    {
+                        judged.add(&expired);
+                    }
                 }
                 steps.push(rule.step(judged));
             }

@@ -2,9 +2,13 @@
 //!
 //! What is wrong in a new file never replaces what is served: it is logged, counted, and tried again
 //! at the file's next change, or once the time has come for a certificate that begins later.
+//!
+//! A file that is being written is not read before its writer closes it, as far as the system tells.
+//! Where no event tells of a change, it is read once two looks at it have found the same.
 
 mod files;
 mod watch;
+mod writing;
 
 use std::{
     sync::{

@@ -1,6 +1,9 @@
 //! Reviews one part of an input: finds its documents, decides them, and finds where their images
 //! are.
 
+mod compose;
+mod pipeline;
+
 use std::{
     borrow::Cow,
     cell::OnceCell,
@@ -26,12 +29,11 @@ use super::{
     unreviewed::chart_of,
 };
 use crate::input::{
-    ComposeFile, Input, Lines, Position, Source, StreamError, Syntax,
+    Input, Lines, Position, Source, StreamError, Syntax,
     agreement::{Disagreement, agree, agree_in_full, may_matter},
-    compose,
     dockerfile::{self, DockerfileError, DockerfileErrorKind},
     documents::{Documents, JsonError},
-    from_yaml, is_compose, json_error, locate,
+    from_yaml, json_error, locate,
     pipeline::PipelineKind,
     yaml_error,
 };
@@ -283,11 +285,6 @@ impl<'r> PartReview<'r> {
                 Err(disagreement) => self.disagree(&disagreement, &range, json_error),
             },
         }
-    }
-
-    fn is_compose_file(text: &str) -> bool {
-        let read = from_yaml(text, |yaml| compose::Node::deserialize(yaml));
-        read.is_ok_and(|document| document.get("kind").is_none() && is_compose(&document))
     }
 
     /// Whether a document is read, and holds something else than objects.
@@ -542,41 +539,6 @@ impl<'r> PartReview<'r> {
         }
     }
 
-    /// Reviews the images that a definition of a pipeline runs.
-    fn pipeline(&mut self, kind: PipelineKind, range: Range<usize>) {
-        let read = from_yaml(&self.text[range.clone()], |yaml| {
-            compose::Node::deserialize(yaml)
-        });
-        let document = match read {
-            Ok(document) => document,
-            Err(error) => {
-                let start = self.position(range.start);
-                let (position, message) = yaml_error(&error, start);
-                return self.error(position, message);
-            }
-        };
-        let found = kind.read(&document, &self.context.variables);
-        let places = locate(
-            &self.text[range.clone()],
-            found.open.iter().map(String::as_str),
-        );
-        for path in &found.open {
-            let offset = places.get(&**path).map_or(0, |span| span.start);
-            self.file.diagnostics.push(Diagnostic {
-                position: Some(self.position(range.start + offset)),
-                message: "this image is known only when the pipeline runs, so it was not reviewed"
-                    .to_owned(),
-                is_error: false,
-            });
-        }
-        let mut review = Review::with_capacity(found.images.len());
-        for (image, path) in &found.images {
-            review.add_image(image, Location::at(&**path));
-        }
-        let document = self.context.decide(kind.title(), review);
-        self.add(vec![document], range, "");
-    }
-
     /// Reviews a list of objects as if it were the items of a `List`; false if it is none.
     ///
     /// kubectl takes no such list, but programs that call the API do.
@@ -603,38 +565,6 @@ impl<'r> PartReview<'r> {
         let objects = objects.filter(|object| !object.as_ref().is_err_and(is_other));
         self.objects(objects, range.clone());
         true
-    }
-
-    /// Reviews a document without a kind, if it is a Compose file.
-    fn compose(&mut self, range: Range<usize>) {
-        let read = from_yaml(&self.text[range.clone()], |yaml| {
-            compose::Node::deserialize(yaml)
-        });
-        let document = match read {
-            Ok(document) if is_compose(&document) => document,
-            _ => {
-                if !self.bare_list(&range) {
-                    self.file.skipped += 1;
-                    self.undeclared(&range, &[]);
-                }
-                return;
-            }
-        };
-        let mut file = ComposeFile::read(&document, &self.context.variables);
-        file.follow(self.input.source.folder(), &self.context.variables);
-        let paths = file.errors.iter().map(|(path, _)| &**path);
-        let found = locate(&self.text[range.clone()], paths);
-        for (path, error) in &file.errors {
-            let offset = found.get(&**path).map_or(0, |span| span.start);
-            let position = self.position(range.start + offset);
-            self.error(position, format!("{path}: {error}"));
-        }
-        let mut review = Review::with_capacity(file.images.len());
-        for (image, path) in &file.images {
-            review.add_image(image, Location::at(&**path));
-        }
-        let document = self.context.decide("Compose file", review);
-        self.add(vec![document], range, "");
     }
 
     fn dockerfile(&mut self) {

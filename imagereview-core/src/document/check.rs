@@ -85,7 +85,7 @@ enum Cause<'c> {
 #[derive(Debug)]
 enum TagCause<'c> {
     Allowed(&'c TagPattern),
-    NotAllowed,
+    NotAllowed(&'c TagSet),
     Denied(&'c TagPattern),
     NotDenied,
 }
@@ -523,7 +523,7 @@ impl Tags {
             None => Finding::pass(Cause::Tag(TagCause::NotDenied)),
             Some(allow) => match allow.find(tag) {
                 Some(pattern) => Finding::pass(Cause::Tag(TagCause::Allowed(pattern))),
-                None => Finding::fail(Cause::Tag(TagCause::NotAllowed)),
+                None => Finding::fail(Cause::Tag(TagCause::NotAllowed(allow))),
             },
         }
     }
@@ -643,6 +643,23 @@ const MAX_SHOWN: usize = 3;
 /// reason holds other violations too.
 const MAX_SHOWN_CHARS: usize = 100;
 
+/// What is allowed, shortened.
+fn allowed<'p>(patterns: impl ExactSizeIterator<Item = &'p str>) -> Message {
+    let more = patterns.len().saturating_sub(MAX_SHOWN);
+    let shown: Vec<_> = patterns
+        .take(MAX_SHOWN)
+        .map(|pattern| first_chars(pattern, MAX_SHOWN_CHARS))
+        .collect();
+    let shown = shown.join(", ");
+    match more {
+        0 => message(format!("allowed: {shown}"), format!("允许的有:{shown}")),
+        more => message(
+            format!("allowed: {shown} (and {more} more)"),
+            format!("允许的有:{shown}(另有{more}项)"),
+        ),
+    }
+}
+
 fn message(english: String, chinese: String) -> Message {
     Message::from(english).with(Language::Chinese, chinese)
 }
@@ -662,7 +679,7 @@ impl TagCause<'_> {
                 format!("{tag} is allowed by \"{}\"", pattern.as_str()),
                 format!("{tag_zh}符合允许的\"{}\"", pattern.as_str()),
             ),
-            Self::NotAllowed => message(
+            Self::NotAllowed(_) => message(
                 format!("{tag} is not allowed"),
                 format!("{tag_zh}不在允许之列"),
             ),
@@ -782,10 +799,9 @@ impl Finding<'_> {
                 "write a fixed tag or a digest",
                 "请写明固定标签或摘要",
             )),
-            Cause::Tag(TagCause::NotAllowed) => Some(Message::new(
-                "write a tag that the rule allows",
-                "请使用规则允许的标签",
-            )),
+            Cause::Tag(TagCause::NotAllowed(allow)) => {
+                Some(allowed(allow.patterns().iter().map(TagPattern::as_str)))
+            }
             Cause::NoTagBesideDigest => Some(Message::new(
                 "write the tag beside the digest",
                 "请在摘要旁写明标签",
@@ -799,22 +815,9 @@ impl Finding<'_> {
                 let known = known.join(", ");
                 Some(message(format!("use {known}"), format!("请使用{known}")))
             }
-            Cause::NotAllowed(_, allow) => {
-                let patterns = allow.patterns();
-                let shown: Vec<_> = patterns
-                    .iter()
-                    .take(MAX_SHOWN)
-                    .map(|pattern| first_chars(pattern.as_str(), MAX_SHOWN_CHARS))
-                    .collect();
-                let shown = shown.join(", ");
-                Some(match patterns.len().saturating_sub(MAX_SHOWN) {
-                    0 => message(format!("allowed: {shown}"), format!("允许的有:{shown}")),
-                    more => message(
-                        format!("allowed: {shown} (and {more} more)"),
-                        format!("允许的有:{shown}(另有{more}项)"),
-                    ),
-                })
-            }
+            Cause::NotAllowed(_, allow) => Some(allowed(
+                allow.patterns().iter().map(RepositoryPattern::as_str),
+            )),
             Cause::Denied(what, _) => Some(message(
                 format!(
                     "use an image from a {} that the rule allows",

@@ -11,6 +11,7 @@ use super::{
     scope::{compiled, namespace_set, repositories},
 };
 use crate::{
+    language::{Language, Message},
     pattern::{Lengths, MAX_VALUE_LEN, NameSet, Reading, RepositorySet},
     review::{Image, Review},
 };
@@ -94,14 +95,46 @@ impl Exemption {
 
     /// Whether it covers images of this review, now.
     pub(super) fn is_granted(&self, review: &Review<'_>) -> bool {
-        let in_time = match self.expires {
-            None => true,
-            // Without a clock it may have expired.
-            Some(end) => review
-                .time()
-                .and_then(|now| Timestamp::try_from(now).ok())
-                .is_some_and(|now| now < end),
+        // Without a clock it may have expired.
+        let in_time = self
+            .expires
+            .is_none_or(|end| now(review).is_some_and(|now| now < end));
+        in_time && self.is_about(review)
+    }
+
+    /// That it would cover this rule for this image, had it not expired, as the end of a reason.
+    pub(super) fn expired(
+        &self,
+        rule: &Name,
+        review: &Review<'_>,
+        image: &Image<'_>,
+    ) -> Option<Message> {
+        let end = self.expires?;
+        let now = now(review);
+        if now.is_some_and(|now| now < end)
+            || !(self.covers_rule(rule) && self.is_about(review) && self.covers_image(image))
+        {
+            return None;
+        }
+        let name = &self.shared_name;
+        let (english, chinese) = if now.is_some() {
+            (
+                format!("the exemption \"{name}\" expired at {end}"),
+                format!("豁免\"{name}\"已于{end}到期"),
+            )
+        } else {
+            (
+                format!(
+                    "the exemption \"{name}\" may have expired at {end}: the review has no time"
+                ),
+                format!("豁免\"{name}\"可能已于{end}到期:审查没有时间"),
+            )
         };
+        Some(Message::from(english).with(Language::Chinese, chinese))
+    }
+
+    /// Whether it is for images of this review, at whatever time.
+    fn is_about(&self, review: &Review<'_>) -> bool {
         let in_namespace = || match (&self.namespaces, review.namespace()) {
             (None, _) => true,
             (Some(set), Some(namespace)) => {
@@ -116,7 +149,7 @@ impl Exemption {
                 value.as_ref().is_none_or(matches)
             }),
         };
-        in_time && in_namespace() && annotated()
+        in_namespace() && annotated()
     }
 
     /// Whether it covers this image of a review that it is granted for.
@@ -141,4 +174,8 @@ impl Exemption {
         let steps = sets.map(|set| set.price().of(MAX_VALUE_LEN as u64));
         steps.fold(CHECK, u64::saturating_add)
     }
+}
+
+fn now(review: &Review<'_>) -> Option<Timestamp> {
+    review.time().and_then(|now| Timestamp::try_from(now).ok())
 }

@@ -52,6 +52,19 @@ impl Judged {
         }
     }
 
+    /// Adds to the reason.
+    pub(super) fn add(&mut self, more: &Message) {
+        let joined = |language, separator: &str| {
+            format!(
+                "{}{separator}{}",
+                self.why.text(language),
+                more.text(language)
+            )
+        };
+        self.why = Message::from(joined(Language::English, "; "))
+            .with(Language::Chinese, joined(Language::Chinese, ";"));
+    }
+
     pub(super) fn exempt(&mut self, exemption: &str, reason: &str) {
         self.outcome = Outcome::Exempted;
         self.why = Message::from(format!("exemption \"{exemption}\": {reason}"))

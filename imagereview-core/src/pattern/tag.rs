@@ -141,6 +141,11 @@ const RANGE: u64 = 100;
 const VERSION: u64 = 10;
 
 impl TagSet {
+    /// The patterns, in their order.
+    pub(crate) fn patterns(&self) -> &[TagPattern] {
+        &self.patterns
+    }
+
     pub(crate) fn new(
         patterns: Vec<TagPattern>,
         reading: Reading,

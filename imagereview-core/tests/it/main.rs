@@ -24,6 +24,7 @@ mod facts;
 mod facts_file;
 mod image_review;
 mod json_readings;
+#[cfg(feature = "document")]
 mod known_resources;
 mod limits;
 #[cfg(feature = "mutation")]
