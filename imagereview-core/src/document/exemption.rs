@@ -87,6 +87,21 @@ impl Exemption {
         self.rules.as_deref().unwrap_or_default()
     }
 
+    /// Whether it covers violations of this rule, if it is [granted](Self::is_granted).
+    pub(super) fn covers_rule(&self, rule: &Name) -> bool {
+        let rules = self.rules.as_ref();
+        rules.is_none_or(|rules| rules.contains(rule))
+    }
+
+    /// Whether it covers images of this review, now.
+    pub(super) fn is_granted(&self, review: &Review<'_>) -> bool {
+        // Without a clock it may have expired.
+        let in_time = self
+            .expires
+            .is_none_or(|end| now(review).is_some_and(|now| now < end));
+        in_time && self.is_about(review)
+    }
+
     /// That it would cover this rule for this image, had it not expired, as the end of a reason.
     pub(super) fn expired(
         &self,
@@ -97,9 +112,7 @@ impl Exemption {
         let end = self.expires?;
         let now = now(review);
         if now.is_some_and(|now| now < end)
-            || !self.covers_rule(rule)
-            || !self.is_about(review)
-            || !self.covers_image(image)
+            || !(self.covers_rule(rule) && self.is_about(review) && self.covers_image(image))
         {
             return None;
         }
@@ -120,22 +133,7 @@ impl Exemption {
         Some(Message::from(english).with(Language::Chinese, chinese))
     }
 
-    /// Whether it covers violations of this rule, if it is [granted](Self::is_granted).
-    pub(super) fn covers_rule(&self, rule: &Name) -> bool {
-        let rules = self.rules.as_ref();
-        rules.is_none_or(|rules| rules.contains(rule))
-    }
-
-    /// Whether it covers images of this review, now.
-    pub(super) fn is_granted(&self, review: &Review<'_>) -> bool {
-        // Without a clock it may have expired.
-        let in_time = self
-            .expires
-            .is_none_or(|end| now(review).is_some_and(|now| now < end));
-        in_time && self.is_about(review)
-    }
-
-    /// Whether it is for this review, at whatever time.
+    /// Whether it is for images of this review, at whatever time.
     fn is_about(&self, review: &Review<'_>) -> bool {
         let in_namespace = || match (&self.namespaces, review.namespace()) {
             (None, _) => true,
