@@ -4,13 +4,17 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"debug/elf"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/big"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +25,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -49,7 +54,7 @@ func TestImage(t *testing.T) {
 		return
 	}
 
-	deployment, pod := deployment(t, decode(t, render(t, "{tls: {mutual: true}, policies: {base.yaml: any}}"))), staticPod(t)
+	deployment, pod := deployment(t, decode(t, render(t, "{tls: {mutual: true, revocationLists: revoked}, policies: {base.yaml: any}}"))), staticPod(t)
 	for _, row := range []struct {
 		name    string
 		options []string
@@ -61,6 +66,7 @@ func TestImage(t *testing.T) {
 		{"by hand", []string{"--tls-cert=/pki/server.crt", "--tls-key=/pki/server.key", "--client-ca=/pki/ca.crt"}, written("/pki"), ""},
 		{"Deployment", deployment.Spec.Template.Spec.Containers[0].Args, map[string]string{
 			"server.crt": "/etc/imagereview/tls/tls.crt", "server.key": "/etc/imagereview/tls/tls.key", "ca.crt": "/etc/imagereview/tls/ca.crt",
+			"crl.pem": "/etc/imagereview/revoked/crl.pem",
 		}, "/etc/imagereview/policy/base.yaml"},
 		{"static pod", pod.Spec.Containers[0].Args, written("/etc/imagereview"), ""},
 		{"systemd", execStart(t)[1:], written("/etc/imagereview"), ""},
@@ -69,6 +75,7 @@ func TestImage(t *testing.T) {
 			image := assemble(t, final, programs)
 			outside := image.volume(t, "/init")
 			image.run(t, "/usr/bin/imagereview", "init", "--server", "https://127.0.0.1", "--out", "/init")
+			revokeNothing(t, outside)
 			for file, path := range row.mounted {
 				image.mount(t, read(t, filepath.Join(outside, file)), path)
 			}
@@ -91,6 +98,24 @@ func TestImage(t *testing.T) {
 			}
 			server.terminate(t)
 		})
+	}
+}
+
+// revokeNothing writes the revocation list crl.pem of the authority in a folder of `imagereview init`.
+func revokeNothing(t *testing.T, folder string) {
+	t.Helper()
+	authority, err := tls.X509KeyPair(read(t, filepath.Join(folder, "ca.crt")), read(t, filepath.Join(folder, "ca.key")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour)}
+	der, err := x509.CreateRevocationList(rand.Reader, &list, authority.Leaf, authority.PrivateKey.(crypto.Signer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
+	if err := os.WriteFile(filepath.Join(folder, "crl.pem"), text, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -159,6 +159,55 @@ func TestChartMountsRevocationLists(t *testing.T) {
 	t.Errorf("the ConfigMap is not among the volumes %v", pod.Volumes)
 }
 
+// TestChartAsksRegistries gives the webhook the files that its options name, and a way out to the registries.
+func TestChartAsksRegistries(t *testing.T) {
+	objects := decode(t, render(t, `{facts: {enabled: true, timeout: 3s, registries: "kind: Registries", caBundle: "-----BEGIN CERTIFICATE-----", pullSecret: pull}, networkPolicy: {registriesAt: [192.0.2.0/24], registryPorts: [5000]}}`))
+	pod := deployment(t, objects).Spec.Template.Spec
+	for _, option := range []string{
+		"--facts=auto", "--facts-timeout=3s",
+		"--registries=/etc/imagereview/registries/registries.yaml", "--docker-config=/etc/imagereview/pull/config.json",
+	} {
+		if !slices.Contains(pod.Containers[0].Args, option) {
+			t.Errorf("%s is not among %v", option, pod.Containers[0].Args)
+		}
+	}
+	mounted := map[string]string{}
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		mounted[mount.Name] = mount.MountPath
+	}
+	for _, volume := range pod.Volumes {
+		switch {
+		case volume.ConfigMap != nil && strings.HasSuffix(volume.ConfigMap.Name, "-registries"):
+			if mounted[volume.Name] != "/etc/imagereview/registries" {
+				t.Errorf("the registries file is at %q", mounted[volume.Name])
+			}
+			delete(mounted, volume.Name)
+		case volume.Secret != nil && volume.Secret.SecretName == "pull":
+			if mounted[volume.Name] != "/etc/imagereview/pull" || volume.Secret.Items[0].Path != "config.json" {
+				t.Errorf("the pull secret is at %q", mounted[volume.Name])
+			}
+			delete(mounted, volume.Name)
+		}
+	}
+	if len(mounted) != 1 {
+		t.Errorf("beside the certificate there are the mounts %v", mounted)
+	}
+	for _, object := range objects {
+		if file, is := object.(*corev1.ConfigMap); is && strings.HasSuffix(file.Name, "-registries") {
+			if file.Data["registries.yaml"] != "kind: Registries" || file.Data["ca.pem"] == "" {
+				t.Errorf("the registries file is %v", file.Data)
+			}
+		}
+	}
+	policy := find[*networkingv1.NetworkPolicy](t, objects)
+	if len(policy.Spec.Egress) != 2 || policy.Spec.Egress[1].To[0].IPBlock.CIDR != "192.0.2.0/24" || policy.Spec.Egress[1].Ports[0].Port.IntValue() != 5000 {
+		t.Errorf("the way out is %v", policy.Spec.Egress)
+	}
+	if closed := find[*networkingv1.NetworkPolicy](t, decode(t, render(t, ""))); len(closed.Spec.Egress) != 0 {
+		t.Errorf("without facts the way out is %v", closed.Spec.Egress)
+	}
+}
+
 // TestPlain holds the plain manifests to the chart.
 func TestPlain(t *testing.T) {
 	rendered := []byte("# The chart with its own values, and open to any client: give the NetworkPolicy the addresses of your API servers (`from`).\n# After a change of the chart, in deploy: go test -run TestPlain -update\n" + render(t, ""))

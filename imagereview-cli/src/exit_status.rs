@@ -57,7 +57,8 @@ Exit status:
     pub(crate) const POLICY_HELP: &'static str = "\
 Exit status:
     0  the policy is as it should be
-    1  a test failed, or an image would newly be denied
+    1  a test failed, an image would newly be denied, or a review can
+       take more steps than it may
     2  something is wrong with a document, could not be read or written,
        or the command line is wrong
   141  standard output was closed early";
@@ -73,6 +74,15 @@ Exit status:
     pub(crate) const VALIDATE_HELP: &'static str = "\
 Exit status:
     0  the documents compile
+    2  a document is wrong or could not be read, or the command line is
+       wrong
+  141  standard output was closed early";
+
+    /// That of `policy cost`.
+    pub(crate) const COST_HELP: &'static str = "\
+Exit status:
+    0  the policy decides every review that is accepted
+    1  some review takes more steps than it may
     2  a document is wrong or could not be read, or the command line is
        wrong
   141  standard output was closed early";

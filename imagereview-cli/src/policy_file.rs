@@ -19,14 +19,14 @@ pub(crate) enum PolicyFileError {
 pub(crate) enum LoadedPolicy {
     /// No document was named.
     Builtin(NoLatestTag),
-    Documents(ImagePolicy),
+    Documents(Box<ImagePolicy>),
 }
 
 impl LoadedPolicy {
     pub(crate) fn as_policy(&self) -> &(dyn Policy + Sync) {
         match self {
             Self::Builtin(policy) => policy,
-            Self::Documents(policy) => policy,
+            Self::Documents(policy) => &**policy,
         }
     }
 

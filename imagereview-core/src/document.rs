@@ -41,9 +41,11 @@ mod declaration;
 mod exemption;
 mod explanation;
 mod facts;
+mod failure;
 #[cfg(feature = "mutation")]
 mod mutations;
 mod node;
+mod price;
 mod problem;
 mod read;
 mod rule;
@@ -54,6 +56,7 @@ mod template;
 mod yaml_error;
 
 use std::{
+    cell::LazyCell,
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::Arc,
@@ -67,6 +70,7 @@ use self::{
     check::Asked,
     declaration::{Document, Name},
     exemption::Exemption,
+    failure::{Failure, Failures},
     problem::Problems,
     read::Read as _,
     rule::{Judged, Rule},
@@ -75,6 +79,7 @@ use self::{
 pub use self::{
     declaration::{API_VERSION, KIND},
     explanation::{Explanation, ImageExplanation, Outcome, Step},
+    price::{PolicyPrice, RulePrice},
     problem::{PolicyErrors, Problem},
 };
 #[cfg(feature = "mutation")]
@@ -87,8 +92,9 @@ use crate::{
 };
 use crate::{
     facts::Needs,
-    pattern::RegexBudget,
-    policy::{Exempted, Mode, Modes, Policy, Verdict, decide},
+    limits::{ENTRIES_LIMIT, STEPS_LIMIT},
+    pattern::{Lengths, RegexBudget},
+    policy::{Mode, Modes, Policy, Verdict, decide},
     review::{Image, Review},
     workload::{self, KnownResources, WorkloadKinds},
 };
@@ -216,6 +222,7 @@ impl ImagePolicy {
             let _ = write!(identity, "{byte:02x}");
         }
         let kinds = custom_resources::kinds(taken.resources, &taken.known_resources, &mut problems);
+        share_steps(&mut documents);
         problems.finish(Self {
             documents,
             kinds,
@@ -279,7 +286,7 @@ impl ImagePolicy {
 
     /// The facts that [`mutate`](Self::mutate) needs: the digests of images that are pinned. What the
     /// changed object needs to be decided is another question:
-    /// [`Policy::needs`](crate::Policy::needs).
+    /// [`Policy::needs`].
     #[cfg(feature = "mutation")]
     pub fn mutation_needs(&self, request: &AdmissionReview<'_>, needs: &mut Needs) {
         let mutations = self.mutations_for(&request.review());
@@ -391,6 +398,46 @@ impl ImagePolicy {
         self.documents.iter().filter(is_about)
     }
 
+    /// What the policy takes for the largest review that is accepted: known before there is one.
+    ///
+    /// ```
+    /// use imagereview_core::{ImagePolicy, PolicySource, limits::STEPS_LIMIT};
+    ///
+    /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
+    /// apiVersion: imagereview/v1alpha1
+    /// kind: ImagePolicy
+    /// metadata: {name: example}
+    /// rules:
+    ///   - {name: own-registry, registries: {allow: [registry.example.com]}}
+    ///   - {name: fixed, expression: "image.tag != 'latest'"}
+    /// "#)])?;
+    ///
+    /// let price = policy.price();
+    /// assert!(price.steps() < STEPS_LIMIT);
+    /// assert_eq!(price.rules()[1].rule(), "fixed");
+    /// # Ok::<(), imagereview_core::PolicyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn price(&self) -> PolicyPrice {
+        let documents = self.documents.iter();
+        let rules = documents.flat_map(|document| {
+            let rules = document.rules.iter();
+            rules.map(|rule| RulePrice {
+                rule: Arc::clone(&rule.shared_name),
+                declared_at: Arc::clone(&rule.declared_at),
+                steps: document.most_steps(rule),
+                share: rule.share(),
+                bytes: rule.most_bytes(),
+                violation_bytes: rule.violation_bytes(),
+            })
+        });
+        let own = self.documents.iter().map(CompiledDocument::own_steps);
+        PolicyPrice {
+            rules: rules.collect(),
+            own_steps: own.fold(0, u64::saturating_add),
+        }
+    }
+
     /// The names of the rules, in the order of the documents.
     pub fn rules(&self) -> impl Iterator<Item = &str> {
         self.documents
@@ -405,7 +452,11 @@ impl ImagePolicy {
         let documents: Vec<_> = self
             .documents
             .iter()
-            .map(|document| (document, document.asked(review)))
+            .map(|document| (document, document.granted(review)))
+            .collect();
+        let documents: Vec<_> = documents
+            .iter()
+            .map(|(document, granted)| (document, document.asked(review, granted)))
             .collect();
         let explain = |image: &Image<'_>| ImageExplanation {
             image: image.reference().as_written().into(),
@@ -426,11 +477,16 @@ impl ImagePolicy {
 /// Modes are the strongest of the documents that are about the review.
 impl Policy for ImagePolicy {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-        let mut verdict = Verdict::allowed().with_policy(Arc::clone(&self.identity));
-        for document in &self.documents {
-            document.evaluate(review, &mut verdict);
+        let granted: Vec<_> = self
+            .documents
+            .iter()
+            .map(|document| document.granted(review))
+            .collect();
+        let mut failures = Failures::keeping(review.violations_limit());
+        for (document, granted) in self.documents.iter().zip(&granted) {
+            document.evaluate(review, granted, &mut failures);
         }
-        verdict
+        failures.verdict().with_policy(Arc::clone(&self.identity))
     }
 
     fn modes(&self, review: &Review<'_>) -> Modes {
@@ -540,15 +596,12 @@ impl CompiledDocument {
         })
     }
 
-    /// The review for each rule.
-    fn asked<'r>(&'r self, review: &'r Review<'r>) -> Vec<Asked<'r>> {
-        let rules = self.rules.iter();
-        rules.map(|rule| self.asked_of(rule, review)).collect()
-    }
-
-    fn asked_of<'r>(&'r self, rule: &'r Rule, review: &'r Review<'r>) -> Asked<'r> {
-        let scopes = [&self.scope, &rule.scope];
-        Asked::about(review, scopes, self.asks_of_unchanged())
+    /// The exemptions that are granted for a review.
+    fn granted(&self, review: &Review<'_>) -> Vec<&Exemption> {
+        let exemptions = self.exemptions.iter();
+        exemptions
+            .filter(|exemption| exemption.is_granted(review))
+            .collect()
     }
 
     /// Whether registries are asked of images that an update does not change. They are if one could be
@@ -561,6 +614,12 @@ impl CompiledDocument {
         if self.scope.admits_review(review).is_err() {
             return;
         }
+        let granted = self.granted(review);
+        let is_exempt = |rule: &Rule, image: &Image<'_>| {
+            let mut exemptions = granted.iter();
+            exemptions
+                .any(|exemption| exemption.covers_rule(&rule.name) && exemption.covers_image(image))
+        };
         for rule in &self.rules {
             if rule.scope.admits_review(review).is_err() {
                 continue;
@@ -568,7 +627,7 @@ impl CompiledDocument {
             for image in review.images() {
                 if self.scope.admits_image(image).is_ok()
                     && let Some(need) = rule.need(review, image, self.asks_of_unchanged())
-                    && self.exemption(rule, review, image).is_none()
+                    && !is_exempt(rule, image)
                 {
                     needs.add(image.reference(), need);
                 }
@@ -576,7 +635,31 @@ impl CompiledDocument {
         }
     }
 
-    fn evaluate(&self, review: &Review<'_>, verdict: &mut Verdict) {
+    /// The review for each rule.
+    fn asked<'r>(&'r self, review: &'r Review<'r>, granted: &'r [&'r Exemption]) -> Vec<Asked<'r>> {
+        let rules = self.rules.iter();
+        rules
+            .map(|rule| self.asked_of(rule, review, granted))
+            .collect()
+    }
+
+    fn asked_of<'r>(
+        &'r self,
+        rule: &'r Rule,
+        review: &'r Review<'r>,
+        granted: &'r [&'r Exemption],
+    ) -> Asked<'r> {
+        let scopes = [&self.scope, &rule.scope];
+        let share = rule.share();
+        Asked::about(review, scopes, self.asks_of_unchanged(), share, granted)
+    }
+
+    fn evaluate<'r>(
+        &'r self,
+        review: &'r Review<'r>,
+        granted: &'r [&'r Exemption],
+        failures: &mut Failures<'r>,
+    ) {
         if self.scope.admits_review(review).is_err() {
             return;
         }
@@ -584,56 +667,89 @@ impl CompiledDocument {
             if rule.scope.admits_review(review).is_err() {
                 continue;
             }
-            let asked = self.asked_of(rule, review);
+            let asked = self.asked_of(rule, review, granted);
             for image in review.images() {
-                if self.scope.admits_image(image).is_err() {
+                if asked.admits(image).is_err() {
                     continue;
                 }
-                for mut violation in rule.violations(&asked, image) {
-                    if violation.is_unchanged() {
-                        violation = violation.in_mode(self.modes.unchanged());
-                    }
-                    match self.exemption(rule, review, image) {
-                        None => verdict.extend([violation]),
-                        Some(exemption) => verdict.exempt(Exempted::new(
-                            violation,
-                            &exemption.name.0,
-                            &exemption.reason,
-                        )),
-                    }
+                let exemption = LazyCell::new(|| asked.exemption(&rule.name, image));
+                for finding in rule.failures(&asked, image) {
+                    let failure = Failure::new(rule, finding, review, image);
+                    failures.push(failure.in_modes(self.modes), *exemption);
                 }
             }
         }
     }
 
-    fn exemption(&self, rule: &Rule, review: &Review<'_>, image: &Image<'_>) -> Option<&Exemption> {
-        self.exemptions
-            .iter()
-            .find(|exemption| exemption.covers(&rule.name, review, image))
-    }
-
     /// What each rule found for one image.
     fn explain(&self, asked: &[Asked<'_>], review: &Review<'_>, image: &Image<'_>) -> Vec<Step> {
-        let document = self
-            .scope
-            .admits_review(review)
-            .and_then(|()| self.scope.admits_image(image));
+        let document = self.scope.admits_review(review);
         let mut steps = Vec::new();
         for (rule, asked) in self.rules.iter().zip(asked) {
-            let judged = match document {
+            let in_scope = document
+                .and_then(|()| rule.scope.admits_review(review))
+                .and_then(|()| asked.admits(image));
+            let judged = match in_scope {
                 Err(out) => vec![Judged::out_of_scope(out)],
                 Ok(()) => rule.judge(asked, image),
             };
+            let exemption = LazyCell::new(|| asked.exemption(&rule.name, image));
             for mut judged in judged {
-                if judged.outcome == Outcome::Violated
-                    && let Some(exemption) = self.exemption(rule, review, image)
-                {
-                    judged.exempt(&exemption.name.0, &exemption.reason);
+                if judged.outcome == Outcome::Violated {
+                    let mut exemptions = self.exemptions.iter();
+                    if let Some(exemption) = *exemption {
+                        judged.exempt(&exemption.shared_name, &exemption.reason);
+                    } else if let Some(expired) =
+                        exemptions.find_map(|one| one.expired(&rule.name, review, image))
+                    {
+                        judged.add(&expired);
+                    }
                 }
                 steps.push(rule.step(judged));
             }
         }
         steps
+    }
+
+    /// The steps that each rule takes for the largest review, at most.
+    fn most_steps(&self, rule: &Rule) -> u64 {
+        let exemptions = self.exemptions.iter();
+        let covering = exemptions.filter(|exemption| exemption.covers_rule(&rule.name));
+        let exemptions = covering.map(|exemption| {
+            let images = exemption.image_steps(Lengths::LONGEST);
+            images.saturating_mul(ENTRIES_LIMIT as u64)
+        });
+        exemptions.fold(rule.most_steps(&self.scope), u64::saturating_add)
+    }
+
+    /// The steps that it takes for the largest review at most, beside those that its rules have a share of:
+    /// its scopes and exemptions.
+    fn own_steps(&self) -> u64 {
+        let exemptions = self.exemptions.iter().map(Exemption::review_steps);
+        let rules = self.rules.iter().map(|rule| rule.scope.review_steps());
+        // That of the document is looked at for the modes and the mutations too.
+        let scope = self.scope.review_steps().saturating_mul(3);
+        exemptions.chain(rules).fold(scope, u64::saturating_add)
+    }
+}
+
+/// Gives each rule its share of the [`STEPS_LIMIT`]: as many steps as the largest review takes it, and
+/// where those of all rules are too many, the expensive ones as many as each other.
+fn share_steps(documents: &mut [CompiledDocument]) {
+    let mut rules: Vec<(u64, usize, usize)> = Vec::new();
+    for (d, document) in documents.iter().enumerate() {
+        let steps = document.rules.iter().map(|rule| document.most_steps(rule));
+        rules.extend(steps.enumerate().map(|(r, most)| (most, d, r)));
+    }
+    rules.sort_unstable();
+    let own = documents.iter().map(CompiledDocument::own_steps);
+    let mut left = STEPS_LIMIT.saturating_sub(own.fold(0, u64::saturating_add));
+    let mut count = rules.len() as u64;
+    for (most, document, rule) in rules {
+        let share = most.min(left / count);
+        documents[document].rules[rule].set_share(share);
+        left -= share;
+        count -= 1;
     }
 }
 

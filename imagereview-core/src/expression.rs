@@ -2,20 +2,22 @@
 //!
 //! Source: [the language](https://github.com/google/cel-spec). What an expression may cost is
 //! bounded before it ever runs: its length, no loop within a loop, regular expressions that are
-//! literals, compiled once, and the number of images.
+//! literals, compiled once, the number of images, and the steps that it takes for the bytes of one review.
 
 mod bounds;
 mod failure;
 mod language;
+mod price;
+mod regex;
 mod variables;
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fmt,
     sync::Arc,
 };
 
-use cel::{Context, ExecutionError, Value, common::ast::IdedExpr, extractors::This};
-use regex::Regex;
+use cel::{ExecutionError, Value, common::ast::IdedExpr, extractors::This};
 
 pub(crate) use self::variables::{ImageFields, Images, describe_facts};
 use self::{
@@ -25,15 +27,24 @@ use self::{
         ENV, IN_ORDER, MATCHES, MAX_BRACKETS, MAX_FACTS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGES,
         MAX_ITEMS, MAX_LEN, MAX_REVIEW_BYTES,
     },
+    price::{Price, Sizes},
+    regex::CountedRegex,
     variables::{
-        PLATFORM_FIELDS, RESOLVED_DIGEST, describe_review, forwarded_annotations, image_fields,
-        size_of, size_of_fields,
+        PLATFORM_FIELDS, RESOLVED_DIGEST, UsedFields, describe_review, forwarded_annotations,
+        image_fields, size_of, size_of_fields,
     },
 };
 use crate::{
     pattern::RegexBudget,
+    quote::{Quoted, first_chars},
     review::{Image, Review},
 };
+
+/// The steps to describe a review or an image to the interpreter, for each byte of it.
+const DESCRIBE: u64 = 6;
+
+/// How many characters of an expression are shown where it takes too many steps.
+const MAX_SHOWN_CHARS: usize = 60;
 
 /// An expression over an image and its review; compiled.
 ///
@@ -54,9 +65,24 @@ use crate::{
 pub(super) struct Expression {
     text: String,
     root: IdedExpr,
-    regexes: Arc<HashMap<String, Regex>>,
+    regexes: Arc<HashMap<String, CountedRegex>>,
+    price: Price,
+    used: UsedFields,
     /// The facts of an image that it uses.
     facts: BTreeSet<&'static str>,
+}
+
+/// What an expression is evaluated with for each image of a review.
+pub(super) struct Context {
+    variables: cel::Context<'static, 'static>,
+    sizes: Sizes,
+}
+
+/// Its text, as much of it as tells which one it is.
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Quoted(&first_chars(&self.text, MAX_SHOWN_CHARS)).fmt(f)
+    }
 }
 
 impl std::fmt::Debug for Expression {
@@ -72,13 +98,43 @@ impl Expression {
         }
         let parser = ENV.parser().max_recursion_depth(MAX_BRACKETS);
         let mut root = parser.parse(text).map_err(|errors| unparsable(&errors))?;
-        let (regexes, facts) = Bounds::new(budget).keep(&mut root)?;
+        let (price, regexes, used, facts) = Bounds::new(budget).keep(&mut root)?;
         Ok(Self {
             text: text.to_owned(),
             root,
+            price,
+            used,
             regexes: Arc::new(regexes),
             facts,
         })
+    }
+
+    /// The steps for the largest review, at most.
+    pub(super) fn most_steps(&self) -> u64 {
+        // An unchanged image is judged in two reviews: with the new ones and without.
+        let review = 2 * DESCRIBE * MAX_REVIEW_BYTES as u64;
+        let mut sizes = Sizes::largest(&self.used);
+        if self.facts.is_empty() {
+            sizes.facts = 0;
+        }
+        let image = self.steps(sizes).saturating_mul(2);
+        image
+            .saturating_mul(MAX_IMAGES as u64)
+            .saturating_add(review)
+    }
+
+    /// The memory to evaluate it, at most: the largest review twice, and the largest value that it makes
+    /// while it is made. The interpreter takes some times the bytes that a value holds.
+    pub(super) fn most_bytes(&self) -> u64 {
+        let review = 2 * MAX_REVIEW_BYTES as u64;
+        let largest = 2 * self.price.largest();
+        4 * review.saturating_add(largest)
+    }
+
+    /// The steps of one evaluation.
+    fn steps(&self, sizes: Sizes) -> u64 {
+        let describe = DESCRIBE.saturating_mul(sizes.image.saturating_add(sizes.facts));
+        self.price.steps(sizes).saturating_add(describe)
     }
 
     /// The fields of `image` that it uses and that only a registry can tell.
@@ -98,16 +154,18 @@ impl Expression {
         self.facts.iter().all(|field| *field == RESOLVED_DIGEST)
     }
 
-    /// What the expression is evaluated with for each image of a review.
+    /// What the expression is evaluated with for each image of a review. `take` is told how many steps
+    /// something takes before they are made, and may refuse.
     ///
     /// # Errors
     ///
-    /// The review is larger than expressions are for.
+    /// The review is larger than expressions are for, or takes too many steps.
     pub(super) fn context(
         &self,
         review: &Review<'_>,
         listed: Images,
-    ) -> Result<Context<'static, 'static>, String> {
+        take: impl Fn(u64) -> Result<(), String>,
+    ) -> Result<Context, String> {
         let images = review.images().len() + review.unreadable_images().len();
         for (what, number, most) in [
             ("images", images, MAX_IMAGES),
@@ -130,38 +188,56 @@ impl Expression {
                 .is_some_and(|regex| regex.is_match(&text))),
             text => Err(ExecutionError::UnsupportedTargetType { target: text }),
         };
-        let mut context = Context::with_env(Arc::clone(&ENV));
-        context
+        let mut variables = cel::Context::with_env(Arc::clone(&ENV));
+        variables
             .add_function(MATCHES, matches)
-            .and_then(|()| context.add_function(IN_ORDER, in_order))
+            .and_then(|()| variables.add_function(IN_ORDER, in_order))
             .map_err(|error| error.to_string())?;
-        let review = at_most(
+        let groups = review.user().map_or(0, |user| user.groups().count());
+        let items = images
+            .max(forwarded_annotations(review).count())
+            .max(groups);
+        let (value, bytes) = at_most(
             MAX_REVIEW_BYTES,
             "the review",
-            describe_review(review, listed),
+            describe_review(review, listed, &self.used),
         )?;
-        context.add_variable_from_value("review", review);
-        Ok(context)
+        take(DESCRIBE.saturating_mul(bytes))?;
+        variables.add_variable_from_value("review", value);
+        let sizes = Sizes {
+            image: 0,
+            facts: 0,
+            review: bytes,
+            // They are the most of it, where there are no long annotations.
+            images: bytes,
+            items: items.min(MAX_ITEMS) as u64,
+        };
+        Ok(Context { variables, sizes })
     }
 
     /// Whether the image passes the rule, in the [context](Self::context) of its review. An expression
     /// that fails, or is neither true nor false, is an error: a decision that cannot be made.
     pub(super) fn evaluate(
         &self,
-        context: &Context<'_, '_>,
+        context: &Context,
         image: &Image<'_>,
         facts: &ImageFields,
+        take: impl Fn(u64) -> Result<(), String>,
     ) -> Result<bool, String> {
-        let mut image = image_fields(image);
-        bounded(MAX_IMAGE_BYTES, "the image", size_of_fields(&image))?;
-        bounded(
-            MAX_FACTS_BYTES,
-            "what is known of the image",
-            size_of_fields(facts),
-        )?;
+        let mut image = image_fields(image, &self.used);
+        let bytes = size_of_fields(&image);
+        bounded(MAX_IMAGE_BYTES, "the image", bytes)?;
+        let of_facts = size_of_fields(facts);
+        bounded(MAX_FACTS_BYTES, "what is known of the image", of_facts)?;
+        let sizes = Sizes {
+            image: bytes as u64,
+            facts: of_facts as u64,
+            ..context.sizes
+        };
+        take(self.steps(sizes))?;
         image.extend(facts.iter().map(|(name, value)| (*name, value.clone())));
         let image = Value::from(image);
-        let mut context = context.new_inner_scope();
+        let mut context = context.variables.new_inner_scope();
         context.add_variable_from_value("image", image);
         match Value::resolve(&self.root, &context) {
             Ok(Value::Bool(kept)) => Ok(kept),
@@ -174,9 +250,10 @@ impl Expression {
     }
 }
 
-fn at_most(most: usize, what: &str, value: Value) -> Result<Value, String> {
-    bounded(most, what, size_of(&value))?;
-    Ok(value)
+fn at_most(most: usize, what: &str, value: Value) -> Result<(Value, u64), String> {
+    let bytes = size_of(&value);
+    bounded(most, what, bytes)?;
+    Ok((value, bytes as u64))
 }
 
 fn bounded(most: usize, what: &str, bytes: usize) -> Result<(), String> {

@@ -312,12 +312,16 @@ pub(crate) fn same_but_for_case(found: &str, name: &str) -> bool {
     if found.len() <= name.len() || found.is_ascii() {
         return found.eq_ignore_ascii_case(name);
     }
-    let folded = found.chars().map(|c| match c {
+    folded(found).eq(name.chars().map(|c| c.to_ascii_lowercase()))
+}
+
+/// A name as it is compared without regard to case.
+pub(crate) fn folded(name: &str) -> impl Iterator<Item = char> {
+    name.chars().map(|c| match c {
         'ſ' => 's',
         '\u{212a}' => 'k',
         c => c.to_ascii_lowercase(),
-    });
-    folded.eq(name.chars().map(|c| c.to_ascii_lowercase()))
+    })
 }
 
 /// Skips the rest of a list, and returns whether there was any.

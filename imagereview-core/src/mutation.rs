@@ -49,7 +49,10 @@ mod pull_secret;
 mod repositories;
 mod rewrite;
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashSet},
+};
 
 /// A JSON Patch (RFC 6902), of the crate `json-patch`.
 pub use json_patch::Patch;
@@ -61,6 +64,7 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "document")]
 pub(crate) use self::pin_digest::Namespaces;
+use self::repositories::RepositoriesIndex;
 pub use self::{
     full_name::FullName,
     mirror::{MirrorRule, MirrorRuleError, Mirrors, UnreachableMirror},
@@ -89,6 +93,8 @@ pub struct Mutations {
     pins: Vec<PinRule>,
     pull_policies: Vec<PullPolicyRule>,
     pull_secrets: Vec<PullSecretRule>,
+    /// The repositories of the rules for pull secrets, by their positions.
+    secret_index: RepositoriesIndex,
 }
 
 /// What of an object may be changed.
@@ -165,6 +171,8 @@ impl Mutations {
     /// specs only: a custom resource that declares bare images has no place for secrets.
     #[must_use]
     pub fn with_pull_secret(mut self, rule: PullSecretRule) -> Self {
+        let position = self.pull_secrets.len();
+        self.secret_index.insert(&rule.repositories, position);
         self.pull_secrets.push(rule);
         self
     }
@@ -378,16 +386,24 @@ impl All<'_> {
         images: &[ImageRef<'_>],
         patch: &mut Vec<PatchOperation>,
     ) {
+        let there: HashSet<String> = pod_spec
+            .pull_secrets
+            .iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect();
+        let mut added = HashSet::new();
         let mut missing: Vec<&str> = Vec::new();
-        for rule in self.0.iter().flat_map(|one| &one.pull_secrets) {
-            let is_there = pod_spec
-                .pull_secrets
+        for one in self.0 {
+            let needed = images
                 .iter()
-                .flatten()
-                .any(|name| **name == *rule.secret);
-            let is_needed = images.iter().any(|image| rule.repositories.matches(image));
-            if is_needed && !is_there && !missing.contains(&&*rule.secret) {
-                missing.push(&rule.secret);
+                .flat_map(|image| one.secret_index.matching(image));
+            let needed: BTreeSet<usize> = needed.collect();
+            for position in needed {
+                let secret = &*one.pull_secrets[position].secret;
+                if !there.contains(secret) && added.insert(secret) {
+                    missing.push(secret);
+                }
             }
         }
         if missing.is_empty() {

@@ -1,5 +1,7 @@
-//! Patterns over the parts of a reference, compiled so that one image is matched against ten
-//! thousand of them at about the cost of ten.
+//! Patterns over the parts of a reference, compiled so that an image is matched with ten thousand of them
+//! at about the cost of ten, whatever its name, where each names a host, a folder or a repository. Globs cost
+//! as much only for names without the text that they ask for; at most each is tried once. Each set knows
+//! how many steps a name of some length takes at most ([`Lengths`]).
 //!
 //! Deny patterns match broadly and allow patterns exactly ([`Reading`]), so that no spelling of a name
 //! gets past a denial or into an allowance.
@@ -7,18 +9,24 @@
 mod glob;
 mod globs;
 mod name;
+mod price;
 mod reading;
 mod regexes;
 mod repository;
 mod tag;
 mod version;
+mod wildcard;
 
 pub(crate) use self::{
     name::{MAX_VALUE_LEN, NamePattern, NameSet},
+    price::Lengths,
     reading::{PatternError, Reading},
     regexes::RegexBudget,
     repository::{RegistryPattern, RepositoryPattern, RepositorySet},
     tag::{TagPattern, TagSet},
 };
 #[cfg(feature = "cel")]
-pub(crate) use self::{regexes::RegexError, repository::host_and_port};
+pub(crate) use self::{
+    regexes::{RegexError, width},
+    repository::host_and_port,
+};

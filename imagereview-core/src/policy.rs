@@ -1,5 +1,6 @@
 //! What may run: the [`Policy`] trait, and how policies compose.
 
+mod capped;
 mod combinators;
 mod mode;
 mod no_latest_tag;
@@ -15,6 +16,9 @@ pub use self::{
 };
 use std::cell::LazyCell;
 
+pub(crate) use self::capped::Rank;
+#[cfg(feature = "document")]
+pub(crate) use self::capped::{Capped, Label, Ranked};
 use crate::{facts::Needs, review::Review};
 
 /// Turns a review into a verdict.
@@ -178,24 +182,30 @@ pub struct InMode<P> {
 /// ```
 pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let mut verdict = evaluate(policy, review);
+    verdict.keep(review.violations_limit());
     let modes = LazyCell::new(|| policy.modes(review));
-    let capped = |violation: Violation, mode: Mode| {
-        let mode = if violation.is_unchanged() {
+    let capped = |mode: Mode, is_unchanged: bool| {
+        if is_unchanged {
             mode.min(modes.unchanged())
         } else {
             mode
-        };
-        violation.in_mode(mode)
+        }
     };
-    let references = review.unreadable_images().iter();
-    verdict.extend(references.map(|image| {
-        let violation = Violation::unreadable(image);
-        capped(violation, modes.unreadable_references())
-    }));
+    for image in review.unreadable_images() {
+        let is_unchanged = image.is_unchanged();
+        let mode = capped(modes.unreadable_references(), is_unchanged);
+        let rank = Rank::new(mode, is_unchanged, Some(image.position()));
+        if verdict.keeps(rank) {
+            verdict.extend([Violation::unreadable(image).in_mode(mode)]);
+        } else {
+            verdict.omit(UNREADABLE_REFERENCE, rank);
+        }
+    }
     let object = review.unreadable_object();
     verdict.extend(object.map(|error| {
         let violation = Violation::unreadable_object(error, review.is_unchanged_object());
-        capped(violation, modes.unreadable_object())
+        let mode = capped(modes.unreadable_object(), violation.is_unchanged());
+        violation.in_mode(mode)
     }));
     verdict.sort();
     verdict
@@ -205,15 +215,8 @@ pub fn decide<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
 /// policy by policy, so that no policy changes the cap of another that it is composed with.
 fn evaluate<P: Policy + ?Sized>(policy: &P, review: &Review<'_>) -> Verdict {
     let verdict = policy.evaluate(review);
-    if !verdict.violations().iter().any(Violation::is_unchanged) {
+    if !verdict.has_unchanged() {
         return verdict;
     }
-    let mode = policy.modes(review).unchanged();
-    verdict.map(|violation| {
-        if violation.is_unchanged() {
-            violation.in_mode(mode)
-        } else {
-            violation
-        }
-    })
+    verdict.unchanged_capped_at(policy.modes(review).unchanged())
 }

@@ -33,8 +33,10 @@ impl fmt::Display for Quoted<'_> {
 
 /// Displays a part of a valid reference as it is, cut where it is very long. Nothing in one needs
 /// escaping.
+#[cfg(any(feature = "document", test))]
 pub(crate) struct Cut<'a>(pub(crate) &'a str);
 
+#[cfg(any(feature = "document", test))]
 impl fmt::Display for Cut<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.char_indices().nth(MAX_CHARS) {

@@ -15,6 +15,7 @@ pub use self::{
 };
 use crate::{
     facts::Facts,
+    limits::VIOLATIONS_LIMIT,
     object::{ObjectError, ObjectKind, Operation, User},
     reference::ImageRef,
 };
@@ -58,6 +59,8 @@ pub struct Review<'a> {
     is_dry_run: bool,
     unreadable_object: Option<&'a ObjectError>,
     is_unchanged_object: bool,
+    /// `None` for the usual one.
+    violations_limit: Option<usize>,
 }
 
 impl<'a> Review<'a> {
@@ -231,6 +234,27 @@ impl<'a> Review<'a> {
     pub fn with_time(mut self, now: SystemTime) -> Self {
         self.time = Some(now);
         self
+    }
+
+    /// Has a verdict keep more violations than [`VIOLATIONS_LIMIT`], for a program that reports all of
+    /// them and has the memory for that.
+    ///
+    /// ```
+    /// use imagereview_core::{NoLatestTag, Review, decide, limits::VIOLATIONS_LIMIT};
+    ///
+    /// let review: Review<'_> = vec!["nginx"; VIOLATIONS_LIMIT + 1].into_iter().collect();
+    /// assert_eq!(decide(&NoLatestTag, &review).violations().len(), VIOLATIONS_LIMIT);
+    /// let verdict = decide(&NoLatestTag, &review.with_violations_limit(10_000));
+    /// assert_eq!(verdict.violations().len(), VIOLATIONS_LIMIT + 1);
+    /// ```
+    #[must_use]
+    pub fn with_violations_limit(mut self, limit: usize) -> Self {
+        self.violations_limit = Some(limit);
+        self
+    }
+
+    pub(crate) fn violations_limit(&self) -> usize {
+        self.violations_limit.unwrap_or(VIOLATIONS_LIMIT)
     }
 
     /// Sets what is known of the images. Of what no policy [needs](crate::Policy::needs), nothing has to

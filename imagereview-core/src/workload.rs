@@ -49,7 +49,7 @@ mod known_table;
 pub(crate) mod node;
 mod shape;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::{Deserialize, Deserializer, de::DeserializeSeed};
 
@@ -473,13 +473,16 @@ impl<'a> Workload<'a> {
 
         let type_meta = self.type_meta.clone();
         // A version and every version of a group may declare the same paths.
-        let mut images: Vec<&FieldPath> = Vec::new();
+        let mut images: HashSet<&FieldPath> = HashSet::new();
         let mut pod_specs: Vec<&PodSpecPath> = Vec::new();
+        let mut of_pod_specs: HashSet<&FieldPath> = HashSet::new();
+        let is_declared_twice = kinds.of(&type_meta.api_version, &type_meta.kind).count() > 1;
         for kind in kinds.of(&type_meta.api_version, &type_meta.kind) {
             for at in &kind.pod_specs {
-                if pod_specs.iter().any(|known| known.path == at.path) {
+                if is_declared_twice && !of_pod_specs.insert(&at.path) {
                     continue;
                 }
+                pod_specs.push(at);
                 let mut path = prefix.to_owned();
                 let before = self.pod_specs.len();
                 walk(
@@ -495,13 +498,11 @@ impl<'a> Workload<'a> {
                     let path = join(prefix, &at.path.to_string());
                     first.note(ObjectError::new(path, ObjectErrorKind::Missing));
                 }
-                pod_specs.push(at);
             }
             for at in &kind.images {
-                if images.contains(&at) {
+                if is_declared_twice && !images.insert(at) {
                     continue;
                 }
-                images.push(at);
                 let mut path = prefix.to_owned();
                 walk(
                     object,

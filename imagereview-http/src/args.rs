@@ -16,8 +16,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 use imagereview_core::Language;
 use imagereview_files::PathList;
 use imagereview_http::{
-    AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, Limits, ServerIdentity,
-    WhenFull,
+    AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, FactsSource, Limits,
+    RegistryFiles, ServerIdentity, WhenFull,
 };
 
 use self::{
@@ -28,6 +28,7 @@ use self::{
 // The headings of --help.
 const POLICY: &str = "Policy";
 const LISTENING: &str = "Listening";
+const FACTS: &str = "Facts from registries";
 const HEALTH: &str = "Probes and metrics";
 const TLS: &str = "TLS and clients";
 const LIMITS: &str = "Limits";
@@ -97,6 +98,34 @@ pub(crate) struct Args {
         value_hint = ValueHint::AnyPath
     )]
     pub(crate) policy: Vec<PathList>,
+
+    /// Where facts about images come from, for a policy that needs some: auto to ask registries for
+    /// what the policy needs, none to ask nobody, or a file that `imagereview --save-facts` wrote. What
+    /// is not known is decided as the rule's ifUnavailable says: denied by default
+    #[arg(long, env = "IMAGEREVIEW_FACTS", help_heading = FACTS, value_name = "auto|none|FILE", default_value = "none")]
+    facts: PathBuf,
+
+    /// Longest time in which registries may tell the facts of one review. If the request says how long
+    /// its client waits (?timeout=), it is never more than that leaves for deciding
+    #[arg(long, env = "IMAGEREVIEW_FACTS_TIMEOUT", help_heading = FACTS, value_name = "TIME", default_value = "4s", value_parser = time)]
+    facts_timeout: Duration,
+
+    /// File that says how registries are asked: mirrors, authorities, token realms
+    #[arg(long, env = "IMAGEREVIEW_REGISTRIES", help_heading = FACTS, value_name = "FILE")]
+    registries: Option<PathBuf>,
+
+    /// File of credentials in the form of Docker's config.json, as a Secret of type
+    /// kubernetes.io/dockerconfigjson holds it. Repeat to give several
+    #[arg(long, env = "IMAGEREVIEW_DOCKER_CONFIG", help_heading = FACTS, value_name = "FILE")]
+    docker_config: Vec<PathBuf>,
+
+    /// CredentialProviderConfig of the kubelet
+    #[arg(long, env = "IMAGEREVIEW_CREDENTIAL_PROVIDER_CONFIG", help_heading = FACTS, value_name = "FILE")]
+    credential_provider_config: Option<PathBuf>,
+
+    /// Folder of the programs that --credential-provider-config names
+    #[arg(long, env = "IMAGEREVIEW_CREDENTIAL_PROVIDER_BIN_DIR", help_heading = FACTS, value_name = "DIR")]
+    credential_provider_bin_dir: Option<PathBuf>,
 
     /// Address and port to listen on. Port 0 takes a free one
     #[arg(long, env = "IMAGEREVIEW_LISTEN", help_heading = LISTENING, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN, value_parser = address)]
@@ -211,7 +240,7 @@ pub(crate) struct Args {
     )]
     max_requests: u64,
 
-    /// Most bytes of buffered request bodies. One more evicts the body over 16 KiB that has been
+    /// Most bytes of buffered request bodies. One more evicts the body over 8 KiB that has been
     /// awaited for longest (408). Never less than one AdmissionReview may have
     #[arg(
         long,
@@ -398,6 +427,11 @@ impl Args {
             }
             _ => {}
         }
+        if self.credential_provider_config.is_some() != self.credential_provider_bin_dir.is_some() {
+            return Err(
+                "--credential-provider-config and --credential-provider-bin-dir need each other",
+            );
+        }
         if self.client_crl.is_some() && self.client_ca.is_none() {
             return Err("--client-crl needs --client-ca, which issues what the lists revoke");
         }
@@ -437,10 +471,16 @@ impl Args {
         config.timeouts.header = self.header_timeout;
         config.timeouts.body = self.body_timeout;
         config.timeouts.review = self.review_timeout;
+        config.timeouts.facts = self.facts_timeout;
         config.timeouts.answer = self.answer_timeout;
         config.timeouts.idle = self.idle_timeout;
         config.timeouts.shutdown_delay = self.shutdown_delay;
         config.timeouts.shutdown = self.shutdown_timeout;
+        config.facts = match self.facts.to_str() {
+            Some("auto") => FactsSource::Files(self.registry_files()),
+            Some("none") => FactsSource::Nowhere,
+            _ => FactsSource::Saved(self.facts.clone()),
+        };
         config.audit = self.audit_log.as_ref().map(|path| {
             let target = if path.as_os_str() == "-" {
                 AuditTarget::Stdout
@@ -457,6 +497,21 @@ impl Args {
             audit
         });
         config
+    }
+}
+
+impl Args {
+    fn registry_files(&self) -> RegistryFiles {
+        let mut files = RegistryFiles::default();
+        files.registries.clone_from(&self.registries);
+        files.docker_configs.clone_from(&self.docker_config);
+        // There are both or neither.
+        let (config, folder) = (
+            &self.credential_provider_config,
+            &self.credential_provider_bin_dir,
+        );
+        files.credential_providers = config.clone().zip(folder.clone());
+        files
     }
 }
 

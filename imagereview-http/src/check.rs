@@ -6,7 +6,7 @@ use humantime::format_rfc3339_seconds;
 use rustls_pki_types::CertificateDer;
 
 use crate::{
-    config::Config,
+    config::{Config, OpenedFacts},
     policy::ServerPolicy,
     tls::{self, Names, TlsError, Validity},
 };
@@ -52,6 +52,17 @@ impl Check {
             }
             Err(error) => check.problem(&error),
         }
+        match config.facts.open() {
+            Ok(OpenedFacts::Nowhere) => {}
+            Ok(OpenedFacts::Registries(_)) => check
+                .facts
+                .push("facts: from registries, as far as the policy needs some".to_owned()),
+            Ok(OpenedFacts::Saved(facts)) => check.facts.push(format!(
+                "facts: of {} images, from a file; no registry is asked",
+                facts.len()
+            )),
+            Err(error) => check.problems.push(error.to_string()),
+        }
         check
     }
 
@@ -60,10 +71,15 @@ impl Check {
     pub fn of_policy(policy: impl Into<ServerPolicy>) -> Self {
         let mut check = Self::default();
         match policy.into().open().and_then(|policy| policy.load()) {
-            Ok(served) => check.facts.push(match served.identity {
-                Some(identity) => format!("policy: {identity}"),
-                None => "policy: built in".to_owned(),
-            }),
+            Ok(served) => {
+                let warning = served.price_warning();
+                check.facts.push(match served.identity {
+                    Some(identity) => format!("policy: {identity}"),
+                    None => "policy: built in".to_owned(),
+                });
+                let warning = warning.map(|warning| format!("warning: {warning}"));
+                check.facts.extend(warning);
+            }
             Err(error) => check.problems.push(error.to_string()),
         }
         check

@@ -1,6 +1,7 @@
 //! What a server is given before it starts.
 
 mod audit;
+mod facts;
 mod identity;
 mod limits;
 mod timeouts;
@@ -13,8 +14,10 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use self::facts::OpenedFacts;
 pub use self::{
     audit::{AuditLog, AuditTarget, WhenFull},
+    facts::{FactsError, FactsSource, RegistryFiles},
     identity::ServerIdentity,
     limits::Limits,
     timeouts::Timeouts,
@@ -84,6 +87,8 @@ pub struct Config {
     /// It varies by a tenth. `None` for never.
     /// Default 10 minutes.
     pub max_connection_age: Option<Duration>,
+    /// Where facts about images come from, for a policy that needs some.
+    pub facts: FactsSource,
     /// Where each decision is recorded, if anywhere.
     pub audit: Option<AuditLog>,
     /// How many lines of its log the program has dropped, for the metrics.
@@ -94,8 +99,8 @@ pub struct Config {
 
 impl Config {
     /// A configuration with every default: no client certificates, English, a body limit of
-    /// [`DEFAULT_MAX_BODY_BYTES`], the default [`Limits`] and [`Timeouts`], no second listener and
-    /// no audit log.
+    /// [`DEFAULT_MAX_BODY_BYTES`], the default [`Limits`] and [`Timeouts`], no second listener, no audit
+    /// log, and no facts.
     #[must_use]
     pub fn new(listen: SocketAddr, identity: ServerIdentity) -> Self {
         Self {
@@ -109,6 +114,7 @@ impl Config {
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             limits: Limits::default(),
             max_connection_age: Some(Duration::from_secs(10 * 60)),
+            facts: FactsSource::Nowhere,
             audit: None,
             dropped_log_lines: None,
             timeouts: Timeouts::default(),

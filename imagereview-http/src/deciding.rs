@@ -8,21 +8,26 @@ mod pace;
 mod threads;
 mod turns;
 
-use std::{io, num::NonZero, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 pub(crate) use self::turns::Turn;
 use self::{pace::Pace, threads::Threads, turns::Turns};
+use crate::request::SMALL_BODY;
 
-/// The size in bytes from which a review weighs as much as any: about that of one with as many images
-/// as are read, which takes most memory.
-const HEAVIEST: usize = 128 * 1024;
+/// How many turns there are for small reviews, and the bytes of each. They are apart from those for large
+/// ones: an API server asks for all who create pods, so the large ones of one of them must not hold up the
+/// others' small ones.
+const SMALL_TURNS: usize = 8;
+const SMALL_TURN: usize = 4 * 1024;
 
-/// The fewest threads.
-const MIN_THREADS: usize = 4;
+/// The same for large reviews.
+const LARGE_TURNS: usize = 4;
+const LARGE_TURN: usize = 64 * 1024;
 
 /// What all reviews share.
 pub(crate) struct Deciding {
-    turns: Arc<Turns>,
+    small: Arc<Turns>,
+    large: Arc<Turns>,
     threads: Threads,
     /// How those go that are decided in place.
     pub(crate) pace: Pace,
@@ -33,22 +38,27 @@ pub(crate) struct Deciding {
 impl Deciding {
     /// Starts the threads.
     pub(crate) fn start(time: Duration) -> io::Result<Self> {
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        // A turn takes a unit at least, so none waits for a thread.
-        let units = MIN_THREADS.max(2 * processors);
         Ok(Self {
-            turns: Arc::new(Turns::new(units)),
-            threads: Threads::start(units)?,
+            small: Arc::new(Turns::new(SMALL_TURNS)),
+            large: Arc::new(Turns::new(LARGE_TURNS)),
+            // None that has a turn waits for a thread.
+            threads: Threads::start(SMALL_TURNS + LARGE_TURNS)?,
             pace: Pace::default(),
             time,
         })
     }
 
-    /// Waits until a client may have a review of this many bytes decided.
+    /// Waits until a client may have a review of this many bytes decided. One that takes as much as a client
+    /// may have weighs no more than that: most memory is taken by as many images as are read, which are some
+    /// 128 KiB at least.
     pub(crate) async fn turn(&self, client: &str, bytes: usize) -> Turn {
-        let most = self.turns.most();
-        let units = (bytes.min(HEAVIEST) * most).div_ceil(HEAVIEST).max(1);
-        Turns::take(&self.turns, client, units).await
+        let (turns, each) = if bytes <= SMALL_BODY {
+            (&self.small, SMALL_TURN)
+        } else {
+            (&self.large, LARGE_TURN)
+        };
+        let units = bytes.div_ceil(each).clamp(1, turns.most());
+        Turns::take(turns, client, units).await
     }
 
     /// Has a thread do this. Whoever calls it has a [`Turn`], which the work takes along.

@@ -86,6 +86,7 @@ struct Readme;
 mod check;
 mod config;
 mod deciding;
+mod facts;
 mod observe;
 mod policy;
 mod reload;
@@ -100,8 +101,8 @@ mod untaken;
 
 pub use check::Check;
 pub use config::{
-    AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DroppedLogLines, Limits,
-    ServerIdentity, Timeouts, WhenFull,
+    AuditLog, AuditTarget, Config, DEFAULT_LISTEN, DEFAULT_MAX_BODY_BYTES, DroppedLogLines,
+    FactsError, FactsSource, Limits, RegistryFiles, ServerIdentity, Timeouts, WhenFull,
 };
 pub use observe::{Log, LogFormat};
 #[cfg(feature = "opentelemetry")]

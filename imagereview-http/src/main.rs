@@ -1,5 +1,6 @@
 //! The program: options to configuration, then serve until a signal.
 
+mod allocator;
 mod args;
 mod dev;
 
@@ -45,7 +46,7 @@ enum StartError {
 impl StartError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Server(ServerError::Listen { .. })
+            Self::Server(ServerError::Listen { .. } | ServerError::Threads(_))
             | Self::Log(_)
             | Self::Runtime(_)
             | Self::Signals(_) => ExitCode::from(1),
@@ -58,6 +59,8 @@ impl StartError {
 const FILE_SIZE_LIMIT: i32 = 25;
 
 fn main() -> ExitCode {
+    // Before anything is read, since it is read again then.
+    allocator::set();
     let args = Args::read();
     if let Some(printed) = args.print_instead(&mut io::stdout()) {
         return match printed {
@@ -103,6 +106,15 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
     });
     #[cfg(feature = "opentelemetry")]
     let traces = Traces::start()?;
+    #[cfg(not(feature = "opentelemetry"))]
+    if let Some(name) = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .find(|name| name.starts_with("OTEL_EXPORTER_OTLP_"))
+    {
+        tracing::warn!(
+            "{name} is set, and this program exports no traces; build it with the feature opentelemetry"
+        );
+    }
     let now = SystemTime::now();
     let mut development = None;
     let identity = if let Some(identity) = args.identity() {

@@ -4,7 +4,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use imagereview_core::{
     AdmissionReview, ImagePolicy, Language, NoLatestTag, Policy, PolicyErrors, Review,
-    facts::Facts, mutation::Patch, workload::WorkloadKinds,
+    facts::{Facts, Needs},
+    mutation::Patch,
+    workload::WorkloadKinds,
 };
 use imagereview_files::{PolicyFileError, PolicyPaths};
 
@@ -53,6 +55,8 @@ pub(crate) struct ServedPolicy {
     pub(crate) identity: Option<Arc<str>>,
     /// Whether a small review takes it little time for sure: it is ours, and evaluates no expression.
     pub(crate) is_quick: bool,
+    /// Whether there is a review for which it may need facts.
+    pub(crate) may_need_facts: bool,
     /// The same policy where it comes from documents, which declare more than rules.
     documents: Option<Arc<ImagePolicy>>,
 }
@@ -64,6 +68,11 @@ impl ServedPolicy {
             Some(documents) => documents.kinds(),
             None => WorkloadKinds::builtin(),
         }
+    }
+
+    /// What to know of a policy that cannot decide every review that is accepted.
+    pub(crate) fn price_warning(&self) -> Option<String> {
+        self.documents.as_ref()?.price().warning()
     }
 
     /// Logs what each rule found in each image, where the log takes that much.
@@ -91,10 +100,17 @@ impl ServedPolicy {
     }
 
     /// Changes an object as the documents declare.
-    pub(crate) fn mutate(&self, request: &mut AdmissionReview<'_>) -> Patch {
+    pub(crate) fn mutate(&self, request: &mut AdmissionReview<'_>, facts: &Facts) -> Patch {
         match &self.documents {
-            Some(documents) => documents.mutate(request, &Facts::new()),
+            Some(documents) => documents.mutate(request, facts),
             None => Patch::default(),
+        }
+    }
+
+    /// Adds the facts that are needed to change an object.
+    pub(crate) fn mutation_needs(&self, request: &AdmissionReview<'_>, needs: &mut Needs) {
+        if let Some(documents) = &self.documents {
+            documents.mutation_needs(request, needs);
         }
     }
 }
@@ -127,12 +143,14 @@ impl OpenedPolicy {
                 identity: None,
                 documents: None,
                 is_quick: true,
+                may_need_facts: false,
             }),
             Self::Memory(policy) => Ok(ServedPolicy {
                 policy: Arc::clone(policy),
                 identity: None,
                 documents: None,
                 is_quick: false,
+                may_need_facts: true,
             }),
             Self::Files(paths) => load(paths),
         }
@@ -147,6 +165,7 @@ pub(crate) fn load(paths: &PolicyPaths) -> Result<ServedPolicy, PolicyError> {
         identity: Some(policy.identity().into()),
         documents: Some(Arc::clone(&policy)),
         is_quick: !policy.has_expressions(),
+        may_need_facts: policy.uses_facts(),
         policy,
     })
 }

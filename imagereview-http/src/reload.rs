@@ -2,9 +2,13 @@
 //!
 //! What is wrong in a new file never replaces what is served: it is logged, counted, and tried again
 //! at the file's next change, or once the time has come for a certificate that begins later.
+//!
+//! A file that is being written is not read before its writer closes it, as far as the system tells.
+//! Where no event tells of a change, it is read once two looks at it have found the same.
 
 mod files;
 mod watch;
+mod writing;
 
 use std::{
     sync::{
@@ -19,7 +23,7 @@ use self::{
     files::parts,
     watch::{Trigger, Watch},
 };
-use crate::{policy::OpenedPolicy, state::State, tls::Tls};
+use crate::{config::FactsSource, policy::OpenedPolicy, state::State, tls::Tls};
 
 /// Asks a running [`Server`](crate::Server) to read its files again, as on SIGHUP.
 #[derive(Clone, Debug)]
@@ -45,12 +49,13 @@ impl Reloader {
         state: Arc<State>,
         tls: Arc<Tls>,
         policy: OpenedPolicy,
+        facts: FactsSource,
         before: &Before,
     ) -> Self {
         let (triggers, received) = mpsc::channel();
         let reloader = Self { triggers };
         let events = reloader.triggers.clone();
-        let parts = parts(&state, &tls, policy, before);
+        let parts = parts(&state, &tls, policy, facts, before);
         let run = move || Watch::new(parts, state, tls, events).run(&received);
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(run) {
             tracing::error!("changed files will not be seen: cannot start a thread: {error}");

@@ -8,7 +8,7 @@ mod head;
 mod refusal;
 
 pub(crate) use self::{
-    body::{Bodies, BodyLimits, ReadBody, discard},
+    body::{Bodies, BodyLimits, ReadBody, SMALL_BODY, discard},
     caller::Caller,
     endpoint::Endpoint,
     head::ReviewRequest,

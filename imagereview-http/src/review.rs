@@ -10,6 +10,7 @@ mod image_policy;
 mod images;
 mod json_line;
 mod log_line;
+mod needs;
 mod outcome;
 mod record;
 mod request_id;

@@ -11,6 +11,7 @@ use imagereview_core::Language;
 
 use crate::{
     deciding::Deciding,
+    facts::FactsForReviews,
     observe::{Audit, Metrics},
     policy::ServedPolicy,
     request::{Bodies, BodyLimits},
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub(crate) body: BodyLimits,
     pub(crate) bodies: Bodies,
     pub(crate) deciding: Deciding,
+    pub(crate) facts: FactsForReviews,
     pub(crate) responses: Arc<Responses>,
     pub(crate) max_requests: usize,
     pub(crate) metrics: Metrics,
@@ -45,6 +47,13 @@ impl State {
         self.metrics
             .served
             .set_policy(policy.identity.as_deref().unwrap_or("built-in"));
+        // A policy that the program holds may need none.
+        if policy.may_need_facts && policy.identity.is_some() && !self.facts.has_source() {
+            tracing::warn!(
+                "the policy needs facts from registries, and they are not asked without --facts auto: nothing is known \
+                 to its rules"
+            );
+        }
         self.policy.store(Arc::new(policy));
     }
 

@@ -42,7 +42,7 @@ impl PolicyArgs {
         if files.is_empty() {
             return Ok(LoadedPolicy::Builtin(NoLatestTag));
         }
-        Ok(LoadedPolicy::Documents(compile(&files)?))
+        Ok(LoadedPolicy::Documents(Box::new(compile(&files)?)))
     }
 }
 

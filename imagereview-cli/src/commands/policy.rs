@@ -1,5 +1,6 @@
 //! `imagereview policy`: what policy authors need.
 
+mod cost;
 mod diff;
 mod schema;
 mod test;
@@ -24,7 +25,7 @@ const EXAMPLES: &[Example] = &[
     ("Run the tests of this folder", "imagereview policy test"),
 ];
 
-/// Validate, test and compare policies
+/// Validate, test, compare and price policies
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::POLICY_HELP, EXAMPLES))]
 pub(crate) struct PolicyCommand {
@@ -37,6 +38,7 @@ enum PolicySubcommand {
     Validate(validate::ValidateArgs),
     Test(test::TestArgs),
     Diff(diff::DiffArgs),
+    Cost(cost::CostArgs),
     Schema(schema::SchemaArgs),
 }
 
@@ -49,6 +51,7 @@ pub(crate) fn run(
         PolicySubcommand::Validate(args) => validate::run(args, out),
         PolicySubcommand::Test(args) => test::run(args, out),
         PolicySubcommand::Diff(args) => diff::run(args, project, out),
+        PolicySubcommand::Cost(args) => cost::run(args, out),
         PolicySubcommand::Schema(_) => schema::run(out),
     }
 }

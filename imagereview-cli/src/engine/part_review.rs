@@ -1,6 +1,9 @@
 //! Reviews one part of an input: finds its documents, decides them, and finds where their images
 //! are.
 
+mod compose;
+mod pipeline;
+
 use std::{
     borrow::Cow,
     cell::OnceCell,
@@ -20,18 +23,17 @@ use serde_json::Value as Json;
 use super::{
     context::Context,
     object::{title, title_of_unreadable},
-    reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage},
+    reviewed::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage, VIOLATIONS_LIMIT},
     template::template_of,
     undeclared::{is_custom, undeclared},
     unreviewed::chart_of,
 };
 use crate::input::{
-    ComposeFile, Input, Lines, Position, Source, StreamError, Syntax,
+    Input, Lines, Position, Source, StreamError, Syntax,
     agreement::{Disagreement, agree, agree_in_full, may_matter},
-    compose,
     dockerfile::{self, DockerfileError, DockerfileErrorKind},
     documents::{Documents, JsonError},
-    from_yaml, is_compose, json_error, locate,
+    from_yaml, json_error, locate,
     pipeline::PipelineKind,
     yaml_error,
 };
@@ -128,7 +130,26 @@ impl<'r> PartReview<'r> {
                 image.locate(span, self.text, self.lines());
             }
         }
-        self.file.documents.append(&mut documents);
+        for document in documents {
+            self.add_located(document);
+        }
+    }
+
+    /// Adds what came of a document whose images are found. More violations than are kept are an
+    /// error: neither a report nor a baseline has them.
+    fn add_located(&mut self, document: ReviewedDocument) {
+        if document.omitted > 0 {
+            let (title, omitted) = (&document.title, document.omitted);
+            self.file.diagnostics.push(Diagnostic {
+                position: None,
+                message: format!(
+                    "{title}: {omitted} more violations are not shown; of one document, \
+                     {VIOLATIONS_LIMIT} are"
+                ),
+                is_error: true,
+            });
+        }
+        self.file.documents.push(document);
     }
 
     /// The template that a document comes from, where its input has no name of its own.
@@ -264,11 +285,6 @@ impl<'r> PartReview<'r> {
                 Err(disagreement) => self.disagree(&disagreement, &range, json_error),
             },
         }
-    }
-
-    fn is_compose_file(text: &str) -> bool {
-        let read = from_yaml(text, |yaml| compose::Node::deserialize(yaml));
-        read.is_ok_and(|document| document.get("kind").is_none() && is_compose(&document))
     }
 
     /// Whether a document is read, and holds something else than objects.
@@ -551,73 +567,6 @@ impl<'r> PartReview<'r> {
         true
     }
 
-    /// Reviews the images that a definition of a pipeline runs.
-    fn pipeline(&mut self, kind: PipelineKind, range: Range<usize>) {
-        let read = from_yaml(&self.text[range.clone()], |yaml| {
-            compose::Node::deserialize(yaml)
-        });
-        let document = match read {
-            Ok(document) => document,
-            Err(error) => {
-                let start = self.position(range.start);
-                let (position, message) = yaml_error(&error, start);
-                return self.error(position, message);
-            }
-        };
-        let found = kind.read(&document, &self.context.variables);
-        let places = locate(
-            &self.text[range.clone()],
-            found.open.iter().map(String::as_str),
-        );
-        for path in &found.open {
-            let offset = places.get(&**path).map_or(0, |span| span.start);
-            self.file.diagnostics.push(Diagnostic {
-                position: Some(self.position(range.start + offset)),
-                message: "this image is known only when the pipeline runs, so it was not reviewed"
-                    .to_owned(),
-                is_error: false,
-            });
-        }
-        let mut review = Review::with_capacity(found.images.len());
-        for (image, path) in &found.images {
-            review.add_image(image, Location::at(&**path));
-        }
-        let document = self.context.decide(kind.title(), review);
-        self.add(vec![document], range, "");
-    }
-
-    /// Reviews a document without a kind, if it is a Compose file.
-    fn compose(&mut self, range: Range<usize>) {
-        let read = from_yaml(&self.text[range.clone()], |yaml| {
-            compose::Node::deserialize(yaml)
-        });
-        let document = match read {
-            Ok(document) if is_compose(&document) => document,
-            _ => {
-                if !self.bare_list(&range) {
-                    self.file.skipped += 1;
-                    self.undeclared(&range, &[]);
-                }
-                return;
-            }
-        };
-        let mut file = ComposeFile::read(&document, &self.context.variables);
-        file.follow(self.input.source.folder(), &self.context.variables);
-        let paths = file.errors.iter().map(|(path, _)| &**path);
-        let found = locate(&self.text[range.clone()], paths);
-        for (path, error) in &file.errors {
-            let offset = found.get(&**path).map_or(0, |span| span.start);
-            let position = self.position(range.start + offset);
-            self.error(position, format!("{path}: {error}"));
-        }
-        let mut review = Review::with_capacity(file.images.len());
-        for (image, path) in &file.images {
-            review.add_image(image, Location::at(&**path));
-        }
-        let document = self.context.decide("Compose file", review);
-        self.add(vec![document], range, "");
-    }
-
     fn dockerfile(&mut self) {
         if self
             .input
@@ -664,7 +613,7 @@ impl<'r> PartReview<'r> {
         for (image, span) in document.images.iter_mut().zip(spans) {
             image.locate(Some(span), self.text, self.lines());
         }
-        self.file.documents.push(document);
+        self.add_located(document);
     }
 }
 

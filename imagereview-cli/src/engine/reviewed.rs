@@ -10,6 +10,10 @@ use crate::{
     terminal::{OneLine, print_diagnostic},
 };
 
+/// The most violations that are kept of one document: what a report can have, and memory for a few hundred
+/// megabytes at the worst.
+pub(super) const VIOLATIONS_LIMIT: usize = 100_000;
+
 /// What came of one input, or of a part of it: a long one comes in several parts, one after another.
 #[derive(Debug, Default)]
 pub(crate) struct ReviewedFile {
@@ -48,6 +52,8 @@ pub(crate) struct ReviewedDocument {
     pub(crate) is_allowed: bool,
     /// Its images, in their order.
     pub(crate) images: Vec<ReviewedImage>,
+    /// How many violations there are beside those of the images.
+    pub(crate) omitted: usize,
 }
 
 /// One image, and the rules that it breaks.
@@ -227,6 +233,7 @@ impl ReviewedImage {
 impl ReviewedDocument {
     /// Decides a review. Where its images are in the text is not known yet.
     pub(crate) fn decide(title: String, policy: &dyn Policy, review: &Review<'_>) -> Self {
+        let review = &review.clone().with_violations_limit(VIOLATIONS_LIMIT);
         let verdict = decide(policy, review);
         let readable = review.images().iter().map(|image| {
             (
@@ -298,6 +305,7 @@ impl ReviewedDocument {
             namespace: review.namespace().map(str::to_owned),
             is_allowed: verdict.is_allowed(),
             images,
+            omitted: verdict.omitted().map(|(.., count)| count).sum(),
         }
     }
 }

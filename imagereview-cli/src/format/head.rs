@@ -1,14 +1,21 @@
 //! What the head of a report says of the run: when, of what, and by which policy.
 
+use std::fmt;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What is escaped in the path of a link.
+/// What is escaped in the path of a URI.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// A path as it is in a URI.
+pub(super) fn percent_encoded(path: &str) -> impl fmt::Display + '_ {
+    utf8_percent_encode(path, PATH)
+}
 
 /// What the head of a report says of the run.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +65,7 @@ impl SourceUrl {
         if !is_below(file) {
             return None;
         }
-        let path = utf8_percent_encode(file, PATH).to_string();
+        let path = percent_encoded(file).to_string();
         let line = line.max(1).to_string();
         Some(self.0.replace("{path}", &path).replace("{line}", &line))
     }

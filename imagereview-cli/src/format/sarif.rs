@@ -8,10 +8,9 @@ use std::{
 };
 
 use imagereview_core::{Language, Mode, Violation};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_sarif::sarif;
 
-use super::report::Report;
+use super::{head::percent_encoded, report::Report};
 use crate::{
     engine::{Diagnostic, ReviewedDocument, ReviewedFile, ReviewedImage, Run},
     input::Position,
@@ -21,14 +20,6 @@ use crate::{
 /// Where the schema of the format is published.
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-
-/// What is escaped in the path of a relative URI.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'/')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// The folder that relative paths begin in, by the name that code scanning gives it.
 const ROOT: &str = "%SRCROOT%";
@@ -138,7 +129,7 @@ fn physical_location(
     columns: Option<usize>,
 ) -> sarif::PhysicalLocation {
     let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-    let uri = utf8_percent_encode(file, PATH);
+    let uri = percent_encoded(file);
     let artifact = sarif::ArtifactLocation::builder();
     let artifact = if file.starts_with('/') {
         artifact.uri(format!("file://{uri}")).build()

@@ -233,7 +233,7 @@ const tests = {
   async "the labels are in the language of the page"() {
     await on(chinese, {}, async page => {
       assert.equal(await page.locator("html").getAttribute("lang"), "zh");
-      assert.match(await page.title(), new RegExp(`^镜像审查: ${chinese.json.summary.denied} 个被拒绝$`));
+      assert.equal(await page.title(), `镜像审查: ${chinese.json.summary.denied} 个被拒绝`);
       for (const label of await page.locator("dt, h2, h3, .filter label, .filter button").allTextContents()) {
         assert.match(label, /\p{Script=Han}/u, label);
       }

@@ -339,3 +339,55 @@ fn an_image_of_a_variable_is_left_and_reported() {
     );
     assert_eq!(diff, "");
 }
+
+#[test]
+fn the_inventory_has_digests_and_ages_and_tells_which_tags_moved() {
+    let host = registry(image()).to_string();
+    let folder = folder(&host, NON_ROOT);
+    let path = folder.path();
+    let plain = run(path, &["inventory", "v1.yaml"]);
+    assert_eq!(plain.0, Some(0));
+    assert!(!plain.1.contains("sha256:"), "{}", plain.1);
+
+    let saved = run(
+        path,
+        &["inventory", "--resolve", "--save-facts=f.json", "v1.yaml"],
+    );
+    let expected = format!("\n  v1\n    {DIGEST}  created 2026-11-01T12:00:00Z");
+    assert!(saved.1.contains(&expected), "{}", saved.1);
+    assert_eq!((saved.0, &*saved.2), (Some(0), ""));
+
+    let moved_since = ["inventory", "--resolve", "--moved-since=f.json", "v1.yaml"];
+    let same = run(path, &moved_since);
+    assert!(!same.1.contains("moved"), "{}", same.1);
+    let before = DIGEST.replace("5be196df", "00000000");
+    let text = fs::read_to_string(path.join("f.json")).unwrap();
+    fs::write(path.join("f.json"), text.replace(DIGEST, &before)).unwrap();
+    let moved = run(path, &moved_since);
+    assert!(
+        moved.1.contains(&format!("    moved: it was {before}\n")),
+        "{}",
+        moved.1
+    );
+
+    let csv = run(path, &[&moved_since[..], &["--format=csv"]].concat()).1;
+    let (head, row) = csv.split_once('\n').unwrap();
+    assert!(
+        head.ends_with(",path,resolvedDigest,created,movedFrom"),
+        "{head}"
+    );
+    let expected = format!(",{DIGEST},2026-11-01T12:00:00Z,{before}\n");
+    assert!(row.ends_with(&expected), "{row}");
+
+    // What is not there is reported, and the others are listed all the same.
+    let (status, out, err) = run(path, &["inventory", "--resolve", "v1.yaml", "v2.yaml"]);
+    assert_eq!(status, Some(2), "{out}{err}");
+    assert!(
+        out.contains(DIGEST) && out.contains("  v2\n    not known\n"),
+        "{out}"
+    );
+    assert!(
+        err.contains("/team/app:v2: its registry has no such image"),
+        "{err}"
+    );
+}

@@ -836,6 +836,40 @@ fn an_object_of_too_many_images_is_denied_and_those_beside_it_are_reviewed() {
 }
 
 #[test]
+fn violations_that_are_not_kept_are_an_error_that_no_baseline_accepts() {
+    let rules: Vec<String> = (0..100)
+        .map(|n| format!("{{name: r{n}, digest: {{}}}}"))
+        .collect();
+    let policy = format!(
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: p}}\nrules: [{}]\n",
+        rules.join(", ")
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let pod = |containers: usize| {
+        let containers = vec![json!({"image": "nginx"}); containers];
+        json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}}).to_string()
+    };
+    fs::write(folder.join("policy.yaml"), policy).unwrap();
+    for (containers, status, omitted) in [(1_000, 0, ""), (1_003, 2, "300 more violations")] {
+        fs::write(folder.join("pod.yaml"), pod(containers)).unwrap();
+        let with_baseline = [
+            "review",
+            "--policy=policy.yaml",
+            "--baseline=base.json",
+            "pod.yaml",
+        ];
+        run_in(
+            folder,
+            &[&with_baseline[..], &["--update-baseline"]].concat(),
+        );
+        let (code, _, stderr) = run_in(folder, &with_baseline);
+        assert_eq!(code, Some(status), "{stderr}");
+        assert!(stderr.contains(omitted), "{stderr}");
+    }
+}
+
+#[test]
 fn of_a_very_long_line_people_see_what_is_around_the_image() {
     let text = long_image_review("nginx").repeat(600);
     assert!(text.len() > 1 << 20);

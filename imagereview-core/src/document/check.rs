@@ -5,17 +5,22 @@ use std::cell::OnceCell;
 #[cfg(feature = "cel")]
 use super::facts::FactSettings;
 use super::{
-    declaration::{self, Pinned},
+    declaration::{self, Name, Pinned},
+    exemption::Exemption,
     facts::{FactCheck, FactFinding},
+    price::{CHECK, FACTS, Meter, TooManySteps, lengths},
     problem::Problems,
-    scope::{Scope, compiled, repositories},
+    scope::{OutOfScope, Scope, compiled, repositories},
 };
 #[cfg(feature = "cel")]
 use crate::expression::{Expression, ImageFields, Images};
 use crate::{
     facts::Need,
     language::{Language, Message},
-    pattern::{Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet},
+    limits::ENTRIES_LIMIT,
+    pattern::{
+        Lengths, Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet,
+    },
     policy::Mode,
     quote::{Cut, first_chars},
     reference::{DEFAULT_TAG, DigestAlgorithm, ImageRef},
@@ -73,13 +78,14 @@ enum Cause<'c> {
     },
     #[cfg(feature = "cel")]
     Expression(Result<bool, String>),
+    TooManySteps(TooManySteps),
 }
 
 /// What was found of the tag that counts.
 #[derive(Debug)]
 enum TagCause<'c> {
     Allowed(&'c TagPattern),
-    NotAllowed,
+    NotAllowed(&'c TagSet),
     Denied(&'c TagPattern),
     NotDenied,
 }
@@ -134,6 +140,10 @@ pub(super) struct Asked<'r> {
     pub(super) asks_of_unchanged: bool,
     /// Those of the document and the rule.
     scopes: [&'r Scope; 2],
+    meter: Meter,
+    exemptions: &'r [&'r Exemption],
+    /// Those of them that cover the rule.
+    of_rule: OnceCell<Vec<&'r Exemption>>,
     /// By the position of each image.
     ranks: OnceCell<Vec<usize>>,
     #[cfg(feature = "cel")]
@@ -141,11 +151,13 @@ pub(super) struct Asked<'r> {
     /// The same without the images that are new.
     #[cfg(feature = "cel")]
     unchanged: OnceCell<Context>,
+    #[cfg(feature = "cel")]
+    has_new_images: OnceCell<bool>,
 }
 
 /// What an expression is evaluated with, or why it cannot be.
 #[cfg(feature = "cel")]
-type Context = Result<cel::Context<'static, 'static>, String>;
+type Context = Result<crate::expression::Context, String>;
 
 /// Who has a place first where a review has more images than it may have.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -158,21 +170,56 @@ enum Turn {
 }
 
 impl<'r> Asked<'r> {
+    /// The review for a rule of this share of steps, and the exemptions that are granted for the review.
     pub(super) fn about(
         review: &'r Review<'r>,
         scopes: [&'r Scope; 2],
         asks_of_unchanged: bool,
+        share: u64,
+        exemptions: &'r [&'r Exemption],
     ) -> Self {
         Self {
             review,
             asks_of_unchanged,
             scopes,
+            meter: Meter::new(share),
+            exemptions,
+            of_rule: OnceCell::new(),
             ranks: OnceCell::new(),
             #[cfg(feature = "cel")]
             context: OnceCell::new(),
             #[cfg(feature = "cel")]
             unchanged: OnceCell::new(),
+            #[cfg(feature = "cel")]
+            has_new_images: OnceCell::new(),
         }
+    }
+
+    /// Whether an image of the review is in scope. Without the steps to find out it is.
+    pub(super) fn admits(&self, image: &Image<'_>) -> Result<(), OutOfScope> {
+        let lengths = lengths(image);
+        for scope in self.scopes {
+            if self.meter.take(scope.image_steps(lengths)).is_ok() {
+                scope.admits_image(image)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first exemption that covers violations of this rule by an image. Without the steps to look for
+    /// one there is none.
+    pub(super) fn exemption(&self, rule: &Name, image: &Image<'_>) -> Option<&'r Exemption> {
+        let of_rule = self.of_rule.get_or_init(|| {
+            let exemptions = self.exemptions.iter().copied();
+            exemptions
+                .filter(|exemption| exemption.covers_rule(rule))
+                .collect()
+        });
+        let lengths = lengths(image);
+        of_rule.iter().copied().find(|exemption| {
+            let steps = self.meter.take(exemption.image_steps(lengths));
+            steps.is_ok() && exemption.covers_image(image)
+        })
     }
 
     /// Whether the expression is true for an image, in a review of these images.
@@ -188,16 +235,23 @@ impl<'r> Asked<'r> {
             Images::All => &self.context,
             Images::Unchanged => &self.unchanged,
         };
-        match context.get_or_init(|| expression.context(self.review, images)) {
-            Ok(context) => expression.evaluate(context, image, facts),
+        let take = |steps| {
+            self.meter.take(steps).map_err(|TooManySteps { share }| {
+                format!("{expression} takes more than {share} steps for this review")
+            })
+        };
+        match context.get_or_init(|| expression.context(self.review, images, take)) {
+            Ok(context) => expression.evaluate(context, image, facts, take),
             Err(error) => Err(error.clone()),
         }
     }
 
     #[cfg(feature = "cel")]
     fn has_new_images(&self) -> bool {
-        let mut readable = self.review.images().iter();
-        readable.any(|image| !image.is_unchanged())
+        *self.has_new_images.get_or_init(|| {
+            let mut readable = self.review.images().iter();
+            readable.any(|image| !image.is_unchanged())
+        })
     }
 
     /// How many images of the review come before this one where only so many may stay.
@@ -238,12 +292,49 @@ impl<'r> Asked<'r> {
 }
 
 impl Check {
+    pub(super) fn counts_images(&self) -> bool {
+        matches!(self, Self::MaxImages(_))
+    }
+
     pub(super) fn is_expression(&self) -> bool {
         #[cfg(feature = "cel")]
         let is_expression = matches!(self, Self::Expression(..));
         #[cfg(not(feature = "cel"))]
         let is_expression = false;
         is_expression
+    }
+
+    /// The steps for an image at most, without those of an expression, which has some for each review.
+    fn steps(&self, lengths: Lengths) -> u64 {
+        let steps = match self {
+            Self::Tags(tags) => tags.steps(lengths),
+            Self::Registries(lists) | Self::Repositories(lists) => lists.steps(lengths),
+            Self::Digest(_) | Self::MaxImages(_) => 0,
+            Self::Facts(_) => FACTS,
+            #[cfg(feature = "cel")]
+            Self::Expression(..) => 0,
+        };
+        steps.saturating_add(CHECK)
+    }
+
+    /// The steps for the largest review, at most.
+    pub(super) fn most_steps(&self) -> u64 {
+        let images = ENTRIES_LIMIT as u64;
+        let steps = self.steps(Lengths::LONGEST).saturating_mul(images);
+        match self {
+            #[cfg(feature = "cel")]
+            Self::Expression(expression, _) => steps.saturating_add(expression.most_steps()),
+            _ => steps,
+        }
+    }
+
+    /// The memory to decide the largest review, at most.
+    pub(super) fn most_bytes(&self) -> u64 {
+        match self {
+            #[cfg(feature = "cel")]
+            Self::Expression(expression, _) => expression.most_bytes(),
+            _ => 0,
+        }
     }
 
     /// Whether it is about what only registries can tell.
@@ -284,13 +375,19 @@ impl Check {
         asked: &Asked<'_>,
         image: &Image<'_>,
     ) -> impl Iterator<Item = Finding<'_>> {
+        let steps = asked.meter.take(self.steps(lengths(image)));
         let several = match self {
+            _ if steps.is_err() => Vec::new(),
             Self::Facts(facts) => facts.judge(asked.review, image, asked.asks_of_unchanged),
             // An empty list takes no memory.
             _ => Vec::new(),
         };
         let several = several.into_iter().map(Finding::from);
-        self.finding(asked, image).into_iter().chain(several)
+        let one = match steps {
+            Ok(()) => self.finding(asked, image),
+            Err(error) => Some(Finding::fail(Cause::TooManySteps(error))),
+        };
+        one.into_iter().chain(several)
     }
 
     /// What a check finds that finds one thing.
@@ -306,6 +403,12 @@ impl Check {
                 let review = asked.review;
                 let images = review.images().len() + review.unreadable_images().len();
                 let cause = Cause::ImageCount { images, max: *max };
+                // Whether it counts is found out of each image once.
+                let scopes = asked.scopes.iter();
+                let steps = scopes.map(|scope| scope.image_steps(lengths(image)));
+                if let Err(error) = asked.meter.take(steps.fold(0, u64::saturating_add)) {
+                    return Some(Finding::fail(Cause::TooManySteps(error)));
+                }
                 if images <= *max || asked.rank(image) < *max {
                     Finding::pass(cause)
                 } else {
@@ -392,6 +495,12 @@ impl Tags {
         }))
     }
 
+    fn steps(&self, lengths: Lengths) -> u64 {
+        let sets = self.allow.iter().chain(&self.deny);
+        let steps = sets.map(|set| set.price().of(lengths.tag.max(DEFAULT_TAG.len() as u64)));
+        steps.fold(0, u64::saturating_add)
+    }
+
     fn judge(&self, reference: &ImageRef<'_>) -> Finding<'_> {
         let tag = match (reference.digest(), reference.tag()) {
             (Some(_), _) if !self.check_pinned => return Finding::pass(Cause::PinnedByDigest),
@@ -414,7 +523,7 @@ impl Tags {
             None => Finding::pass(Cause::Tag(TagCause::NotDenied)),
             Some(allow) => match allow.find(tag) {
                 Some(pattern) => Finding::pass(Cause::Tag(TagCause::Allowed(pattern))),
-                None => Finding::fail(Cause::Tag(TagCause::NotAllowed)),
+                None => Finding::fail(Cause::Tag(TagCause::NotAllowed(allow))),
             },
         }
     }
@@ -481,6 +590,12 @@ impl AllowDeny {
         })
     }
 
+    fn steps(&self, lengths: Lengths) -> u64 {
+        let sets = self.allow.iter().chain(&self.deny);
+        let steps = sets.map(|set| set.steps(lengths));
+        steps.fold(0, u64::saturating_add)
+    }
+
     fn judge(&self, what: What, reference: &ImageRef<'_>) -> Finding<'_> {
         if let Some(pattern) = self.deny.as_ref().and_then(|deny| deny.find(reference)) {
             return Finding::fail(Cause::Denied(what, pattern));
@@ -528,6 +643,23 @@ const MAX_SHOWN: usize = 3;
 /// reason holds other violations too.
 const MAX_SHOWN_CHARS: usize = 100;
 
+/// What is allowed, shortened.
+fn allowed<'p>(patterns: impl ExactSizeIterator<Item = &'p str>) -> Message {
+    let more = patterns.len().saturating_sub(MAX_SHOWN);
+    let shown: Vec<_> = patterns
+        .take(MAX_SHOWN)
+        .map(|pattern| first_chars(pattern, MAX_SHOWN_CHARS))
+        .collect();
+    let shown = shown.join(", ");
+    match more {
+        0 => message(format!("allowed: {shown}"), format!("允许的有:{shown}")),
+        more => message(
+            format!("allowed: {shown} (and {more} more)"),
+            format!("允许的有:{shown}(另有{more}项)"),
+        ),
+    }
+}
+
 fn message(english: String, chinese: String) -> Message {
     Message::from(english).with(Language::Chinese, chinese)
 }
@@ -547,7 +679,7 @@ impl TagCause<'_> {
                 format!("{tag} is allowed by \"{}\"", pattern.as_str()),
                 format!("{tag_zh}符合允许的\"{}\"", pattern.as_str()),
             ),
-            Self::NotAllowed => message(
+            Self::NotAllowed(_) => message(
                 format!("{tag} is not allowed"),
                 format!("{tag_zh}不在允许之列"),
             ),
@@ -650,6 +782,12 @@ impl Finding<'_> {
                     format!("表达式无法判定:{error}"),
                 ),
             },
+            Cause::TooManySteps(TooManySteps { share }) => message(
+                format!(
+                    "the rule could not be decided: it takes more than {share} steps for this review"
+                ),
+                format!("规则无法判定:本次审查所需步数超过{share}"),
+            ),
         }
     }
 
@@ -661,10 +799,9 @@ impl Finding<'_> {
                 "write a fixed tag or a digest",
                 "请写明固定标签或摘要",
             )),
-            Cause::Tag(TagCause::NotAllowed) => Some(Message::new(
-                "write a tag that the rule allows",
-                "请使用规则允许的标签",
-            )),
+            Cause::Tag(TagCause::NotAllowed(allow)) => {
+                Some(allowed(allow.patterns().iter().map(TagPattern::as_str)))
+            }
             Cause::NoTagBesideDigest => Some(Message::new(
                 "write the tag beside the digest",
                 "请在摘要旁写明标签",
@@ -678,22 +815,9 @@ impl Finding<'_> {
                 let known = known.join(", ");
                 Some(message(format!("use {known}"), format!("请使用{known}")))
             }
-            Cause::NotAllowed(_, allow) => {
-                let patterns = allow.patterns();
-                let shown: Vec<_> = patterns
-                    .iter()
-                    .take(MAX_SHOWN)
-                    .map(|pattern| first_chars(pattern.as_str(), MAX_SHOWN_CHARS))
-                    .collect();
-                let shown = shown.join(", ");
-                Some(match patterns.len().saturating_sub(MAX_SHOWN) {
-                    0 => message(format!("allowed: {shown}"), format!("允许的有:{shown}")),
-                    more => message(
-                        format!("allowed: {shown} (and {more} more)"),
-                        format!("允许的有:{shown}(另有{more}项)"),
-                    ),
-                })
-            }
+            Cause::NotAllowed(_, allow) => Some(allowed(
+                allow.patterns().iter().map(RepositoryPattern::as_str),
+            )),
             Cause::Denied(what, _) => Some(message(
                 format!(
                     "use an image from a {} that the rule allows",

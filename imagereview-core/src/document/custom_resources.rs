@@ -27,7 +27,8 @@ impl CustomResource {
     }
 }
 
-/// How many custom resources a policy may declare: each is looked for in every object.
+/// How many custom resources a policy may declare, and how many paths they may have together: those of a
+/// kind are followed in each object of it.
 const MAX_RESOURCES: usize = 1000;
 
 /// The built-in kinds, the declared ones, and those of well-known projects.
@@ -36,13 +37,17 @@ pub(super) fn kinds(
     known: &[KnownResources],
     problems: &mut Problems,
 ) -> WorkloadKinds {
-    if resources.len() > MAX_RESOURCES {
-        let count = resources.len();
+    let paths = resources.iter().map(workload::CustomResource::paths).sum();
+    for (count, what) in [
+        (resources.len(), "custom resources"),
+        (paths, "paths of custom resources"),
+    ] {
+        if count <= MAX_RESOURCES {
+            continue;
+        }
         problems.add(
             Position::START,
-            format!(
-                "there are {count} custom resources; a policy may declare at most {MAX_RESOURCES}"
-            ),
+            format!("there are {count} {what}; a policy may declare at most {MAX_RESOURCES}"),
         );
         return WorkloadKinds::builtin().clone();
     }

@@ -9,6 +9,7 @@ use super::{
     declaration::{self, Name, Text},
     explanation::{Outcome, Step},
     facts::FactCheck,
+    price::{DESCRIBE, violation_bytes},
     problem::Problems,
     scope::{OutOfScope, Scope},
 };
@@ -17,7 +18,8 @@ use crate::expression::Expression;
 use crate::{
     facts::Need,
     language::{Language, Message},
-    pattern::RegexBudget,
+    limits::{ENTRIES_LIMIT, VIOLATIONS_LIMIT},
+    pattern::{Lengths, RegexBudget},
     policy::{Mode, Violation},
     review::{Image, Review},
 };
@@ -30,8 +32,10 @@ pub(super) struct Rule {
     message: Option<Text>,
     remedy: Option<Text>,
     checks: Vec<Check>,
-    shared_name: Arc<str>,
-    declared_at: Arc<str>,
+    /// The most steps that it may take for a review.
+    share: u64,
+    pub(super) shared_name: Arc<str>,
+    pub(super) declared_at: Arc<str>,
 }
 
 /// What a rule found in an image, for an explanation.
@@ -46,6 +50,19 @@ impl Judged {
             outcome: Outcome::OutOfScope,
             why: out.message(),
         }
+    }
+
+    /// Adds to the reason.
+    pub(super) fn add(&mut self, more: &Message) {
+        let joined = |language, separator: &str| {
+            format!(
+                "{}{separator}{}",
+                self.why.text(language),
+                more.text(language)
+            )
+        };
+        self.why = Message::from(joined(Language::English, "; "))
+            .with(Language::Chinese, joined(Language::Chinese, ";"));
     }
 
     pub(super) fn exempt(&mut self, exemption: &str, reason: &str) {
@@ -192,34 +209,75 @@ impl Rule {
             message: declared.message,
             remedy: declared.remedy,
             checks,
+            share: u64::MAX,
         })
     }
 
-    /// What the image breaks, in a review that is in scope.
-    pub(super) fn violations<'a>(
+    /// The steps that it takes for the largest review, at most, where its document has this scope.
+    pub(super) fn most_steps(&self, document: &Scope) -> u64 {
+        let scopes = [document, &self.scope].map(|scope| scope.image_steps(Lengths::LONGEST));
+        // Once for each check of the number of images, too.
+        let times = 1 + self
+            .checks
+            .iter()
+            .filter(|check| check.counts_images())
+            .count() as u64;
+        let scopes = scopes[0].saturating_add(scopes[1]);
+        let scopes = scopes.saturating_mul(times * ENTRIES_LIMIT as u64);
+        let checks = self.checks.iter().map(Check::most_steps);
+        let steps = checks.fold(scopes, u64::saturating_add);
+        steps.saturating_add(DESCRIBE * VIOLATIONS_LIMIT as u64)
+    }
+
+    /// The memory to decide it, at most.
+    pub(super) fn most_bytes(&self) -> u64 {
+        let checks = self.checks.iter().map(Check::most_bytes);
+        checks.max().unwrap_or_default()
+    }
+
+    /// The most that one of its violations takes.
+    pub(super) fn violation_bytes(&self) -> u64 {
+        let texts = self.message.iter().chain(&self.remedy);
+        let templates = texts.flat_map(|text| text.english.iter().chain(&text.chinese));
+        let len = templates.map(super::template::Template::most_bytes);
+        violation_bytes(len.fold(0, u64::saturating_add))
+    }
+
+    pub(super) fn share(&self) -> u64 {
+        self.share
+    }
+
+    pub(super) fn set_share(&mut self, share: u64) {
+        self.share = share;
+    }
+
+    /// What its violations do, where nothing caps them.
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What an image breaks that is in scope.
+    pub(super) fn failures<'a>(
         &'a self,
-        asked: &'a Asked<'_>,
-        image: &'a Image<'_>,
-    ) -> impl Iterator<Item = Violation> + 'a {
-        let in_scope = self.scope.admits_image(image).is_ok();
-        let checks = if in_scope { &self.checks[..] } else { &[] };
-        let broken = checks
+        asked: &Asked<'a>,
+        image: &'a Image<'a>,
+    ) -> impl Iterator<Item = Finding<'a>> {
+        let failed = self
+            .checks
             .iter()
             .flat_map(|check| check.findings(asked, image))
             .filter(|finding| !finding.passed);
         // A message of the rule's own says it once for all that was found. What could not be known is
-        // something else.
+        // something else. All are judged, so that an image takes as many steps where each is explained.
         let mut is_said = false;
-        broken
-            .filter(move |finding| {
-                finding.is_of_the_unknown
-                    || self.message.is_none()
-                    || !std::mem::replace(&mut is_said, true)
-            })
-            .map(move |finding| self.violation(&finding, asked.review, image))
+        failed.filter(move |finding| {
+            finding.is_of_the_unknown
+                || self.message.is_none()
+                || !std::mem::replace(&mut is_said, true)
+        })
     }
 
-    fn violation(
+    pub(super) fn violation(
         &self,
         finding: &Finding<'_>,
         review: &Review<'_>,
@@ -267,16 +325,9 @@ impl Rule {
         }
     }
 
-    /// What each check found, for an explanation.
+    /// What each check found of an image that is in scope, for an explanation.
     pub(super) fn judge(&self, asked: &Asked<'_>, image: &Image<'_>) -> Vec<Judged> {
         let review = asked.review;
-        let scope = self
-            .scope
-            .admits_review(review)
-            .and_then(|()| self.scope.admits_image(image));
-        if let Err(out) = scope {
-            return vec![Judged::out_of_scope(out)];
-        }
         let judged = |finding: Finding<'_>| Judged {
             outcome: if finding.passed {
                 Outcome::Passed

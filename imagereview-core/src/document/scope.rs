@@ -2,17 +2,23 @@
 
 use super::{
     declaration::{self, NamespacePattern, SystemNamespaces},
+    price::CHECK,
     problem::{Position, Problems},
 };
 use crate::{
     language::Message,
+    limits::ENTRIES_LIMIT,
     object::{ContainerKind, Operation, User},
     pattern::{
-        MAX_VALUE_LEN, NamePattern, NameSet, PatternError, Reading, RepositoryPattern,
+        Lengths, MAX_VALUE_LEN, NamePattern, NameSet, PatternError, Reading, RepositoryPattern,
         RepositorySet,
     },
     review::{Image, Review},
 };
+
+/// The longest groups of a user together that are compared with patterns, in bytes. A user of more is
+/// in scope, whatever the patterns.
+const MAX_GROUPS_LEN: usize = 64 * 1024;
 
 /// The namespaces of Kubernetes itself.
 const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
@@ -62,6 +68,12 @@ impl<T> IncludeExclude<T> {
 
     fn admits(&self, matches: impl Fn(&T) -> bool) -> bool {
         self.include.as_ref().is_none_or(&matches) && !self.exclude.as_ref().is_some_and(matches)
+    }
+}
+
+impl IncludeExclude<NameSet> {
+    fn admits_name(&self, name: &str) -> bool {
+        name.len() > MAX_VALUE_LEN || self.admits(|set| set.matches(name))
     }
 }
 
@@ -167,16 +179,46 @@ impl Scope {
         })
     }
 
-    /// Whether a review can be in scope at all. A field that it does not have matches.
+    /// The steps to find out whether a review can be in scope, at most.
+    pub(super) fn review_steps(&self) -> u64 {
+        let most = |names: u64, bytes: usize| {
+            move |set: &NameSet| set.price().of_many(names, bytes as u64)
+        };
+        let names = |sets: &IncludeExclude<NameSet>, names: u64, bytes: usize| {
+            let sets = sets.include.iter().chain(&sets.exclude);
+            sets.map(most(names, bytes)).fold(0, u64::saturating_add)
+        };
+        let sets = [
+            names(&self.namespaces, 1, MAX_VALUE_LEN),
+            names(&self.kinds, 1, MAX_VALUE_LEN),
+            names(&self.users, 1, MAX_VALUE_LEN),
+            names(&self.groups, ENTRIES_LIMIT as u64, MAX_GROUPS_LEN),
+            names(&self.service_accounts, 1, MAX_VALUE_LEN),
+        ];
+        let annotations = self.annotations.iter();
+        let annotations = annotations.map(|(_, value)| most(1, MAX_VALUE_LEN)(value));
+        sets.into_iter()
+            .chain(annotations)
+            .fold(CHECK, u64::saturating_add)
+    }
+
+    /// The steps to find out whether an image is in scope, at most.
+    pub(super) fn image_steps(&self, lengths: Lengths) -> u64 {
+        let sets = self.images.include.iter().chain(&self.images.exclude);
+        let steps = sets.map(|set| set.steps(lengths));
+        steps.fold(0, u64::saturating_add)
+    }
+
+    /// Whether a review can be in scope at all. A field that it does not have matches, and so does a
+    /// name that is too long to be compared with patterns.
     pub(super) fn admits_review(&self, review: &Review<'_>) -> Result<(), OutOfScope> {
         if let Some(namespace) = review.namespace() {
             let is_system = SYSTEM_NAMESPACES.contains(&namespace);
             let left_out = self.without_system_namespaces && is_system;
-            if left_out || !self.namespaces.admits(|set| set.matches(namespace)) {
+            if left_out || !self.namespaces.admits_name(namespace) {
                 return Err(OutOfScope::Namespace);
             }
         }
-        // A value that is too long to be compared with the pattern excludes nothing.
         let has = |(key, value): &(Box<str>, NameSet)| {
             review
                 .annotation(key)
@@ -186,7 +228,7 @@ impl Scope {
             return Err(OutOfScope::Annotation);
         }
         if let Some(kind) = review.kind()
-            && !self.kinds.admits(|set| set.matches(kind.name()))
+            && !self.kinds.admits_name(kind.name())
         {
             return Err(OutOfScope::Kind);
         }
@@ -208,12 +250,14 @@ impl Scope {
         let account = user
             .service_account()
             .map(|(namespace, name)| format!("{namespace}/{name}"));
-        let is_account = |set: &NameSet| account.as_ref().is_some_and(|name| set.matches(name));
-        self.users.admits(|set| set.matches(user.name()))
-            && self
-                .groups
-                .admits(|set| user.groups().any(|group| set.matches(group)))
-            && self.service_accounts.admits(is_account)
+        let is_account = match &account {
+            Some(account) => self.service_accounts.admits_name(account),
+            None => self.service_accounts.admits(|_| false),
+        };
+        let has_long_groups = || user.groups().map(str::len).sum::<usize>() > MAX_GROUPS_LEN;
+        let in_group = |set: &NameSet| user.groups().any(|group| set.matches(group));
+        let admits_groups = || has_long_groups() || self.groups.admits(in_group);
+        self.users.admits_name(user.name()) && is_account && admits_groups()
     }
 
     /// Whether an image of a review that is in scope is so too.

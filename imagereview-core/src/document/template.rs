@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
+    policy::REASON_LIMIT,
     quote::{Cut, Escaped},
     review::{Image, Review},
 };
@@ -44,10 +45,22 @@ const PLACEHOLDERS: [(&str, Placeholder); 9] = [
     ("rule", Placeholder::Rule),
 ];
 
+/// The longest message in a policy, in bytes. One is kept with each violation.
+const MAX_LEN: usize = 4096;
+
+/// About the most bytes that take the place of a placeholder: those of a quotation.
+const MAX_INSERTED: u64 = 640;
+
 impl Template {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Err("the message is empty".into());
+        }
+        if text.len() > MAX_LEN {
+            return Err(format!(
+                "the message has {} bytes, and may have {MAX_LEN}; a response has room for {REASON_LIMIT}",
+                text.len()
+            ));
         }
         let mut parts = Vec::new();
         let mut literal = String::new();
@@ -89,6 +102,15 @@ impl Template {
             parts.push(Part::Text(literal.into()));
         }
         Ok(Self(parts))
+    }
+
+    /// The most bytes of a message, whatever the image.
+    pub(super) fn most_bytes(&self) -> u64 {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(literal) => literal.len() as u64,
+            Part::Placeholder(_) => MAX_INSERTED,
+        });
+        parts.fold(0, u64::saturating_add)
     }
 
     pub(super) fn fill(&self, rule: &str, review: &Review<'_>, image: &Image<'_>) -> String {

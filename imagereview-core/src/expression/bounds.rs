@@ -8,18 +8,14 @@ use std::{
 
 use cel::{
     Context,
-    common::ast::{
-        CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators,
-    },
+    common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue},
 };
-use regex::Regex;
 
 use super::{
-    language::{
-        ENV, IN_ORDER, MATCHES, MAX_FACTS_BYTES, MAX_IMAGE_BYTES, MAX_ITEMS, MAX_REVIEW_BYTES,
-        VARIABLES, WORD,
-    },
-    variables::{FACT_FIELDS, IMAGE_FIELDS, PLATFORM_FIELDS, REVIEW_FIELDS},
+    language::{ENV, IN_ORDER, MATCHES, VARIABLES},
+    price::Price,
+    regex::CountedRegex,
+    variables::{FACT_FIELDS, IMAGE_FIELDS, PLATFORM_FIELDS, REVIEW_FIELDS, UsedFields},
 };
 use crate::{
     pattern::{RegexBudget, RegexError},
@@ -31,72 +27,32 @@ use crate::{
 const MAX_DEPTH: usize = 24;
 
 /// The most that an expression, or any part of it, may make of the largest review, in bytes.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The most memory that one regular expression may take when compiled, in bytes.
 const REGEX_SIZE_LIMIT: usize = 1024 * 1024;
-
-/// The functions whose result is a number or a truth value, however large what they are given.
-const SMALL: [&str; 21] = [
-    operators::LOGICAL_AND,
-    operators::LOGICAL_OR,
-    operators::LOGICAL_NOT,
-    operators::NOT_STRICTLY_FALSE,
-    operators::EQUALS,
-    operators::NOT_EQUALS,
-    operators::LESS,
-    operators::LESS_EQUALS,
-    operators::GREATER,
-    operators::GREATER_EQUALS,
-    operators::IN,
-    operators::NEGATE,
-    MATCHES,
-    "contains",
-    "startsWith",
-    "endsWith",
-    "size",
-    "bool",
-    "double",
-    "int",
-    "uint",
-];
-
-/// At most how large a value is.
-#[derive(Clone, Copy, Default)]
-struct Size {
-    /// How many times it holds the item that a loop is at.
-    items: usize,
-    /// What it holds beside those, in bytes.
-    bytes: usize,
-}
-
-impl Size {
-    fn of(bytes: usize) -> Self {
-        Self { items: 0, bytes }
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            items: self.items.saturating_add(other.items),
-            bytes: self.bytes.saturating_add(other.bytes),
-        }
-    }
-}
 
 /// The loop that a part of an expression is in.
 #[derive(Clone, Copy)]
 struct Loop<'e> {
     /// Its variable.
     item: &'e str,
-    /// The size of all that it goes through.
-    range: usize,
     /// Whether that is the images of the review.
     is_over_images: bool,
 }
 
+/// What is known of an expression that is kept.
+type Kept = (
+    Price,
+    HashMap<String, CountedRegex>,
+    UsedFields,
+    BTreeSet<&'static str>,
+);
+
 pub(super) struct Bounds<'b> {
     budget: &'b mut RegexBudget,
-    regexes: HashMap<String, Regex>,
+    regexes: HashMap<String, CountedRegex>,
+    used: UsedFields,
     /// The facts of an image that are used.
     facts: BTreeSet<&'static str>,
     /// Whether `image` is used as a whole.
@@ -108,18 +64,16 @@ impl<'b> Bounds<'b> {
         Self {
             budget,
             regexes: HashMap::new(),
+            used: UsedFields::default(),
             facts: BTreeSet::new(),
             is_image_whole: false,
         }
     }
 
     /// Refuses an expression that could cost too much, has each of its loops go through what it loops
-    /// over in order, and gives its regular expressions, compiled, and the facts of an image that it
-    /// uses.
-    pub(super) fn keep(
-        mut self,
-        root: &mut IdedExpr,
-    ) -> Result<(HashMap<String, Regex>, BTreeSet<&'static str>), String> {
+    /// over in order, and gives its price, its regular expressions, compiled, the fields of images that it
+    /// uses, and the facts of an image.
+    pub(super) fn keep(mut self, root: &mut IdedExpr) -> Result<Kept, String> {
         self.visit(root, None, 0)?;
         // What is used has to be known, and of a whole image nobody can say which facts are.
         if self.is_image_whole && !self.facts.is_empty() {
@@ -129,19 +83,21 @@ impl<'b> Bounds<'b> {
                     .into(),
             );
         }
-        Ok((self.regexes, self.facts))
+        let price = Price::of(root, &self.regexes);
+        if price.largest() > MAX_BYTES {
+            return Err(format!(
+                "it could make more than {MAX_BYTES} bytes of a large review; ask with all or exists \
+                 rather than make lists and text"
+            ));
+        }
+        Ok((price, self.regexes, self.used, self.facts))
     }
 
-    /// The size of a field of the image.
-    fn image_field(&mut self, field: &str) -> Size {
+    /// Notes a field of the image that is used.
+    fn use_field(&mut self, field: &str) {
         let mut facts = FACT_FIELDS.iter().chain(&PLATFORM_FIELDS);
-        match facts.find(|fact| **fact == field) {
-            Some(fact) => {
-                self.facts.insert(fact);
-                Size::of(MAX_FACTS_BYTES)
-            }
-            None => Size::of(MAX_IMAGE_BYTES),
-        }
+        self.facts.extend(facts.find(|fact| **fact == field));
+        self.used.add(field);
     }
 
     fn visit(
@@ -149,64 +105,56 @@ impl<'b> Bounds<'b> {
         part: &mut IdedExpr,
         within: Option<Loop<'_>>,
         depth: usize,
-    ) -> Result<Size, String> {
+    ) -> Result<(), String> {
         if depth == MAX_DEPTH {
             return Err(format!(
                 "its parts lie more than {MAX_DEPTH} deep within each other; make several rules of it"
             ));
         }
-        let size = match &mut part.expr {
-            Expr::Unspecified => return Err("it has a part that says nothing".into()),
-            Expr::Literal(LiteralValue::String(text)) => Size::of(WORD + text.inner().len()),
-            Expr::Literal(LiteralValue::Bytes(bytes)) => Size::of(WORD + bytes.inner().len()),
-            Expr::Literal(_) => Size::of(WORD),
+        match &mut part.expr {
+            Expr::Unspecified => Err("it has a part that says nothing".into()),
+            Expr::Literal(_) => Ok(()),
             Expr::Ident(name) => {
                 self.is_image_whole |= name == "image";
-                variable(name, within)?
+                // Whatever is done with all of it may use every field.
+                if name == "review" || is_image(name, within) {
+                    self.used.add_all();
+                }
+                has_variable(name, within)
             }
             Expr::Select(select) => {
-                if let Expr::Ident(variable) = &select.operand.expr {
-                    has_field(variable, &select.field, within)?;
-                }
-                let size = match &select.operand.expr {
-                    Expr::Ident(variable) if variable == "image" => self.image_field(&select.field),
-                    _ => self.visit(&mut select.operand, within, depth + 1)?,
+                let Expr::Ident(variable) = &select.operand.expr else {
+                    return self.visit(&mut select.operand, within, depth + 1);
                 };
-                if select.test { Size::of(WORD) } else { size }
+                has_field(variable, &select.field, within)?;
+                if is_image(variable, within) {
+                    self.use_field(&select.field);
+                } else if variable == "review" && select.field == "images" {
+                    self.used.add_all();
+                }
+                has_variable(variable, within)
             }
-            Expr::Call(call) => self.visit_call(call, within, depth)?,
+            Expr::Call(call) => self.visit_call(call, within, depth),
             Expr::Comprehension(comprehension) => {
                 if within.is_some() {
                     return Err(
                         "a loop within a loop could cost too much; it is not allowed".into(),
                     );
                 }
-                self.visit_loop(comprehension, depth)?
+                self.visit_loop(comprehension, depth)
             }
-            Expr::List(list) => self.visit_all(&mut list.elements, within, depth)?,
+            Expr::List(list) => self.visit_all(&mut list.elements, within, depth),
             Expr::Map(map) => {
-                let mut size = Size::of(WORD);
                 for entry in &mut map.entries {
                     let EntryExpr::MapEntry(entry) = &mut entry.expr else {
                         return Err("an expression may not make messages".into());
                     };
-                    for part in [&mut entry.key, &mut entry.value] {
-                        size = size.and(self.visit(part, within, depth + 1)?);
-                    }
+                    self.visit_all([&mut entry.key, &mut entry.value], within, depth)?;
                 }
-                size
+                Ok(())
             }
-            Expr::Struct(_) => return Err("an expression may not make messages".into()),
-        };
-        let range = within.map_or(0, |within| within.range);
-        let bytes = size.items.saturating_mul(range).saturating_add(size.bytes);
-        if bytes > MAX_BYTES {
-            return Err(format!(
-                "it could make more than {MAX_BYTES} bytes of a large review; ask with all or exists \
-                 rather than make lists and text"
-            ));
+            Expr::Struct(_) => Err("an expression may not make messages".into()),
         }
-        Ok(size)
     }
 
     fn visit_all<'e>(
@@ -214,12 +162,9 @@ impl<'b> Bounds<'b> {
         parts: impl IntoIterator<Item = &'e mut IdedExpr>,
         within: Option<Loop<'_>>,
         depth: usize,
-    ) -> Result<Size, String> {
-        let mut all = Size::of(WORD);
-        for part in parts {
-            all = all.and(self.visit(part, within, depth + 1)?);
-        }
-        Ok(all)
+    ) -> Result<(), String> {
+        let mut parts = parts.into_iter();
+        parts.try_for_each(|part| self.visit(part, within, depth + 1))
     }
 
     fn visit_call(
@@ -227,7 +172,7 @@ impl<'b> Bounds<'b> {
         call: &mut CallExpr,
         within: Option<Loop<'_>>,
         depth: usize,
-    ) -> Result<Size, String> {
+    ) -> Result<(), String> {
         let name = call.func_name.as_str();
         if name == MATCHES {
             self.add_regex(call.args.last())?;
@@ -236,45 +181,41 @@ impl<'b> Bounds<'b> {
                 "there is no function {name:?} that is called like this"
             ));
         }
+        let is_size = name == "size";
+        let mut parts = call.target.as_deref_mut().into_iter().chain(&mut call.args);
+        // How many images there are is no field of theirs.
+        if is_size && parts.by_ref().all(|part| is_all_images(part)) {
+            return Ok(());
+        }
         let parts = call.target.as_deref_mut().into_iter().chain(&mut call.args);
-        let size = self.visit_all(parts, within, depth)?;
-        Ok(if SMALL.contains(&call.func_name.as_str()) {
-            Size::of(WORD)
-        } else {
-            size
-        })
+        self.visit_all(parts, within, depth)
     }
 
-    /// All turns of a loop together make as much as is made of all items, and of the rest as often as
-    /// there are items.
-    fn visit_loop(&mut self, turns: &mut ComprehensionExpr, depth: usize) -> Result<Size, String> {
+    fn visit_loop(&mut self, turns: &mut ComprehensionExpr, depth: usize) -> Result<(), String> {
         if VARIABLES.contains(&turns.iter_var.as_str()) {
             return Err(format!(
                 "{:?} has a meaning already; name the variable of the loop otherwise",
                 turns.iter_var
             ));
         }
-        let is_over_images = matches!(&turns.iter_range.expr, Expr::Select(select)
-            if select.field == "images" && matches!(&select.operand.expr, Expr::Ident(name) if name == "review"));
-        let range = self.visit(&mut turns.iter_range, None, depth + 1)?.bytes;
-        turns.iter_range = call_in_order(take(&mut turns.iter_range));
+        let is_over_images = is_all_images(&turns.iter_range);
+        // Images are in order already, and of no number that a loop may not have. What is used of them is
+        // used of the loop's variable.
+        if !is_over_images {
+            self.visit(&mut turns.iter_range, None, depth + 1)?;
+            turns.iter_range = call_in_order(take(&mut turns.iter_range));
+        }
         let within = Some(Loop {
             item: &turns.iter_var,
-            range,
             is_over_images,
         });
-        let mut turn = Size::default();
-        for part in [
+        let parts = [
             &mut turns.accu_init,
             &mut turns.loop_cond,
             &mut turns.loop_step,
             &mut turns.result,
-        ] {
-            turn = turn.and(self.visit(part, within, depth + 1)?);
-        }
-        let of_items = turn.items.saturating_mul(range);
-        let of_rest = turn.bytes.saturating_mul(MAX_ITEMS);
-        Ok(Size::of(of_items.saturating_add(of_rest)))
+        ];
+        self.visit_all(parts, within, depth)
     }
 
     fn add_regex(&mut self, argument: Option<&IdedExpr>) -> Result<(), String> {
@@ -297,23 +238,36 @@ impl<'b> Bounds<'b> {
                     format!("{pattern:?} is no regular expression: {error}")
                 }
             })?;
+        let regex = CountedRegex::new(pattern, regex);
         self.regexes.insert(pattern.to_owned(), regex);
         Ok(())
     }
 }
 
-fn variable(name: &str, within: Option<Loop<'_>>) -> Result<Size, String> {
-    match (name, within) {
-        ("image", _) => Ok(Size::of(MAX_IMAGE_BYTES)),
-        ("review", _) => Ok(Size::of(MAX_REVIEW_BYTES)),
-        (name, Some(within)) if name == within.item => Ok(Size { items: 1, bytes: 0 }),
-        // What a loop has made so far is counted where it is made.
-        (name, Some(_)) if name.starts_with('@') => Ok(Size::default()),
-        (name, _) => Err(format!(
-            "there is no variable {name:?}; there are {}",
-            VARIABLES.join(", ")
-        )),
+/// Whether it is `review.images`.
+fn is_all_images(part: &IdedExpr) -> bool {
+    matches!(&part.expr, Expr::Select(select) if select.field == "images"
+        && !select.test
+        && matches!(&select.operand.expr, Expr::Ident(name) if name == "review"))
+}
+
+/// Whether a variable is one image.
+fn is_image(name: &str, within: Option<Loop<'_>>) -> bool {
+    let is_item = |within: Loop<'_>| within.is_over_images && within.item == name;
+    name == "image" || within.is_some_and(is_item)
+}
+
+fn has_variable(name: &str, within: Option<Loop<'_>>) -> Result<(), String> {
+    let is_made_by_loop = name.starts_with('@');
+    let is_there = VARIABLES.contains(&name)
+        || within.is_some_and(|within| is_made_by_loop || name == within.item);
+    if is_there {
+        return Ok(());
     }
+    Err(format!(
+        "there is no variable {name:?}; there are {}",
+        VARIABLES.join(", ")
+    ))
 }
 
 /// A field that is never there would make `has` false for good, and what is decided by it true.

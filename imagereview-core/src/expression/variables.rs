@@ -8,7 +8,7 @@ use std::{
 use cel::{Value, objects::Key};
 use jiff::Timestamp;
 
-use super::language::WORD;
+use super::language::{MAX_IMAGE_BYTES, WORD};
 use crate::{
     facts::{ImageDetails, ImageFacts, PlatformFacts},
     object::{ContainerKind, Operation, User},
@@ -68,6 +68,52 @@ pub(super) const REVIEW_FIELDS: [&str; 7] = [
     "images",
 ];
 
+/// The fields of images that an expression uses. Images are described without the others: a loop copies
+/// each of its items.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UsedFields([bool; IMAGE_FIELDS.len()]);
+
+impl UsedFields {
+    pub(super) fn add(&mut self, field: &str) {
+        for (name, is_used) in IMAGE_FIELDS.iter().zip(&mut self.0) {
+            *is_used |= *name == field;
+        }
+    }
+
+    pub(super) fn add_all(&mut self) {
+        self.0.fill(true);
+    }
+
+    /// The most bytes of an image of these fields, as the bounds count them; of one with a container or a
+    /// path no less than any may have.
+    pub(super) fn most_bytes(&self) -> usize {
+        let fields = IMAGE_FIELDS.iter().filter(|field| self.contains(field));
+        let sizes = fields.map(|field| match longest(field) {
+            Some(longest) => 2 * WORD + field.len() + longest,
+            None => MAX_IMAGE_BYTES,
+        });
+        WORD + sizes.sum::<usize>()
+    }
+
+    fn contains(&self, field: &str) -> bool {
+        let mut fields = IMAGE_FIELDS.iter().zip(&self.0);
+        fields.any(|(name, is_used)| *name == field && *is_used)
+    }
+}
+
+/// The most bytes of a field of an image, by the grammar of references. Nothing limits where it is and what
+/// its container is called.
+pub(super) fn longest(field: &str) -> Option<usize> {
+    Some(match field {
+        "written" => 800,
+        "registry" | "host" | "repository" => 260,
+        "digest" => 144,
+        "tag" => 128,
+        "kind" | "port" => 16,
+        _ => return None,
+    })
+}
+
 /// How much a value holds, in bytes, as the bounds count it.
 pub(super) fn size_of(value: &Value) -> usize {
     let held: usize = match value {
@@ -111,13 +157,13 @@ pub(crate) enum Images {
 }
 
 /// A review as a map, without the fields that it does not have.
-pub(super) fn describe_review(review: &Review<'_>, listed: Images) -> Value {
+pub(super) fn describe_review(review: &Review<'_>, listed: Images, used: &UsedFields) -> Value {
     let annotations: HashMap<&str, &str> = forwarded_annotations(review).collect();
     let images = review
         .images()
         .iter()
         .filter(|image| listed == Images::All || image.is_unchanged());
-    let images: Vec<Value> = images.map(describe_image).collect();
+    let images: Vec<Value> = images.map(|image| describe_image(image, used)).collect();
     let groups = |user: &User<'_>| Value::from(user.groups().map(Value::from).collect::<Vec<_>>());
     fields([
         ("namespace", review.namespace().map(Value::from)),
@@ -133,37 +179,47 @@ pub(super) fn describe_review(review: &Review<'_>, listed: Images) -> Value {
     ])
 }
 
-/// An image as a map, without the fields that the review does not have.
-fn describe_image(image: &Image<'_>) -> Value {
-    image_fields(image).into()
+/// An image as a map, without the fields that the review does not have, or the expression does not use.
+fn describe_image(image: &Image<'_>, used: &UsedFields) -> Value {
+    image_fields(image, used).into()
 }
 
-/// The fields of an image that the review has.
-pub(super) fn image_fields(image: &Image<'_>) -> ImageFields {
+/// The fields of an image that the review has and the expression uses.
+pub(super) fn image_fields(image: &Image<'_>, used: &UsedFields) -> ImageFields {
     let reference = image.reference();
-    let digest = reference.digest().map(|digest| digest.to_string());
-    let tag = reference
-        .tag()
-        .or(reference.pulled_tag())
-        .unwrap_or_default();
-    let (host, port) = host_and_port(reference.registry());
     let location = image.location();
-    let kind = Some(location.kind()).filter(|kind| *kind != ContainerKind::Unknown);
-    known_fields([
-        ("written", Some(reference.as_written().into())),
-        ("registry", Some(reference.registry().into())),
-        ("host", Some(host.to_ascii_lowercase().into())),
-        ("port", Some(port.into())),
-        (
-            "repository",
-            Some(reference.repository().to_string().into()),
-        ),
-        ("tag", Some(tag.into())),
-        ("digest", Some(digest.unwrap_or_default().into())),
-        ("container", location.container().map(Value::from)),
-        ("kind", kind.map(|kind| kind.as_str().into())),
-        ("path", Some(location.path().to_string().into())),
-    ])
+    let value = |field: &str| -> Option<Value> {
+        Some(match field {
+            "written" => reference.as_written().into(),
+            "registry" => reference.registry().into(),
+            "host" => {
+                let (host, _) = host_and_port(reference.registry());
+                host.to_ascii_lowercase().into()
+            }
+            "port" => {
+                let (_, port) = host_and_port(reference.registry());
+                port.into()
+            }
+            "repository" => reference.repository().to_string().into(),
+            "tag" => {
+                let tag = reference.tag().or(reference.pulled_tag());
+                tag.unwrap_or_default().into()
+            }
+            "digest" => {
+                let digest = reference.digest().map(|digest| digest.to_string());
+                digest.unwrap_or_default().into()
+            }
+            "container" => location.container()?.into(),
+            "kind" if location.kind() == ContainerKind::Unknown => return None,
+            "kind" => location.kind().as_str().into(),
+            "path" => location.path().to_string().into(),
+            _ => return None,
+        })
+    };
+    known_fields(IMAGE_FIELDS.map(|field| {
+        let is_used = used.contains(field);
+        (field, is_used.then(|| value(field)).flatten())
+    }))
 }
 
 /// The facts of these names, of an image and one of its platforms. The error is the name of a fact that

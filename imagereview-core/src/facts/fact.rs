@@ -156,6 +156,23 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Deadline,
+        Self::Unreachable,
+        Self::Denied,
+        Self::RateLimited,
+        Self::Failed,
+        Self::Forbidden,
+        Self::TooLarge,
+        Self::Dishonest,
+        Self::Malformed,
+        Self::Unsupported,
+        Self::Busy,
+        Self::NotAsked,
+        Self::Internal,
+    ];
+
     /// The name, as it stands in files and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

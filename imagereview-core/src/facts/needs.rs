@@ -94,6 +94,14 @@ impl Needs {
         images.filter_map(|(name, need)| Some((ImageRef::parse(name).ok()?, need)))
     }
 
+    /// Keeps the first so many, in the order of the names, and gives the others.
+    #[must_use]
+    pub fn split_off(&mut self, most: usize) -> Self {
+        let first = self.images.keys().nth(most).cloned();
+        let images = first.map_or_else(BTreeMap::new, |first| self.images.split_off(&first));
+        Self { images }
+    }
+
     /// What these need beyond what others do.
     #[must_use]
     pub fn without(&self, met: &Self) -> Self {

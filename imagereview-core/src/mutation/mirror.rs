@@ -102,7 +102,11 @@ pub enum MirrorRuleError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mirrors(Box<[MirrorRule]>);
+pub struct Mirrors {
+    rules: Box<[MirrorRule]>,
+    sources: RepositoriesIndex,
+    targets: RepositoriesIndex,
+}
 
 impl Mirrors {
     /// These mirrors, in this order.
@@ -112,18 +116,28 @@ impl Mirrors {
     /// [`UnreachableMirror`] where one could never apply.
     pub fn new(rules: impl IntoIterator<Item = MirrorRule>) -> Result<Self, UnreachableMirror> {
         let rules: Box<[MirrorRule]> = rules.into_iter().collect();
-        let targets: RepositoriesIndex<'_> = rules.iter().map(|rule| &rule.to).collect();
-        let mut taken = RepositoriesIndex::default();
-        for rule in &rules {
-            if let Some(by) = taken.covering(&rule.from).or(targets.covering(&rule.from)) {
+        let targets: RepositoriesIndex = rules.iter().map(|rule| &rule.to).collect();
+        let mut sources = RepositoriesIndex::default();
+        for (position, rule) in rules.iter().enumerate() {
+            let earlier = sources.covering(&rule.from).next();
+            let earlier = earlier.map(|position| &rules[position].from);
+            let target = || {
+                let target = targets.covering(&rule.from).next();
+                target.map(|position| &rules[position].to)
+            };
+            if let Some(by) = earlier.or_else(target) {
                 return Err(UnreachableMirror {
                     from: rule.from.clone(),
                     by: by.clone(),
                 });
             }
-            taken.insert(&rule.from);
+            sources.insert(&rule.from, position);
         }
-        Ok(Self(rules))
+        Ok(Self {
+            rules,
+            sources,
+            targets,
+        })
     }
 
     /// [`rewrite`](Rewrite::rewrite) by several as if they were one list.
@@ -131,11 +145,15 @@ impl Mirrors {
         all: impl Iterator<Item = &'m Self> + Clone,
         image: &ImageRef<'_>,
     ) -> Option<String> {
-        let mut rules = all.flat_map(|mirrors| &mirrors.0);
-        if rules.clone().any(|rule| rule.to.matches(image)) {
+        let is_at_target = |mirrors: &Self| mirrors.targets.matching(image).next().is_some();
+        if all.clone().any(is_at_target) {
             return None;
         }
-        let name = rules.find_map(|rule| rule.name(image))?;
+        let first = |mirrors: &'m Self| {
+            let first = mirrors.sources.matching(image).min()?;
+            mirrors.rules[first].name(image)
+        };
+        let name = { all }.find_map(first)?;
         Some(with_tag_and_digest(name, image))
     }
 }

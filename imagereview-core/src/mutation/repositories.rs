@@ -1,6 +1,10 @@
 //! Which repositories a mutation is about.
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    str::FromStr,
+};
 
 use crate::{
     quote::Quoted,
@@ -62,15 +66,6 @@ impl Repositories {
         rest_below(&self.path, self.is_below, &repository).map(str::to_owned)
     }
 
-    fn key<'p>(&self, path: &'p str, is_below: bool) -> Key<'p> {
-        let registry = self.registry.as_ref();
-        (
-            registry.map(|registry| registry.to_ascii_lowercase()),
-            path,
-            is_below,
-        )
-    }
-
     /// The repository with something in the place of `**`.
     pub(super) fn with_rest(&self, rest: &str) -> String {
         [
@@ -85,42 +80,97 @@ impl Repositories {
     }
 }
 
-/// Many [`Repositories`], in which those that cover others are found without trying each.
-#[derive(Debug, Default)]
-pub(super) struct RepositoriesIndex<'r>(HashMap<Key<'r>, &'r Repositories>);
+/// Many [`Repositories`], each with a position, in which those that match an image or cover others are
+/// found without trying each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RepositoriesIndex {
+    /// Those of every repository.
+    any: Vec<usize>,
+    /// By the registry, in lower case.
+    registries: HashMap<Box<str>, Paths>,
+}
 
-/// The registry in lower case, the path, and whether it is what is below that.
-type Key<'r> = (Option<String>, &'r str, bool);
+/// Repositories of one registry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Paths {
+    any: Vec<usize>,
+    below: HashMap<Box<str>, Vec<usize>>,
+    /// How long the folders are that `below` has: no others are looked up, of which a name may have a
+    /// hundred.
+    below_lengths: BTreeSet<usize>,
+    exact: HashMap<Box<str>, Vec<usize>>,
+}
 
-impl<'r> RepositoriesIndex<'r> {
-    pub(super) fn insert(&mut self, repositories: &'r Repositories) {
-        self.0
-            .entry(repositories.key(&repositories.path, repositories.is_below))
-            .or_insert(repositories);
+impl RepositoriesIndex {
+    pub(super) fn insert(&mut self, repositories: &Repositories, position: usize) {
+        let Some(registry) = &repositories.registry else {
+            self.any.push(position);
+            return;
+        };
+        let paths = self
+            .registries
+            .entry(registry.to_ascii_lowercase().into())
+            .or_default();
+        let path = &repositories.path;
+        let positions = match (repositories.is_below, &**path) {
+            (true, "") => &mut paths.any,
+            (true, _) => {
+                paths.below_lengths.insert(path.len());
+                paths.below.entry(path.clone()).or_default()
+            }
+            (false, _) => paths.exact.entry(path.clone()).or_default(),
+        };
+        positions.push(position);
     }
 
-    /// One that matches everything that `other` matches.
-    pub(super) fn covering(&self, other: &Repositories) -> Option<&'r Repositories> {
-        let folders = other
-            .path
-            .match_indices('/')
-            .map(|(slash, _)| &other.path[..slash]);
-        // Of every registry, of the whole registry, of a folder above, or just this.
-        let below = std::iter::once("")
-            .chain(folders)
-            .map(|path| other.key(path, true));
-        std::iter::once((None, "", true))
-            .chain(below)
-            .chain([other.key(&other.path, other.is_below)])
-            .find_map(|key| self.0.get(&key).copied())
+    /// The positions of those that match an image.
+    pub(super) fn matching(&self, image: &ImageRef<'_>) -> impl Iterator<Item = usize> + use<'_> {
+        let repository = image.repository().to_string();
+        self.covering_path(Some(image.registry()), &repository, false)
+    }
+
+    /// The positions of those that match everything that `other` matches.
+    pub(super) fn covering(&self, other: &Repositories) -> impl Iterator<Item = usize> + use<'_> {
+        self.covering_path(other.registry.as_deref(), &other.path, other.is_below)
+    }
+
+    fn covering_path(
+        &self,
+        registry: Option<&str>,
+        path: &str,
+        is_below: bool,
+    ) -> impl Iterator<Item = usize> + use<'_> {
+        let paths = registry.and_then(|registry| {
+            if registry.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                self.registries.get(&*registry.to_ascii_lowercase())
+            } else {
+                self.registries.get(registry)
+            }
+        });
+        let mut found: Vec<&[usize]> = vec![&self.any];
+        if let Some(paths) = paths {
+            found.push(&paths.any);
+            let whole = is_below.then_some(path.len());
+            let ends = path.match_indices('/').map(|(slash, _)| slash);
+            for end in ends.chain(whole) {
+                if paths.below_lengths.contains(&end) {
+                    found.extend(paths.below.get(&path[..end]).map(Vec::as_slice));
+                }
+            }
+            if !is_below {
+                found.extend(paths.exact.get(path).map(Vec::as_slice));
+            }
+        }
+        found.into_iter().flatten().copied()
     }
 }
 
-impl<'r> FromIterator<&'r Repositories> for RepositoriesIndex<'r> {
+impl<'r> FromIterator<&'r Repositories> for RepositoriesIndex {
     fn from_iter<I: IntoIterator<Item = &'r Repositories>>(all: I) -> Self {
         let mut index = Self::default();
-        all.into_iter()
-            .for_each(|repositories| index.insert(repositories));
+        for (position, repositories) in all.into_iter().enumerate() {
+            index.insert(repositories, position);
+        }
         index
     }
 }
@@ -273,9 +323,49 @@ mod tests {
         ] {
             let parse = |text: &str| text.parse::<Repositories>().unwrap();
             let wide = parse(wide);
-            let index: RepositoriesIndex<'_> = [&wide].into_iter().collect();
-            let found = index.covering(&parse(narrow));
-            assert_eq!(found.is_some(), covers, "{wide} {narrow}");
+            let index: RepositoriesIndex = [&wide].into_iter().collect();
+            let mut found = index.covering(&parse(narrow));
+            assert_eq!(found.next().is_some(), covers, "{wide} {narrow}");
+        }
+    }
+
+    #[test]
+    fn an_index_finds_those_that_match() {
+        let all: Vec<Repositories> = [
+            "docker.io/**",
+            "docker.io/library/nginx",
+            "docker.io/library/**",
+            "DOCKER.io/team/**",
+            "docker.io/team/a/**",
+            "docker.io/team/a",
+            "registry.example.com:5000/**",
+            "registry.example.com/a/b/c/d",
+            "**",
+            "nginx",
+        ]
+        .iter()
+        .map(|text| text.parse().unwrap())
+        .collect();
+        let index: RepositoriesIndex = all.iter().collect();
+        for image in [
+            "nginx",
+            "nginx:1",
+            "team/a:1",
+            "team/a/b",
+            "team/ab",
+            "Registry.example.com:5000/x",
+            "registry.example.com/a/b/c/d",
+            "registry.example.com/a/b/c/d/e",
+            "registry.example.com/a/b/c",
+            "quay.example/a/b/c",
+        ] {
+            let image = ImageRef::parse(image).unwrap();
+            let expected: Vec<usize> = (0..all.len())
+                .filter(|position| all[*position].matches(&image))
+                .collect();
+            let mut found: Vec<usize> = index.matching(&image).collect();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{image}");
         }
     }
 }

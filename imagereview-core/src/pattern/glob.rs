@@ -48,6 +48,8 @@ pub(super) const MAX_GLOB_LEN: usize = 2048;
 pub(super) struct Glob {
     pub(super) text: Box<str>,
     pub(super) expression: Box<str>,
+    /// Whether it is over what has parts.
+    pub(super) has_parts: bool,
 }
 
 /// Reads a glob over what has parts: neither `*` nor `?` nor a class of characters stands for `/`.
@@ -76,6 +78,7 @@ pub(super) fn glob(text: &str, reading: Reading) -> Result<Glob, PatternError> {
         .map_err(|error| glob_error(text, &error))?;
     Ok(Glob {
         text: text.into(),
+        has_parts: true,
         // To globset, `/` is one of the characters that a class leaves out.
         expression: glob.regex().replace("[^", "[^/").into(),
     })

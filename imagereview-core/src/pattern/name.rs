@@ -3,6 +3,7 @@
 use super::{
     glob::{Class, Glob, checked_len, glob_error, split_class, stray_character},
     globs::Globs,
+    price::Price,
     reading::{PatternError, Reading},
 };
 
@@ -52,6 +53,7 @@ fn glob(text: &str) -> Result<Glob, PatternError> {
     Ok(Glob {
         text: text.into(),
         expression: expression(text)?.into(),
+        has_parts: false,
     })
 }
 
@@ -95,6 +97,11 @@ impl NameSet {
         let read = |(index, pattern): (usize, &NamePattern)| Ok((glob(&pattern.0)?, index));
         let globs: Result<Vec<_>, PatternError> = patterns.iter().enumerate().map(read).collect();
         Globs::new(globs?, Reading::Strict).map(Self)
+    }
+
+    /// The steps to match a name, at most.
+    pub(crate) fn price(&self) -> Price {
+        self.0.price()
     }
 
     pub(crate) fn matches(&self, name: &str) -> bool {

@@ -1,15 +1,20 @@
 //! Patterns over registries and repositories.
 //!
 //! A pattern is a host pattern and a path pattern. Hosts are found by hashing the host and each
-//! domain above it; paths by hashing the path and each folder above it; only what has a wildcard in
-//! the middle of a path is left to globs. So the cost for one image follows the length of its name,
-//! not the number of patterns.
+//! domain above it; paths by hashing the path and each folder above it, if a pattern is as long; only what
+//! has a wildcard in the middle of a path is left to globs. So the cost for one image, whatever its name,
+//! follows the length of the name and how many lengths the patterns have, not their number.
 
-use std::{borrow::Cow, collections::HashMap, net::Ipv6Addr};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    net::Ipv6Addr,
+};
 
 use super::{
     glob::{glob, is_glob, stray_character},
     globs::Globs,
+    price::{LOOK_UP, Lengths, Price},
     reading::{PatternError, Reading},
 };
 use crate::reference::{DEFAULT_REGISTRY, ImageRef};
@@ -267,7 +272,33 @@ pub(crate) struct RepositorySet {
     reading: Reading,
     any: Ports,
     below: HashMap<Box<str>, Ports>,
+    /// How long the domains are that `below` has: no others are looked up.
+    below_lengths: TextLengths,
     exact: HashMap<Box<str>, Ports>,
+    registry_price: Price,
+    path_price: Price,
+}
+
+/// The lengths of some texts. A name of very many parts begins or ends with as many others, of which
+/// those of other lengths need not be looked up.
+#[derive(Clone, Debug, Default)]
+struct TextLengths(BTreeSet<usize>);
+
+impl TextLengths {
+    fn of<'t>(texts: impl Iterator<Item = &'t Box<str>>) -> Self {
+        Self(texts.map(|text| text.len()).collect())
+    }
+
+    /// The steps to look up the texts in a name.
+    fn price(&self) -> Price {
+        if self.0.is_empty() {
+            return Price::default();
+        }
+        let bytes = self.0.iter().sum::<usize>() as u64;
+        let count = self.0.len() as u64;
+        // Of each length there is one, and finding where the parts end takes all bytes.
+        Price::new(bytes.saturating_add(LOOK_UP.saturating_mul(count)), 4)
+    }
 }
 
 impl RepositorySet {
@@ -285,7 +316,10 @@ impl RepositorySet {
             reading,
             any: Ports::default(),
             below: HashMap::new(),
+            below_lengths: TextLengths::default(),
             exact: HashMap::new(),
+            registry_price: Price::default(),
+            path_price: Price::default(),
         };
         for (index, pattern) in patterns.iter().enumerate() {
             let ports = match &pattern.host {
@@ -312,7 +346,23 @@ impl RepositorySet {
             paths.compile()?;
         }
         set.patterns = patterns;
+        set.below_lengths = TextLengths::of(set.below.keys());
+        set.registry_price = Price::new(LOOK_UP, 4) + set.below_lengths.price();
+        // One domain of each length is above a host.
+        let largest = |hosts: &HashMap<Box<str>, Ports>| {
+            let prices = hosts.values().map(Ports::price);
+            prices.fold(Price::default(), Price::max)
+        };
+        let below = largest(&set.below).times(set.below_lengths.0.len() as u64);
+        // An official image of Docker Hub has two paths.
+        set.path_price = (set.any.price() + largest(&set.exact) + below).times(2);
         Ok(set)
+    }
+
+    /// The steps to match an image, at most.
+    pub(crate) fn steps(&self, lengths: Lengths) -> u64 {
+        let registry = self.registry_price.of(lengths.registry);
+        registry.saturating_add(self.path_price.of(lengths.path))
     }
 
     /// The first pattern that matches.
@@ -336,6 +386,7 @@ impl RepositorySet {
         };
 
         let domains = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
+        let domains = domains.filter(|domain| self.below_lengths.0.contains(&domain.len()));
         let below = domains.filter_map(|domain| self.below.get(domain));
         let first = below
             .chain(self.exact.get(&*host))
@@ -418,6 +469,13 @@ impl Ports {
         paths.add(&pattern.path, index);
     }
 
+    fn price(&self) -> Price {
+        let exact = self.exact.values().map(PathSet::price);
+        // A port that is not written may be two.
+        let exact = exact.fold(Price::default(), Price::max).times(2);
+        self.unwritten.price() + self.any.price() + exact
+    }
+
     fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathSet> {
         let exact = self.exact.values_mut();
         exact.chain([&mut self.unwritten, &mut self.any])
@@ -440,12 +498,17 @@ impl Ports {
     }
 }
 
+/// The steps of a set of paths that has none.
+const EMPTY: u64 = 10;
+
 /// Patterns over the paths of one host and port.
 #[derive(Clone, Debug, Default)]
 struct PathSet {
     any: Option<usize>,
     exact: HashMap<Box<str>, usize>,
     below: HashMap<Box<str>, usize>,
+    /// How long the folders are that `below` has: no others are looked up.
+    below_lengths: TextLengths,
     glob_texts: Vec<(Box<str>, usize)>,
     globs: Globs,
 }
@@ -474,12 +537,27 @@ impl PathSet {
             .map(read)
             .collect();
         self.globs = Globs::new(globs?, Reading::Strict)?;
+        self.below_lengths = TextLengths::of(self.below.keys());
         Ok(())
+    }
+
+    fn price(&self) -> Price {
+        let exact = if self.exact.is_empty() {
+            Price::default()
+        } else {
+            Price::new(LOOK_UP, 1)
+        };
+        let own = Price::new(EMPTY, 0);
+        own + exact + self.below_lengths.price() + self.globs.price()
     }
 
     fn find(&self, path: &str) -> Option<usize> {
         let whole = self.any.into_iter().chain(self.exact.get(path).copied());
-        let folders = path.match_indices('/').map(|(slash, _)| &path[..slash]);
+        let path_of_folders = if self.below.is_empty() { "" } else { path };
+        let folders = path_of_folders
+            .match_indices('/')
+            .map(|(slash, _)| &path[..slash]);
+        let folders = folders.filter(|folder| self.below_lengths.0.contains(&folder.len()));
         let below = folders.filter_map(|folder| self.below.get(folder).copied());
         whole.chain(below).chain(self.globs.find(path)).min()
     }

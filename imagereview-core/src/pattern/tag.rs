@@ -7,8 +7,9 @@ use regex::RegexSet;
 use super::{
     glob::{glob, has_negated_class, is_glob, stray_character},
     globs::Globs,
+    price::{LOOK_UP, Price},
     reading::{PatternError, Reading},
-    regexes::{RegexBudget, RegexError},
+    regexes::{RegexBudget, RegexError, width},
     version::{TagVersion, VersionRange},
 };
 
@@ -130,9 +131,21 @@ pub(crate) struct TagSet {
     regexes: RegexSet,
     regex_patterns: Vec<usize>,
     ranges: Vec<(VersionRange, usize)>,
+    price: Price,
 }
 
+/// The steps to compare a version with a range.
+const RANGE: u64 = 100;
+
+/// The steps to read a tag as a version, for each of its bytes.
+const VERSION: u64 = 10;
+
 impl TagSet {
+    /// The patterns, in their order.
+    pub(crate) fn patterns(&self) -> &[TagPattern] {
+        &self.patterns
+    }
+
     pub(crate) fn new(
         patterns: Vec<TagPattern>,
         reading: Reading,
@@ -171,6 +184,12 @@ impl TagSet {
                 Kind::Range(range) => ranges.push((range.clone(), index)),
             }
         }
+        let widths = regexes.iter().map(|regex| width(regex));
+        let regex_price = Price::new(LOOK_UP, widths.fold(0, u64::saturating_add));
+        let globs = Globs::new(globs, reading)?;
+        let ranges_price = Price::new(ranges.len() as u64 * RANGE, VERSION);
+        let exact_price = Price::new(LOOK_UP, 2);
+        let price = exact_price + globs.price() + regex_price + ranges_price;
         let regexes = if regexes.is_empty() {
             RegexSet::empty()
         } else {
@@ -180,14 +199,20 @@ impl TagSet {
                 .map_err(|error| too_large(&patterns, &error))?
         };
         Ok(Self {
+            patterns,
             reading,
             exact,
-            globs: Globs::new(globs, reading)?,
+            globs,
             regexes,
             regex_patterns,
             ranges,
-            patterns,
+            price,
         })
+    }
+
+    /// The steps to match a tag, at most.
+    pub(crate) fn price(&self) -> Price {
+        self.price
     }
 
     /// The first pattern that matches.

@@ -80,9 +80,7 @@ impl<P: Policy, F: Fn(&Review<'_>) -> bool> Policy for When<P, F> {
 
 impl<P: Policy> Policy for InMode<P> {
     fn evaluate(&self, review: &Review<'_>) -> Verdict {
-        self.policy
-            .evaluate(review)
-            .map(|violation| violation.in_mode(self.mode))
+        self.policy.evaluate(review).capped_at(self.mode)
     }
 
     fn modes(&self, review: &Review<'_>) -> Modes {

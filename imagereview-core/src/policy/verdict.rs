@@ -4,7 +4,11 @@ use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{mode::Mode, violation::Violation};
+use super::{
+    capped::{Capped, Finding, Label, Rank, Ranked},
+    mode::Mode,
+    violation::Violation,
+};
 use crate::{
     language::{Language, Message},
     review::{Image, Review, StringMap},
@@ -34,7 +38,12 @@ fn more(count: usize, language: Language) -> String {
     }
 }
 
-/// Allowed or denied, with every violation that was found.
+/// Allowed or denied, with the violations that were found.
+///
+/// The first [`VIOLATIONS_LIMIT`](crate::limits::VIOLATIONS_LIMIT) violations are kept, or as many as
+/// [the review says](Review::with_violations_limit): those that deny
+/// before those that don't, and of these the ones of the first images. The others are
+/// [counted](Self::omitted), and deny all the same.
 ///
 /// Images may run if no violation [enforces](Mode::Enforce). A verdict is collected from
 /// violations, or empty.
@@ -48,8 +57,8 @@ fn more(count: usize, language: Language) -> String {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    violations: Vec<Violation>,
-    exempted: Vec<Exempted>,
+    violations: Capped<Violation>,
+    exempted: Capped<Exempted>,
     headline: Option<Message>,
     policy: Option<Arc<str>>,
     undecided: Option<Message>,
@@ -59,17 +68,40 @@ pub struct Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exempted {
     violation: Violation,
-    exemption: Box<str>,
-    reason: Box<str>,
+    exemption: Arc<str>,
+    reason: Arc<str>,
+}
+
+impl Finding for Exempted {
+    fn violation(&self) -> &Violation {
+        &self.violation
+    }
+
+    fn violation_mut(&mut self) -> &mut Violation {
+        &mut self.violation
+    }
+}
+
+impl Ranked for Exempted {
+    fn rank(&self) -> Rank {
+        self.violation.rank()
+    }
+
+    fn label(&self) -> Label {
+        Label {
+            rule: self.violation.shared_rule(),
+            exemption: Some((Arc::clone(&self.exemption), Arc::clone(&self.reason))),
+        }
+    }
 }
 
 impl Exempted {
     #[cfg(feature = "document")]
-    pub(crate) fn new(violation: Violation, exemption: &str, reason: &str) -> Self {
+    pub(crate) fn new(violation: Violation, exemption: &Arc<str>, reason: &Arc<str>) -> Self {
         Self {
             violation,
-            exemption: exemption.into(),
-            reason: reason.into(),
+            exemption: Arc::clone(exemption),
+            reason: Arc::clone(reason),
         }
     }
 
@@ -110,7 +142,10 @@ impl Verdict {
         review: &Review<'a>,
         check: impl FnMut(&Image<'a>) -> Option<Violation>,
     ) -> Self {
-        review.images().iter().filter_map(check).collect()
+        let mut verdict = Self::default();
+        verdict.keep(review.violations_limit());
+        verdict.extend(review.images().iter().filter_map(check));
+        verdict
     }
 
     /// Allowed: no violations.
@@ -151,10 +186,14 @@ impl Verdict {
         self
     }
 
-    /// Records a violation that does not count.
+    /// These violations, and these that do not count.
     #[cfg(feature = "document")]
-    pub(crate) fn exempt(&mut self, exempted: Exempted) {
-        self.exempted.push(exempted);
+    pub(crate) fn of(violations: Capped<Violation>, exempted: Capped<Exempted>) -> Self {
+        Self {
+            violations,
+            exempted,
+            ..Self::default()
+        }
     }
 
     /// This verdict and another: the violations of both. A headline stays where it is about all
@@ -172,8 +211,8 @@ impl Verdict {
                 .headline
                 .filter(|mine| other.headline.as_ref() == Some(mine)),
         };
-        self.violations.extend(other.violations);
-        self.exempted.extend(other.exempted);
+        self.violations.merge(other.violations);
+        self.exempted.merge(other.exempted);
         self.undecided = self.undecided.or(other.undecided);
         self.policy = match (self.policy, other.policy) {
             (Some(mine), Some(theirs)) if mine != theirs => Some(format!("{mine} {theirs}").into()),
@@ -185,7 +224,9 @@ impl Verdict {
     /// Whether the images may run.
     #[must_use]
     pub fn is_allowed(&self) -> bool {
-        self.undecided.is_none() && self.denials().next().is_none()
+        self.undecided.is_none()
+            && self.denials().next().is_none()
+            && self.omitted_in(Mode::Enforce) == 0
     }
 
     /// Whether this is an approval with nothing to record, so that every one reads the same.
@@ -196,16 +237,40 @@ impl Verdict {
             && self.policy.is_none()
     }
 
-    /// All violations, in the order of the images.
+    /// The violations, in the order of the images: the first
+    /// [`VIOLATIONS_LIMIT`](crate::limits::VIOLATIONS_LIMIT).
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
-        &self.violations
+        self.violations.kept()
     }
 
-    /// The violations that do not count, because of an exemption.
+    /// How many violations are not among [`violations`](Self::violations), since there are more than
+    /// [`VIOLATIONS_LIMIT`](crate::limits::VIOLATIONS_LIMIT): by rule and mode.
+    ///
+    /// ```
+    /// use imagereview_core::{Mode, NoLatestTag, Review, decide, limits::VIOLATIONS_LIMIT};
+    ///
+    /// let review: Review<'_> = vec!["nginx"; VIOLATIONS_LIMIT + 7].into_iter().collect();
+    /// let verdict = decide(&NoLatestTag, &review);
+    /// assert_eq!(verdict.violations().len(), VIOLATIONS_LIMIT);
+    /// assert_eq!(verdict.omitted().collect::<Vec<_>>(), [("no-latest-tag", Mode::Enforce, 7)]);
+    /// ```
+    pub fn omitted(&self) -> impl Iterator<Item = (&str, Mode, usize)> {
+        let omitted = self.violations.omitted();
+        omitted.map(|(label, mode, count)| (&*label.rule, mode, count))
+    }
+
+    /// The violations that do not count, because of an exemption: the first
+    /// [`VIOLATIONS_LIMIT`](crate::limits::VIOLATIONS_LIMIT).
     #[must_use]
     pub fn exempted(&self) -> &[Exempted] {
-        &self.exempted
+        self.exempted.kept()
+    }
+
+    /// How many are not among [`exempted`](Self::exempted), by rule.
+    pub fn omitted_exempted(&self) -> impl Iterator<Item = (&str, usize)> {
+        let omitted = self.exempted.omitted();
+        omitted.map(|(label, _, count)| (&*label.rule, count))
     }
 
     /// The identity of the policy that decided, if it has one.
@@ -224,8 +289,14 @@ impl Verdict {
         self.in_mode(Mode::Warn)
     }
 
+    /// How many violations of a mode are not kept.
+    pub(crate) fn omitted_in(&self, mode: Mode) -> usize {
+        let omitted = self.omitted().filter(|(_, of, _)| *of == mode);
+        omitted.map(|(.., count)| count).sum()
+    }
+
     fn in_mode(&self, mode: Mode) -> impl Iterator<Item = &Violation> {
-        self.violations
+        self.violations()
             .iter()
             .filter(move |violation| violation.mode() == mode)
     }
@@ -245,6 +316,8 @@ impl Verdict {
                 Language::Chinese => PASSED_CHINESE,
             });
         };
+        // Where some are omitted, as many denials as the limit are kept.
+        let omitted = self.omitted_in(Mode::Enforce);
         let mut reason = headline.text(language).to_owned() + &first.describe(language);
         for (index, denial) in rest.iter().enumerate() {
             // `denials[index]` is the one before.
@@ -253,7 +326,7 @@ impl Verdict {
             } else {
                 denial.describe(language)
             };
-            let left = rest.len() - index;
+            let left = rest.len() - index + omitted;
             let needed_for_rest = if left == 1 {
                 0
             } else {
@@ -284,11 +357,20 @@ impl Verdict {
             let rules: BTreeSet<&str> = self
                 .in_mode(mode)
                 .map(Violation::rule)
+                .chain(
+                    self.omitted()
+                        .filter_map(|(rule, of, _)| (of == mode).then_some(rule)),
+                )
                 .chain(undecided.map(|_| UNDECIDED))
                 .collect();
             rules.into_iter().map(Cow::Borrowed).collect::<Vec<_>>()
         };
-        let exemptions: BTreeSet<String> = self.exempted.iter().map(Exempted::to_string).collect();
+        let omitted = self.exempted.omitted().filter_map(|(label, ..)| {
+            let (exemption, reason) = label.exemption.as_ref()?;
+            Some(describe_exempted(exemption, &label.rule, reason))
+        });
+        let exempted = self.exempted().iter().map(Exempted::to_string);
+        let exemptions: BTreeSet<String> = exempted.chain(omitted).collect();
         [
             (
                 "policy",
@@ -315,43 +397,80 @@ impl Verdict {
 
     /// Puts the violations in the order of the images; those of one image stay as they came.
     pub(super) fn sort(&mut self) {
-        self.violations
-            .sort_by_key(|violation| violation.subject().position());
-        self.exempted
-            .sort_by_key(|exempted| exempted.violation.subject().position());
+        self.violations.sort();
+        self.exempted.sort();
     }
 
-    pub(super) fn map(mut self, map: impl FnMut(Violation) -> Violation) -> Self {
-        self.violations = self.violations.into_iter().map(map).collect();
+    /// Caps all violations at a mode.
+    pub(super) fn capped_at(mut self, mode: Mode) -> Self {
+        self.violations.cap(mode, false);
         self
+    }
+
+    /// Caps the violations of unchanged images at a mode.
+    pub(super) fn unchanged_capped_at(mut self, mode: Mode) -> Self {
+        self.violations.cap(mode, true);
+        self
+    }
+
+    /// Whether some violation is of an unchanged image.
+    pub(super) fn has_unchanged(&self) -> bool {
+        self.violations.has_unchanged()
+    }
+
+    /// Keeps at least as many violations as this.
+    pub(super) fn keep(&mut self, limit: usize) {
+        self.violations.keep(limit);
+        self.exempted.keep(limit);
+    }
+
+    /// Whether a violation of this rank would be kept.
+    pub(super) fn keeps(&self, rank: Rank) -> bool {
+        self.violations.keeps(rank)
+    }
+
+    /// Counts a violation that would not be kept.
+    pub(super) fn omit(&mut self, rule: &'static str, rank: Rank) {
+        let rule = Cow::Borrowed(rule);
+        let exemption = None;
+        self.violations.omit(Label { rule, exemption }, rank);
     }
 }
 
 impl FromIterator<Violation> for Verdict {
     fn from_iter<I: IntoIterator<Item = Violation>>(violations: I) -> Self {
-        Self {
-            violations: violations.into_iter().collect(),
-            ..Self::default()
-        }
+        let mut verdict = Self::default();
+        verdict.extend(violations);
+        verdict
     }
 }
 
 impl Extend<Violation> for Verdict {
     fn extend<I: IntoIterator<Item = Violation>>(&mut self, violations: I) {
-        self.violations.extend(violations);
+        for violation in violations {
+            self.violations.push(violation);
+        }
+        self.violations.settle();
     }
+}
+
+fn describe_exempted(exemption: &str, rule: &str, reason: &str) -> String {
+    format!("{exemption} ({rule}): {reason}")
 }
 
 /// `exemption (rule): reason`.
 impl fmt::Display for Exempted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (exemption, rule) = (&self.exemption, self.violation.rule());
-        write!(f, "{exemption} ({rule}): {}", self.reason)
+        f.write_str(&describe_exempted(
+            &self.exemption,
+            self.violation.rule(),
+            &self.reason,
+        ))
     }
 }
 
-/// `allowed`, `reason` in each language, `violations`, and where there are any, `exempted` and
-/// `policy`:
+/// `allowed`, `reason` in each language, `violations`, and where there are any, `omitted` (how many
+/// violations are not written), `exempted` and `policy`:
 ///
 /// ```
 /// use imagereview_core::{NoLatestTag, decide};
@@ -369,14 +488,18 @@ impl Serialize for Verdict {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let reason = Message::from(self.reason(Language::English))
             .with(Language::Chinese, self.reason(Language::Chinese));
-        let mut verdict = serializer.serialize_struct("Verdict", 5)?;
+        let mut verdict = serializer.serialize_struct("Verdict", 6)?;
         verdict.serialize_field("allowed", &self.is_allowed())?;
         verdict.serialize_field("reason", &reason)?;
-        verdict.serialize_field("violations", &self.violations)?;
+        verdict.serialize_field("violations", self.violations())?;
+        match self.omitted().map(|(.., count)| count).sum::<usize>() {
+            0 => verdict.skip_field("omitted")?,
+            omitted => verdict.serialize_field("omitted", &omitted)?,
+        }
         if self.exempted.is_empty() {
             verdict.skip_field("exempted")?;
         } else {
-            verdict.serialize_field("exempted", &self.exempted)?;
+            verdict.serialize_field("exempted", self.exempted())?;
         }
         match &self.policy {
             None => verdict.skip_field("policy")?,
@@ -390,8 +513,8 @@ impl Serialize for Verdict {
 impl Serialize for Exempted {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut exempted = serializer.serialize_struct("Exempted", 3)?;
-        exempted.serialize_field("exemption", &self.exemption)?;
-        exempted.serialize_field("reason", &self.reason)?;
+        exempted.serialize_field("exemption", &*self.exemption)?;
+        exempted.serialize_field("reason", &*self.reason)?;
         exempted.serialize_field("violation", &self.violation)?;
         exempted.end()
     }

@@ -177,8 +177,12 @@ impl Violation {
     /// The same violation, capped at this mode.
     #[must_use]
     pub fn in_mode(mut self, mode: Mode) -> Self {
-        self.mode = self.mode.min(mode);
+        self.cap(mode);
         self
+    }
+
+    pub(super) fn cap(&mut self, mode: Mode) {
+        self.mode = self.mode.min(mode);
     }
 
     /// Adds where the rule is declared: `file:line`.
@@ -186,6 +190,10 @@ impl Violation {
     pub fn declared_at(mut self, location: Arc<str>) -> Self {
         self.declared_at = Some(location);
         self
+    }
+
+    pub(super) fn shared_rule(&self) -> Cow<'static, str> {
+        self.rule.clone()
     }
 
     /// The name of the rule.

@@ -57,6 +57,9 @@ pub enum ReferenceErrorKind {
     /// `sha256:` and hexadecimal digits: the grammar has it as a Docker Hub name with a tag, but the
     /// node first looks for an image that it already holds with that identifier.
     ImageId,
+    /// It begins with a scheme, such as `https://` or `docker://`, as a URL or an argument of some tools
+    /// does.
+    Scheme,
     /// A port that is not a number.
     InvalidPort,
     /// A host in brackets that is not an IPv6 address followed by an optional port and a path.
@@ -136,6 +139,10 @@ impl ReferenceErrorKind {
                 "it could be the identifier of an image that the node already holds, from whatever \
                  registry; name the registry and repository",
                 "可能是节点上已有镜像的标识,其来源无从得知;请写明镜像仓库和仓库名",
+            ),
+            Self::Scheme => (
+                "it begins with a scheme, and an image reference has none; leave out all up to \"://\"",
+                "镜像引用不能以协议开头;请去掉\"://\"及其之前的部分",
             ),
             Self::InvalidPort => ("the port is not a number", "端口不是数字"),
             Self::InvalidIpv6Host => (

@@ -65,8 +65,22 @@ impl<'a> ImageRef<'a> {
     /// assert!(error.kind().is_ambiguous());
     /// ```
     pub fn parse(text: &'a str) -> Result<Self, ReferenceError> {
-        parts(text).map_err(|(kind, position)| ReferenceError::new(kind, text, position))
+        parts(text).map_err(|(kind, position)| {
+            if has_scheme(text) {
+                ReferenceError::new(Kind::Scheme, text, 0)
+            } else {
+                ReferenceError::new(kind, text, position)
+            }
+        })
     }
+}
+
+/// Whether a text that is no reference begins as a URL does (RFC 3986, section 3.1).
+#[cold]
+fn has_scheme(text: &str) -> bool {
+    let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    text.split_once("://")
+        .is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(in_scheme))
 }
 
 impl<'a> TryFrom<&'a str> for ImageRef<'a> {

@@ -1,6 +1,10 @@
 //! The annotations of a request.
 
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -23,20 +27,37 @@ use crate::{
 /// assert_eq!(annotations.get("team.image-policy.k8s.io/break-glass"), Some("INC-42"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StringMap<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub struct StringMap<'a> {
+    pairs: Vec<Pair<'a>>,
+    /// The positions of the pairs in the order of their keys, where there are many.
+    by_key: Vec<usize>,
+}
+
+type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// Up to how many pairs are looked through in their order.
+const FEW: usize = 16;
 
 impl StringMap<'static> {
     /// The map of nothing.
     pub(crate) fn empty() -> &'static Self {
-        static EMPTY: StringMap<'static> = StringMap(Vec::new());
+        static EMPTY: StringMap<'static> = StringMap {
+            pairs: Vec::new(),
+            by_key: Vec::new(),
+        };
         &EMPTY
     }
 }
 
 impl<'a> StringMap<'a> {
     /// From pairs of which no two have the same key.
-    pub(crate) fn from_unique(pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Self {
-        Self(pairs)
+    pub(crate) fn from_unique(pairs: Vec<Pair<'a>>) -> Self {
+        let mut by_key = Vec::new();
+        if pairs.len() > FEW {
+            by_key.extend(0..pairs.len());
+            by_key.sort_unstable_by_key(|position| &*pairs[*position].0);
+        }
+        Self { pairs, by_key }
     }
 }
 
@@ -44,35 +65,49 @@ impl StringMap<'_> {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.iter()
-            .find_map(|(k, value)| (k == key).then_some(value))
+        if self.by_key.is_empty() {
+            return self
+                .iter()
+                .find_map(|(k, value)| (k == key).then_some(value));
+        }
+        let key_at = |position: &usize| &*self.pairs[*position].0;
+        let found = self
+            .by_key
+            .binary_search_by(|position| key_at(position).cmp(key));
+        let position = self.by_key[found.ok()?];
+        Some(&self.pairs[position].1)
     }
 
     /// All keys with their values, in the order of the request.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (&**key, &**value))
+        let pairs = self.pairs.iter();
+        pairs.map(|(key, value)| (&**key, &**value))
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pairs.is_empty()
     }
 }
 
 impl<'a, K: Into<Cow<'a, str>>, V: Into<Cow<'a, str>>> FromIterator<(K, V)> for StringMap<'a> {
     /// The last value of a key stays.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let mut all: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+        let mut all: Vec<Pair<'a>> = Vec::new();
+        let mut positions: HashMap<Cow<'a, str>, usize> = HashMap::new();
         for (key, value) in pairs {
             let (key, value) = (key.into(), value.into());
-            match all.iter_mut().find(|(k, _)| *k == key) {
-                Some(pair) => pair.1 = value,
-                None => all.push((key, value)),
+            match positions.entry(key) {
+                Entry::Occupied(position) => all[*position.get()].1 = value,
+                Entry::Vacant(vacant) => {
+                    all.push((vacant.key().clone(), value));
+                    vacant.insert(all.len() - 1);
+                }
             }
         }
-        Self(all)
+        Self::from_unique(all)
     }
 }
 
@@ -120,7 +155,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
                 let mut keys = std::collections::BTreeSet::new();
                 while all.len() < ENTRIES_LIMIT {
                     let Some((Text(key), Text(value))) = map.next_entry()? else {
-                        return Ok(FewAnnotations(Some(StringMap(all))));
+                        return Ok(FewAnnotations(Some(StringMap::from_unique(all))));
                     };
                     if !keys.insert(key.clone()) {
                         return Err(A::Error::custom(format_args!(
@@ -130,7 +165,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for FewAnnotations<'a> {
                     all.push((key, value));
                 }
                 let is_more = skip_entries(&mut map)?;
-                Ok(FewAnnotations((!is_more).then_some(StringMap(all))))
+                Ok(FewAnnotations(
+                    (!is_more).then(|| StringMap::from_unique(all)),
+                ))
             }
         }
 

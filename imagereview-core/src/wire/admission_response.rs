@@ -13,7 +13,7 @@ use serde::{Serializer, ser::Error as _};
 use super::admission_review::{API_VERSION, AdmissionReview, KIND};
 use crate::{
     language::Language,
-    policy::{Verdict, Violation},
+    policy::{Mode, Verdict, Violation},
     quote::{Quoted, first_words, one_line},
     review::StringMap,
 };
@@ -146,21 +146,25 @@ impl Serialize for Base64<'_> {
 fn warnings(verdict: &Verdict, language: Language) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut budget = WARNINGS_LIMIT;
-    let mut left = verdict.warnings().count();
+    let more = |left: usize| match language {
+        Language::English => format!("and {left} more"),
+        Language::Chinese => format!("另有{left}项"),
+    };
+    let mut left = verdict.warnings().count() + verdict.omitted_in(Mode::Warn);
     for violation in verdict.warnings() {
         let warning = warning(violation, language);
         let len = warning.chars().count();
         // It has to fit this one and, unless it is the last, for saying that there are more.
         if len + if left > 1 { WARNING_LIMIT } else { 0 } > budget {
-            warnings.push(match language {
-                Language::English => format!("and {left} more"),
-                Language::Chinese => format!("另有{left}项"),
-            });
-            break;
+            warnings.push(more(left));
+            return warnings;
         }
         budget -= len;
         left -= 1;
         warnings.push(warning);
+    }
+    if left > 0 {
+        warnings.push(more(left));
     }
     warnings
 }

@@ -1,6 +1,6 @@
 //! Which kinds of object have images, and where.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use super::{field_path::FieldPath, shape::Shape};
 use crate::{
@@ -31,6 +31,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct WorkloadKinds {
     kinds: Vec<WorkloadKind>,
+    /// The positions of the kinds, by name and group.
+    by_name: HashMap<Box<str>, HashMap<Box<str>, Vec<usize>>>,
     shape: Shape,
 }
 
@@ -127,7 +129,15 @@ static BUILTIN_KINDS: LazyLock<WorkloadKinds> = LazyLock::new(|| {
     for kind in &kinds {
         kind.look_at(&mut shape);
     }
-    WorkloadKinds { kinds, shape }
+    let mut all = WorkloadKinds {
+        kinds: Vec::new(),
+        by_name: HashMap::new(),
+        shape,
+    };
+    for kind in kinds {
+        all.push(kind);
+    }
+    all
 });
 
 impl WorkloadKinds {
@@ -148,10 +158,7 @@ impl WorkloadKinds {
     pub fn new(
         resources: impl IntoIterator<Item = CustomResource>,
     ) -> Result<Self, CustomResourceError> {
-        let WorkloadKinds {
-            mut kinds,
-            mut shape,
-        } = BUILTIN_KINDS.clone();
+        let mut all = BUILTIN_KINDS.clone();
         let mut metadata = Shape::default();
         for path in general_paths() {
             metadata.insert(&path, false);
@@ -161,10 +168,9 @@ impl WorkloadKinds {
             if resource.images.is_empty() && resource.pod_specs.is_empty() {
                 return Err(CustomResourceError::NoPaths(kind.clone()));
             }
-            let earlier = kinds.iter().find(|known| {
-                (&known.group, &known.kind) == (group, kind)
-                    && (known.is_builtin || known.version == resource.version)
-            });
+            let earlier = all
+                .of_group(group, kind)
+                .find(|known| known.is_builtin || known.version == resource.version);
             match earlier {
                 None => {
                     let of_labels = resource
@@ -175,8 +181,8 @@ impl WorkloadKinds {
                     if let Some(path) = of_labels {
                         return Err(CustomResourceError::InLabels(path.to_string().into()));
                     }
-                    resource.look_at(&mut shape);
-                    kinds.push(resource);
+                    resource.look_at(&mut all.shape);
+                    all.push(resource);
                 }
                 Some(known) if known.is_builtin => {
                     return Err(CustomResourceError::BuiltIn(kind.clone()));
@@ -184,7 +190,22 @@ impl WorkloadKinds {
                 Some(_) => return Err(CustomResourceError::DeclaredTwice(kind.clone())),
             }
         }
-        Ok(Self { kinds, shape })
+        Ok(all)
+    }
+
+    fn push(&mut self, kind: WorkloadKind) {
+        let groups = self.by_name.entry(kind.kind.clone()).or_default();
+        let positions = groups.entry(kind.group.clone()).or_default();
+        positions.push(self.kinds.len());
+        self.kinds.push(kind);
+    }
+
+    /// What is declared of a kind, in every version.
+    fn of_group(&self, group: &str, kind: &str) -> impl Iterator<Item = &WorkloadKind> + use<'_> {
+        let groups = self.by_name.get(kind);
+        let positions = groups.and_then(|groups| groups.get(group));
+        let positions = positions.into_iter().flatten();
+        positions.map(|position| &self.kinds[*position])
     }
 
     /// Whether images are looked for in objects of a kind.
@@ -201,13 +222,11 @@ impl WorkloadKinds {
     /// What is declared of a kind; a version and every version may both be.
     pub(super) fn of(&self, api_version: &str, kind: &str) -> impl Iterator<Item = &WorkloadKind> {
         let (group, version) = split_api_version(api_version);
-        self.kinds.iter().filter(move |known| {
-            *known.kind == *kind
-                && *known.group == *group
-                && known
-                    .version
-                    .as_deref()
-                    .is_none_or(|known| known == version)
+        self.of_group(group, kind).filter(move |known| {
+            known
+                .version
+                .as_deref()
+                .is_none_or(|known| known == version)
         })
     }
 
@@ -314,6 +333,12 @@ impl CustomResource {
             pod_specs: Vec::new(),
             is_builtin: false,
         }))
+    }
+
+    /// How many paths it declares.
+    #[cfg(feature = "document")]
+    pub(crate) fn paths(&self) -> usize {
+        self.0.images.len() + self.0.pod_specs.len()
     }
 
     /// Adds where an image is: a string.

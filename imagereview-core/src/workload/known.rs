@@ -3,7 +3,7 @@
 use super::{
     field_path::FieldPath,
     kinds::CustomResource,
-    known_table::{Holds, SETS},
+    known_table::{Holds, Row, SETS, Set},
 };
 
 /// The custom resources of one well-known project, so that nobody has to look their paths up.
@@ -21,23 +21,6 @@ use super::{
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct KnownResources(&'static Set);
-
-/// The rows of one project.
-#[derive(Debug)]
-pub(super) struct Set {
-    pub(super) name: &'static str,
-    pub(super) source: &'static str,
-    pub(super) rows: &'static [Row],
-}
-
-/// Kinds of one API group that keep their images at the same paths.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) group: &'static str,
-    pub(super) kinds: &'static [&'static str],
-    /// Where something that has images is, and what it is. The root of the object is the empty path.
-    pub(super) locations: &'static [(&'static str, Holds)],
-}
 
 impl KnownResources {
     /// All sets, sorted by name.

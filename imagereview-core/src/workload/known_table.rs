@@ -6,7 +6,22 @@
 //! object (a `BuildConfig` of `OpenShift`, whose `from` may be an image stream).
 
 use self::Holds::{Image, Images, PodSpec};
-use super::known::{Row, Set};
+/// The rows of one project.
+#[derive(Debug)]
+pub(super) struct Set {
+    pub(super) name: &'static str,
+    pub(super) source: &'static str,
+    pub(super) rows: &'static [Row],
+}
+
+/// Kinds of one API group that keep their images at the same paths.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) group: &'static str,
+    pub(super) kinds: &'static [&'static str],
+    /// Where something that has images is, and what it is. The root of the object is the empty path.
+    pub(super) locations: &'static [(&'static str, Holds)],
+}
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug)]

@@ -7,9 +7,9 @@ use serde::{
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::shape::Shape;
+use super::shape::{FEW, Shape};
 use crate::{
-    json::{same_but_for_case, skip_elements, skip_entries},
+    json::{skip_elements, skip_entries},
     limits::ENTRIES_LIMIT,
     object::{ObjectError, ObjectErrorKind, ValueType},
     review::StringMap,
@@ -28,7 +28,7 @@ pub(crate) enum Node<'a> {
     List(Vec<Node<'a>>),
     /// The beginning of a list that has more entries than are read.
     Truncated(Vec<Node<'a>>),
-    /// An object: those fields that are looked at.
+    /// An object: those fields that are looked at. More than [`FEW`] are in the order of their names.
     Fields(Vec<(&'a str, Node<'a>)>),
     /// An object whose names are data.
     Map(Vec<(Cow<'a, str>, Node<'a>)>),
@@ -100,7 +100,12 @@ impl<'a> Node<'a> {
         match self {
             Self::Null => Ok(&NULL),
             Self::Fields(fields) => {
-                let field = fields.iter().find(|(known, _)| *known == name);
+                let field = if fields.len() > FEW {
+                    let found = fields.binary_search_by(|(known, _)| (*known).cmp(name));
+                    found.ok().map(|index| &fields[index])
+                } else {
+                    fields.iter().find(|(known, _)| *known == name)
+                };
                 Ok(field.map_or(&NULL, |(_, node)| node))
             }
             _ => Err(self.not(ValueType::Object, path)),
@@ -359,6 +364,11 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
             return Ok(Node::Other(ValueType::Object));
         }
         let mut fields: Vec<(&'a str, Node<'a>)> = Vec::new();
+        // Where fields are that were read, by their position in the shape.
+        let mut read: Vec<Option<usize>> = Vec::new();
+        if self.shape.fields.len() > FEW {
+            read.resize(self.shape.fields.len(), None);
+        }
         while let Some(name) = map.next_key_seed(FieldName(self.shape))? {
             let (index, node) = match name {
                 Name::Unknown => {
@@ -376,7 +386,12 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
                 }
             };
             let name = &*self.shape.fields[index].0;
-            match fields.iter_mut().find(|(known, _)| *known == name) {
+            let earlier = if read.is_empty() {
+                fields.iter().position(|(known, _)| *known == name)
+            } else {
+                read[index].replace(fields.len())
+            };
+            match earlier.map(|earlier| &mut fields[earlier]) {
                 None => fields.push((name, node)),
                 // Of a variant the error says more than that there are two.
                 Some((_, Node::Unclear(ObjectErrorKind::CaseVariant { .. }))) => {}
@@ -387,6 +402,12 @@ impl<'de: 'a, 'a> Visitor<'de> for NodeSeed<'a, '_> {
                     }
                 }
             }
+            if let (Some(place), Some(earlier)) = (read.get_mut(index), earlier) {
+                *place = Some(earlier);
+            }
+        }
+        if fields.len() > FEW {
+            fields.sort_unstable_by_key(|(name, _)| *name);
         }
         Ok(Node::Fields(fields))
     }
@@ -444,17 +465,10 @@ impl Visitor<'_> for FieldName<'_> {
     }
 
     fn visit_str<E: Error>(self, found: &str) -> Result<Name, E> {
-        let known = |matches: &dyn Fn(&str) -> bool| {
-            self.0.fields.iter().position(|(name, _)| matches(name))
-        };
-        if let Some(index) = known(&|name| name == found) {
+        if let Some(index) = self.0.position(found) {
             return Ok(Name::Known(index));
         }
-        let variant = if found.is_ascii() {
-            known(&|name| name.eq_ignore_ascii_case(found))
-        } else {
-            known(&|name| same_but_for_case(found, name))
-        };
+        let variant = self.0.position_of_variant(found);
         Ok(variant.map_or(Name::Unknown, |index| {
             Name::CaseVariant(index, found.into())
         }))

@@ -1,12 +1,21 @@
 //! Which fields of an object are looked at.
 
+use std::collections::HashMap;
+
 use super::field_path::{FieldPath, Step};
+use crate::json::{folded, same_but_for_case};
+
+/// Up to how many fields are looked through in their order.
+pub(super) const FEW: usize = 16;
 
 /// Which fields of an object are looked at, for all kinds together: an object is read in one pass,
 /// and its kind may come after everything else.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shape {
     pub(crate) fields: Vec<(Box<str>, Shape)>,
+    /// The positions of the fields, by their names and by those without regard to case.
+    by_name: HashMap<Box<str>, usize>,
+    by_folded_name: HashMap<Box<str>, usize>,
     pub(crate) elements: Option<Box<Shape>>,
     /// Whether images are looked for in the elements.
     pub(crate) has_images: bool,
@@ -38,7 +47,7 @@ impl Shape {
                 return true;
             }
             let next = match step {
-                Step::Field(name) => shape.fields.iter().find(|(known, _)| known == name),
+                Step::Field(name) => shape.position(name).map(|index| &shape.fields[index]),
                 Step::Elements | Step::AnyField => None,
             };
             match next {
@@ -49,12 +58,37 @@ impl Shape {
         shape.any_field.is_some()
     }
 
-    fn field(&mut self, name: &str) -> &mut Self {
-        let known = self.fields.iter().position(|(known, _)| **known == *name);
-        let index = known.unwrap_or(self.fields.len());
-        if known.is_none() {
-            self.fields.push((name.into(), Self::default()));
+    /// The position of the field of this name.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        if self.fields.len() <= FEW {
+            return self.fields.iter().position(|(known, _)| **known == *name);
         }
+        self.by_name.get(name).copied()
+    }
+
+    /// The position of the first field whose name differs from this one in case alone, or not at all.
+    pub(super) fn position_of_variant(&self, name: &str) -> Option<usize> {
+        if self.fields.len() > FEW {
+            let name: String = folded(name).collect();
+            return self.by_folded_name.get(&*name).copied();
+        }
+        let mut fields = self.fields.iter();
+        if name.is_ascii() {
+            fields.position(|(known, _)| known.eq_ignore_ascii_case(name))
+        } else {
+            fields.position(|(known, _)| same_but_for_case(name, known))
+        }
+    }
+
+    fn field(&mut self, name: &str) -> &mut Self {
+        let index = self.position(name).unwrap_or_else(|| {
+            let index = self.fields.len();
+            self.fields.push((name.into(), Self::default()));
+            self.by_name.insert(name.into(), index);
+            let folded: String = folded(name).collect();
+            self.by_folded_name.entry(folded.into()).or_insert(index);
+            index
+        });
         &mut self.fields[index].1
     }
 }

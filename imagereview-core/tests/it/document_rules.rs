@@ -1044,12 +1044,58 @@ fn of_many_allowed_patterns_the_first_are_named() {
             "allowed: a.example, b.example, c.example (and 2 more)",
             "允许的有:a.example, b.example, c.example(另有2项)",
         ),
+        (
+            "tags",
+            "'1.27', '>=2, <3', '/v[0-9]+/', '*-lts'",
+            "allowed: 1.27, >=2, <3, /v[0-9]+/ (and 1 more)",
+            "允许的有:1.27, >=2, <3, /v[0-9]+/(另有1项)",
+        ),
     ] {
         let policy = rule(&format!("{field}: {{allow: [{allow}]}}"));
         let verdict = decide(&policy, &["nginx"].into_iter().collect());
         let remedy = verdict.violations()[0].remedy().unwrap();
         assert_eq!(remedy.text(Language::English), english);
         assert_eq!(remedy.text(Language::Chinese), chinese);
+    }
+}
+
+#[test]
+fn an_explanation_tells_of_an_exemption_that_has_expired() {
+    let policy = document(
+        "rules: [{name: own, registries: {allow: [example.com]}}]
+exemptions:
+  - {name: hub, reason: mirrored soon, images: ['docker.io/**'], expires: 2020-01-01}
+  - {name: quay, reason: mirrored soon, images: ['quay.io/**'], expires: 2020-01-01}",
+    );
+    // The last second of 2020-01-01, and the one after it.
+    let [before, after] = [1_577_923_199, 1_577_923_200]
+        .map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    for (time, outcome, why) in [
+        (
+            Some(before),
+            Outcome::Exempted,
+            "exemption \"hub\": mirrored soon",
+        ),
+        (
+            Some(after),
+            Outcome::Violated,
+            "registry \"docker.io\" is not allowed; the exemption \"hub\" expired at 2020-01-02T00:00:00Z",
+        ),
+        (
+            None,
+            Outcome::Violated,
+            "registry \"docker.io\" is not allowed; the exemption \"hub\" may have expired at \
+             2020-01-02T00:00:00Z: the review has no time",
+        ),
+    ] {
+        let mut review: Review<'_> = ["nginx:1"].into_iter().collect();
+        if let Some(time) = time {
+            review = review.with_time(time);
+        }
+        let explanation = policy.explain(&review);
+        let step = &explanation.images()[0].steps()[0];
+        assert_eq!(step.outcome(), outcome);
+        assert_eq!(step.why().text(Language::English), why);
     }
 }
 

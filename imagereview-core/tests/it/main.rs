@@ -24,6 +24,7 @@ mod facts;
 mod facts_file;
 mod image_review;
 mod json_readings;
+#[cfg(feature = "document")]
 mod known_resources;
 mod limits;
 #[cfg(feature = "mutation")]
@@ -41,11 +42,15 @@ mod references;
 mod registries;
 #[cfg(all(feature = "cel", feature = "mutation", feature = "schema"))]
 mod schema;
+#[cfg(all(feature = "cel", feature = "mutation"))]
+mod steps;
 mod support;
 #[cfg(feature = "document")]
 mod unchanged;
 #[cfg(feature = "document")]
 mod unreadable_objects;
 mod verdict;
+#[cfg(all(feature = "document", feature = "mutation"))]
+mod violations;
 #[cfg(feature = "mutation")]
 mod workloads;

@@ -8,7 +8,7 @@ use imagereview_core::{
         Rewrite,
     },
     object::PullPolicy,
-    workload::Workload,
+    workload::{Manifest, Workload},
 };
 use json_patch::Patch;
 use proptest::prelude::*;
@@ -783,5 +783,62 @@ proptest! {
             (Err(_), _) => prop_assert_eq!(image, rewritten),
             (Ok(_), Err(error)) => prop_assert!(false, "{} became {}: {}", image, rewritten, error),
         }
+    }
+}
+
+/// A mirror is found by the name of an image, and no longer tried one after another.
+#[test]
+fn of_twenty_thousand_mirrors_the_first_that_matches_applies() {
+    let rule = |n: usize| {
+        MirrorRule::new(
+            &format!("r{n}.example.com/**"),
+            &format!("mirror.example.com/r{n}/**"),
+        )
+    };
+    let rules = (0..20_000).map(|n| rule(n).unwrap());
+    let last = MirrorRule::new("**", "mirror.example.com/other/**").unwrap();
+    let folder = MirrorRule::new("quay.example/a/b/**", "mirror.example.com/b/**").unwrap();
+    let mirrors = Mirrors::new([folder].into_iter().chain(rules).chain([last])).unwrap();
+    for (written, pulled) in [
+        (
+            "r19999.example.com/x:1",
+            Some("mirror.example.com/r19999/x:1"),
+        ),
+        ("R7.example.com/x", Some("mirror.example.com/r7/x")),
+        ("quay.example/a/b/c:2", Some("mirror.example.com/b/c:2")),
+        (
+            "quay.example/a/b:2",
+            Some("mirror.example.com/other/quay.example/a/b:2"),
+        ),
+        (
+            "nginx",
+            Some("mirror.example.com/other/docker.io/library/nginx"),
+        ),
+        ("mirror.example.com/r7/x", None),
+    ] {
+        let image = ImageRef::parse(written).unwrap();
+        let rewritten = mirrors.rewrite(&image, &Facts::new());
+        assert_eq!(rewritten.as_deref(), pulled, "{written}");
+    }
+}
+
+#[test]
+fn of_very_many_rules_for_pull_secrets_all_that_match_apply_in_their_order() {
+    let mut mutations = Mutations::new();
+    for n in (0..1000).rev() {
+        let rule = PullSecretRule::new(&format!("r{}.example.com/**", n % 500), format!("s{n}"));
+        mutations = mutations.with_pull_secret(rule.unwrap());
+    }
+    let pod = r#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [
+        {"image": "r3.example.com/a"}, {"image": "r7.example.com/b"}], "imagePullSecrets": [{"name": "s7"}]}}"#;
+    let manifest = Manifest::from_slice(pod.as_bytes()).unwrap();
+    for object in manifest {
+        let patch = mutations.apply_to_object(&mut object.unwrap(), &Facts::new());
+        let added: Vec<String> = patch
+            .0
+            .iter()
+            .map(|operation| serde_json::to_value(operation).unwrap()["value"]["name"].to_string())
+            .collect();
+        assert_eq!(added, [r#""s507""#, r#""s503""#, r#""s3""#]);
     }
 }

@@ -990,3 +990,78 @@ fn a_manifest_is_read_from_bytes_as_its_siblings_are() {
         assert_eq!(error, expected);
     }
 }
+
+/// Fields are found by their names, and no longer one after another.
+#[test]
+fn a_thousand_declared_paths_are_read_as_a_few_are() {
+    let image = |n: usize| format!("spec.steps[*].image{n}").parse().unwrap();
+    let mut resource = CustomResource::new("example.com/v1", "Steps").unwrap();
+    for n in 0..1000 {
+        resource = resource.with_image(image(n));
+    }
+    let kinds = WorkloadKinds::new([resource]).unwrap();
+    let read = |step: &Value| {
+        let text =
+            json!({"apiVersion": "example.com/v1", "kind": "Steps", "spec": {"steps": [step]}});
+        let text = text.to_string();
+        let manifest = Manifest::from_slice_with(text.as_bytes(), &kinds).unwrap();
+        let object = only(manifest)?;
+        let images = object.images();
+        Ok::<_, String>(
+            images
+                .map(|(image, _)| image.to_owned())
+                .collect::<Vec<_>>(),
+        )
+    };
+    let all: Value = (0..1000)
+        .map(|n| (format!("image{n}"), json!(format!("app:{n}"))))
+        .collect();
+    let expected: Vec<String> = (0..1000).map(|n| format!("app:{n}")).collect();
+    assert_eq!(read(&all), Ok(expected));
+    assert_eq!(
+        read(&json!({"image999": "a", "other": 1})),
+        Ok(vec!["a".to_owned()])
+    );
+    // What has two readings is refused, as it is among few fields.
+    for (step, error) in [
+        (json!({"Image7": "a"}), "Image7"),
+        (json!({"image7": "a", "IMAGE7": "b"}), "IMAGE7"),
+        (json!({"image7": 5}), "image7"),
+    ] {
+        let found = read(&step).unwrap_err();
+        assert!(found.contains(error), "{found}");
+    }
+    let twice = r#"{"apiVersion":"example.com/v1","kind":"Steps","spec":{"steps":[{"image9":"a","image9":"b"}]}}"#;
+    let manifest = Manifest::from_slice_with(twice.as_bytes(), &kinds).unwrap();
+    let error = only(manifest).unwrap_err();
+    assert!(error.contains("image9"), "{error}");
+}
+
+#[test]
+fn a_kind_is_found_among_a_thousand_of_its_group_and_of_its_name() {
+    let resource = |group: String, kind: String| {
+        let resource = CustomResource::new(&format!("{group}/v1"), &kind).unwrap();
+        resource.with_image(
+            format!("spec.{}", kind.to_ascii_lowercase())
+                .parse()
+                .unwrap(),
+        )
+    };
+    let of_group = (0..500).map(|n| resource("example.com".into(), format!("Kind{n}")));
+    let of_name = (0..500).map(|n| resource(format!("g{n}.example.com"), "Same".into()));
+    let kinds = WorkloadKinds::new(of_group.chain(of_name)).unwrap();
+    for (api_version, kind, has_images) in [
+        ("example.com/v1", "Kind499", true),
+        ("example.com/v2", "Kind499", false),
+        ("g499.example.com/v1", "Same", true),
+        ("example.com/v1", "Same", false),
+        ("g499.example.com/v1", "Kind499", false),
+        ("apps/v1", "Deployment", true),
+    ] {
+        assert_eq!(
+            kinds.has_images(api_version, kind),
+            has_images,
+            "{api_version} {kind}"
+        );
+    }
+}

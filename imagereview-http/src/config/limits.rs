@@ -14,9 +14,9 @@ pub struct Limits {
     /// whose body has been awaited for longest is evicted (408). If there is none, the new one gets 429
     /// at once. Default 1,024.
     pub requests: usize,
-    /// Bytes of buffered request bodies. Beyond that, the body over 16 KiB that has been awaited for
+    /// Bytes of buffered request bodies. Beyond that, the body over 8 KiB that has been awaited for
     /// longest is evicted (408). If there is none, the new one gets 429. Never less than what one
-    /// `AdmissionReview` may have. Default 32 MiB.
+    /// `AdmissionReview` may have. Default 24 MiB.
     pub body_memory: usize,
     /// Bytes of responses that clients have not taken, and 10 KiB for each. Beyond that the connection of the one that has
     /// waited for longest is cut, if that is a second, and else the new one is answered 429. Never less
@@ -35,7 +35,7 @@ impl Default for Limits {
             connections: 1024,
             silent: 512,
             requests: 1024,
-            body_memory: 32 * 1024 * 1024,
+            body_memory: 24 * 1024 * 1024,
             response_memory: 32 * 1024 * 1024,
             streams: 250,
             header_bytes: 16 * 1024,

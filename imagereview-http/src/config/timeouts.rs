@@ -19,6 +19,11 @@ pub struct Timeouts {
     /// review is undecided, which denies it. If it had no permit yet, it gets 429. Default 5 seconds,
     /// below the 10 that an API server gives an admission webhook by default.
     pub review: Duration,
+    /// How long registries may take to tell the facts that a review needs; beyond that those are not known. If
+    /// the request says how long its client waits (`?timeout=`), it is never more than that leaves for
+    /// deciding. Default 4 seconds, which with the review's time stays below the 10 that an API server
+    /// gives an admission webhook by default.
+    pub facts: Duration,
     /// How long a response waits for a client that reads nothing of it, before the connection is cut
     /// (on Linux) or, on HTTP/2, the request's stream is reset; and how long a client on HTTP/2 has to
     /// confirm a GOAWAY. Default 20 seconds, which makes 30 with the body's, as kube-apiserver gives a
@@ -43,6 +48,7 @@ impl Default for Timeouts {
             header: Duration::from_secs(30),
             body: Duration::from_secs(10),
             review: Duration::from_secs(5),
+            facts: Duration::from_secs(4),
             answer: Duration::from_secs(20),
             idle: Duration::from_secs(5 * 60),
             shutdown_delay: Duration::ZERO,

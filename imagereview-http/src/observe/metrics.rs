@@ -7,6 +7,7 @@ mod audit;
 mod connections;
 mod counted;
 mod exposition;
+mod facts;
 mod log;
 mod refusals;
 mod register;
@@ -19,8 +20,8 @@ use prometheus_client::registry::Registry;
 
 pub(crate) use self::{audit::AuditMetrics, counted::Counted, exposition::Format, reloads::Part};
 use self::{
-    connections::ConnectionMetrics, refusals::RefusalMetrics, reloads::ReloadMetrics,
-    reviews::ReviewMetrics, served::ServedMetrics,
+    connections::ConnectionMetrics, facts::FactMetrics, refusals::RefusalMetrics,
+    reloads::ReloadMetrics, reviews::ReviewMetrics, served::ServedMetrics,
 };
 use crate::config::DroppedLogLines;
 
@@ -33,6 +34,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: ConnectionMetrics,
     pub(crate) reloads: ReloadMetrics,
     pub(crate) served: ServedMetrics,
+    pub(crate) facts: FactMetrics,
     pub(crate) audit: AuditMetrics,
 }
 
@@ -47,6 +49,7 @@ impl Metrics {
             connections: ConnectionMetrics::new(&mut registry),
             reloads: ReloadMetrics::new(&mut registry),
             served: ServedMetrics::new(&mut registry),
+            facts: FactMetrics::new(&mut registry),
             audit: AuditMetrics::new(&mut registry),
             registry,
         }

@@ -8,10 +8,11 @@ use std::{
     sync::Arc,
 };
 
+use imagereview_core::document::is_policy_file;
 use imagereview_files::PolicyPaths;
 
 use crate::{
-    config::Config,
+    config::{Config, FactsSource},
     observe::Part,
     policy::{self, OpenedPolicy},
     state::State,
@@ -24,6 +25,7 @@ pub(crate) struct Before {
     policy: u64,
     identity: u64,
     clients: u64,
+    facts: u64,
 }
 
 impl Before {
@@ -35,6 +37,7 @@ impl Before {
             },
             identity: fingerprint(&config.identity.files()),
             clients: fingerprint(&ClientTrust::from(config).files()),
+            facts: fingerprint(&config.facts.files()),
         }
     }
 }
@@ -55,7 +58,7 @@ enum Tried {
 /// The files of a part.
 enum Paths {
     Policy(PolicyPaths),
-    Tls(Vec<PathBuf>),
+    Files(Vec<PathBuf>),
 }
 
 impl Paths {
@@ -63,16 +66,43 @@ impl Paths {
     fn fingerprint(&self) -> u64 {
         match self {
             Self::Policy(paths) => policy_fingerprint(paths),
-            Self::Tls(paths) => fingerprint(paths),
+            Self::Files(paths) => fingerprint(paths),
+        }
+    }
+
+    fn iter(&self) -> Box<dyn Iterator<Item = &Path> + '_> {
+        match self {
+            Self::Policy(paths) => Box::new(paths.lasting()),
+            Self::Files(paths) => Box::new(paths.iter().map(PathBuf::as_path)),
         }
     }
 
     /// The folders whose changes can concern these files.
     fn folders(&self) -> Vec<PathBuf> {
-        match self {
-            Self::Policy(paths) => paths.lasting().map(folder_of).collect(),
-            Self::Tls(paths) => paths.iter().map(|path| folder_of(path)).collect(),
-        }
+        self.iter().map(folder_of).collect()
+    }
+
+    /// Whether this is one of these files.
+    fn has(&self, file: &Path) -> bool {
+        let (Some(name), Some(folder)) = (file.file_name(), file.parent()) else {
+            return false;
+        };
+        self.iter().any(|path| {
+            let has_name = if path.is_dir() {
+                is_policy_file(&name.to_string_lossy())
+            } else {
+                path.file_name() == Some(name)
+            };
+            has_name && is_same_folder(&folder_of(path), folder)
+        })
+    }
+}
+
+/// Whether two paths lead to one folder. Events have absolute paths.
+fn is_same_folder(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
     }
 }
 
@@ -87,6 +117,16 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
+/// Why files are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It is time to look.
+    Looked,
+    /// An event tells that they have changed.
+    Changed,
+    Requested,
+}
+
 /// One thing that is read from files.
 pub(super) struct WatchedFiles {
     part: Part,
@@ -95,6 +135,10 @@ pub(super) struct WatchedFiles {
     fingerprint: u64,
     /// What came of those.
     tried: Tried,
+    /// Of other contents that the last look found.
+    seen: Option<u64>,
+    /// Whether a reload was requested that had to wait.
+    is_requested: bool,
     install: Install,
 }
 
@@ -103,6 +147,7 @@ pub(super) fn parts(
     state: &Arc<State>,
     tls: &Arc<Tls>,
     policy: OpenedPolicy,
+    facts: FactsSource,
     before: &Before,
 ) -> Vec<WatchedFiles> {
     let mut parts = Vec::new();
@@ -123,7 +168,7 @@ pub(super) fn parts(
         let tls = Arc::clone(tls);
         parts.push(WatchedFiles::new(
             Part::Certificate,
-            Paths::Tls(identity),
+            Paths::Files(identity),
             before.identity,
             move || Ok(tls.reload_identity()?),
         ));
@@ -133,9 +178,22 @@ pub(super) fn parts(
         let tls = Arc::clone(tls);
         parts.push(WatchedFiles::new(
             Part::ClientCa,
-            Paths::Tls(clients),
+            Paths::Files(clients),
             before.clients,
             move || Ok(tls.reload_client_ca()?),
+        ));
+    }
+    let files = facts.files();
+    if !files.is_empty() {
+        let state = Arc::clone(state);
+        parts.push(WatchedFiles::new(
+            Part::Facts,
+            Paths::Files(files),
+            before.facts,
+            move || {
+                state.facts.set_source(facts.open()?);
+                Ok(())
+            },
         ));
     }
     parts
@@ -152,6 +210,8 @@ impl WatchedFiles {
             part,
             fingerprint: before,
             tried: Tried::Served,
+            seen: None,
+            is_requested: false,
             paths,
             install: Box::new(install),
         }
@@ -162,9 +222,34 @@ impl WatchedFiles {
         self.paths.folders()
     }
 
-    /// Reads the files if they differ from those that were tried last, or if it was `requested`.
-    pub(super) fn reload(&mut self, requested: bool, state: &State) {
+    /// Whether this is one of these files.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.paths.has(path)
+    }
+
+    /// Reads the files at a later look, as it was requested and can't be done now.
+    pub(super) fn request(&mut self) {
+        self.is_requested = true;
+    }
+
+    /// Reads the files if they differ from those that were tried last, or if it was `requested`. Where
+    /// nothing tells that they have changed, two looks must find the same: the first may have found half
+    /// of what somebody is writing. `false` if another look is due.
+    pub(super) fn reload(&mut self, why: Why, state: &State) -> bool {
+        let requested = self.is_requested || why == Why::Requested;
         let fingerprint = self.paths.fingerprint();
+        let is_same = fingerprint == self.fingerprint;
+        let is_settled = is_same || self.seen == Some(fingerprint);
+        self.seen = Some(fingerprint);
+        if why == Why::Looked && !is_settled {
+            return false;
+        }
+        self.is_requested = false;
+        self.install(fingerprint, requested, state);
+        true
+    }
+
+    fn install(&mut self, fingerprint: u64, requested: bool, state: &State) {
         let is_same = fingerprint == self.fingerprint;
         let wants_same = match self.tried {
             Tried::Early => true,

@@ -12,7 +12,10 @@ use std::{
 
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::files::WatchedFiles;
+use super::{
+    files::{WatchedFiles, Why},
+    writing::{Change, Writing},
+};
 use crate::{state::State, tls::Tls};
 
 /// How often the files are compared, for changes without an event: behind a symbolic link that stays,
@@ -26,6 +29,10 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// How long that may take while changes go on.
 const SETTLE_AT_MOST: Duration = Duration::from_secs(2);
 
+/// How long files must stay the same before they are read where no event tells of changes: many times
+/// what passes between two writes of a copy.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
 /// How often a certificate that expires soon is mentioned.
 const REMINDER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -33,7 +40,7 @@ const REMINDER: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(super) enum Trigger {
     /// Something happened in a folder that is watched.
-    Changed,
+    Changed(Change),
     Requested,
     Stop,
 }
@@ -44,6 +51,7 @@ pub(super) struct Watch {
     state: Arc<State>,
     tls: Arc<Tls>,
     watcher: Option<RecommendedWatcher>,
+    writing: Writing,
     reminded: Option<Instant>,
 }
 
@@ -55,9 +63,13 @@ impl Watch {
         events: Sender<Trigger>,
     ) -> Self {
         let on_event = move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event too, and would lead to reading it again.
-            if !event.is_ok_and(|event| event.kind.is_access()) {
-                let _ = events.send(Trigger::Changed);
+            // An error is a reason to look too.
+            let change = match event {
+                Ok(event) => Change::of(event),
+                Err(_) => Some(Change::Other(Vec::new())),
+            };
+            if let Some(change) = change {
+                let _ = events.send(Trigger::Changed(change));
             }
         };
         let watcher = notify::recommended_watcher(on_event)
@@ -71,6 +83,7 @@ impl Watch {
             state,
             tls,
             watcher,
+            writing: Writing::default(),
             reminded: None,
         }
     }
@@ -79,23 +92,42 @@ impl Watch {
     pub(super) fn run(mut self, triggers: &Receiver<Trigger>) {
         self.watch_folders();
         // A change between the first reading and the first watch would be missed.
-        self.reload(false);
+        let mut is_settled = self.reload(Why::Looked);
         loop {
-            let requested = match triggers.recv_timeout(POLL) {
-                Ok(Trigger::Requested) => true,
-                Ok(Trigger::Changed) => match settle(triggers) {
-                    Some(requested) => requested,
-                    None => return,
-                },
+            let wait = if is_settled { POLL } else { LOOK_AGAIN };
+            let why = match triggers.recv_timeout(wait) {
+                Ok(Trigger::Requested) => Why::Requested,
+                Ok(Trigger::Changed(change)) => {
+                    self.writing.note(change, Instant::now());
+                    match self.settle(triggers) {
+                        Some(why) => why,
+                        None => return,
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     // A folder that was made anew is another folder to the system.
                     self.watch_folders();
-                    false
+                    Why::Looked
                 }
                 Ok(Trigger::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             };
-            self.reload(requested);
+            is_settled = self.reload(why);
         }
+    }
+
+    /// Waits until it is quiet. `None` if the server stops.
+    fn settle(&mut self, triggers: &Receiver<Trigger>) -> Option<Why> {
+        let begin = Instant::now();
+        let mut why = Why::Changed;
+        while begin.elapsed() < SETTLE_AT_MOST {
+            match triggers.recv_timeout(SETTLE) {
+                Ok(Trigger::Changed(change)) => self.writing.note(change, Instant::now()),
+                Ok(Trigger::Requested) => why = Why::Requested,
+                Ok(Trigger::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => break,
+            }
+        }
+        Some(why)
     }
 
     /// Watches folders and not files, because what is mounted from a Secret or `ConfigMap` is
@@ -115,14 +147,26 @@ impl Watch {
         }
     }
 
-    fn reload(&mut self, requested: bool) {
-        if requested {
+    /// `false` if another look is due soon.
+    fn reload(&mut self, why: Why) -> bool {
+        if why == Why::Requested {
             self.state.reopen_audit();
         }
+        self.writing.forget_old(Instant::now());
+        let mut is_settled = true;
         for part in &mut self.parts {
-            part.reload(requested, &self.state);
+            if let Some(path) = self.writing.paths().find(|path| part.has(path)) {
+                // The writer closes it, and that is an event.
+                tracing::debug!("{} is being written, and not read yet", path.display());
+                if why == Why::Requested {
+                    part.request();
+                }
+            } else {
+                is_settled &= part.reload(why, &self.state);
+            }
         }
         self.tell_expiry();
+        is_settled
     }
 
     fn tell_expiry(&mut self) {
@@ -160,21 +204,6 @@ impl Watch {
         }
         self.state.show_validity(&tls);
     }
-}
-
-/// Waits until it is quiet. `None` if the server stops; otherwise whether a reload was requested.
-fn settle(triggers: &Receiver<Trigger>) -> Option<bool> {
-    let begin = Instant::now();
-    let mut requested = false;
-    while begin.elapsed() < SETTLE_AT_MOST {
-        match triggers.recv_timeout(SETTLE) {
-            Ok(Trigger::Changed) => {}
-            Ok(Trigger::Requested) => requested = true,
-            Ok(Trigger::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
-            Err(RecvTimeoutError::Timeout) => break,
-        }
-    }
-    Some(requested)
 }
 
 /// Why the system doesn't report changes.

@@ -24,9 +24,12 @@ use crate::slots::{Slot, Slots};
 /// How many times the limit of a body is read on where it is refused.
 const DISCARDED_LIMITS: usize = 4;
 
-/// The size in bytes up to which a body is small: it is read whatever the others take, and may be
-/// decided at once. Most reviews are smaller, and as many as may be in flight are still little.
-const SMALL: usize = 16 * 1024;
+/// The size in bytes up to which a body is small, and may be decided at once. Most reviews are smaller.
+pub(crate) const SMALL_BODY: usize = 16 * 1024;
+
+/// The size in bytes up to which a body is read whatever the others take. As many as may be in flight are
+/// still little.
+const ALWAYS_READ: usize = 8 * 1024;
 
 /// How much of a body is read, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +69,7 @@ impl ReadBody {
 
     /// Whether it is small, as most are.
     pub(crate) fn is_small(&self) -> bool {
-        self.bytes.len() <= SMALL
+        self.bytes.len() <= SMALL_BODY
     }
 }
 
@@ -100,7 +103,7 @@ impl Bodies {
     /// that a slot or memory can be freed.
     pub(crate) async fn read(
         &self,
-        body: Incoming,
+        mut body: Incoming,
         is_http2: bool,
         limits: BodyLimits,
     ) -> Result<ReadBody, Refusal> {
@@ -113,15 +116,28 @@ impl Bodies {
                 limit: limits.bytes,
             });
         }
-        let mut body = pin!(self.collect(body, limits.bytes));
+        let read = self.read_in_time(&mut body, limits).await;
+        // The client may still be sending what it has announced to nobody.
+        if is_http2 && let Err(Refusal::TooLarge { .. } | Refusal::Overloaded) = read {
+            Box::pin(self.discard_rest(body, limits)).await;
+        }
+        read
+    }
+
+    async fn read_in_time(
+        &self,
+        body: &mut Incoming,
+        limits: BodyLimits,
+    ) -> Result<ReadBody, Refusal> {
+        let mut read = pin!(self.collect(body, limits.bytes));
         // Most bodies come along with their headers, and need neither a timer nor a slot.
-        if let Some(read) = at_once(body.as_mut()).await {
+        if let Some(read) = at_once(read.as_mut()).await {
             return read;
         }
         Box::pin(async {
             let slot = self.slow.take();
             tokio::select! {
-                read = &mut body => read,
+                read = &mut read => read,
                 () = tokio::time::sleep(limits.time) => Err(Refusal::SlowBody { limit: limits.time }),
                 () = slot.evicted() => Err(Refusal::Evicted),
             }
@@ -131,7 +147,7 @@ impl Bodies {
 
     /// All of a body. Pieces are copied together, since each takes more than its bytes: a client could
     /// send single ones.
-    async fn collect(&self, body: Incoming, limit: usize) -> Result<ReadBody, Refusal> {
+    async fn collect(&self, body: &mut Incoming, limit: usize) -> Result<ReadBody, Refusal> {
         let refusal = |error: Box<dyn Error + Send + Sync>| {
             if error.is::<LengthLimitError>() {
                 Refusal::TooLarge { limit }
@@ -150,7 +166,7 @@ impl Bodies {
                 continue;
             };
             let fits = share.add(piece.len());
-            if share.bytes() > SMALL {
+            if share.bytes() > ALWAYS_READ {
                 // The one that has been sending for longest is evicted first.
                 if !fits && !self.large.evict_oldest() {
                     return Err(Refusal::Overloaded);

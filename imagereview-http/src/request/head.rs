@@ -1,5 +1,7 @@
 //! A request's head, and what is kept of it.
 
+use std::time::Duration;
+
 use hyper::{
     Method, Request, Version,
     body::Incoming,
@@ -18,6 +20,8 @@ pub(crate) struct ReviewRequest {
     pub(crate) is_http2: bool,
     /// The endpoint that the request is for, or why its head is refused.
     pub(crate) endpoint: Result<Endpoint, Box<Refusal>>,
+    /// How long the client waits for the response, where it says that.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) body: Incoming,
 }
 
@@ -26,13 +30,21 @@ impl ReviewRequest {
         Self {
             is_http2: request.version() >= Version::HTTP_2,
             endpoint: endpoint(&request).map_err(Box::new),
+            timeout: request.uri().query().and_then(timeout),
             body: request.into_body(),
         }
     }
 }
 
-/// The endpoint of a request whose head is acceptable. A query (kube-apiserver sends `?timeout=30s`) is
-/// no part of the path.
+/// How long kube-apiserver waits for the response. It adds that to each call of an admission webhook as
+/// `?timeout=10s`, in the notation of Go's durations (`k8s.io/apiserver/pkg/admission/plugin/webhook`).
+fn timeout(query: &str) -> Option<Duration> {
+    let mut pairs = query.split('&');
+    let value = pairs.find_map(|pair| pair.strip_prefix("timeout="))?;
+    humantime::parse_duration(value).ok()
+}
+
+/// The endpoint of a request whose head is acceptable. A query is no part of the path.
 ///
 /// The content type must be `application/json`, with any parameters. A request without one is accepted,
 /// as the body is decoded strictly anyway.

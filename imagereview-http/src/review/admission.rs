@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use imagereview_core::{AdmissionResponse, AdmissionReview, Verdict, mutation::Patch};
+use imagereview_core::{
+    AdmissionResponse, AdmissionReview, Verdict, facts::Facts, mutation::Patch,
+};
 
 use super::{
     context::RequestContext,
@@ -15,6 +17,7 @@ use super::{
     outcome::Outcome,
 };
 use crate::{
+    policy::ServedPolicy,
     request::{Endpoint, MAX_UID, Refusal},
     state::State,
 };
@@ -31,11 +34,11 @@ const PATCH_LIMIT: usize = 512 * 1024;
 /// verdict is about what is admitted.
 pub(super) fn review(
     state: &State,
+    served: &ServedPolicy,
     context: RequestContext<'_>,
     body: &[u8],
     judge: Judge<'_>,
 ) -> Result<Option<Outcome>, Refusal> {
-    let served = state.policy.load();
     let mut request =
         AdmissionReview::from_slice_with(body, served.kinds()).map_err(Refusal::Unreadable)?;
     if request.uid().len() > MAX_UID {
@@ -43,6 +46,8 @@ pub(super) fn review(
             length: request.uid().len(),
         });
     }
+    let nothing = Facts::new();
+    let facts = context.facts.unwrap_or(&nothing);
     let mut patch = None;
     // An object that is half mutated is not decided, nor one that can't be mutated.
     let mut undecided = match judge {
@@ -50,7 +55,7 @@ pub(super) fn review(
         Judge::Nobody(cause) => Some(cause),
     };
     if context.endpoint == Endpoint::Mutate && undecided.is_none() {
-        match unless_it_panics(|| served.mutate(&mut request)) {
+        match unless_it_panics(|| served.mutate(&mut request, facts)) {
             None => undecided = Some(Undecided::Panicked),
             Some(made) if is_large(&made) => undecided = Some(Undecided::LargePatch),
             Some(made) => patch = Some(made),
@@ -60,14 +65,17 @@ pub(super) fn review(
         uid: Some(request.uid()),
         ..context
     };
-    let review = request.review().with_time(SystemTime::now());
+    let review = request
+        .review()
+        .with_time(SystemTime::now())
+        .with_facts(facts);
     let mut decision = match undecided {
-        Some(cause) => Decision::fallback(&served, cause),
-        None => Decision::reach(&served, &review, judge),
+        Some(cause) => Decision::fallback(served, cause),
+        None => Decision::reach(served, &review, judge),
     };
     let render = |verdict: &_| response(state, &request, verdict, patch.as_ref());
     let response = unless_it_panics(|| render(&decision.verdict)).unwrap_or_else(|| {
-        decision = Decision::fallback(&served, Undecided::Panicked);
+        decision = Decision::fallback(served, Undecided::Panicked);
         render(&decision.verdict)
     });
     Ok(judge

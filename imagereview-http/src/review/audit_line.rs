@@ -41,6 +41,11 @@ pub(super) fn to_json(record: &Record<'_>, language: Language) -> Vec<u8> {
         allowed: verdict.is_allowed(),
         reason: (!verdict.is_allowed()).then(|| verdict.reason(language)),
         violations: violations.chain(exempted).collect(),
+        omitted_violations: verdict.omitted().map(|(.., count)| count).sum::<usize>()
+            + verdict
+                .omitted_exempted()
+                .map(|(_, count)| count)
+                .sum::<usize>(),
         policy: verdict.policy(),
         duration_us: record.duration_us,
     };
@@ -79,9 +84,17 @@ struct AuditLine<'a> {
     reason: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     violations: Vec<FailedRule<'a>>,
+    /// How many more there are, which the verdict counts and does not keep.
+    #[serde(skip_serializing_if = "is_zero")]
+    omitted_violations: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'a str>,
     duration_us: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A rule that an image failed, and the exemption if there was one.

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use imagereview_core::facts::Facts;
+
 use crate::request::{Caller, Endpoint};
 
 /// Who sent a request, to which endpoint, and when.
@@ -12,4 +14,6 @@ pub(super) struct RequestContext<'a> {
     pub(super) started: Instant,
     /// The API server's name for the request, where it has one.
     pub(super) uid: Option<&'a str>,
+    /// What is known of the images, if the policy needs something.
+    pub(super) facts: Option<&'a Facts>,
 }

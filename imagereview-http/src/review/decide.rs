@@ -1,20 +1,25 @@
 //! Who decides a request: this thread, or another that may take its time.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use imagereview_core::facts::{Facts, Needs};
 use tokio::{sync::oneshot, task, time::timeout_at};
 
 use super::{
     admission,
     claim::Claim,
     context::RequestContext,
-    decision::{Judge, Undecided},
-    image_policy,
+    decision::{Judge, Undecided, unless_it_panics},
+    image_policy, needs,
     outcome::Outcome,
 };
 #[cfg(feature = "opentelemetry")]
 use crate::observe::traces;
 use crate::{
+    policy::ServedPolicy,
     request::{Caller, Endpoint, ReadBody, Refusal},
     state::State,
 };
@@ -24,22 +29,34 @@ pub(super) struct Submission {
     pub(super) endpoint: Endpoint,
     pub(super) caller: Arc<Caller>,
     pub(super) started: Instant,
+    /// How long the client waits, where it says that.
+    pub(super) timeout: Option<Duration>,
     pub(super) body: ReadBody,
+    /// What is known of the images, if the policy needs something.
+    pub(super) facts: Option<Facts>,
 }
 
 impl Submission {
     /// `None` where the request is answered already.
-    fn review(&self, state: &State, judge: Judge<'_>) -> Result<Option<Outcome>, Refusal> {
+    fn review(
+        &self,
+        state: &State,
+        served: &ServedPolicy,
+        judge: Judge<'_>,
+    ) -> Result<Option<Outcome>, Refusal> {
         let context = RequestContext {
             endpoint: self.endpoint,
             caller: &self.caller,
             started: self.started,
             uid: None,
+            facts: self.facts.as_ref(),
         };
         match self.endpoint {
-            Endpoint::ImagePolicy => image_policy::review(state, context, &self.body, judge),
+            Endpoint::ImagePolicy => {
+                image_policy::review(state, served, context, &self.body, judge)
+            }
             Endpoint::Validate | Endpoint::Mutate => {
-                admission::review(state, context, &self.body, judge)
+                admission::review(state, served, context, &self.body, judge)
             }
         }
     }
@@ -47,21 +64,113 @@ impl Submission {
 
 /// Decides a request.
 pub(super) async fn decide(state: &Arc<State>, submission: Submission) -> Result<Outcome, Refusal> {
-    let is_quick = submission.body.is_small() && state.policy.load().is_quick;
-    if is_quick && state.deciding.pace.is_quick() {
-        let started = Instant::now();
-        let outcome = submission.review(state, Judge::Policy(&Claim::default()));
-        state.deciding.pace.took(started.elapsed());
-        // Nobody else answers.
-        return outcome?.ok_or(Refusal::Overloaded);
+    {
+        let served = state.policy.load();
+        let waits = served.may_need_facts && state.facts.has_source();
+        let is_quick = submission.body.is_small() && served.is_quick && !waits;
+        if is_quick && let Some(_in_place) = state.deciding.pace.admit(submission.body.len()) {
+            let outcome = submission.review(state, &served, Judge::Policy(&Claim::default()));
+            // Nobody else answers.
+            return outcome?.ok_or(Refusal::Overloaded);
+        }
     }
     // Others are few, and what this keeps is moved with every request.
-    Box::pin(decide_elsewhere(state, submission)).await
+    Box::pin(decide_with_time(state, submission)).await
+}
+
+/// Waits for the facts that the policy needs, and has another thread decide.
+async fn decide_with_time(
+    state: &Arc<State>,
+    mut submission: Submission,
+) -> Result<Outcome, Refusal> {
+    // All of it by one policy, whatever is served in the meantime.
+    let served = state.policy.load_full();
+    if served.may_need_facts && state.facts.has_source() {
+        submission = with_facts(state, &served, submission).await?;
+    }
+    decide_elsewhere(state, served, submission).await
+}
+
+/// What is pinned is asked for first, and then what the result needs.
+const ROUNDS: usize = 2;
+
+/// The submission with the facts that the policy needs.
+async fn with_facts(
+    state: &Arc<State>,
+    served: &Arc<ServedPolicy>,
+    mut submission: Submission,
+) -> Result<Submission, Refusal> {
+    let deadline = state.facts.deadline(submission.started, submission.timeout);
+    let started = Instant::now();
+    let mut progress = Progress::default();
+    for _ in 0..ROUNDS {
+        let needs;
+        (submission, progress, needs) =
+            needed(state, served, submission, progress, deadline).await?;
+        if needs.is_empty() {
+            break;
+        }
+        let facts = state.facts.ask(needs.clone(), deadline);
+        let facts = submission.body.unless_evicted(facts).await?;
+        progress.asked.extend(needs);
+        progress.known.extend(facts);
+    }
+    if !progress.asked.is_empty() {
+        let Progress { asked, known } = &progress;
+        state.metrics.facts.waited(started.elapsed(), asked, known);
+    }
+    submission.facts = Some(progress.known);
+    Ok(submission)
+}
+
+/// What was asked for, and what came of it.
+#[derive(Default)]
+struct Progress {
+    asked: Needs,
+    known: Facts,
+}
+
+/// What is needed next. Finding it out takes as much as deciding, and is done where that is.
+async fn needed(
+    state: &Arc<State>,
+    served: &Arc<ServedPolicy>,
+    mut submission: Submission,
+    progress: Progress,
+    deadline: Instant,
+) -> Result<(Submission, Progress, Needs), Refusal> {
+    let caller = Arc::clone(&submission.caller);
+    let turn = state.deciding.turn(caller.host(), submission.body.len());
+    let turn = timeout_at(deadline.into(), turn);
+    let Ok(turn) = submission.body.unless_evicted(turn).await? else {
+        return Err(Refusal::Overloaded);
+    };
+    let (found, needs) = oneshot::channel();
+    state.deciding.run({
+        let served = Arc::clone(served);
+        move || {
+            let needed = unless_it_panics(|| {
+                let Progress { asked, known } = &progress;
+                needs::needs(&served, submission.endpoint, &submission.body, known, asked)
+            });
+            // A policy that panics does so again when it decides.
+            let needed = needed.unwrap_or_default();
+            // Whoever waited may be gone.
+            let _ = found.send((submission, progress, needed));
+            drop(turn);
+        }
+    });
+    let end = deadline + state.deciding.time;
+    match timeout_at(end.into(), needs).await {
+        Ok(Ok(needed)) => Ok(needed),
+        // A thread that ends without a word has met a panic, and one that does not end has the submission.
+        Ok(Err(_)) | Err(_) => Err(Refusal::Overloaded),
+    }
 }
 
 /// Has another thread decide, and answers without it where that takes too long.
 async fn decide_elsewhere(
     state: &Arc<State>,
+    served: Arc<ServedPolicy>,
     mut submission: Submission,
 ) -> Result<Outcome, Refusal> {
     let end = tokio::time::Instant::now() + state.deciding.time;
@@ -80,12 +189,16 @@ async fn decide_elsewhere(
             Arc::clone(&submission),
             Arc::clone(&claim),
         );
+        let served = Arc::clone(&served);
         #[cfg(feature = "opentelemetry")]
         let context = traces::current();
         move || {
             #[cfg(feature = "opentelemetry")]
             let _context = context.attach();
-            match submission.review(&state, Judge::Policy(&claim)).transpose() {
+            match submission
+                .review(&state, &served, Judge::Policy(&claim))
+                .transpose()
+            {
                 // Whoever waited may be gone.
                 Some(outcome) => drop(decided.send(outcome)),
                 None => drop(state.metrics.reviews.overdue.dec()),
@@ -108,7 +221,7 @@ async fn decide_elsewhere(
     let outcome = task::spawn_blocking(move || {
         #[cfg(feature = "opentelemetry")]
         let _context = context.attach();
-        submission.review(&state, Judge::Nobody(Undecided::OutOfTime))
+        submission.review(&state, &served, Judge::Nobody(Undecided::OutOfTime))
     });
     outcome
         .await

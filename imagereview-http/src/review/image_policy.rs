@@ -11,7 +11,7 @@ use super::{
     json_line::json_line,
     outcome::Outcome,
 };
-use crate::{request::Refusal, state::State};
+use crate::{policy::ServedPolicy, request::Refusal, state::State};
 
 /// The response to an `ImageReview` that is allowed without a word.
 pub(crate) fn approval(language: Language) -> Bytes {
@@ -23,16 +23,19 @@ pub(crate) fn approval(language: Language) -> Bytes {
 /// in the meantime.
 pub(super) fn review(
     state: &State,
+    served: &ServedPolicy,
     context: RequestContext<'_>,
     body: &[u8],
     judge: Judge<'_>,
 ) -> Result<Option<Outcome>, Refusal> {
     let request = ImageReview::from_slice(body).map_err(Refusal::Unreadable)?;
-    let served = state.policy.load();
-    let review = request.review().with_time(SystemTime::now());
-    let mut decision = Decision::reach(&served, &review, judge);
+    let mut review = request.review().with_time(SystemTime::now());
+    if let Some(facts) = context.facts {
+        review = review.with_facts(facts);
+    }
+    let mut decision = Decision::reach(served, &review, judge);
     let response = unless_it_panics(|| response(state, &decision.verdict)).unwrap_or_else(|| {
-        decision = Decision::fallback(&served, Undecided::Panicked);
+        decision = Decision::fallback(served, Undecided::Panicked);
         response(state, &decision.verdict)
     });
     Ok(judge

@@ -1,6 +1,9 @@
 //! The response to a request.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use hyper::{
@@ -28,6 +31,7 @@ pub(crate) async fn respond(
     let ReviewRequest {
         is_http2,
         endpoint,
+        timeout,
         body,
     } = request;
     // HTTP/2 ends the stream of a body that is not read.
@@ -43,7 +47,14 @@ pub(crate) async fn respond(
             }
             Err(Refusal::Overloaded)
         }
-        Ok(endpoint) => reviewed(state, endpoint, caller, is_http2, body).await,
+        Ok(endpoint) => {
+            let head = Head {
+                is_http2,
+                endpoint,
+                timeout,
+            };
+            reviewed(state, head, caller, body).await
+        }
         Err(refusal) => {
             if is_http2 {
                 Box::pin(state.bodies.discard_rest(body, state.body)).await;
@@ -90,14 +101,26 @@ pub(crate) async fn respond(
     response
 }
 
+/// What the head of an acceptable request says.
+#[derive(Clone, Copy)]
+struct Head {
+    is_http2: bool,
+    endpoint: Endpoint,
+    timeout: Option<Duration>,
+}
+
 /// Reads a body, reviews it, and gives the response's JSON.
 async fn reviewed(
     state: &Arc<State>,
-    endpoint: Endpoint,
+    head: Head,
     caller: &Arc<Caller>,
-    is_http2: bool,
     body: Incoming,
 ) -> Result<Bytes, Refusal> {
+    let Head {
+        is_http2,
+        endpoint,
+        timeout,
+    } = head;
     let started = Instant::now();
     let limits = match endpoint {
         Endpoint::ImagePolicy => state.body,
@@ -115,7 +138,9 @@ async fn reviewed(
         endpoint,
         caller: Arc::clone(caller),
         started,
+        timeout,
         body,
+        facts: None,
     };
     let outcome = decide(state, submission).await?;
     if let (Some(line), Some(audit)) = (outcome.audit_line, &state.audit) {

@@ -20,8 +20,9 @@ use tokio::{
 
 use super::{connection::Connections, health::Health, open_connections::OpenConnections};
 use crate::{
-    config::{AuditTarget, Config, Limits, Timeouts},
+    config::{AuditTarget, Config, FactsError, Limits, Timeouts},
     deciding::Deciding,
+    facts::FactsForReviews,
     observe::{Audit, Metrics},
     policy::{PolicyError, ServerPolicy},
     reload::{Before, Reload, Reloader},
@@ -48,6 +49,9 @@ pub enum ServerError {
     /// The policy can't be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Facts can't be had from where they should come.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
     /// The audit log can't be opened.
     #[error("cannot open the audit log {}: {source}; give a file that can be written", path.display())]
     Audit {
@@ -96,8 +100,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The policy, a certificate, key or client CA can't be used, the audit log can't be opened, or
-    /// an address can't be listened on.
+    /// The policy, a certificate, key, client CA or a file about registries can't be used, the audit log
+    /// can't be opened, or an address can't be listened on.
     pub async fn bind(
         mut config: Config,
         policy: impl Into<ServerPolicy>,
@@ -107,6 +111,7 @@ impl Server {
         let before = Before::reading(&config, &policy);
         let served = policy.load()?;
         let tls = Tls::load(config.identity.clone(), ClientTrust::from(&config))?;
+        let facts = config.facts.open()?;
         let metrics = Metrics::new(config.dropped_log_lines.take());
         let audit = match &config.audit {
             None => None,
@@ -142,6 +147,7 @@ impl Server {
                 config.limits.body_memory.max(2 * config.max_body_bytes),
             ),
             deciding: Deciding::start(config.timeouts.review).map_err(ServerError::Threads)?,
+            facts: FactsForReviews::new(facts, config.timeouts.facts),
             responses: Arc::new(Responses::new(
                 config.limits.response_memory.max(LARGEST_RESPONSE),
             )),
@@ -158,7 +164,7 @@ impl Server {
             local_addr,
             health,
             connections: Connections::new(&config, Arc::clone(&tls), Arc::clone(&state)),
-            reloader: Reloader::start(Arc::clone(&state), tls, policy, &before),
+            reloader: Reloader::start(Arc::clone(&state), tls, policy, config.facts, &before),
             state,
             timeouts: config.timeouts,
             limits: config.limits,

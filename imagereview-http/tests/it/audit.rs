@@ -64,6 +64,30 @@ async fn each_decision_is_a_line_with_who_asked_what() {
 }
 
 #[tokio::test]
+async fn violations_that_are_not_kept_are_counted_in_the_line_and_in_the_metrics() {
+    const LIMIT: usize = imagereview_core::limits::VIOLATIONS_LIMIT;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.audit = Some(AuditLog::new(AuditTarget::File(path.clone())));
+    let server = TestServer::start(config).await;
+    let images = vec!["nginx"; LIMIT + 7];
+    pki.client(None)
+        .review(server.address, Protocol::Http1, &images)
+        .await;
+    let all = LIMIT + 7;
+    let counted =
+        format!("imagereview_violations_total{{rule=\"no-latest-tag\",mode=\"enforce\"}} {all}");
+    metrics_say(server.health, &counted).await;
+    within(server.stop()).await.unwrap();
+
+    let lines = lines(&path);
+    assert_eq!(lines[0]["violations"].as_array().unwrap().len(), LIMIT);
+    assert_eq!(lines[0]["omittedViolations"], 7);
+}
+
+#[tokio::test]
 async fn a_renamed_file_is_left_at_the_next_requested_reload() {
     let folder = tempfile::tempdir().unwrap();
     let (path, old) = (folder.path().join("audit"), folder.path().join("audit.1"));

@@ -179,6 +179,26 @@ async fn a_policy_is_read_from_standard_input() {
 }
 
 #[tokio::test]
+async fn a_check_warns_of_a_policy_that_cannot_decide_every_review() {
+    let rules = "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: slow}\nrules:\n  \
+                 - {name: same, expression: 'review.images.all(x, review.images == review.images)'}\n";
+    let policy = file(rules);
+    let mut program = program();
+    program
+        .arg("--check-config")
+        .arg("--policy")
+        .arg(policy.path());
+    let output = crate::harness::within(program.output()).await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        stdout.contains("warning: the largest review takes this policy "),
+        "{stdout}"
+    );
+    assert!(stdout.contains("images fail rule \"same\""), "{stdout}");
+}
+
+#[tokio::test]
 async fn a_check_tells_what_is_there_and_what_is_wrong() {
     let pki = Pki::new();
     let (certificate, key) = pki.server_files();

@@ -9,6 +9,7 @@ mod configuration;
 mod connections;
 mod departures;
 mod entries;
+mod facts;
 mod faults;
 mod floods;
 mod frames;

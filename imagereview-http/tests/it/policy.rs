@@ -6,10 +6,13 @@ use std::{
     os::fd::AsRawFd,
 };
 
-use imagereview_http::{PolicyError, Server, ServerError, ServerPolicy};
+use imagereview_http::{PolicyError, Server, ServerError, ServerIdentity, ServerPolicy};
 use tempfile::TempDir;
 
-use crate::harness::{Pki, Protocol, TestServer, metrics_say};
+use crate::{
+    harness::{Pki, Protocol, TestServer, metrics_say},
+    reload::server_files,
+};
 
 /// A document with one rule, which denies this tag.
 fn document(name: &str, tag: &str) -> String {
@@ -174,4 +177,73 @@ async fn a_pipe_in_a_folder_does_not_hold_up_reloading() {
         .review(server.address, Protocol::Http2, &["x:beta"])
         .await;
     assert!(!response.verdict().0, "{response:?}");
+}
+
+/// The first of two documents is a policy too, and allows more than both.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_policy_is_not_read_while_it_is_being_written() {
+    let pki = Pki::new();
+    let [(_, certificate), (_, key)] = server_files(&pki);
+    let files = folder(&[
+        ("policy.yaml", &document("a", "alpha")),
+        ("tls.crt", &certificate),
+        ("tls.key", &key),
+        ("other.txt", ""),
+    ]);
+    let path = |name: &str| files.path().join(name);
+    // A folder, or its file.
+    for (round, policy) in [files.path().to_owned(), path("policy.yaml")]
+        .into_iter()
+        .enumerate()
+    {
+        fs::write(path("policy.yaml"), document("a", "alpha")).unwrap();
+        let policy = ServerPolicy::Files(vec![policy]);
+        let mut config = pki.config();
+        config.identity = ServerIdentity::Files {
+            certificate: path("tls.crt"),
+            key: path("tls.key"),
+        };
+        let server = TestServer::start_serving(config, policy).await;
+        let client = pki.client(None);
+        let denied = async |image| {
+            let response = client
+                .review(server.address, Protocol::Http2, &[image])
+                .await;
+            !response.verdict().0
+        };
+        let reloads = |part: &str, number: usize| {
+            let line =
+                format!("imagereview_reloads_total{{part=\"{part}\",result=\"success\"}} {number}");
+            async move { metrics_say(server.health, &line).await }
+        };
+        // The watch is there once it has seen a change.
+        server.reload.request();
+        reloads("certificate", 1).await;
+
+        let mut copy = fs::File::create(path("policy.yaml")).unwrap();
+        copy.write_all(document("b", "beta").as_bytes()).unwrap();
+        // What is read after the policy has been read again, so the policy has not.
+        for (number, request) in [(2, false), (3, true)] {
+            if request {
+                server.reload.request();
+            } else {
+                let [(_, certificate), (_, key)] = server_files(&pki);
+                fs::write(path("tls.crt"), certificate).unwrap();
+                fs::write(path("tls.key"), key).unwrap();
+            }
+            reloads("certificate", number).await;
+            reloads("policy", 1).await;
+            assert!(
+                denied("x:alpha").await && !denied("x:beta").await,
+                "{round}"
+            );
+        }
+        copy.write_all(format!("---\n{}", document("c", "gamma")).as_bytes())
+            .unwrap();
+        drop(copy);
+        reloads("policy", 2).await;
+        assert!(denied("x:beta").await && denied("x:gamma").await, "{round}");
+        assert!(!denied("x:alpha").await, "{round}");
+    }
 }

@@ -225,6 +225,18 @@ async fn without_configuration_it_prints_a_command_that_works() {
     assert!(line.contains("peer=127.0.0.1:"), "{line}");
 }
 
+#[cfg(not(feature = "opentelemetry"))]
+#[tokio::test]
+async fn an_exporter_that_is_not_built_in_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let variable = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    let mut command = unconfigured(folder.path());
+    let mut program = Program::start(command.env(variable, "http://127.0.0.1:1"));
+    let line = program.logs(variable).await;
+    assert!(line.contains("WARN"), "{line}");
+    program.listens().await;
+}
+
 #[tokio::test]
 async fn the_development_authority_is_kept_until_it_ends() {
     let folder = tempfile::tempdir().unwrap();

@@ -21,6 +21,10 @@ pub(crate) const MUTUAL_TLS: [&str; 3] = [
     "--client-ca=ca.crt",
 ];
 
+/// How much more memory than at the start the program may keep, once clients have left it: what its heaps
+/// hold between what is still in use.
+const KEPT: usize = 16 << 20;
+
 /// A running program with a certificate of the tests' authority.
 pub(crate) struct Webhook {
     pub(crate) program: Program,
@@ -108,6 +112,7 @@ impl Webhook {
         let metrics = Metrics::of(self.health).await;
         Footprint {
             memory: bytes_of_status(process, "VmRSS"),
+            anonymous: bytes_of_status(process, "RssAnon"),
             peak: bytes_of_status(process, "VmHWM"),
             threads: of_status(process, "Threads"),
             descriptors,
@@ -116,9 +121,14 @@ impl Webhook {
         }
     }
 
-    /// Waits until nothing is left of what clients did: no connection, no request, and no more
-    /// descriptors and threads than `before`.
+    /// Waits until nothing is left of what clients did: no connection, no request, no more descriptors and
+    /// threads than `before`, and hardly more memory.
     pub(crate) async fn lets_go(&self, before: Footprint) -> Footprint {
+        self.lets_go_of_all_but(KEPT, before).await
+    }
+
+    /// The same, where it may keep this much memory.
+    pub(crate) async fn lets_go_of_all_but(&self, kept: usize, before: Footprint) -> Footprint {
         let mut last = None;
         let wait = async {
             loop {
@@ -126,6 +136,7 @@ impl Webhook {
                 if now.connections + now.requests == 0
                     && now.descriptors <= before.descriptors
                     && now.threads <= before.threads
+                    && now.anonymous <= before.anonymous + kept
                 {
                     return *now;
                 }
@@ -190,6 +201,8 @@ pub(crate) fn bytes_of_status(process: u32, name: &str) -> usize {
 pub(crate) struct Footprint {
     /// Resident, in bytes.
     pub(crate) memory: usize,
+    /// What of it is no file's, as its code is: heaps and stacks.
+    pub(crate) anonymous: usize,
     /// The most that was resident so far.
     pub(crate) peak: usize,
     pub(crate) threads: usize,
@@ -202,9 +215,10 @@ impl fmt::Display for Footprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} MiB resident (most {}), {} descriptors, {} threads, {} connections",
+            "{} MiB resident (most {}), {} anonymous, {} descriptors, {} threads, {} connections",
             self.memory >> 20,
             self.peak >> 20,
+            self.anonymous >> 20,
             self.descriptors,
             self.threads,
             self.connections

@@ -78,7 +78,9 @@ pub(crate) fn run(
     let unread = unread.max(unheld);
     let mut facts = args.facts.source()?;
     let mut judge = |policy: &PathBuf, prints_errors: bool| -> Result<_, CliError> {
-        let policy = LoadedPolicy::Documents(policy_file::compile(std::slice::from_ref(policy))?);
+        let policy = LoadedPolicy::Documents(Box::new(policy_file::compile(
+            std::slice::from_ref(policy),
+        )?));
         let reviewer = || {
             Reviewer::new(&policy, args.inputs.variables(project))
                 .locating_all(true)

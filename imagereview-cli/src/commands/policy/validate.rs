@@ -9,7 +9,7 @@ use crate::{
     },
     exit_status::ExitStatus,
     policy_file,
-    terminal::{Appearance, Tone},
+    terminal::{Appearance, Tone, print_diagnostic},
 };
 
 /// What the end of `--help` shows.
@@ -26,7 +26,8 @@ const EXAMPLES: &[Example] = &[
 
 /// Check that policy documents can be compiled, together
 ///
-/// Reports all mistakes at once, each with its file, line, column and field.
+/// Reports all mistakes at once, each with its file, line, column and field. Warns if a review can be too
+/// large for the policy to decide; `policy cost` shows why.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::VALIDATE_HELP, EXAMPLES))]
 pub(crate) struct ValidateArgs {
@@ -41,6 +42,9 @@ pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus
     writeln!(out, "{identity}")?;
     for rule in policy.rules() {
         writeln!(out, "  {rule}")?;
+    }
+    if let Some(warning) = policy.price().warning() {
+        print_diagnostic(format_args!("warning: {warning}"));
     }
     Ok(ExitStatus::default())
 }

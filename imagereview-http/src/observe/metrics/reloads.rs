@@ -14,11 +14,13 @@ pub(crate) enum Part {
     Policy,
     Certificate,
     ClientCa,
+    Facts,
 }
 
 impl Part {
     /// All of them, each at its own index.
-    pub(crate) const ALL: [Self; 3] = [Self::Policy, Self::Certificate, Self::ClientCa];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Policy, Self::Certificate, Self::ClientCa, Self::Facts];
 
     /// The name in logs and metrics.
     pub(crate) fn as_str(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Part {
             Self::Policy => "policy",
             Self::Certificate => "certificate",
             Self::ClientCa => "client_ca",
+            Self::Facts => "facts",
         }
     }
 }

@@ -47,18 +47,24 @@ impl ViolationMetrics {
 
     pub(super) fn count(&self, verdict: &Verdict) {
         for violation in verdict.violations() {
-            self.count_one(violation.rule(), violation.mode().as_str());
+            self.add(violation.rule(), violation.mode().as_str(), 1);
+        }
+        for (rule, mode, count) in verdict.omitted() {
+            self.add(rule, mode.as_str(), count);
         }
         for exempted in verdict.exempted() {
-            self.count_one(exempted.violation().rule(), "exempt");
+            self.add(exempted.violation().rule(), "exempt", 1);
+        }
+        for (rule, count) in verdict.omitted_exempted() {
+            self.add(rule, "exempt", count);
         }
     }
 
-    fn count_one(&self, rule: &str, mode: &'static str) {
+    fn add(&self, rule: &str, mode: &'static str, count: usize) {
         let rule = self.rule_label(rule).to_owned();
         self.violations
             .get_or_create(&ViolationLabels { rule, mode })
-            .inc();
+            .inc_by(count as u64);
     }
 
     fn rule_label<'r>(&self, rule: &'r str) -> &'r str {

@@ -179,7 +179,9 @@ impl Case {
             differences.push(format!("expected {expected}, found {found}"));
         }
         let violations = verdict.violations();
-        let found: BTreeSet<&str> = violations.iter().map(Violation::rule).collect();
+        let omitted = verdict.omitted().map(|(rule, ..)| rule);
+        let found = violations.iter().map(Violation::rule).chain(omitted);
+        let found: BTreeSet<&str> = found.collect();
         if let Some(expected) = &self.rules {
             for rule in expected
                 .iter()
