@@ -23,7 +23,7 @@ pub(crate) const MUTUAL_TLS: [&str; 3] = [
 
 /// How much more memory than at the start the program may keep, once clients have left it: what its heaps
 /// hold between what is still in use.
-const KEPT: usize = 16 << 20;
+const KEPT: usize = 32 << 20;
 
 /// A running program with a certificate of the tests' authority.
 pub(crate) struct Webhook {

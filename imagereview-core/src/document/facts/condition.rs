@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Condition {
     Platforms(Vec<Platform>),
-    MediaTypes(Values),
+    MediaTypes(Box<Values>),
     Details(Box<DetailsCondition>),
 }
 
@@ -114,7 +114,9 @@ impl Condition {
             conditions.push(Condition::Platforms(platforms(Some(&declared.requires))));
         }
         if let Some(values) = declared.media_types {
-            conditions.push(Condition::MediaTypes(Values::compile(values, problems)?));
+            conditions.push(Condition::MediaTypes(Box::new(Values::compile(
+                values, problems,
+            )?)));
         }
         let mut details = Vec::new();
         if let Some(age) = declared.max_age {
