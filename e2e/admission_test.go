@@ -48,13 +48,19 @@ rules:
 // function that registers the webhook by one of the files that `imagereview init` writes.
 func webhooks(t *testing.T) (kubectl func(...string) (string, string, error), register func(file string)) {
 	t.Helper()
+	return webhooksWith(t, admissionPolicy)
+}
+
+// webhooksWith does the same with a policy that denies httpd, and further options.
+func webhooksWith(t *testing.T, text string, options ...string) (kubectl func(...string) (string, string, error), register func(file string)) {
+	t.Helper()
 	policy := filepath.Join(t.TempDir(), "policy.yaml")
-	if err := os.WriteFile(policy, []byte(admissionPolicy), 0o600); err != nil {
+	if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	address := webhook.Port(t)
 	files := webhook.Init(t, address, "--validating", "--mutating")
-	webhook.StartForAnyone(t, address, files, "--policy", policy)
+	webhook.StartForAnyone(t, address, files, append(options, "--policy", policy)...)
 	g := &guarded{APIServer: cluster.Start(t, cluster.Etcd(t), ""), address: address, files: files}
 	kubectl = g.kubectl(t)
 	return kubectl, func(file string) {

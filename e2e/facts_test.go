@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	change "github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// factsPolicy pins what is not pinned, and wants to know as whom images run.
+const factsPolicy = `apiVersion: imagereview/v1alpha1
+kind: ImagePolicy
+metadata: {name: facts}
+mutations:
+  pinDigests: [{repositories: "**"}]
+rules:
+  - {name: pinned, digest: {}}
+  - {name: not-root, facts: {nonRoot: true}}
+`
+
+// TestFacts has the API server store pods with what a registry says of their images.
+func TestFacts(t *testing.T) {
+	t.Parallel()
+	listening := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(listening.Close)
+	host := fmt.Sprintf("localhost:%d", listening.Listener.Addr().(*net.TCPAddr).Port)
+	digests := map[string]string{}
+	for tag, user := range map[string]string{"v1": "1000", "root": "", "later": "1000"} {
+		image, err := random.Image(64, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if image, err = change.Config(image, v1.Config{User: user}); err != nil {
+			t.Fatal(err)
+		}
+		reference, err := name.ParseReference(host + "/team/app:" + tag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := remote.Write(reference, image); err != nil {
+			t.Fatal(err)
+		}
+		digest, err := image.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests[tag] = digest.String()
+	}
+	registries := filepath.Join(t.TempDir(), "registries.yaml")
+	text := fmt.Sprintf("apiVersion: imagereview/v1alpha1\nkind: Registries\nunlisted: refuse\nregistries:\n- {host: %q, allowAddresses: [loopback]}\n", host)
+	if err := os.WriteFile(registries, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kubectl, register := webhooksWith(t, factsPolicy, "--facts=auto", "--registries", registries)
+	register("mutating_webhook.yaml")
+
+	run := func(tag string) (string, string) {
+		output, problems, _ := kubectl("run", tag, "--image="+host+"/team/app:"+tag, "--output=jsonpath={.spec.containers[0].image}")
+		return output, problems
+	}
+	if output, problems := run("v1"); output != host+"/team/app:v1@"+digests["v1"] {
+		t.Errorf("the image is stored as %q: %s", output, problems)
+	}
+	if output, problems := run("root"); output != "" || !strings.Contains(problems, `breaks rule "not-root"`) {
+		t.Errorf("an image that runs as root is stored as %q: %s", output, problems)
+	}
+	// A registry that is away: what nobody knows is denied, in the API server's time.
+	listening.Close()
+	started := time.Now()
+	if output, problems := run("later"); output != "" || !strings.Contains(problems, "denied the request") {
+		t.Errorf("an image of a registry that is away is stored as %q: %s", output, problems)
+	}
+	t.Logf("denied after %s", time.Since(started))
+	// What is known already is still known.
+	if output, problems, _ := kubectl("run", "again", "--image="+host+"/team/app:v1@"+digests["v1"], "--output=jsonpath={.spec.containers[0].image}"); output != host+"/team/app:v1@"+digests["v1"] {
+		t.Errorf("an image that is known is stored as %q: %s", output, problems)
+	}
+}
