@@ -36,6 +36,16 @@ pub(crate) fn check(options: &[String]) -> Result<(), Error> {
     let excluded: Vec<String> = private
         .map(|package| format!("--exclude {}", package.name))
         .collect();
+    // Cargo unpacks what it verified before beside the crates of registries, and takes a package of the same version
+    // from there although it is another.
+    let stale: Vec<String> = workspace
+        .published()
+        .map(|package| {
+            let folders = "\"${CARGO_HOME:-$HOME/.cargo}\"/registry/src/-*/";
+            format!("{folders}{}-{}", package.name, package.version)
+        })
+        .collect();
+    shell::run(&format!("rm -rf {}", stale.join(" ")))?;
     // The packages have no profiles. With that of the workspace, what is built for other tasks serves here too.
     shell::run(&format!(
         "CARGO_PROFILE_DEV_DEBUG=line-tables-only cargo package --workspace {}{dirty}",

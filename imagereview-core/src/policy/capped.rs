@@ -75,6 +75,13 @@ impl Rank {
 pub(crate) struct Capped<T> {
     limit: usize,
     kept: Vec<T>,
+    /// Most reviews have none of this, and a verdict is moved several times.
+    beyond: Option<Box<Beyond>>,
+}
+
+/// What is beyond the limit.
+#[derive(Clone, Debug, Default)]
+struct Beyond {
     /// The rank from which on no more are kept.
     full_from: Option<Rank>,
     omitted: BTreeMap<Label, Counts>,
@@ -101,8 +108,7 @@ impl<T> Default for Capped<T> {
         Self {
             limit: VIOLATIONS_LIMIT,
             kept: Vec::new(),
-            full_from: None,
-            omitted: BTreeMap::new(),
+            beyond: None,
         }
     }
 }
@@ -110,7 +116,7 @@ impl<T> Default for Capped<T> {
 /// How it came to what it holds is no part of it.
 impl<T: PartialEq> PartialEq for Capped<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.kept == other.kept && self.omitted == other.omitted
+        self.kept == other.kept && self.counts().eq(other.counts())
     }
 }
 
@@ -132,8 +138,7 @@ impl<T> Capped<T> {
         Capped {
             limit: self.limit,
             kept: self.kept.into_iter().map(map).collect(),
-            full_from: self.full_from,
-            omitted: self.omitted,
+            beyond: self.beyond,
         }
     }
 
@@ -145,7 +150,8 @@ impl<T> Capped<T> {
     /// Whether a finding of this rank would be kept. One that would not need not be made: it is
     /// [counted](Self::omit).
     pub(super) fn keeps(&self, rank: Rank) -> bool {
-        self.full_from.is_none_or(|full| rank < full)
+        let full_from = self.beyond.as_ref().and_then(|beyond| beyond.full_from);
+        full_from.is_none_or(|full| rank < full)
     }
 
     /// Counts one that is not kept.
@@ -155,7 +161,8 @@ impl<T> Capped<T> {
             is_unchanged,
             ..
         } = rank;
-        let counts = self.omitted.entry(label).or_default();
+        let omitted = &mut self.beyond.get_or_insert_default().omitted;
+        let counts = omitted.entry(label).or_default();
         let counts = if is_unchanged {
             &mut counts.unchanged
         } else {
@@ -174,16 +181,21 @@ impl<T> Capped<T> {
 
     /// How many are not kept, by label and mode.
     pub(super) fn omitted(&self) -> impl Iterator<Item = (&Label, Mode, usize)> {
-        self.omitted.iter().flat_map(|(label, counts)| {
+        self.counts().flat_map(|(label, counts)| {
             let count = |mode: Mode| counts.unchanged[mode as usize] + counts.others[mode as usize];
             let counts = Mode::ALL.map(|mode| (label, mode, count(mode)));
             counts.into_iter().filter(|(.., count)| *count > 0)
         })
     }
 
+    fn counts(&self) -> impl Iterator<Item = (&Label, &Counts)> {
+        let beyond = self.beyond.iter();
+        beyond.flat_map(|beyond| &beyond.omitted)
+    }
+
     fn has_omitted_unchanged(&self) -> bool {
-        let mut counts = self.omitted.values();
-        counts.any(|counts| counts.unchanged.iter().any(|count| *count > 0))
+        self.counts()
+            .any(|(_, counts)| counts.unchanged.iter().any(|count| *count > 0))
     }
 }
 
@@ -223,7 +235,7 @@ impl<T: Ranked> Capped<T> {
                 self.omit(finding.label(), rank);
             }
         }
-        self.full_from = Some(last.0);
+        self.beyond.get_or_insert_default().full_from = Some(last.0);
     }
 
     pub(super) fn merge(&mut self, other: Self) {
@@ -231,8 +243,9 @@ impl<T: Ranked> Capped<T> {
         for finding in other.kept {
             self.push(finding);
         }
-        for (label, counts) in other.omitted {
-            let mine = self.omitted.entry(label).or_default();
+        for (label, counts) in other.beyond.into_iter().flat_map(|beyond| beyond.omitted) {
+            let omitted = &mut self.beyond.get_or_insert_default().omitted;
+            let mine = omitted.entry(label).or_default();
             for (mine, count) in mine.unchanged.iter_mut().zip(counts.unchanged) {
                 *mine += count;
             }
@@ -265,13 +278,16 @@ impl<T: Finding> Capped<T> {
                 violation.cap(mode);
             }
         }
-        for counts in self.omitted.values_mut() {
+        let Some(beyond) = &mut self.beyond else {
+            return;
+        };
+        for counts in beyond.omitted.values_mut() {
             Counts::cap(&mut counts.unchanged, mode);
             if !unchanged_only {
                 Counts::cap(&mut counts.others, mode);
             }
         }
         // Ranks are others now; the next that are too many show which.
-        self.full_from = None;
+        beyond.full_from = None;
     }
 }
