@@ -116,6 +116,9 @@ impl Mutable {
             Some(Operation::Update) => true,
             Some(_) => return None,
         };
+        if is_mirror_pod(request) {
+            return None;
+        }
         let is_pod = (request.kind().group(), request.kind().name()) == ("", "Pod");
         match (request.sub_resource(), is_update && is_pod) {
             (None, true) => Some(Self::Images),
@@ -124,13 +127,24 @@ impl Mutable {
             (Some(_), _) => None,
         }
     }
-}
 
-impl Mutable {
     /// Whether images of this kind of container may be changed.
     fn has_image(self, kind: ContainerKind) -> bool {
         self != Self::EphemeralContainers || kind == ContainerKind::Ephemeral
     }
+}
+
+/// Whether a node shows a static pod, which it runs from a file whatever is stored. A patch would change
+/// nothing but what people see, and with a pull secret the API server refuses the pod.
+///
+/// Only a node's own request counts: anybody can write the annotation. Sources: `ConfigMirrorAnnotationKey`
+/// in `k8s.io/kubernetes/pkg/kubelet/types`, and the admission plugin `NodeRestriction`.
+fn is_mirror_pod(request: &AdmissionReview<'_>) -> bool {
+    request.user().is_in("system:nodes")
+        && request
+            .review()
+            .annotation("kubernetes.io/config.mirror")
+            .is_some()
 }
 
 impl Mutations {

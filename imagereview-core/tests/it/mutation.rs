@@ -448,6 +448,37 @@ fn pull_secrets_are_made_where_absent_and_never_doubled() {
     assert!(object["spec"].get("imagePullSecrets").is_none(), "{object}");
 }
 
+/// A node runs a static pod from a file, and shows it as a pod that nobody should change.
+#[test]
+fn the_mirror_of_a_static_pod_is_not_changed_but_reviewed() {
+    let mirror = "kubernetes.io/config.mirror";
+    for (groups, annotation, is_changed) in [
+        (&["system:nodes", "system:authenticated"][..], mirror, false),
+        // Anybody can write the annotation, and a node's pods may come from elsewhere.
+        (&["system:authenticated"], mirror, true),
+        (&["system:nodes"], "kubernetes.io/config.source", true),
+    ] {
+        let mut object = pod(&json!({"containers": [{"image": "nginx:1.27"}]}));
+        object["metadata"]["annotations"] = json!({annotation: "abc"});
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview",
+            "request": {
+                "uid": "6f0d",
+                "operation": "CREATE",
+                "kind": {"group": "", "version": "v1", "kind": "Pod"},
+                "userInfo": {"username": "system:node:n1", "groups": groups},
+                "object": object,
+            },
+        })
+        .to_string();
+        let mut request = AdmissionReview::from_slice(review.as_bytes()).unwrap();
+        let patch = all_mutations().apply(&mut request, &Facts::new());
+        assert_eq!(!patch.0.is_empty(), is_changed, "{groups:?} {annotation}");
+        assert_eq!(request.review().images().len(), 1);
+    }
+}
+
 /// What of an object may change depends on what is done to it.
 #[test]
 fn an_update_changes_no_more_than_what_is_new_and_may_change() {
