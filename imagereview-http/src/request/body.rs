@@ -24,6 +24,9 @@ use crate::slots::{Slot, Slots};
 /// How many times the limit of a body is read on where it is refused.
 const DISCARDED_LIMITS: usize = 4;
 
+/// How long the rest of a body is awaited that is refused in the middle.
+const DISCARD: Duration = Duration::from_secs(2);
+
 /// The size in bytes up to which a body is small, and may be decided at once. Most reviews are smaller.
 pub(crate) const SMALL_BODY: usize = 16 * 1024;
 
@@ -117,9 +120,11 @@ impl Bodies {
             });
         }
         let read = self.read_in_time(&mut body, limits).await;
-        // The client may still be sending what it has announced to nobody.
+        // The client may still be sending what it has announced to nobody. One that has stopped is not waited
+        // for as long as a body that will be reviewed.
         if is_http2 && let Err(Refusal::TooLarge { .. } | Refusal::Overloaded) = read {
-            Box::pin(self.discard_rest(body, limits)).await;
+            let time = limits.time.min(DISCARD);
+            Box::pin(self.discard_rest(body, BodyLimits { time, ..limits })).await;
         }
         read
     }
