@@ -195,7 +195,9 @@ async fn ask(
 /// section 6.8).
 pub(crate) fn was_not_read(error: &hyper::Error) -> bool {
     let source = std::error::Error::source(error).map(ToString::to_string);
-    error.is_canceled() || source.is_some_and(|text| text.contains("not a result of an error"))
+    error.is_canceled()
+        || error.is_closed()
+        || source.is_some_and(|text| text.contains("not a result of an error"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
