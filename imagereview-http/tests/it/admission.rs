@@ -17,7 +17,7 @@ rules:
   - {name: own-registry, registries: {allow: [mirror.example.com]}}
 ";
 
-fn pod(image: &str) -> Value {
+pub(crate) fn pod(image: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -27,7 +27,7 @@ fn pod(image: &str) -> Value {
 }
 
 /// What an API server asks about this Pod.
-fn question(operation: &str, pod: &Value, old: &Value) -> Value {
+pub(crate) fn question(operation: &str, pod: &Value, old: &Value) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",

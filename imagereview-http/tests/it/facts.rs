@@ -16,6 +16,7 @@ use hyper::Request;
 use serde_json::{Value, json};
 
 use crate::{
+    admission::{pod, question},
     harness::{Answer, Client, PROTOCOLS, Pki, Protocol, RequestBody, full, within},
     webhook::{Metrics, Webhook},
 };
@@ -154,29 +155,6 @@ async fn webhook_with(
     Webhook::start_in(folder, "exec", &options, &[]).await
 }
 
-fn question(image: &str) -> Value {
-    json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": "6f0d",
-            "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "resource": {"group": "", "version": "v1", "resource": "pods"},
-            "name": "web",
-            "namespace": "shop",
-            "operation": "CREATE",
-            "userInfo": {"username": "ana", "groups": ["developers"]},
-            "object": {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": "web", "namespace": "shop"},
-                "spec": {"containers": [{"name": "web", "image": image}]},
-            },
-            "dryRun": false,
-        },
-    })
-}
-
 fn post(path: &str, body: &Value) -> Request<RequestBody> {
     Request::post(path)
         .header("content-type", "application/json")
@@ -199,7 +177,7 @@ async fn asks(
             "spec": {"containers": [{"image": image}], "namespace": "shop"},
         })
     } else {
-        question(image)
+        question("CREATE", &pod(image), &Value::Null)
     };
     connection.send(post(path, &body)).await.unwrap()
 }
