@@ -45,21 +45,13 @@ impl RegistryArgs {
             Some(path) => Registries::open(path)?,
             None => Registries::new(),
         };
-        let mut keyring = Keyring::new();
-        for path in &self.docker_config {
-            keyring = keyring.with_docker_config(path)?;
+        let mut docker_configs = self.docker_config.clone();
+        if docker_configs.is_empty() {
+            docker_configs.extend(own_docker_config().filter(|path| path.exists()));
         }
-        if self.docker_config.is_empty()
-            && let Some(path) = own_docker_config().filter(|path| path.exists())
-        {
-            keyring = keyring.with_docker_config(&path)?;
-        }
-        if let (Some(config), Some(folder)) = (
-            &self.credential_provider_config,
-            &self.credential_provider_bin_dir,
-        ) {
-            keyring = keyring.with_credential_providers(config, folder)?;
-        }
+        let config = self.credential_provider_config.as_deref();
+        let providers = config.zip(self.credential_provider_bin_dir.as_deref());
+        let keyring = Keyring::of_files(&docker_configs, providers)?;
         Ok(Client::new(
             registries.with_localhost(),
             keyring,

@@ -116,13 +116,9 @@ impl RegistryFiles {
             Some(path) => Registries::open(path)?,
             None => Registries::new(),
         };
-        let mut keyring = Keyring::new();
-        for path in &self.docker_configs {
-            keyring = keyring.with_docker_config(path)?;
-        }
-        if let Some((config, folder)) = &self.credential_providers {
-            keyring = keyring.with_credential_providers(config, folder)?;
-        }
+        let providers = self.credential_providers.as_ref();
+        let providers = providers.map(|(config, folder)| (config.as_path(), folder.as_path()));
+        let keyring = Keyring::of_files(&self.docker_configs, providers)?;
         Ok(Client::new(registries, keyring, Limits::default()))
     }
 }

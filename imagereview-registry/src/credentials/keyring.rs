@@ -103,6 +103,27 @@ impl Keyring {
         Ok(self)
     }
 
+    /// The credentials of these files, in the order in which they are tried: those in the form of Docker's
+    /// `config.json`, then the kubelet's `CredentialProviderConfig` with the folder of its programs.
+    ///
+    /// # Errors
+    ///
+    /// As of [`with_docker_config`](Self::with_docker_config) and
+    /// [`with_credential_providers`](Self::with_credential_providers).
+    pub fn of_files(
+        docker_configs: &[PathBuf],
+        credential_providers: Option<(&Path, &Path)>,
+    ) -> Result<Self, FileError> {
+        let mut keyring = Self::new();
+        for path in docker_configs {
+            keyring = keyring.with_docker_config(path)?;
+        }
+        match credential_providers {
+            Some((config, folder)) => keyring.with_credential_providers(config, folder),
+            None => Ok(keyring),
+        }
+    }
+
     /// Adds the plugins of a `CredentialProviderConfig` of the kubelet, whose programs are in a
     /// folder.
     ///
