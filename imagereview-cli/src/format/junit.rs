@@ -45,7 +45,7 @@ fn failure(
     })
 }
 
-/// What is told of an image whether it may run or not: warnings, audited rules, and exemptions.
+/// What is reported about an image whether it may run or not: warnings, audited rules, and exemptions.
 fn output(image: &ReviewedImage, language: Language) -> String {
     let others = image.violations.iter();
     let others = others.filter(|violation| violation.mode() != Mode::Enforce);

@@ -12,7 +12,7 @@ use serde::{
 };
 
 /// Declares an object of which some fields are read. `null` is an object without fields, as in Go,
-/// and each field that is left out has its default value. Unknown fields are passed over.
+/// and each field that is left out has its default value. Unknown fields are skipped.
 macro_rules! strict_objects {
     ($(
         $(#[$meta:meta])*
@@ -186,7 +186,7 @@ fn too_many<E: de::Error>(limit: usize) -> E {
     E::custom(format_args!("there are more than {limit} entries"))
 }
 
-/// A value that is passed over.
+/// A value that is skipped.
 #[derive(Debug, Default)]
 pub(super) struct Ignored;
 
@@ -198,7 +198,7 @@ impl<'de> Deserialize<'de> for Ignored {
 
 /// Reads one document. An error says what is wrong, without what stands there.
 pub(super) fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
-    // A string that is passed over would not be checked otherwise.
+    // A string that is skipped would not be checked otherwise.
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     serde_json::from_str(text).map_err(|error| crate::file::without_values(&error.to_string()))
 }

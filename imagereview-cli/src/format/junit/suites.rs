@@ -22,7 +22,7 @@ pub(crate) struct Suite {
     counts: Counts,
     /// How often each class and name has been used: some readers show one test of those that share both.
     names: HashMap<(String, String), usize>,
-    /// What is told of the suite as a whole.
+    /// What is reported about the suite as a whole.
     output: String,
 }
 
@@ -73,7 +73,7 @@ impl Suite {
         }
     }
 
-    /// Sets what is told of the suite as a whole.
+    /// Sets what is reported about the suite as a whole.
     pub(crate) fn set_output(&mut self, output: &str) {
         self.output = characters(output);
     }
@@ -88,7 +88,7 @@ impl Suite {
         self.add_with_output(class, name, defect, "")
     }
 
-    /// Adds a test, and what is told of it whether it passed or not.
+    /// Adds a test, and what is reported about it whether it passed or not.
     pub(crate) fn add_with_output(
         &mut self,
         class: &str,
