@@ -1,0 +1,4 @@
+//! What imports of other engines' policies mean.
+
+mod gatekeeper;
+mod support;
