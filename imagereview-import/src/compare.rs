@@ -165,7 +165,7 @@ fn cause(read: &Read, image: &str, readable: Option<&ImageRef<'_>>, is_looked_at
     if spellings.iter().any(|other| original.allows(other) != says) {
         return Cause::OtherSpelling;
     }
-    if depends_on_name(original, image, readable) {
+    if read.is_about_names && depends_on_name(original, image, readable) {
         Cause::OtherName
     } else {
         Cause::TagMisread

@@ -8,6 +8,8 @@ use imagereview_core::Mode;
 #[derive(Debug, Default)]
 pub(crate) struct Document {
     pub(crate) name: String,
+    /// What the policy is called there.
+    pub(crate) policy: String,
     /// Where it comes from.
     pub(crate) origin: String,
     pub(crate) mode: Mode,
@@ -24,8 +26,7 @@ pub(crate) struct Rule {
     pub(crate) name: String,
     /// Where it comes from.
     pub(crate) origin: String,
-    /// The mode, if it is not that of the document.
-    pub(crate) mode: Option<Mode>,
+    pub(crate) mode: Mode,
     pub(crate) scope: Scope,
     pub(crate) message: Option<String>,
     pub(crate) checks: Checks,
@@ -45,6 +46,8 @@ pub(crate) struct Checks {
     pub(crate) repositories_denied: Vec<String>,
     /// Lines for the section `facts`.
     pub(crate) facts: Vec<String>,
+    /// The one check that no review fails, for a document that has only mutations.
+    pub(crate) max_images: bool,
     pub(crate) expression: Option<String>,
     /// How it differs from the original.
     pub(crate) notes: Vec<String>,

@@ -82,6 +82,7 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
             mode: None,
             message: None,
             exempt_at,
+            checks: None,
         },
     );
     sink.finish(document);

@@ -41,12 +41,14 @@
 
 #![forbid(unsafe_code)]
 
+mod cel_reading;
 mod clause;
 mod compare;
 mod draft;
 mod error;
 mod formula;
 mod gatekeeper;
+mod kyverno;
 mod meaning;
 mod remark;
 mod samples;
@@ -119,6 +121,8 @@ fn object(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError> {
         (gatekeeper::GROUP, kind) if gatekeeper::KINDS.contains(&kind) => {
             gatekeeper::import(at, kind, sink)
         }
+        (kyverno::GROUP, "ClusterPolicy" | "Policy") => kyverno::import(at, kind, sink),
+        (kyverno::GROUP | "policies.kyverno.io", "PolicyException") => kyverno::exception(at, sink),
         _ => {
             let kind_at = at.get("kind").unwrap_or_else(|| at.clone());
             Err(kind_at.error(format!(
@@ -129,7 +133,8 @@ fn object(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError> {
 }
 
 impl Sink {
-    fn into_import(self) -> Result<Import, ImportError> {
+    fn into_import(mut self) -> Result<Import, ImportError> {
+        self.add_exceptions();
         let document = write::documents(&self.documents);
         let mut cases = Vec::new();
         let policy = if self.documents.is_empty() {

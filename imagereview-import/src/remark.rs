@@ -87,6 +87,11 @@ impl Remarks {
         self.object = object;
     }
 
+    /// The policy that is read.
+    pub(crate) fn object(&self) -> &str {
+        &self.object
+    }
+
     pub(crate) fn not_taken(&mut self, at: &At<'_>, reason: impl Into<String>) {
         self.add(at, RemarkKind::NotTaken, reason.into());
     }
@@ -105,14 +110,29 @@ impl Remarks {
     }
 
     fn add(&mut self, at: &At<'_>, kind: RemarkKind, reason: String) {
-        let remark = Remark {
+        self.push(Remark {
             source: at.source.to_owned(),
             line: at.node.line,
             object: self.object.clone(),
             field: at.path.clone(),
             kind,
             reason,
-        };
+        });
+    }
+
+    /// Remarks that an object that was read before is not taken.
+    pub(crate) fn object_not_taken(&mut self, object: &str, source: &str, line: u64, reason: String) {
+        self.push(Remark {
+            source: source.to_owned(),
+            line,
+            object: object.to_owned(),
+            field: String::new(),
+            kind: RemarkKind::NotTaken,
+            reason,
+        });
+    }
+
+    fn push(&mut self, remark: Remark) {
         // Several parts of a pattern may say the same of one field.
         if !self.all.contains(&remark) {
             self.all.push(remark);

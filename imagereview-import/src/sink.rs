@@ -26,14 +26,16 @@ pub(crate) struct Sink {
 /// A rule of another engine that was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Read {
-    /// The policy, such as `ClusterPolicy disallow-latest-tag`.
+    /// The policy, such as `ClusterPolicy disallow-latest-tag`, and its name.
     pub(crate) policy: String,
+    pub(crate) policy_name: String,
     /// The name of its rule there, and the names of ours.
     pub(crate) rule: String,
     pub(crate) ours: Vec<String>,
     pub(crate) original: Original,
     pub(crate) scope: Scope,
-    pub(crate) mode: Mode,
+    /// Whether our rules look at names, and not at tags and digests alone.
+    pub(crate) is_about_names: bool,
 }
 
 /// An exception that is declared by an object of its own.
@@ -43,6 +45,10 @@ pub(crate) struct Exception {
     pub(crate) policy: String,
     pub(crate) rules: Vec<String>,
     pub(crate) exemption: Exemption,
+    /// The object that declares it, and where.
+    pub(crate) object: String,
+    pub(crate) source: String,
+    pub(crate) line: u64,
 }
 
 /// A rule of another engine, to be taken.
@@ -57,6 +63,8 @@ pub(crate) struct Taking<'a> {
     pub(crate) message: Option<String>,
     /// Where the exempt images are.
     pub(crate) exempt_at: Option<At<'a>>,
+    /// Checks that no formula says, in place of those of the requirement.
+    pub(crate) checks: Option<Vec<Checks>>,
 }
 
 impl Sink {
@@ -72,8 +80,10 @@ impl Sink {
     }
 
     /// Ends a document. One that has nothing is not written.
-    pub(crate) fn finish(&mut self, document: Document) {
-        if !document.rules.is_empty() {
+    pub(crate) fn finish(&mut self, mut document: Document) {
+        // The mode of a rule is capped at that of its document.
+        if let Some(strongest) = document.rules.iter().map(|rule| rule.mode).max() {
+            document.mode = strongest;
             self.documents.push(document);
         }
     }
@@ -81,7 +91,11 @@ impl Sink {
     /// Takes a rule.
     pub(crate) fn take(&mut self, document: &mut Document, taking: Taking<'_>) {
         let Taking { at, original, .. } = &taking;
-        let mut groups = match checks(&original.requirement) {
+        let groups = match &taking.checks {
+            Some(groups) => Ok(groups.clone()),
+            None => checks(&original.requirement),
+        };
+        let mut groups = match groups {
             Ok(groups) => groups,
             Err(error) => {
                 self.remarks.not_taken(at, error.to_string());
@@ -89,7 +103,7 @@ impl Sink {
             }
         };
         let left_out = original.looks_at.leaves_out();
-        if !left_out.is_empty() && taking.scope.containers.is_empty() {
+        if !left_out.is_empty() && taking.scope.containers.is_empty() && taking.checks.is_none() {
             self.remarks.stricter(
                 at,
                 format!(
@@ -104,6 +118,12 @@ impl Sink {
             }
         }
         let exempt = self.exempt(&taking, &mut groups);
+        let is_about_names = groups.iter().any(|group| {
+            group.expression.is_some()
+                || ![&group.images, &group.repositories_allowed, &group.repositories_denied]
+                    .iter()
+                    .all(|list| list.is_empty())
+        });
         let mut names = Vec::new();
         for checks in groups {
             let name = self.rule_names.take(taking.name);
@@ -111,7 +131,7 @@ impl Sink {
             document.rules.push(Rule {
                 name,
                 origin: origin(at),
-                mode: taking.mode.filter(|mode| *mode != document.mode),
+                mode: taking.mode.unwrap_or(document.mode),
                 scope: taking.scope.clone(),
                 message: taking.message.as_deref().and_then(message),
                 checks,
@@ -129,12 +149,46 @@ impl Sink {
         }
         self.originals.push(Read {
             policy: document.origin.clone(),
+            policy_name: document.policy.clone(),
             rule: taking.name.to_owned(),
             ours: names,
             original: taking.original,
             scope: taking.scope,
-            mode: taking.mode.unwrap_or(document.mode),
+            is_about_names,
         });
+    }
+
+    /// Adds the exceptions that are objects of their own to the documents of their policies.
+    pub(crate) fn add_exceptions(&mut self) {
+        for exception in std::mem::take(&mut self.exceptions) {
+            let Exception {
+                policy,
+                rules,
+                mut exemption,
+                ..
+            } = exception;
+            // A policy may be named with its namespace before it.
+            let policy = policy.rsplit('/').next().unwrap_or_default();
+            let read = self.originals.iter().filter(|read| {
+                read.policy_name == policy
+                    && (rules.is_empty() || rules.contains(&"*".to_owned()) || rules.contains(&read.rule))
+            });
+            exemption.rules = read.flat_map(|read| read.ours.clone()).collect();
+            let mut documents = self.documents.iter_mut();
+            let document = documents.find(|document| {
+                let mut rules = document.rules.iter();
+                rules.any(|rule| exemption.rules.contains(&rule.name))
+            });
+            match document {
+                Some(document) => document.exemptions.push(exemption),
+                None => self.remarks.object_not_taken(
+                    &exception.object,
+                    &exception.source,
+                    exception.line,
+                    format!("no rule that was taken is of the policy {policy:?}; name its file too"),
+                ),
+            }
+        }
     }
 
     /// The repositories that are exempt as a whole. What is exempt in part changes the checks.

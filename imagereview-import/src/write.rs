@@ -133,19 +133,19 @@ fn document(document: &Document) -> String {
     }
     scope(&mut lines, &document.scope, &Checks::default());
     mutations(&mut lines, &document.mutations);
-    lines.items("rules", &document.rules, rule);
+    lines.items("rules", &document.rules, |lines, one| rule(lines, one, document.mode));
     lines.items("exemptions", &document.exemptions, exemption);
     lines.text
 }
 
-fn rule(lines: &mut Lines, rule: &Rule) {
+fn rule(lines: &mut Lines, rule: &Rule, document: Mode) {
     lines.comment(&rule.origin);
     for note in &rule.checks.notes {
         lines.comment(note);
     }
     lines.field("name", &quoted(&rule.name));
-    if let Some(mode) = rule.mode {
-        lines.field("mode", mode_name(mode));
+    if rule.mode != document {
+        lines.field("mode", mode_name(rule.mode));
     }
     if let Some(message) = &rule.message {
         lines.field("message", &quoted(message));
@@ -179,6 +179,9 @@ fn rule(lines: &mut Lines, rule: &Rule) {
                 lines.list("deny", &lists.exclude);
             });
         }
+    }
+    if checks.max_images {
+        lines.field("maxImages", "10000");
     }
     if !checks.facts.is_empty() {
         lines.map("facts", |lines| {

@@ -1,4 +1,5 @@
 //! What imports of other engines' policies mean.
 
 mod gatekeeper;
+mod kyverno;
 mod support;
