@@ -77,6 +77,7 @@ pub(crate) fn take(
                 exempt: Vec::new(),
                 looks_at,
             },
+            meant: None,
             scope: scope.clone(),
             mode,
             message: at.text_of("message").map(str::to_owned),

@@ -21,10 +21,14 @@ pub(crate) enum Field {
     Name,
     /// The tag; `latest` without a tag and a digest.
     Tag,
+    /// The tag; `latest` without a tag, even if there is a digest.
+    TagOrLatest,
     /// The digest, or an empty text.
     Digest,
     /// The registry and the path in full: `docker.io/library/nginx`.
     Repository,
+    /// The whole reference in full: `docker.io/library/nginx:latest`.
+    Reference,
 }
 
 impl Field {
@@ -65,6 +69,11 @@ impl<'a> Parts<'a> {
             }
             _ => ("docker.io", name),
         };
+        // The node takes both for one registry.
+        let registry = match registry {
+            "index.docker.io" => "docker.io",
+            registry => registry,
+        };
         Self {
             registry,
             path,
@@ -83,7 +92,19 @@ impl<'a> Parts<'a> {
                 (None, None) => "latest".to_owned(),
                 (None, Some(_)) => String::new(),
             },
+            Field::TagOrLatest => self.tag.unwrap_or("latest").to_owned(),
             Field::Digest => self.digest.unwrap_or_default().to_owned(),
+            Field::Reference => {
+                let mut text = self.field(Field::Repository);
+                let tag = self.field(Field::Tag);
+                if !tag.is_empty() {
+                    text.extend([":", &tag]);
+                }
+                if let Some(digest) = self.digest {
+                    text.extend(["@", digest]);
+                }
+                text
+            }
             _ => {
                 let official = self.registry == "docker.io" && !self.path.contains('/');
                 let library = if official { "library/" } else { "" };

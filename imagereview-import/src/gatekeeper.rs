@@ -78,6 +78,7 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
             name,
             at: &at,
             original,
+            meant: None,
             scope,
             mode: None,
             message: None,
@@ -235,7 +236,7 @@ fn kinds(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError> {
 }
 
 /// Namespaces that are selected by the label with their name.
-fn namespace_selector(
+pub(crate) fn namespace_selector(
     at: &At<'_>,
     namespaces: &mut Names,
     sink: &mut Sink,

@@ -214,6 +214,7 @@ fn validate(
                     exempt: Vec::new(),
                     looks_at: found.looks_at,
                 },
+                meant: None,
                 scope,
                 mode,
                 message: message.clone(),

@@ -48,6 +48,7 @@ mod draft;
 mod error;
 mod formula;
 mod gatekeeper;
+mod kubewarden;
 mod kyverno;
 mod meaning;
 mod remark;
@@ -123,6 +124,9 @@ fn object(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError> {
         }
         (kyverno::GROUP, "ClusterPolicy" | "Policy") => kyverno::import(at, kind, sink),
         (kyverno::GROUP | "policies.kyverno.io", "PolicyException") => kyverno::exception(at, sink),
+        (kubewarden::GROUP, "ClusterAdmissionPolicy" | "AdmissionPolicy") => {
+            kubewarden::import(at, kind, sink)
+        }
         _ => {
             let kind_at = at.get("kind").unwrap_or_else(|| at.clone());
             Err(kind_at.error(format!(

@@ -81,7 +81,7 @@ impl Atom {
             );
         }
         match self.field {
-            Field::Written => written(&self.wild, side),
+            Field::Written | Field::Reference => written(&self.wild, side),
             Field::LastPart if is_containing(pieces, ':') => Sense::plain(Meaning::Tagged),
             Field::LastPart => Sense::plain(Meaning::Expression(format!(
                 "image.written.matches('(?:^|/){}$')",
@@ -90,7 +90,7 @@ impl Atom {
             Field::LastPartToColon | Field::Name => last_name(pieces),
             Field::Registry => registry(pieces, side),
             Field::Path => named(names_at("*", pieces, side)),
-            Field::Tag => tag(pieces),
+            Field::Tag | Field::TagOrLatest => tag(pieces),
             Field::Digest => digest(pieces),
             Field::Repository => named(names(pieces, side)),
         }

@@ -58,6 +58,8 @@ pub(crate) struct Taking<'a> {
     /// Where its condition is.
     pub(crate) at: &'a At<'a>,
     pub(crate) original: Original,
+    /// What it requires, if that is not what the original reads.
+    pub(crate) meant: Option<Formula>,
     pub(crate) scope: Scope,
     pub(crate) mode: Option<Mode>,
     pub(crate) message: Option<String>,
@@ -93,7 +95,7 @@ impl Sink {
         let Taking { at, original, .. } = &taking;
         let groups = match &taking.checks {
             Some(groups) => Ok(groups.clone()),
-            None => checks(&original.requirement),
+            None => checks(taking.meant.as_ref().unwrap_or(&original.requirement)),
         };
         let mut groups = match groups {
             Ok(groups) => groups,
@@ -218,11 +220,6 @@ impl Sink {
             return whole;
         }
         // One rule for these repositories, with the exempt tags as alternatives.
-        let mut requirement: Vec<_> = partly
-            .iter()
-            .map(|(_, atom)| Formula::Atom((*atom).clone()))
-            .collect();
-        requirement.push(taking.original.requirement.clone());
         let mut images: Vec<_> = partly.iter().flat_map(|(names, _)| names.clone()).collect();
         images.dedup();
         match partly_exempt(&partly, &taking.original.requirement) {
