@@ -12,7 +12,7 @@ use crate::{
     draft::{Document, Scope},
     error::ImportError,
     formula::{Field, Formula, LooksAt, Original},
-    sink::{Sink, Taking, digest_required},
+    sink::{Sink, Taking, digest_required, no_ephemeral_containers},
     wildcard::Wild,
     yaml::At,
 };
@@ -63,7 +63,7 @@ pub(crate) fn take(
     let (formula, looks_at, checks) = match required {
         Required::Images(formula, looks_at) => (formula, looks_at, None),
         Required::NoEphemeralContainers => {
-            let (formula, looks_at, checks) = crate::kyverno::no_ephemeral_containers();
+            let (formula, looks_at, checks) = no_ephemeral_containers();
             (formula, looks_at, Some(checks))
         }
     };
@@ -206,7 +206,7 @@ struct Reader<'v> {
 impl Reader<'_> {
     fn value(&self, expr: &IdedExpr, scopes: &Scopes) -> Result<Value, String> {
         match &expr.expr {
-            Expr::Ident(name) => self.ident(name, scopes),
+            Expr::Ident(name) => ident(name, scopes),
             Expr::Literal(LiteralValue::String(text)) => Ok(Value::Text(text.inner().to_owned())),
             Expr::Literal(LiteralValue::Boolean(value)) => Ok(Value::Bool(*value.inner())),
             Expr::Literal(LiteralValue::Int(number)) => Ok(Value::Number(*number.inner())),
@@ -233,17 +233,6 @@ impl Reader<'_> {
             Expr::Call(call) => self.call(call, scopes),
             Expr::Comprehension(comprehension) => self.comprehension(comprehension, scopes),
             _ => Err(unknown("a part of the expression")),
-        }
-    }
-
-    fn ident(&self, name: &str, scopes: &Scopes) -> Result<Value, String> {
-        let bound = scopes.0.iter().rev().find(|(bound, _)| bound == name);
-        match (bound, name) {
-            (Some((_, value)), _) => Ok(value.clone()),
-            (None, "object" | "variables" | "request") => {
-                Ok(Value::Object(vec![name.to_owned()]))
-            }
-            _ => Err(unknown(&format!("{name:?}"))),
         }
     }
 
@@ -341,7 +330,11 @@ impl Reader<'_> {
             ("_&&_" | "_||_", [left, right]) => {
                 let left = self.value(left, scopes)?;
                 let right = self.value(right, scopes)?;
-                if name == "_&&_" { both(left, right) } else { either(left, right) }
+                if name == "_&&_" {
+                    both(left, right)
+                } else {
+                    either(left, right)
+                }
             }
             ("_+_", [left, right]) => {
                 match (self.value(left, scopes)?, self.value(right, scopes)?) {
@@ -355,7 +348,8 @@ impl Reader<'_> {
                     (left, right) => Err(unknown(&format!("{} + {}", left.kind(), right.kind()))),
                 }
             }
-            ("_-_", [left, right]) => match (self.value(left, scopes)?, self.value(right, scopes)?) {
+            ("_-_", [left, right]) => match (self.value(left, scopes)?, self.value(right, scopes)?)
+            {
                 // The index of the last part.
                 (size @ Value::Size(_), Value::Number(1)) => Ok(size),
                 _ => Err(unknown("a subtraction")),
@@ -368,7 +362,8 @@ impl Reader<'_> {
                     _ => negated(equal(left, right)?),
                 }
             }
-            ("@in", [left, right]) => match (self.value(left, scopes)?, self.value(right, scopes)?) {
+            ("@in", [left, right]) => match (self.value(left, scopes)?, self.value(right, scopes)?)
+            {
                 (Value::Image(field), Value::Texts(texts)) => Ok(Value::Condition(Formula::Or(
                     texts.iter().map(|text| is(field, text)).collect(),
                 ))),
@@ -388,10 +383,12 @@ impl Reader<'_> {
                 }
             }
             // Kyverno's library for the parts of a name.
-            ("image" | "parseImage", [inner]) if matches!(target, Ok(None)) => match self.value(inner, scopes)? {
-                Value::Image(Field::Written) => Ok(Value::Split(Field::Written, '@')),
-                other => Err(unknown(&format!("image() of {}", other.kind()))),
-            },
+            ("image" | "parseImage", [inner]) if matches!(target, Ok(None)) => {
+                match self.value(inner, scopes)? {
+                    Value::Image(Field::Written) => Ok(Value::Split(Field::Written, '@')),
+                    other => Err(unknown(&format!("image() of {}", other.kind()))),
+                }
+            }
             _ => match target? {
                 Some(target) => self.method(target, name, &call.args, scopes),
                 None => Err(unknown(&format!("the function {name}()"))),
@@ -416,18 +413,27 @@ impl Reader<'_> {
                 };
             }
             [arg] => Some(self.value(arg, scopes)?),
-            _ => return Err(unknown(&format!("the function {name}() with several values"))),
+            _ => {
+                return Err(unknown(&format!(
+                    "the function {name}() with several values"
+                )));
+            }
         };
         match (target, name, arg) {
             (Value::Image(field), name, Some(Value::Text(text))) => match name {
                 "startsWith" => Ok(Value::Condition(Formula::atom(field, Wild::prefix(&text)))),
                 "endsWith" => Ok(Value::Condition(Formula::atom(field, Wild::suffix(&text)))),
-                "contains" => Ok(Value::Condition(Formula::atom(field, Wild::containing(&text)))),
+                "contains" => Ok(Value::Condition(Formula::atom(
+                    field,
+                    Wild::containing(&text),
+                ))),
                 "matches" => Ok(Value::Condition(Formula::atom(field, regex(&text)?))),
                 "split" if [":", "/"].contains(&&*text) => {
                     Ok(Value::Split(field, text.chars().next().unwrap_or(':')))
                 }
-                _ => Err(unknown(&format!("the function {name}() of an image's name"))),
+                _ => Err(unknown(&format!(
+                    "the function {name}() of an image's name"
+                ))),
             },
             (target @ (Value::Containers(_) | Value::Split(..)), "size", None) => {
                 Ok(Value::Size(Box::new(target)))
@@ -458,7 +464,9 @@ impl Reader<'_> {
         let no = self.value(no, scopes)?;
         let has_slash = Formula::atom(Field::Written, Wild::containing("/"));
         match (condition, yes, no) {
-            (Value::Present(_), yes @ Value::Containers(_), Value::Texts(none)) if none.is_empty() => {
+            (Value::Present(_), yes @ Value::Containers(_), Value::Texts(none))
+                if none.is_empty() =>
+            {
                 Ok(yes)
             }
             (Value::Present(_), yes @ Value::All(..), Value::Bool(true)) => Ok(yes),
@@ -480,6 +488,15 @@ impl Reader<'_> {
     }
 }
 
+fn ident(name: &str, scopes: &Scopes) -> Result<Value, String> {
+    let bound = scopes.0.iter().rev().find(|(bound, _)| bound == name);
+    match (bound, name) {
+        (Some((_, value)), _) => Ok(value.clone()),
+        (None, "object" | "variables" | "request") => Ok(Value::Object(vec![name.to_owned()])),
+        _ => Err(unknown(&format!("{name:?}"))),
+    }
+}
+
 fn unknown(what: &str) -> String {
     format!("the import does not know {what} in an expression")
 }
@@ -498,7 +515,10 @@ fn condition(value: Value) -> Result<Formula, String> {
         Value::Condition(formula) => Ok(formula),
         Value::Bool(true) => Ok(Formula::And(Vec::new())),
         Value::Bool(false) => Ok(Formula::Or(Vec::new())),
-        other => Err(unknown(&format!("{} as a condition on an image", other.kind()))),
+        other => Err(unknown(&format!(
+            "{} as a condition on an image",
+            other.kind()
+        ))),
     }
 }
 
@@ -516,12 +536,13 @@ fn negated(value: Value) -> Result<Value, String> {
 
 fn both(left: Value, right: Value) -> Result<Value, String> {
     Ok(match (left, right) {
-        (Value::Bool(true), other) | (other, Value::Bool(true)) => other,
+        // If there are such containers, the condition is on them.
+        (Value::Bool(true), other)
+        | (other, Value::Bool(true))
+        | (Value::Present(_), other @ Value::Some(..)) => other,
         (Value::All(left, first), Value::All(right, second)) if first == second => {
             Value::All(Formula::And(vec![left, right]), first)
         }
-        // If there are such containers, the condition is on them.
-        (Value::Present(_), other @ Value::Some(..)) => other,
         (Value::All(left, first), Value::All(right, second)) if left == right => {
             Value::All(left, first.and(second))
         }
@@ -531,8 +552,9 @@ fn both(left: Value, right: Value) -> Result<Value, String> {
 
 fn either(left: Value, right: Value) -> Result<Value, String> {
     Ok(match (left, right) {
-        (Value::Bool(false), other) | (other, Value::Bool(false)) => other,
-        (Value::None(_), all @ Value::All(..)) => all,
+        (Value::Bool(false), other)
+        | (other, Value::Bool(false))
+        | (Value::None(_), other @ Value::All(..)) => other,
         (Value::Some(left, first), Value::Some(right, second)) if first == second => {
             Value::Some(Formula::Or(vec![left, right]), first)
         }
@@ -550,9 +572,17 @@ fn equal(left: Value, right: Value) -> Result<Value, String> {
             other => Err(unknown(&format!("the size of {}", other.kind()))),
         },
         (Value::Bool(value), other) | (other, Value::Bool(value)) => {
-            if value { Ok(other) } else { negated(other) }
+            if value {
+                Ok(other)
+            } else {
+                negated(other)
+            }
         }
-        (left, right) => Err(unknown(&format!("{} compared with {}", left.kind(), right.kind()))),
+        (left, right) => Err(unknown(&format!(
+            "{} compared with {}",
+            left.kind(),
+            right.kind()
+        ))),
     }
 }
 
@@ -660,7 +690,10 @@ mod tests {
             assert!(formula.holds(passes), "{expression}: {passes}");
             assert!(!formula.holds(fails), "{expression}: {fails}");
         }
-        assert_eq!(images("variables.allContainers.all(c, c.image != 'a')").1, LooksAt::CONTAINERS);
+        assert_eq!(
+            images("variables.allContainers.all(c, c.image != 'a')").1,
+            LooksAt::CONTAINERS
+        );
     }
 
     #[test]
@@ -670,18 +703,30 @@ mod tests {
                 "object.spec.containers.all(c, has(c.resources))",
                 "the import does not know the field \"resources\" of a container in an expression",
             ),
-            ("object.spec.containers.exists(c, c.image == 'a')", "the expression is not about all images of a pod: it is a condition that one image has to meet"),
-            ("object.spec.containers.all(c, ", "the expression can't be read: "),
+            (
+                "object.spec.containers.exists(c, c.image == 'a')",
+                "the expression is not about all images of a pod: it is a condition that one image has to meet",
+            ),
+            (
+                "object.spec.containers.all(c, ",
+                "the expression can't be read: ",
+            ),
             (
                 "object.spec.containers.all(c, c.image.matches('^(a|b)/'))",
                 "the regular expression \"^(a|b)/\" is more than",
             ),
-            (&"(".repeat(100), "the brackets of the expression are too deep for the import"),
+            (
+                &"(".repeat(100),
+                "the brackets of the expression are too deep for the import",
+            ),
         ] {
             let error = read(expression, &Variables::new()).unwrap_err();
             assert!(error.starts_with(expected), "{expression}: {error}");
         }
         let loops = Variables::from([("a".to_owned(), "variables.a".to_owned())]);
-        assert_eq!(read("variables.a", &loops).unwrap_err(), "the variables of the policy lead to each other");
+        assert_eq!(
+            read("variables.a", &loops).unwrap_err(),
+            "the variables of the policy lead to each other"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! From what another engine requires to the checks of our rules.
 
 use crate::{
-    draft::{Checks, TagChecks},
+    draft::{Checks, DigestCheck, TagChecks},
     formula::{Atom, Formula},
     meaning::{Meaning, Sense, Side, Tags, names_expression, tags_expression},
 };
@@ -35,13 +35,7 @@ pub(crate) fn checks(requirement: &Formula) -> Result<Vec<Checks>, TooComplex> {
     let mut rules = Vec::new();
     let mut denied = Denied::default();
     for clause in clauses(requirement, true)? {
-        if let [
-            Literal {
-                atom,
-                holds: false,
-            },
-        ] = &clause[..]
-        {
+        if let [Literal { atom, holds: false }] = &clause[..] {
             denied.add(atom.sense(Side::Deny));
             continue;
         }
@@ -132,7 +126,7 @@ struct Denied {
     tags: TagChecks,
     /// Tags that are denied whether or not there is a digest too.
     pinned_tags: TagChecks,
-    digest: Option<Option<String>>,
+    digest: DigestCheck,
     others: Vec<Checks>,
     as_written: Vec<String>,
     notes: Vec<String>,
@@ -183,7 +177,7 @@ impl Denied {
                 });
             }
         }
-        if self.digest.is_some() {
+        if self.digest != DigestCheck::None {
             rules.push(Checks {
                 digest: self.digest,
                 ..Checks::default()
@@ -213,18 +207,18 @@ impl Denied {
 
 /// The checks of a list of alternatives that allow, if they are of one kind. A requirement of a tag is put
 /// together with the tags that are denied.
-fn allowed(clause: &[Literal], denied: &mut Denied) -> Option<Option<Checks>> {
+fn allowed(clause: &[Literal], denied: &mut Denied) -> Option<Vec<Checks>> {
     let senses: Vec<_> = clause
         .iter()
         .map(|literal| literal.atom.sense(Side::Allow))
         .collect();
     if senses.iter().any(|one| one.meaning == Meaning::Everything) {
-        return Some(None);
+        return Some(Vec::new());
     }
     match &senses[..] {
         [one] if one.meaning == Meaning::Tagged => {
             denied.tags.deny_missing = true;
-            return Some(None);
+            return Some(Vec::new());
         }
         [
             Sense {
@@ -232,8 +226,11 @@ fn allowed(clause: &[Literal], denied: &mut Denied) -> Option<Option<Checks>> {
                 ..
             },
         ] => {
-            denied.digest = Some(algorithm.clone());
-            return Some(None);
+            denied.digest = match algorithm {
+                None => DigestCheck::Required,
+                Some(algorithm) => DigestCheck::Algorithm(algorithm.clone()),
+            };
+            return Some(Vec::new());
         }
         _ => {}
     }
@@ -259,7 +256,7 @@ fn allowed(clause: &[Literal], denied: &mut Denied) -> Option<Option<Checks>> {
         // No image can match any of them.
         checks.repositories_denied.push("**".to_owned());
     }
-    Some(Some(checks))
+    Some(vec![checks])
 }
 
 /// One of the alternatives, as an expression.
@@ -267,7 +264,11 @@ fn expression(clause: &[Literal]) -> String {
     let mut names = Vec::new();
     let mut parts = Vec::new();
     for literal in clause {
-        let side = if literal.holds { Side::Allow } else { Side::Deny };
+        let side = if literal.holds {
+            Side::Allow
+        } else {
+            Side::Deny
+        };
         let sense = literal.atom.sense(side);
         match sense.meaning {
             Meaning::Names(more) if literal.holds => names.extend(more),

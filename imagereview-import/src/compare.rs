@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use imagereview_core::{ContainerKind, ImageRef, Location, Review, decide, facts::Facts};
+use imagereview_core::{
+    ContainerKind, ImagePolicy, ImageRef, Location, Review, decide, facts::Facts,
+};
 
-use crate::{Import, formula::Original, sink::Read};
+use crate::{formula::Original, sink::Read};
 
 /// An image about which the original and the document differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,71 +87,47 @@ impl Difference {
     }
 }
 
-impl Import {
-    /// The rules of the originals that say another thing of an image than the document does. The namespace and
-    /// the kind of container may be unknown.
-    ///
-    /// ```
-    /// use imagereview_import::{Cause, Source, import};
-    /// use imagereview_core::ContainerKind;
-    ///
-    /// let import = import([Source::new("repos.yaml", r#"
-    /// apiVersion: constraints.gatekeeper.sh/v1beta1
-    /// kind: K8sAllowedRepos
-    /// metadata: {name: our-registry}
-    /// spec: {parameters: {repos: [registry.example.com]}}
-    /// "#)])?;
-    ///
-    /// let image = "registry.example.com.evil.example/app:1";
-    /// let differences = import.compare(image, None, ContainerKind::Unknown);
-    /// assert!(differences[0].was_allowed());
-    /// assert_eq!(differences[0].cause(), Cause::OtherName);
-    /// # Ok::<(), imagereview_import::ImportError>(())
-    /// ```
-    #[must_use]
-    pub fn compare(
-        &self,
-        image: &str,
-        namespace: Option<&str>,
-        kind: ContainerKind,
-    ) -> Vec<Difference> {
-        let Some(policy) = &self.policy else {
-            return Vec::new();
-        };
-        let facts = Facts::new();
-        let location = Location::new("images", 0, "").with_kind(kind);
-        let mut review = Review::new().with_image(image, location).with_facts(&facts);
-        if let Some(namespace) = namespace {
-            review = review.with_namespace(namespace);
-        }
-        let verdict = decide(policy, &review);
-        let readable = ImageRef::parse(image);
-        let mut differences = Vec::new();
-        for read in &self.originals {
-            let names = &read.scope.namespaces;
-            if names.include.is_empty() && names.exclude.is_empty() {
-                // It is about every namespace.
-            } else if !read.is_about(namespace, ContainerKind::Unknown) {
-                continue;
-            }
-            let is_looked_at = read.is_about(namespace, kind);
-            let was_allowed = !is_looked_at || read.original.allows(image);
-            let is_allowed = readable.is_ok()
-                && !verdict
-                    .violations()
-                    .iter()
-                    .any(|violation| read.ours.iter().any(|name| name == violation.rule()));
-            if was_allowed != is_allowed {
-                differences.push(Difference {
-                    policy: read.policy.clone(),
-                    rule: read.rule.clone(),
-                    was_allowed,
-                    cause: cause(read, image, readable.as_ref().ok(), is_looked_at),
-                });
-            }
-        }
-        differences
+/// The rules of the originals that say another thing of an image than the policy does.
+pub(crate) fn differences(
+    originals: &[Read],
+    policy: &ImagePolicy,
+    image: &str,
+    namespace: Option<&str>,
+    kind: ContainerKind,
+) -> Vec<Difference> {
+    let facts = Facts::new();
+    let location = Location::new("images", 0, "").with_kind(kind);
+    let mut review = Review::new().with_image(image, location).with_facts(&facts);
+    if let Some(namespace) = namespace {
+        review = review.with_namespace(namespace);
     }
+    let verdict = decide(policy, &review);
+    let readable = ImageRef::parse(image);
+    let mut differences = Vec::new();
+    for read in originals {
+        let names = &read.scope.namespaces;
+        if names.include.is_empty() && names.exclude.is_empty() {
+            // It is about every namespace.
+        } else if !read.is_about(namespace, ContainerKind::Unknown) {
+            continue;
+        }
+        let is_looked_at = read.is_about(namespace, kind);
+        let was_allowed = !is_looked_at || read.original.allows(image);
+        let is_allowed = readable.is_ok()
+            && !verdict
+                .violations()
+                .iter()
+                .any(|violation| read.ours.iter().any(|name| name == violation.rule()));
+        if was_allowed != is_allowed {
+            differences.push(Difference {
+                policy: read.policy.clone(),
+                rule: read.rule.clone(),
+                was_allowed,
+                cause: cause(read, image, readable.as_ref().ok(), is_looked_at),
+            });
+        }
+    }
+    differences
 }
 
 fn cause(read: &Read, image: &str, readable: Option<&ImageRef<'_>>, is_looked_at: bool) -> Cause {
@@ -202,7 +180,9 @@ fn spellings(image: &ImageRef<'_>) -> Vec<String> {
 fn split(written: &str) -> (&str, &str) {
     let name = written.split('@').next().unwrap_or_default();
     let last = name.rfind('/').map_or(0, |slash| slash + 1);
-    let end = name[last..].find(':').map_or(name.len(), |colon| last + colon);
+    let end = name[last..]
+        .find(':')
+        .map_or(name.len(), |colon| last + colon);
     written.split_at(end)
 }
 

@@ -40,8 +40,7 @@ pub(crate) struct Checks {
     /// The images that it is not about.
     pub(crate) images_excluded: Vec<String>,
     pub(crate) tags: TagChecks,
-    /// A digest is required, of this algorithm if there is one.
-    pub(crate) digest: Option<Option<String>>,
+    pub(crate) digest: DigestCheck,
     pub(crate) repositories_allowed: Vec<String>,
     pub(crate) repositories_denied: Vec<String>,
     /// Lines for the section `facts`.
@@ -51,6 +50,17 @@ pub(crate) struct Checks {
     pub(crate) expression: Option<String>,
     /// How it differs from the original.
     pub(crate) notes: Vec<String>,
+}
+
+/// What a rule checks of digests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DigestCheck {
+    #[default]
+    None,
+    /// A digest is required.
+    Required,
+    /// A digest of this algorithm is required.
+    Algorithm(String),
 }
 
 /// What a rule checks of tags.

@@ -154,11 +154,6 @@ impl Formula {
         }
     }
 
-    /// What always holds.
-    pub(crate) const fn always() -> Self {
-        Self::And(Vec::new())
-    }
-
     /// Whether it holds, as the other engine reads the string.
     pub(crate) fn holds(&self, image: &str) -> bool {
         match self {
@@ -252,10 +247,23 @@ mod tests {
                 "1",
                 "sha256:00",
             ),
-            ("team/app@sha256:00", "docker.io", "team/app", "app", "", "sha256:00"),
+            (
+                "team/app@sha256:00",
+                "docker.io",
+                "team/app",
+                "app",
+                "",
+                "sha256:00",
+            ),
         ] {
-            let got = [Field::Registry, Field::Path, Field::Name, Field::Tag, Field::Digest]
-                .map(|field| field.of(image));
+            let got = [
+                Field::Registry,
+                Field::Path,
+                Field::Name,
+                Field::Tag,
+                Field::Digest,
+            ]
+            .map(|field| field.of(image));
             assert_eq!(got, [registry, path, name, tag, digest], "{image}");
         }
         assert_eq!(Field::Repository.of("nginx:1"), "docker.io/library/nginx");

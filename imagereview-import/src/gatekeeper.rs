@@ -41,7 +41,12 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
     let mut document = sink.document(at, &object, name, mode);
     sink.remarks.unknown_fields(
         &spec,
-        &["enforcementAction", "scopedEnforcementActions", "match", "parameters"],
+        &[
+            "enforcementAction",
+            "scopedEnforcementActions",
+            "match",
+            "parameters",
+        ],
     );
     let scope = match spec.get("match") {
         Some(at) => scope(&at, sink)?,
@@ -61,7 +66,9 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
     if parameters.path.ends_with("parameters") {
         sink.remarks.unknown_fields(&parameters, known);
     }
-    let exempt_at = parameters.get("exemptImages").filter(|_| known.contains(&"exemptImages"));
+    let exempt_at = parameters
+        .get("exemptImages")
+        .filter(|_| known.contains(&"exemptImages"));
     let exempt = match &exempt_at {
         Some(_) => parameters.text_list("exemptImages")?,
         None => Vec::new(),
@@ -112,7 +119,10 @@ fn requirement<'a>(kind: &str, parameters: &At<'_>) -> Result<(&'a str, Formula)
         // image_matches: equal, or with `*` at the end a prefix.
         "K8sAllowedReposv2" => {
             let images = list("allowedImages")?.into_iter().map(exempt_image);
-            ("allowedImages", Formula::Or(images.map(Formula::Atom).collect()))
+            (
+                "allowedImages",
+                Formula::Or(images.map(Formula::Atom).collect()),
+            )
         }
         // startswith(image, input.parameters.repos[_])
         "K8sDisallowedRepos" => {

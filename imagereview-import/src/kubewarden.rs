@@ -10,9 +10,8 @@ use crate::{
     draft::{Document, Names, Scope},
     error::ImportError,
     formula::{Field, Formula, LooksAt, Original},
-    kyverno::SIGNATURES,
     meaning::names_host,
-    sink::{Sink, Taking},
+    sink::{SIGNATURES, Sink, Taking},
     wildcard::Wild,
     yaml::At,
 };
@@ -67,11 +66,9 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
     }
     for (field, value) in spec.entries() {
         match field {
-            "namespaceSelector" => crate::gatekeeper::namespace_selector(
-                &value,
-                &mut scope.namespaces,
-                sink,
-            )?,
+            "namespaceSelector" => {
+                crate::gatekeeper::namespace_selector(&value, &mut scope.namespaces, sink)?;
+            }
             "objectSelector" | "matchConditions" => sink.remarks.not_taken(
                 &value,
                 "a document has no scope like this; the rules are about all objects",
@@ -181,7 +178,10 @@ fn trusted_repos(
         }
         Ok(Some((at, names)))
     };
-    for (field, part) in [("registries", Field::Registry), ("tags", Field::TagOrLatest)] {
+    for (field, part) in [
+        ("registries", Field::Registry),
+        ("tags", Field::TagOrLatest),
+    ] {
         let Some((at, names)) = lists(field)? else {
             continue;
         };
@@ -236,12 +236,12 @@ fn image(entry: &str, on_any_registry: bool) -> Formula {
     if has_registry || !on_any_registry {
         return repository;
     }
-    let mut some = vec![
-        repository,
-        Formula::atom(Field::Path, Wild::exact(entry)),
-    ];
+    let mut some = vec![repository, Formula::atom(Field::Path, Wild::exact(entry))];
     if !entry.contains('/') {
-        some.push(Formula::atom(Field::Path, Wild::exact(&format!("library/{entry}"))));
+        some.push(Formula::atom(
+            Field::Path,
+            Wild::exact(&format!("library/{entry}")),
+        ));
     }
     Formula::Or(some)
 }

@@ -12,18 +12,15 @@ use imagereview_core::Mode;
 use self::{matching::Matching, pattern::Requirements};
 use crate::{
     cel_reading,
-    draft::{Checks, Document, Exemption, Names, Scope},
+    draft::{Document, Exemption, Names, Scope},
     error::ImportError,
-    formula::{Formula, LooksAt, Original},
-    sink::{Exception, Sink, Taking, origin},
+    formula::Original,
+    sink::{Exception, SIGNATURES, Sink, Taking, origin},
     yaml::At,
 };
 
 /// The group of the policies.
 pub(crate) const GROUP: &str = "kyverno.io";
-
-/// What is said of rules over signatures.
-pub(crate) const SIGNATURES: &str = "signatures and attestations are not taken";
 
 /// Fields of a policy that say how it is run and not what it requires.
 const HARMLESS: &[&str] = &[
@@ -49,7 +46,7 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
     let spec = at.required_map("spec")?;
     let mode = mode(&spec)?;
     let mut document = sink.document(at, &format!("{kind} {name}"), name, mode);
-    document.policy = name.to_owned();
+    name.clone_into(&mut document.policy);
     sink.remarks.unknown_fields(&spec, HARMLESS);
     if let Some(overrides) = spec.get("validationFailureActionOverrides") {
         document.mode = overridden(&overrides, document.mode, sink)?;
@@ -123,11 +120,20 @@ fn rule(
         mut scope,
         is_conditional,
     } = Matching::of(at, sink)?;
-    scope.namespaces.include.extend(namespaces.include.iter().cloned());
+    scope
+        .namespaces
+        .include
+        .extend(namespaces.include.iter().cloned());
     for (field, value) in at.entries() {
         match field {
-            "name" | "match" | "exclude" | "preconditions" | "celPreconditions" | "context"
-            | "skipBackgroundRequests" | "reportProperties" => {}
+            "name"
+            | "match"
+            | "exclude"
+            | "preconditions"
+            | "celPreconditions"
+            | "context"
+            | "skipBackgroundRequests"
+            | "reportProperties" => {}
             "validate" => {
                 bodies += 1;
                 validate(name, &value, &scope, document, sink)?;
@@ -149,8 +155,10 @@ fn rule(
             }
             "generate" => {
                 bodies += 1;
-                sink.remarks
-                    .not_taken(&value, "it creates other objects, and says nothing of images");
+                sink.remarks.not_taken(
+                    &value,
+                    "it creates other objects, and says nothing of images",
+                );
             }
             "imageExtractors" => sink.remarks.not_taken(
                 &value,
@@ -210,7 +218,7 @@ fn validate(
                 name,
                 at: &found.at,
                 original: Original {
-                    requirement: found.requirement,
+                    requirement: found.formula,
                     exempt: Vec::new(),
                     looks_at: found.looks_at,
                 },
@@ -237,12 +245,21 @@ fn cel(
 ) -> Result<(), ImportError> {
     sink.remarks.unknown_fields(
         at,
-        &["expressions", "variables", "paramKind", "paramRef", "auditAnnotations", "generate"],
+        &[
+            "expressions",
+            "variables",
+            "paramKind",
+            "paramRef",
+            "auditAnnotations",
+            "generate",
+        ],
     );
     for field in ["paramKind", "paramRef"] {
         if let Some(at) = at.get(field) {
-            sink.remarks
-                .not_taken(&at, "parameters are in another object, which the import does not see");
+            sink.remarks.not_taken(
+                &at,
+                "parameters are in another object, which the import does not see",
+            );
         }
     }
     let variables = cel_reading::variables(&at.list("variables")?);
@@ -250,19 +267,6 @@ fn cel(
         cel_reading::take(name, &item, &variables, scope, mode, document, sink)?;
     }
     Ok(())
-}
-
-/// A rule that no container of a kind may be there.
-pub(crate) fn no_ephemeral_containers() -> (Formula, LooksAt, Vec<Checks>) {
-    let checks = Checks {
-        expression: Some("!has(image.kind) || image.kind != 'ephemeral'".to_owned()),
-        ..Checks::default()
-    };
-    let looks_at = LooksAt {
-        ephemeral: true,
-        ..LooksAt::NONE
-    };
-    (Formula::Or(Vec::new()), looks_at, vec![checks])
 }
 
 /// Reads a `PolicyException`. Its policies are looked for when all inputs are read.
@@ -308,7 +312,10 @@ pub(crate) fn exception(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError>
         let exemption = Exemption {
             name: sink.exemption_names.take(name),
             origin: origin(at),
-            reason: format!("PolicyException {name}, from {}:{}", at.source, at.node.line),
+            reason: format!(
+                "PolicyException {name}, from {}:{}",
+                at.source, at.node.line
+            ),
             rules: Vec::new(),
             images: Vec::new(),
             namespaces: namespaces.clone(),

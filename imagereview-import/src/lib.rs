@@ -58,7 +58,7 @@ mod wildcard;
 mod write;
 mod yaml;
 
-use imagereview_core::{ImagePolicy, PolicySource};
+use imagereview_core::{ContainerKind, ImagePolicy, PolicySource};
 
 pub use self::{
     compare::{Cause, Difference},
@@ -152,7 +152,11 @@ impl Sink {
                 field: String::new(),
                 message: format!("it does not compile, which is a mistake of the import: {errors}"),
             })?;
-            cases = samples::cases(&self.documents, &policy).0;
+            let wrong;
+            (cases, wrong) = samples::cases(&self.documents, &policy);
+            for (rule, image) in wrong {
+                self.remarks.rule_is_wrong(&rule, &image);
+            }
             Some(policy)
         };
         Ok(Import {
@@ -191,5 +195,38 @@ impl Import {
     pub fn is_complete(&self) -> bool {
         let mut remarks = self.remarks.iter();
         !remarks.any(|remark| remark.kind() == RemarkKind::NotTaken)
+    }
+
+    /// The rules of the originals that say another thing of an image than the document does. The namespace and
+    /// the kind of container may be unknown.
+    ///
+    /// ```
+    /// use imagereview_import::{Cause, Source, import};
+    /// use imagereview_core::ContainerKind;
+    ///
+    /// let import = import([Source::new("repos.yaml", r#"
+    /// apiVersion: constraints.gatekeeper.sh/v1beta1
+    /// kind: K8sAllowedRepos
+    /// metadata: {name: our-registry}
+    /// spec: {parameters: {repos: [registry.example.com]}}
+    /// "#)])?;
+    ///
+    /// let image = "registry.example.com.evil.example/app:1";
+    /// let differences = import.compare(image, None, ContainerKind::Unknown);
+    /// assert!(differences[0].was_allowed());
+    /// assert_eq!(differences[0].cause(), Cause::OtherName);
+    /// # Ok::<(), imagereview_import::ImportError>(())
+    /// ```
+    #[must_use]
+    pub fn compare(
+        &self,
+        image: &str,
+        namespace: Option<&str>,
+        kind: ContainerKind,
+    ) -> Vec<Difference> {
+        match &self.policy {
+            None => Vec::new(),
+            Some(policy) => compare::differences(&self.originals, policy, image, namespace, kind),
+        }
     }
 }

@@ -698,7 +698,11 @@ fn name_regex(pattern: &str, side: Side) -> String {
         return ".*".to_owned();
     }
     let (first, rest) = pattern.split_once('/').unwrap_or(("", pattern));
-    let any_port = if side == Side::Deny { "(?::[0-9]+)?" } else { "" };
+    let any_port = if side == Side::Deny {
+        "(?::[0-9]+)?"
+    } else {
+        ""
+    };
     let (host, path) = if first == "**" {
         return format!("[^/]+/(?:[^/]+/)*{}", path_regex(rest));
     } else if first == "*" {
@@ -717,7 +721,11 @@ fn name_regex(pattern: &str, side: Side) -> String {
         };
         (host + &port, rest)
     } else {
-        let host = if side == Side::Deny { HUB } else { "docker[.]io" };
+        let host = if side == Side::Deny {
+            HUB
+        } else {
+            "docker[.]io"
+        };
         (format!("{host}{any_port}"), pattern)
     };
     let library = if path.contains('/') || !host.contains("docker[.]io") || path == "**" {
@@ -779,19 +787,32 @@ mod tests {
             (
                 Wild::prefix("registry.example.com/team"),
                 &["registry.example.com/team", "registry.example.com/team/**"],
-                &["registry.example.com/team*", "registry.example.com/team*/**"],
+                &[
+                    "registry.example.com/team*",
+                    "registry.example.com/team*/**",
+                ],
             ),
             (
                 Wild::glob("registry.example.com/team*"),
-                &["registry.example.com/team*", "registry.example.com/team*/**"],
-                &["registry.example.com/team*", "registry.example.com/team*/**"],
+                &[
+                    "registry.example.com/team*",
+                    "registry.example.com/team*/**",
+                ],
+                &[
+                    "registry.example.com/team*",
+                    "registry.example.com/team*/**",
+                ],
             ),
             (
                 Wild::prefix("openpolicyagent/"),
                 &["openpolicyagent/**"],
                 &["openpolicyagent/**"],
             ),
-            (Wild::prefix("nginx"), &["nginx", "nginx/**"], &["nginx*", "nginx*/**"]),
+            (
+                Wild::prefix("nginx"),
+                &["nginx", "nginx/**"],
+                &["nginx*", "nginx*/**"],
+            ),
             (Wild::glob("*/team/*"), &["**/team/**"], &["**/team/**"]),
             (
                 Wild::glob("*.example.com/*"),
@@ -826,7 +847,10 @@ mod tests {
             patterns: vec!["latest".into()],
             with_digest: false,
         };
-        assert_eq!(meaning(Wild::suffix(":latest")), Meaning::Tags(latest.clone()));
+        assert_eq!(
+            meaning(Wild::suffix(":latest")),
+            Meaning::Tags(latest.clone())
+        );
         assert_eq!(
             meaning(Wild::exact("registry.example.com/app")),
             Meaning::NamesAndTags(vec!["registry.example.com/app".into()], latest)

@@ -121,7 +121,13 @@ impl Remarks {
     }
 
     /// Remarks that an object that was read before is not taken.
-    pub(crate) fn object_not_taken(&mut self, object: &str, source: &str, line: u64, reason: String) {
+    pub(crate) fn object_not_taken(
+        &mut self,
+        object: &str,
+        source: &str,
+        line: u64,
+        reason: String,
+    ) {
         self.push(Remark {
             source: source.to_owned(),
             line,
@@ -129,6 +135,18 @@ impl Remarks {
             field: String::new(),
             kind: RemarkKind::NotTaken,
             reason,
+        });
+    }
+
+    /// Remarks that a rule that was written does not decide as it was meant to.
+    pub(crate) fn rule_is_wrong(&mut self, rule: &str, image: &str) {
+        self.push(Remark {
+            source: "the document that was written".to_owned(),
+            line: 1,
+            object: format!("rule {rule}"),
+            field: String::new(),
+            kind: RemarkKind::NotTaken,
+            reason: format!("it does not decide {image} as it was meant to; check it by hand"),
         });
     }
 

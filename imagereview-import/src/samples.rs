@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use imagereview_core::{
-    ContainerKind, ImagePolicy, Location, Review, Verdict, decide, facts::Facts,
+    ContainerKind, ImagePolicy, Location, Review, Verdict, Violation, decide, facts::Facts,
 };
 
-use crate::draft::{Checks, Document, Rule};
+use crate::draft::{Checks, DigestCheck, Document, Rule};
 
 /// A test case: an image, and what the policy says of it.
 #[derive(Debug)]
@@ -26,8 +26,7 @@ struct Sample {
     fails: bool,
 }
 
-const DIGEST: &str =
-    "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const DIGEST: &str = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// The cases for all rules, and the rules that do not decide as they were meant to, with the image.
 pub(crate) fn cases(
@@ -41,7 +40,7 @@ pub(crate) fn cases(
         let container = rule.scope.containers.first().copied();
         for sample in samples(&rule.checks) {
             let verdict = verdict(policy, &sample.image, namespace.as_deref(), container);
-            let rules: BTreeSet<_> = verdict.violations().iter().map(|one| one.rule()).collect();
+            let rules: BTreeSet<_> = verdict.violations().iter().map(Violation::rule).collect();
             if rules.contains(&*rule.name) != sample.fails {
                 wrong.push((rule.name.clone(), sample.image));
                 continue;
@@ -89,7 +88,7 @@ fn namespace(rule: &Rule) -> Option<String> {
         return None;
     }
     let example = names.include.first().map_or("apps", String::as_str);
-    let example = example.replace('*', "x").replace('?', "x");
+    let example = example.replace(['*', '?'], "x");
     Some(example.trim_matches('-').to_owned())
 }
 
@@ -120,7 +119,7 @@ fn samples(checks: &Checks) -> Vec<Sample> {
         let tag = tag.replace('*', "x").replace('?', "1");
         add(format!("{name}:{tag}"), false);
     }
-    if checks.digest.is_some() {
+    if checks.digest != DigestCheck::None {
         add(format!("{name}:1.27.3"), true);
         add(format!("{name}:1.27.3{DIGEST}"), false);
     }
@@ -151,7 +150,9 @@ fn example(pattern: &str) -> String {
             part if index == 0 && part.starts_with("*.") => {
                 example.push(part.replacen('*', "eu", 1));
             }
-            part if index == 0 => example.push(part.replace(":*", ":5000").replace(['*', '?'], "1")),
+            part if index == 0 => {
+                example.push(part.replace(":*", ":5000").replace(['*', '?'], "1"));
+            }
             part => example.push(part.replace(['*', '?'], "1")),
         }
     }

@@ -5,11 +5,14 @@ use imagereview_core::{ContainerKind, Mode};
 use crate::{
     clause::{as_expression, checks},
     draft::{Checks, Document, Exemption, Rule, Scope, Taken},
-    formula::{Atom, Field, Formula, Original},
+    formula::{Atom, Field, Formula, LooksAt, Original},
     meaning::{Meaning, Side},
     remark::Remarks,
     yaml::At,
 };
+
+/// What is said of rules over signatures.
+pub(crate) const SIGNATURES: &str = "signatures and attestations are not taken";
 
 /// What the inputs have given so far.
 #[derive(Debug, Default)]
@@ -71,7 +74,13 @@ pub(crate) struct Taking<'a> {
 
 impl Sink {
     /// Begins the document of a policy.
-    pub(crate) fn document(&mut self, at: &At<'_>, object: &str, name: &str, mode: Mode) -> Document {
+    pub(crate) fn document(
+        &mut self,
+        at: &At<'_>,
+        object: &str,
+        name: &str,
+        mode: Mode,
+    ) -> Document {
         self.remarks.about(object.to_owned());
         Document {
             name: self.document_names.take(name),
@@ -122,9 +131,13 @@ impl Sink {
         let exempt = self.exempt(&taking, &mut groups);
         let is_about_names = groups.iter().any(|group| {
             group.expression.is_some()
-                || ![&group.images, &group.repositories_allowed, &group.repositories_denied]
-                    .iter()
-                    .all(|list| list.is_empty())
+                || ![
+                    &group.images,
+                    &group.repositories_allowed,
+                    &group.repositories_denied,
+                ]
+                .iter()
+                .all(|list| list.is_empty())
         });
         let mut names = Vec::new();
         for checks in groups {
@@ -141,7 +154,9 @@ impl Sink {
         }
         if let (false, Some(at), false) = (exempt.is_empty(), &taking.exempt_at, names.is_empty()) {
             document.exemptions.push(Exemption {
-                name: self.exemption_names.take(&format!("exempt-from-{}", taking.name)),
+                name: self
+                    .exemption_names
+                    .take(&format!("exempt-from-{}", taking.name)),
                 origin: origin(at),
                 reason: format!("{} of {}", at.path, document.origin),
                 rules: names.clone(),
@@ -173,7 +188,9 @@ impl Sink {
             let policy = policy.rsplit('/').next().unwrap_or_default();
             let read = self.originals.iter().filter(|read| {
                 read.policy_name == policy
-                    && (rules.is_empty() || rules.contains(&"*".to_owned()) || rules.contains(&read.rule))
+                    && (rules.is_empty()
+                        || rules.contains(&"*".to_owned())
+                        || rules.contains(&read.rule))
             });
             exemption.rules = read.flat_map(|read| read.ours.clone()).collect();
             let mut documents = self.documents.iter_mut();
@@ -187,7 +204,9 @@ impl Sink {
                     &exception.object,
                     &exception.source,
                     exception.line,
-                    format!("no rule that was taken is of the policy {policy:?}; name its file too"),
+                    format!(
+                        "no rule that was taken is of the policy {policy:?}; name its file too"
+                    ),
                 ),
             }
         }
@@ -241,10 +260,7 @@ impl Sink {
 }
 
 /// True for the exempt images, and for those that pass.
-fn partly_exempt(
-    partly: &[(Vec<String>, &Atom)],
-    requirement: &Formula,
-) -> Result<String, String> {
+fn partly_exempt(partly: &[(Vec<String>, &Atom)], requirement: &Formula) -> Result<String, String> {
     let exempt = Formula::Or(
         partly
             .iter()
@@ -256,6 +272,19 @@ fn partly_exempt(
         [Ok(exempt), Ok(requirement)] => Ok(format!("({exempt}) || ({requirement})")),
         [Err(error), _] | [_, Err(error)] => Err(error.to_string()),
     }
+}
+
+/// A rule that no container of a kind may be there, which no formula over names says.
+pub(crate) fn no_ephemeral_containers() -> (Formula, LooksAt, Vec<Checks>) {
+    let checks = Checks {
+        expression: Some("!has(image.kind) || image.kind != 'ephemeral'".to_owned()),
+        ..Checks::default()
+    };
+    let looks_at = LooksAt {
+        ephemeral: true,
+        ..LooksAt::NONE
+    };
+    (Formula::Or(Vec::new()), looks_at, vec![checks])
 }
 
 /// The comment that says where a line comes from.

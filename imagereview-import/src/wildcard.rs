@@ -134,9 +134,15 @@ mod tests {
             ("", "a", false),
             ("*", "", true),
         ] {
-            assert_eq!(Wild::glob(pattern).matches(text), expected, "{pattern} {text}");
+            assert_eq!(
+                Wild::glob(pattern).matches(text),
+                expected,
+                "{pattern} {text}"
+            );
         }
-        assert!(Wild::prefix("registry.example.com").matches("registry.example.com.evil.example/x"));
+        assert!(
+            Wild::prefix("registry.example.com").matches("registry.example.com.evil.example/x")
+        );
         assert!(Wild::exact("a*").matches("a*"));
         assert!(!Wild::exact("a*").matches("ab"));
         assert!(Wild::suffix(":latest").matches("app:latest"));

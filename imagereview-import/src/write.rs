@@ -1,12 +1,14 @@
 //! Documents of ours as text.
 
+use std::fmt::Write as _;
+
 use imagereview_core::{
     Mode,
     document::{API_VERSION, KIND},
 };
 
 use crate::{
-    draft::{Checks, Document, Exemption, Mutations, Names, Rule, Scope},
+    draft::{Checks, DigestCheck, Document, Exemption, Mutations, Names, Rule, Scope},
     samples::Case,
 };
 
@@ -21,7 +23,11 @@ struct Lines {
 
 impl Lines {
     fn line(&mut self, line: &str) {
-        let indent = if self.item { self.depth - 1 } else { self.depth };
+        let indent = if self.item {
+            self.depth - 1
+        } else {
+            self.depth
+        };
         self.text.push_str(&"  ".repeat(indent));
         if self.item {
             self.text.push_str("- ");
@@ -33,7 +39,11 @@ impl Lines {
 
     fn comment(&mut self, text: &str) {
         // A comment goes before its item.
-        let indent = if self.item { self.depth - 1 } else { self.depth };
+        let indent = if self.item {
+            self.depth - 1
+        } else {
+            self.depth
+        };
         for line in text.lines() {
             let shown: String = line.chars().map(printable).collect();
             self.text.push_str(&"  ".repeat(indent));
@@ -97,7 +107,7 @@ pub(crate) fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
             c if c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c) || c == '\u{feff}' => {
-                quoted.push_str(&format!("\\u{:04x}", u32::from(c)));
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
             }
             c => quoted.push(c),
         }
@@ -133,7 +143,9 @@ fn document(document: &Document) -> String {
     }
     scope(&mut lines, &document.scope, &Checks::default());
     mutations(&mut lines, &document.mutations);
-    lines.items("rules", &document.rules, |lines, one| rule(lines, one, document.mode));
+    lines.items("rules", &document.rules, |lines, one| {
+        rule(lines, one, document.mode);
+    });
     lines.items("exemptions", &document.exemptions, exemption);
     lines.text
 }
@@ -165,13 +177,23 @@ fn rule(lines: &mut Lines, rule: &Rule, document: Mode) {
         });
     }
     match &checks.digest {
-        None => {}
-        Some(None) => lines.field("digest", "{}"),
-        Some(Some(algorithm)) => lines.field("digest", &format!("{{algorithms: [{algorithm}]}}")),
+        DigestCheck::None => {}
+        DigestCheck::Required => lines.field("digest", "{}"),
+        DigestCheck::Algorithm(algorithm) => {
+            lines.field("digest", &format!("{{algorithms: [{algorithm}]}}"));
+        }
     }
     let (mut registries, mut repositories) = (Names::default(), Names::default());
-    split(&checks.repositories_allowed, &mut registries.include, &mut repositories.include);
-    split(&checks.repositories_denied, &mut registries.exclude, &mut repositories.exclude);
+    split(
+        &checks.repositories_allowed,
+        &mut registries.include,
+        &mut repositories.include,
+    );
+    split(
+        &checks.repositories_denied,
+        &mut registries.exclude,
+        &mut repositories.exclude,
+    );
     for (name, lists) in [("registries", registries), ("repositories", repositories)] {
         if !lists.is_empty() {
             lines.map(name, |lines| {
@@ -211,7 +233,11 @@ fn split(patterns: &[String], registries: &mut Vec<String>, repositories: &mut V
 }
 
 fn scope(lines: &mut Lines, scope: &Scope, checks: &Checks) {
-    let containers: Vec<_> = scope.containers.iter().map(|&name| name.to_owned()).collect();
+    let containers: Vec<_> = scope
+        .containers
+        .iter()
+        .map(|&name| name.to_owned())
+        .collect();
     let images = Names {
         include: checks.images.clone(),
         exclude: checks.images_excluded.clone(),
@@ -258,17 +284,29 @@ fn mutations(lines: &mut Lines, mutations: &Mutations) {
             lines.field("from", &quoted(from));
             lines.field("to", &quoted(to));
         });
-        lines.items("pinDigests", &mutations.pin_digests, |lines, repositories| {
-            lines.field("repositories", &quoted(repositories));
-        });
-        lines.items("pullPolicies", &mutations.pull_policies, |lines, (tags, policy)| {
-            lines.list("tags", tags);
-            lines.field("policy", policy);
-        });
-        lines.items("pullSecrets", &mutations.pull_secrets, |lines, (repositories, secret)| {
-            lines.field("repositories", &quoted(repositories));
-            lines.field("secret", &quoted(secret));
-        });
+        lines.items(
+            "pinDigests",
+            &mutations.pin_digests,
+            |lines, repositories| {
+                lines.field("repositories", &quoted(repositories));
+            },
+        );
+        lines.items(
+            "pullPolicies",
+            &mutations.pull_policies,
+            |lines, (tags, policy)| {
+                lines.list("tags", tags);
+                lines.field("policy", policy);
+            },
+        );
+        lines.items(
+            "pullSecrets",
+            &mutations.pull_secrets,
+            |lines, (repositories, secret)| {
+                lines.field("repositories", &quoted(repositories));
+                lines.field("secret", &quoted(secret));
+            },
+        );
     });
 }
 

@@ -99,7 +99,11 @@ fn read(
         "NotEqual" | "NotEquals" | "NotIn" | "AnyNotIn" => is_one_of(&values).not(),
         "AllIn" | "AllNotIn" if element.is_some() => {
             let formula = is_one_of(&values);
-            if operator == "AllIn" { formula } else { formula.not() }
+            if operator == "AllIn" {
+                formula
+            } else {
+                formula.not()
+            }
         }
         "AllIn" | "AllNotIn" => {
             sink.remarks.stricter(
@@ -107,9 +111,17 @@ fn read(
                 format!("{operator} is about all images together; here each image has to pass"),
             );
             let formula = is_one_of(&values);
-            if operator == "AllIn" { formula } else { formula.not() }
+            if operator == "AllIn" {
+                formula
+            } else {
+                formula.not()
+            }
         }
-        _ => return Err(format!("the import does not know the operator {operator:?}")),
+        _ => {
+            return Err(format!(
+                "the import does not know the operator {operator:?}"
+            ));
+        }
     };
     Ok((denied, looks_at))
 }
@@ -119,7 +131,10 @@ fn variable(key: &str, element: Option<LooksAt>) -> Option<(Field, LooksAt)> {
     let inner: String = key.chars().filter(|c| !c.is_whitespace()).collect();
     let inner = inner.strip_prefix("{{")?.strip_suffix("}}")?;
     let inner = inner.split("||").next()?;
-    if inner.contains('|') || inner.contains('(') || inner.contains("{{") && !inner.contains("{{element.name}}") {
+    if inner.contains('|')
+        || inner.contains('(')
+        || inner.contains("{{") && !inner.contains("{{element.name}}")
+    {
         return None;
     }
     let name = inner.trim_end_matches("[]").rsplit('.').next()?;

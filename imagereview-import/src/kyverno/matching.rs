@@ -63,7 +63,11 @@ impl Matching {
                     "namespaces" => own.extend(texts(&value)),
                     "kinds" => kinds(&value, sink),
                     "operations" => {
-                        if !value.texts().iter().any(|name| ["CREATE", "UPDATE"].contains(name)) {
+                        if !value
+                            .texts()
+                            .iter()
+                            .any(|name| ["CREATE", "UPDATE"].contains(name))
+                        {
                             self.is_conditional = true;
                             sink.remarks.not_taken(
                                 &value,
@@ -175,7 +179,9 @@ pub(super) fn always_holds(condition: &At<'_>) -> bool {
         .unwrap_or_default();
     let operator = condition.text_of("operator").unwrap_or_default();
     if key.contains("request.operation") {
-        let reviewed = values.iter().any(|name| ["CREATE", "UPDATE"].contains(name));
+        let reviewed = values
+            .iter()
+            .any(|name| ["CREATE", "UPDATE"].contains(name));
         let is_negated = operator.contains("Not");
         return reviewed != is_negated;
     }
@@ -228,7 +234,11 @@ pub(super) fn namespaces_alone(at: &At<'_>) -> Option<Vec<String>> {
         .iter()
         .flat_map(|name| at.get(name).iter().flat_map(At::items).collect::<Vec<_>>())
         .collect();
-    let filters = if filters.is_empty() { vec![at.clone()] } else { filters };
+    let filters = if filters.is_empty() {
+        vec![at.clone()]
+    } else {
+        filters
+    };
     if at.get("all").is_some() && filters.len() > 1 {
         return None;
     }

@@ -3,7 +3,7 @@
 use imagereview_core::Mode;
 
 use crate::{
-    draft::{Checks, Mutations, Rule, Scope},
+    draft::{Checks, DigestCheck, Mutations, Rule, Scope},
     formula::Field,
     meaning::{Meaning, Side},
     sink::{Sink, origin},
@@ -50,7 +50,7 @@ pub(crate) fn take(name: &str, at: &At<'_>, mutations: Mutations, scope: &Scope,
     }
     let checks = if !mutations.pin_digests.is_empty() {
         Checks {
-            digest: Some(None),
+            digest: DigestCheck::Required,
             ..Checks::default()
         }
     } else if mutations.mirrors.is_empty() {
@@ -66,7 +66,9 @@ pub(crate) fn take(name: &str, at: &At<'_>, mutations: Mutations, scope: &Scope,
         }
     };
     let mut checks = checks;
-    checks.notes.push("the original denies nothing: this only records what was not changed".to_owned());
+    checks
+        .notes
+        .push("the original denies nothing: this only records what was not changed".to_owned());
     // The same change to containers and to init containers is one.
     let is_known = |document: &crate::draft::Document| {
         document.mutations.mirrors == mutations.mirrors
@@ -207,14 +209,23 @@ fn image(at: &At<'_>, text: &str, context: &At<'_>, mutations: &mut Mutations, s
 /// Whether a name is the one that the registry resolved.
 fn is_resolved(text: &str, context: &At<'_>) -> bool {
     let variable: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let Some(variable) = variable.strip_prefix("{{").and_then(|v| v.strip_suffix("}}")) else {
+    let Some(variable) = variable
+        .strip_prefix("{{")
+        .and_then(|v| v.strip_suffix("}}"))
+    else {
         return false;
     };
-    context.get("context").iter().flat_map(At::items).any(|item| {
-        item.text_of("name") == Some(variable)
-            && item.at(&["imageRegistry", "jmesPath"]).and_then(|at| at.text())
-                == Some("resolvedImage")
-    })
+    context
+        .get("context")
+        .iter()
+        .flat_map(At::items)
+        .any(|item| {
+            item.text_of("name") == Some(variable)
+                && item
+                    .at(&["imageRegistry", "jmesPath"])
+                    .and_then(|at| at.text())
+                    == Some("resolvedImage")
+        })
 }
 
 /// The registry, with a path or without, that a new name begins with.

@@ -3,16 +3,16 @@
 use crate::{
     draft::Checks,
     formula::{Field, Formula, LooksAt},
-    sink::Sink,
+    sink::{Sink, no_ephemeral_containers},
     wildcard::Wild,
     yaml::At,
 };
 
-use super::{condition, no_ephemeral_containers};
+use super::condition;
 
 /// What a rule requires of images.
 pub(super) struct Requirement<'n> {
-    pub(super) requirement: Formula,
+    pub(super) formula: Formula,
     pub(super) looks_at: LooksAt,
     pub(super) at: At<'n>,
     /// The containers that our rule is for, if it is not for all.
@@ -26,9 +26,9 @@ pub(super) struct Requirement<'n> {
 pub(super) struct Requirements<'n>(Vec<Requirement<'n>>);
 
 impl<'n> Requirements<'n> {
-    fn add(&mut self, requirement: Formula, looks_at: LooksAt, at: &At<'n>) {
+    fn add(&mut self, formula: Formula, looks_at: LooksAt, at: &At<'n>) {
         self.0.push(Requirement {
-            requirement,
+            formula,
             looks_at,
             at: at.clone(),
             containers: Vec::new(),
@@ -42,7 +42,7 @@ impl<'n> Requirements<'n> {
         for one in self.0 {
             let same = groups
                 .iter_mut()
-                .find(|group| group.requirement == one.requirement && group.checks == one.checks);
+                .find(|group| group.formula == one.formula && group.checks == one.checks);
             match same {
                 Some(group) => group.looks_at = group.looks_at.and(one.looks_at),
                 None => groups.push(one),
@@ -108,13 +108,14 @@ impl<'n> Requirements<'n> {
                 init: all.init && group.looks_at.init,
                 ephemeral: all.ephemeral && group.looks_at.ephemeral,
             });
-        let some = groups.into_iter().map(|group| group.requirement);
+        let some = groups.into_iter().map(|group| group.formula);
         self.add(Formula::Or(some.collect()), looks_at, at);
     }
 
     pub(super) fn add_deny(&mut self, at: &At<'n>, element: Option<LooksAt>, sink: &mut Sink) {
         let Some(conditions) = at.get("conditions") else {
-            sink.remarks.not_taken(at, "it denies all objects, whatever their images");
+            sink.remarks
+                .not_taken(at, "it denies all objects, whatever their images");
             return;
         };
         if let Some(denial) = condition::denied(&conditions, element, sink) {
@@ -184,9 +185,9 @@ impl<'n> Requirements<'n> {
             };
             match (anchor, name) {
                 (Some('X'), "ephemeralContainers") => {
-                    let (requirement, looks_at, checks) = no_ephemeral_containers();
+                    let (formula, looks_at, checks) = no_ephemeral_containers();
                     self.0.push(Requirement {
-                        requirement,
+                        formula,
                         looks_at,
                         at: value,
                         containers: Vec::new(),
@@ -195,8 +196,10 @@ impl<'n> Requirements<'n> {
                     continue;
                 }
                 (Some('X'), _) => {
-                    sink.remarks
-                        .not_taken(&value, "the import knows this anchor for ephemeralContainers alone");
+                    sink.remarks.not_taken(
+                        &value,
+                        "the import knows this anchor for ephemeralContainers alone",
+                    );
                     continue;
                 }
                 (Some('^'), _) => sink.remarks.stricter(
@@ -224,12 +227,15 @@ impl<'n> Requirements<'n> {
         };
         let is_condition = *image_anchor == Some('(');
         for ((anchor, name), value) in &entries {
-            let is_any_name = *name == "name" && value.text().is_some_and(|text| ["*", "?*"].contains(&text));
+            let is_any_name =
+                *name == "name" && value.text().is_some_and(|text| ["*", "?*"].contains(&text));
             if *name == "image" || is_any_name {
                 continue;
             }
             let reason = match anchor {
-                Some('(') => "a document has no scope by other fields of a container; the rule is about all of them",
+                Some('(') => {
+                    "a document has no scope by other fields of a container; the rule is about all of them"
+                }
                 _ => "it is not about the names of images",
             };
             sink.remarks.not_taken(value, reason);

@@ -14,8 +14,13 @@ fn constraint(kind: &str, parameters: &str) -> String {
 
 #[test]
 fn allowed_repos() {
-    let import = imported(&constraint("K8sAllowedRepos", "repos: ['openpolicyagent/']"));
-    assert_verdicts(&import, |node| node.name().starts_with("docker.io/openpolicyagent/"));
+    let import = imported(&constraint(
+        "K8sAllowedRepos",
+        "repos: ['openpolicyagent/']",
+    ));
+    assert_verdicts(&import, |node| {
+        node.name().starts_with("docker.io/openpolicyagent/")
+    });
     assert_not_weaker(&import, &[]);
     assert_eq!(remarks(&import), [""; 0]);
 
@@ -34,7 +39,10 @@ fn allowed_repos() {
 
 #[test]
 fn a_prefix_that_is_a_host_is_that_host() {
-    let import = imported(&constraint("K8sAllowedRepos", "repos: [registry.example.com]"));
+    let import = imported(&constraint(
+        "K8sAllowedRepos",
+        "repos: [registry.example.com]",
+    ));
     assert_verdicts(&import, |node| node.registry == "registry.example.com");
     let differences = import.compare(
         "registry.example.com.evil.example/app:1",
@@ -63,15 +71,23 @@ fn allowed_repos_v2() {
 
 #[test]
 fn disallowed_repos() {
-    let import = imported(&constraint("K8sDisallowedRepos", "repos: [old.example.com/]"));
+    let import = imported(&constraint(
+        "K8sDisallowedRepos",
+        "repos: [old.example.com/]",
+    ));
     assert_verdicts(&import, |node| {
         node.registry.to_lowercase() != "old.example.com"
             && !node.registry.to_lowercase().starts_with("old.example.com:")
     });
     assert_not_weaker(&import, &[]);
     // Without the slash, the hosts that only begin so stay denied.
-    let import = imported(&constraint("K8sDisallowedRepos", "repos: [old.example.com]"));
-    assert_verdicts(&import, |node| !node.registry.to_lowercase().starts_with("old.example.com"));
+    let import = imported(&constraint(
+        "K8sDisallowedRepos",
+        "repos: [old.example.com]",
+    ));
+    assert_verdicts(&import, |node| {
+        !node.registry.to_lowercase().starts_with("old.example.com")
+    });
     assert_not_weaker(&import, &[]);
 }
 
@@ -80,7 +96,9 @@ fn disallowed_tags() {
     let import = imported(&constraint("K8sDisallowedTags", "tags: [latest, dev]"));
     let is_right = |node: &Node<'_>| {
         node.digest.is_some()
-            || node.tag.is_some_and(|tag| !["latest", "dev"].contains(&&*tag.to_lowercase()))
+            || node
+                .tag
+                .is_some_and(|tag| !["latest", "dev"].contains(&&*tag.to_lowercase()))
     };
     assert_verdicts(&import, is_right);
     assert_not_weaker(&import, &[]);
@@ -97,7 +115,9 @@ fn exempt_images_with_a_tag_are_exempt_with_that_tag_only() {
             || node.name().starts_with("registry.example.com/team/")
             || (node.name() == "docker.io/openpolicyagent/opa-exp"
                 && node.pulled_tag() == Some("latest"))
-            || node.tag.is_some_and(|tag| !["latest", "dev"].contains(&&*tag.to_lowercase()))
+            || node
+                .tag
+                .is_some_and(|tag| !["latest", "dev"].contains(&&*tag.to_lowercase()))
     });
     assert_not_weaker(&import, &[]);
     assert!(import.is_complete(), "{:?}", remarks(&import));
@@ -111,7 +131,11 @@ fn image_digests() {
     );
     assert_verdicts(&import, |node| node.digest.is_some());
     assert_not_weaker(&import, &[]);
-    assert!(import.document().contains("include: [\"prod-*\"]"), "{}", import.document());
+    assert!(
+        import.document().contains("include: [\"prod-*\"]"),
+        "{}",
+        import.document()
+    );
 }
 
 #[test]
@@ -213,6 +237,9 @@ exemptions:
 "
     );
     let tests = import.tests("imported.yaml").unwrap();
-    assert!(tests.starts_with("policy: imported.yaml\ntests:\n"), "{tests}");
+    assert!(
+        tests.starts_with("policy: imported.yaml\ntests:\n"),
+        "{tests}"
+    );
     assert!(tests.contains("  - name: \"registry.example.com:5000/team/app fails example\"\n"));
 }

@@ -22,7 +22,9 @@ spec:
 #[test]
 fn registries() {
     let import = imported(&trusted_repos("registries: {allow: [quay.io, docker.io]}"));
-    assert_verdicts(&import, |node| ["quay.io", "docker.io"].contains(&node.registry));
+    assert_verdicts(&import, |node| {
+        ["quay.io", "docker.io"].contains(&node.registry)
+    });
     assert_not_weaker(&import, &[]);
     assert_eq!(remarks(&import), [""; 0]);
     let import = imported(&trusted_repos("registries: {reject: [old.example.com]}"));
@@ -64,11 +66,14 @@ fn images_without_a_registry_are_those_of_docker_hub() {
 
 #[test]
 fn other_modules() {
-    let module = |name: &str, settings: &str| {
-        trusted_repos(settings).replace("trusted-repos:v2.0.0", name)
-    };
+    let module =
+        |name: &str, settings: &str| trusted_repos(settings).replace("trusted-repos:v2.0.0", name);
     let import = imported(&module("latest-tag:v1", ""));
-    assert!(import.document().contains("deny: [latest]"), "{}", import.document());
+    assert!(
+        import.document().contains("deny: [latest]"),
+        "{}",
+        import.document()
+    );
     let import = imported(&module(
         "cel-policy:v1",
         "validations: [{expression: \"object.spec.containers.all(c, c.image.startsWith('quay.io/'))\", message: no}]",
@@ -77,8 +82,10 @@ fn other_modules() {
     let import = imported(&module("psp-capabilities:v1", ""));
     assert_eq!(
         remarks(&import),
-        ["input.yaml:5: not taken: ClusterAdmissionPolicy trusted, spec.module: the import does not know what the \
-          module \"psp-capabilities\" requires of images"]
+        [
+            "input.yaml:5: not taken: ClusterAdmissionPolicy trusted, spec.module: the import does not know what the \
+          module \"psp-capabilities\" requires of images"
+        ]
     );
     assert_eq!(import.document(), "");
     let import = imported(&module("verify-image-signatures:v1", "signatures: []"));
@@ -92,5 +99,7 @@ fn other_modules() {
 }
 
 fn import_error(text: &str) -> String {
-    import([Source::new("input.yaml", text)]).unwrap_err().to_string()
+    import([Source::new("input.yaml", text)])
+        .unwrap_err()
+        .to_string()
 }

@@ -82,7 +82,11 @@ rules:
       deny: [latest]
 "
     );
-    let port = import.compare("registry.example.com:5000/app", None, ContainerKind::Regular);
+    let port = import.compare(
+        "registry.example.com:5000/app",
+        None,
+        ContainerKind::Regular,
+    );
     assert_eq!(port.len(), 2, "{port:?}");
     assert!(port[0].was_allowed());
     assert_eq!(port[0].cause(), Cause::TagMisread);
@@ -104,7 +108,9 @@ validate:
       - image: 'registry.example.com/* | quay.io/*'
 ",
     ));
-    assert_verdicts(&import, |node| ["registry.example.com", "quay.io"].contains(&node.registry));
+    assert_verdicts(&import, |node| {
+        ["registry.example.com", "quay.io"].contains(&node.registry)
+    });
     assert_not_weaker(&import, &[]);
     assert_eq!(remarks(&import), [""; 0]);
 }
@@ -123,8 +129,10 @@ validate:
     assert_verdicts(&import, |node| node.digest.is_some());
     assert_eq!(
         remarks(&import),
-        ["input.yaml:14: stricter: ClusterPolicy example, spec.rules[0].validate.pattern.spec.containers[0].image: \
-          the original does not look at initContainers and ephemeralContainers; here all images of a pod are checked"]
+        [
+            "input.yaml:14: stricter: ClusterPolicy example, spec.rules[0].validate.pattern.spec.containers[0].image: \
+          the original does not look at initContainers and ephemeralContainers; here all images of a pod are checked"
+        ]
     );
     let init = import.compare("nginx", None, ContainerKind::Init);
     assert_eq!(init[0].cause(), Cause::NotLookedAt);
@@ -165,7 +173,9 @@ validate:
 ",
     ));
     let last = |node: &Node<'_>| node.path.rsplit('/').next().unwrap_or_default().to_owned();
-    assert_verdicts(&import, |node| ["myknownimage", "nginx"].contains(&&*last(node)));
+    assert_verdicts(&import, |node| {
+        ["myknownimage", "nginx"].contains(&&*last(node))
+    });
     assert_not_weaker(&import, &[]);
     assert_eq!(import.remarks().len(), 2, "{:?}", remarks(&import));
 }
@@ -187,7 +197,11 @@ validate:
     ));
     assert_verdicts(&import, |node| {
         let tags = ["latest", "dev"];
-        let tag = node.tag.or(if node.digest.is_some() { None } else { Some("latest") });
+        let tag = node.tag.or(if node.digest.is_some() {
+            None
+        } else {
+            Some("latest")
+        });
         let hub = [
             "docker.io",
             "index.docker.io",
@@ -214,12 +228,17 @@ validate:
 ",
     ));
     assert!(
-        import.document().contains("!has(image.kind) || image.kind != 'ephemeral'"),
+        import
+            .document()
+            .contains("!has(image.kind) || image.kind != 'ephemeral'"),
         "{}",
         import.document()
     );
     assert!(import.is_complete());
-    assert_eq!(import.compare("nginx:1", None, ContainerKind::Ephemeral), []);
+    assert_eq!(
+        import.compare("nginx:1", None, ContainerKind::Ephemeral),
+        []
+    );
     assert_eq!(import.compare("nginx:1", None, ContainerKind::Regular), []);
 }
 
@@ -235,7 +254,9 @@ validate:
     ));
     assert_verdicts(&import, |node| {
         node.registry == "registry.example.com"
-            || node.digest.is_some_and(|digest| digest.starts_with("sha256:"))
+            || node
+                .digest
+                .is_some_and(|digest| digest.starts_with("sha256:"))
     });
     assert_not_weaker(&import, &[]);
 }
@@ -254,7 +275,9 @@ validate:
       message: unknown registry
 ",
     ));
-    assert_verdicts(&import, |node| ["registry.example.com", "quay.io"].contains(&node.registry));
+    assert_verdicts(&import, |node| {
+        ["registry.example.com", "quay.io"].contains(&node.registry)
+    });
     assert_not_weaker(&import, &[]);
     assert_eq!(remarks(&import), [""; 0]);
 }
@@ -312,7 +335,13 @@ mutate:
           image: '{{ resolvedRef }}'
 ",
     ));
-    assert!(import.document().contains("  pinDigests:\n    - repositories: \"**\"\n"), "{}", import.document());
+    assert!(
+        import
+            .document()
+            .contains("  pinDigests:\n    - repositories: \"**\"\n"),
+        "{}",
+        import.document()
+    );
     assert!(import.is_complete(), "{:?}", remarks(&import));
 }
 
@@ -330,7 +359,9 @@ mutate:
 ",
     ));
     assert!(
-        import.document().contains("- repositories: \"registry.example.com/**\"\n      secret: my-secret\n"),
+        import
+            .document()
+            .contains("- repositories: \"registry.example.com/**\"\n      secret: my-secret\n"),
         "{}",
         import.document()
     );
@@ -344,7 +375,13 @@ mutate:
         imagePullPolicy: Always
 ",
     ));
-    assert!(import.document().contains("- tags: [latest]\n      policy: Always\n"), "{}", import.document());
+    assert!(
+        import
+            .document()
+            .contains("- tags: [latest]\n      policy: Always\n"),
+        "{}",
+        import.document()
+    );
 }
 
 #[test]
@@ -375,11 +412,17 @@ spec:
     let import = imported(&text);
     let document = import.document();
     assert!(document.contains("  - name: let-ci\n"), "{document}");
-    assert!(document.contains("    rules: [check]\n    namespaces: [\"ci-*\"]\n"), "{document}");
+    assert!(
+        document.contains("    rules: [check]\n    namespaces: [\"ci-*\"]\n"),
+        "{document}"
+    );
     assert!(!document.contains("let-tool"), "{document}");
     let remarks = remarks(&import);
     assert_eq!(remarks.len(), 3, "{remarks:?}");
-    assert!(remarks[1].starts_with("input.yaml:24: not taken: PolicyException let-tool, spec.match: "), "{remarks:?}");
+    assert!(
+        remarks[1].starts_with("input.yaml:24: not taken: PolicyException let-tool, spec.match: "),
+        "{remarks:?}"
+    );
     assert_eq!(
         remarks[2],
         "input.yaml:26: not taken: PolicyException let-other: no rule that was taken is of the policy \"other\"; name its file too"

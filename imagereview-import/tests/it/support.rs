@@ -75,7 +75,9 @@ pub(crate) fn references() -> Vec<String> {
         let row: Value = serde_json::from_str(line).unwrap();
         row["input"].as_str().unwrap().to_owned()
     });
-    recorded.chain(MORE.iter().map(|&image| image.to_owned())).collect()
+    recorded
+        .chain(MORE.iter().map(|&image| image.to_owned()))
+        .collect()
 }
 
 /// Asserts that the document allows just the readable references of which this is true.
@@ -107,7 +109,10 @@ pub(crate) fn assert_verdicts(import: &Import, is_right: impl Fn(&Node<'_>) -> b
         }
     }
     assert!(wrong.is_empty(), "{wrong}\n{}", import.document());
-    assert!(allowed > 0 && denied > 0, "{allowed} allowed, {denied} denied");
+    assert!(
+        allowed > 0 && denied > 0,
+        "{allowed} allowed, {denied} denied"
+    );
 }
 
 /// Asserts that each image that the document allows is one that the original allows, or another spelling of one, or
