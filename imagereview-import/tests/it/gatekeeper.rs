@@ -241,5 +241,5 @@ exemptions:
         tests.starts_with("policy: imported.yaml\ntests:\n"),
         "{tests}"
     );
-    assert!(tests.contains("  - name: \"registry.example.com:5000/team/app fails example\"\n"));
+    assert!(tests.contains("  - name: \"registry.example.com:5000/samples/app fails example\"\n"));
 }
