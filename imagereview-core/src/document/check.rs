@@ -259,6 +259,12 @@ impl<'r> Asked<'r> {
         }
     }
 
+    /// Takes steps before they are made; or says that there are too few.
+    pub(super) fn take(&self, steps: u64) -> Result<(), Message> {
+        let taken = self.meter.take(steps);
+        taken.map_err(too_many_steps)
+    }
+
     /// Whether the expression is true for the predicate of an attestation of an image.
     #[cfg(feature = "cel")]
     pub(super) fn evaluate_predicate(
@@ -757,6 +763,13 @@ impl TagCause<'_> {
     }
 }
 
+fn too_many_steps(TooManySteps { share }: TooManySteps) -> Message {
+    message(
+        format!("the rule could not be decided: it takes more than {share} steps for this review"),
+        format!("规则无法判定:本次审查所需步数超过{share}"),
+    )
+}
+
 impl Finding<'_> {
     /// What was looked at, where that is a tree.
     pub(super) fn branches(&self) -> &[Branch] {
@@ -855,12 +868,7 @@ impl Finding<'_> {
                     format!("表达式无法判定:{error}"),
                 ),
             },
-            Cause::TooManySteps(TooManySteps { share }) => message(
-                format!(
-                    "the rule could not be decided: it takes more than {share} steps for this review"
-                ),
-                format!("规则无法判定:本次审查所需步数超过{share}"),
-            ),
+            Cause::TooManySteps(error) => too_many_steps(*error),
         }
     }
 

@@ -22,6 +22,23 @@ pub(super) struct Predicates {
     vulnerabilities: Option<Vulnerabilities>,
 }
 
+/// About how many bytes a predicate has.
+fn size_of(value: &Value) -> u64 {
+    const NODE: u64 = 16;
+    let held = match value {
+        Value::String(text) => text.len() as u64,
+        Value::Array(list) => list.iter().map(size_of).sum(),
+        Value::Object(map) => {
+            let entries = map.iter();
+            entries
+                .map(|(name, value)| name.len() as u64 + size_of(value))
+                .sum()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    NODE + held
+}
+
 impl Predicates {
     pub(super) fn compile(
         provenance: Option<declaration::Provenance>,
@@ -53,6 +70,16 @@ impl Predicates {
             packages: packages.flatten(),
             vulnerabilities: vulnerabilities.flatten(),
         })
+    }
+
+    /// The steps to judge a predicate, at most.
+    pub(super) fn steps(&self, predicate: &Value) -> u64 {
+        let packages = self.packages.as_ref().map_or(0, Packages::globs);
+        let vulnerabilities = u64::from(self.vulnerabilities.is_some());
+        match packages.saturating_add(vulnerabilities) {
+            0 => 0,
+            times => size_of(predicate).saturating_mul(times),
+        }
     }
 
     pub(super) fn admit(&self, predicate: &Value, now: Option<SystemTime>) -> Result<(), Message> {

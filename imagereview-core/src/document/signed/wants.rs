@@ -45,10 +45,10 @@ pub(super) type Evaluate<'e> = dyn Fn(&Expression, &serde_json::Value) -> Result
 /// With what a predicate is judged.
 pub(super) struct With<'w> {
     pub(super) now: Option<SystemTime>,
+    /// Takes steps before they are made.
+    pub(super) take: &'w dyn Fn(u64) -> Result<(), Message>,
     #[cfg(feature = "cel")]
     pub(super) evaluate: &'w Evaluate<'w>,
-    #[cfg(not(feature = "cel"))]
-    pub(super) nothing: std::marker::PhantomData<&'w ()>,
 }
 
 const MAX_CHARS: usize = 160;
@@ -183,6 +183,7 @@ impl Attestation {
                 format!("没有名为{glob}的主体"),
             ));
         }
+        (with.take)(self.predicates.steps(predicate))?;
         self.predicates.admit(predicate, with.now)?;
         #[cfg(feature = "cel")]
         if let Some(expression) = &self.expression {

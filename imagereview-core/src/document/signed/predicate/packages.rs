@@ -45,6 +45,11 @@ impl Packages {
         })
     }
 
+    /// How many globs each name is matched with.
+    pub(super) fn globs(&self) -> u64 {
+        (self.deny.len() + self.require.len()) as u64
+    }
+
     pub(super) fn admit(&self, predicate: &Value) -> Result<(), Message> {
         let Some(names) = names(predicate) else {
             return Err(Message::new(
