@@ -4,13 +4,12 @@ use std::time::SystemTime;
 
 use super::{glob::Glob, predicate::Predicates, signer::has};
 #[cfg(feature = "cel")]
-use crate::expression::Expression;
+use crate::{document::scope::Recorded, expression::Expression};
 use crate::{
     document::{
         declaration,
         facts::message,
         problem::{Position, Problems},
-        scope::Recorded,
     },
     facts::{Claim, Statement},
     language::Message,
