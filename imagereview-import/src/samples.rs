@@ -106,7 +106,9 @@ fn samples(checks: &Checks) -> Vec<Sample> {
     let mut samples = Vec::new();
     let mut add = |image: String, fails| samples.push(Sample { image, fails });
     let named = checks.images.first().map(|pattern| example(pattern));
-    let name = named.as_deref().unwrap_or("registry.example.com/samples/app");
+    let name = named
+        .as_deref()
+        .unwrap_or("registry.example.com/samples/app");
     if !checks.facts.is_empty() {
         return Vec::new();
     }
