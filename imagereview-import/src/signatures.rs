@@ -147,18 +147,15 @@ pub(crate) fn image_validating_policy(
 ) -> Result<(), ImportError> {
     let mut globs = Vec::new();
     for item in spec.list("matchImageReferences")? {
-        match item.get("glob") {
-            Some(at) => {
-                let glob = at.text().unwrap_or_default().to_owned();
-                globs.push((at, glob));
-            }
-            None => {
-                sink.remarks.stricter(
-                    &item,
-                    "the import does not know these repositories; here it is about all images",
-                );
-                globs.push((item, "*".to_owned()));
-            }
+        if let Some(at) = item.get("glob") {
+            let glob = at.text().unwrap_or_default().to_owned();
+            globs.push((at, glob));
+        } else {
+            sink.remarks.stricter(
+                &item,
+                "the import does not know these repositories; here it is about all images",
+            );
+            globs.push((item, "*".to_owned()));
         }
     }
     let images = repositories(&globs, sink);
@@ -219,7 +216,7 @@ pub(crate) fn image_validating_policy(
 /// The attestors of `images.containers.map(image, verifyImageSignatures(image, [attestors.a])).all(e, e > 0)`.
 fn verified_by(expression: &str) -> Option<Vec<String>> {
     let (before, rest) = expression.split_once("verifyImageSignatures(")?;
-    let (names, rest) = rest.split_once("[")?.1.split_once(']')?;
+    let (names, rest) = rest.split_once('[')?.1.split_once(']')?;
     let is_all = rest.starts_with(")).all(") && rest.ends_with(">0)");
     if !before.starts_with("images.") || !is_all || rest.contains("&&") || rest.contains("||") {
         return None;

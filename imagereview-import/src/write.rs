@@ -230,7 +230,7 @@ fn rule(lines: &mut Lines, rule: &Rule, document: Mode) {
 
 fn authority(lines: &mut Lines, authority: &Authority) {
     let list = |lines: &mut Lines, name: &str, all: &[Authority]| {
-        lines.items(name, all, |lines, one| self::authority(lines, one));
+        lines.items(name, all, self::authority);
     };
     let pem = |lines: &mut Lines, name: &str, text: &str| {
         lines.map(name, |lines| {
