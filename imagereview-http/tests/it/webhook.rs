@@ -100,6 +100,17 @@ impl Webhook {
         PathBuf::from(format!("/proc/{}/{file}", self.program.child.id().unwrap()))
     }
 
+    /// Whether the system holds bytes for the process that clients have sent to this address.
+    pub(crate) fn has_unread(&self, address: SocketAddr) -> bool {
+        // Local and remote address, state, and the sizes of the queues, in hexadecimal.
+        let sockets = fs::read_to_string(self.process("net/tcp")).unwrap();
+        let port = format!(":{:04X}", address.port());
+        sockets.lines().skip(1).any(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields[1].ends_with(&port) && fields[3] == "01" && !fields[4].ends_with(":00000000")
+        })
+    }
+
     /// How many files and sockets the process has open.
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(self.process("fd")).unwrap().count()
