@@ -18,10 +18,13 @@ mod violations;
 
 use prometheus_client::registry::Registry;
 
-pub(crate) use self::{audit::AuditMetrics, counted::Counted, exposition::Format, reloads::Part};
+pub(crate) use self::{
+    audit::AuditMetrics, counted::Counted, exposition::Format, refusals::RefusalMetrics,
+    reloads::Part,
+};
 use self::{
-    connections::ConnectionMetrics, facts::FactMetrics, refusals::RefusalMetrics,
-    reloads::ReloadMetrics, reviews::ReviewMetrics, served::ServedMetrics,
+    connections::ConnectionMetrics, facts::FactMetrics, reloads::ReloadMetrics,
+    reviews::ReviewMetrics, served::ServedMetrics,
 };
 use crate::config::DroppedLogLines;
 

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use imagereview_http::Limits;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
@@ -21,10 +22,13 @@ use crate::{
 };
 
 /// The most that a connection may take, as `docs/reliability.md` has it.
-const MOST: usize = 90 << 10;
+const MOST: usize = 96 << 10;
 
 /// How many are open at a time.
 const CONNECTIONS: usize = 200;
+
+/// What `--max-header-bytes` is unless told otherwise.
+const HEADERS: usize = 8 << 10;
 
 /// The content of the longest TLS record.
 const RECORD: usize = 16 << 10;
@@ -103,17 +107,19 @@ fn unfinished_headers(protocol: Protocol) -> Vec<u8> {
     match protocol {
         Protocol::Http1 => {
             let mut head = b"POST /image_policy HTTP/1.1\r\nhost: localhost\r\nx: ".to_vec();
-            head.resize((16 << 10) - 1, b'x');
+            head.resize(HEADERS - 1, b'x');
             head
         }
-        // Four times the limit is kept before the connection ends.
+        // Twice the limit is read before the connection ends.
         Protocol::Http2 => {
-            let field = frames::literal("x", &"y".repeat(15_000));
-            let mut sent = frames::frame(frames::HEADERS, 0, 3, &frames::post());
-            for _ in 0..4 {
-                sent.extend(frames::frame(frames::CONTINUATION, 0, 3, &field));
-            }
-            sent
+            let field = frames::literal("x", &"y".repeat(1 << 20));
+            let block = [&frames::post()[..], &field].concat();
+            let (first, rest) = block[..2 * HEADERS].split_at(HEADERS);
+            [
+                frames::frame(frames::HEADERS, 0, 3, first),
+                frames::frame(frames::CONTINUATION, 0, 3, rest),
+            ]
+            .concat()
         }
     }
 }
@@ -137,8 +143,10 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, protocol: Protoc
     }
 }
 
+/// Opens a connection and leaves this on it, for as long as what it gives is there.
 async fn leave(left: Left, client: &Client, address: SocketAddr) -> Box<dyn Send> {
     let mut plain = TcpStream::connect(address).await.unwrap();
+    plain.set_nodelay(true).unwrap();
     match left {
         Left::Nothing => Box::new(plain),
         Left::Handshake => {
@@ -226,4 +234,30 @@ async fn a_connection_takes_what_is_documented() {
         webhook.lets_go(before).await;
         webhook.stops().await;
     }
+}
+
+/// With the default settings.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_connections_as_may_be_open_fit_into_a_hard_limit_of_memory() {
+    const HARD_LIMIT: usize = 192 << 20;
+    rlimit::increase_nofile_limit(u64::MAX).unwrap();
+    let most = Limits::default().connections;
+    let pki = Pki::new();
+    let limited = format!("ulimit -d {} && exec", HARD_LIMIT >> 10);
+    let webhook = Webhook::start_under(&limited, &pki, &["--idle-timeout=10m"]).await;
+    let client = pki.client(None).without_resumption();
+    webhook.answers(&client).await;
+    let before = webhook.footprint().await;
+    let mut open = Vec::new();
+    for _ in 0..most {
+        open.push(leave(Left::Headers(Protocol::Http2), &client, webhook.address).await);
+    }
+    // There is room for none, so that the one that has been idle for longest goes.
+    webhook.answers(&client).await;
+    let during = webhook.footprint().await;
+    println!("{most} connections: {before} -> {during}");
+    assert!(during.peak < HARD_LIMIT, "{during}");
+    let evicted = Metrics::of(webhook.health).await;
+    assert!(evicted.value("imagereview_connections_evicted_total") > 0);
+    webhook.stops().await;
 }

@@ -135,11 +135,6 @@ impl Webhook {
     /// Waits until nothing is left of what clients did: no connection, no request, no more descriptors and
     /// threads than `before`, and hardly more memory.
     pub(crate) async fn lets_go(&self, before: Footprint) -> Footprint {
-        self.lets_go_of_all_but(KEPT, before).await
-    }
-
-    /// The same, where it may keep this much memory.
-    pub(crate) async fn lets_go_of_all_but(&self, kept: usize, before: Footprint) -> Footprint {
         let mut last = None;
         let wait = async {
             loop {
@@ -147,7 +142,7 @@ impl Webhook {
                 if now.connections + now.requests == 0
                     && now.descriptors <= before.descriptors
                     && now.threads <= before.threads
-                    && now.anonymous <= before.anonymous + kept
+                    && now.anonymous <= before.anonymous + KEPT
                 {
                     return *now;
                 }
