@@ -62,10 +62,9 @@ impl<'m> OpenConnections<'m> {
                 () = &mut stopping => break,
                 accepted = accept(&listener), if next.is_none() => {
                     let is_full = self.is_full();
-                    if (is_full || self.silent.len() >= self.limits.silent)
-                        && !self.silent.evict_oldest()
-                        && is_full
-                    {
+                    let is_crowded = is_full || self.silent.len() >= self.limits.silent;
+                    let is_evicted = is_crowded && self.silent.evict_oldest();
+                    if is_full && !is_evicted {
                         self.connections.activities.evict_idle();
                     }
                     next = Some(accepted);
