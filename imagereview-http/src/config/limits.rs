@@ -6,7 +6,7 @@
 pub struct Limits {
     /// Open connections. Beyond that, a new one evicts the one that has been open for longest without
     /// a request, or else the one that has been idle for longest, if that is a second. If all are at work,
-    /// new ones wait in the system's queue. Default 768: three API servers with 200 calls at a time each,
+    /// new ones wait in the system's queue. Default 640: three API servers with 200 calls at a time each,
     /// which is their default for requests that change objects.
     pub connections: usize,
     /// Connections without a request yet, those in their handshake included. Beyond that, the oldest
@@ -34,7 +34,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 768,
+            connections: 640,
             silent: 512,
             requests: 1024,
             body_memory: 24 * 1024 * 1024,

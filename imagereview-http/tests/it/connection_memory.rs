@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The most that a connection may take, as `docs/reliability.md` has it.
-const MOST: usize = 96 << 10;
+const MOST: usize = 112 << 10;
 
 /// How many are open at a time.
 const CONNECTIONS: usize = 200;
