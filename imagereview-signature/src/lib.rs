@@ -67,6 +67,7 @@ mod format;
 mod json;
 mod keyed;
 mod malformed;
+mod notation;
 mod pem;
 mod public_key;
 mod sigstore;
