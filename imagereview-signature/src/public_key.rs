@@ -157,6 +157,8 @@ pub(crate) enum EnvelopeAlgorithm {
     PssSha512,
     P256,
     P384,
+    /// It can be read, and no key has it: see [`KeyError::Curve`].
+    P521,
 }
 
 impl PublicKey {
@@ -176,7 +178,7 @@ impl PublicKey {
     /// Whether a signature there was made with this key.
     pub(crate) fn has_signed_envelope(&self, message: &[u8], signature: &[u8]) -> bool {
         let algorithm: &dyn VerificationAlgorithm = match self.envelope_algorithm() {
-            None => return false,
+            None | Some(EnvelopeAlgorithm::P521) => return false,
             Some(EnvelopeAlgorithm::PssSha256) => &signature::RSA_PSS_2048_8192_SHA256,
             Some(EnvelopeAlgorithm::PssSha384) => &signature::RSA_PSS_2048_8192_SHA384,
             Some(EnvelopeAlgorithm::PssSha512) => &signature::RSA_PSS_2048_8192_SHA512,

@@ -24,6 +24,7 @@ const ALGORITHMS: &[(i128, EnvelopeAlgorithm)] = &[
     (-39, EnvelopeAlgorithm::PssSha512),
     (-7, EnvelopeAlgorithm::P256),
     (-35, EnvelopeAlgorithm::P384),
+    (-36, EnvelopeAlgorithm::P521),
 ];
 
 /// Reads an envelope.
@@ -65,7 +66,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Envelope, Malformed> {
         .iter()
         .find_map(|(name, known)| (*name == algorithm).then_some(*known))
         .ok_or_else(|| {
-            Malformed::new("the header alg is none of PS256, PS384, PS512, ES256 and ES384")
+            Malformed::new("the header alg is none of PS256, PS384, PS512, ES256, ES384 and ES512")
         })?;
     if headers.label(CONTENT).and_then(Value::as_text) != Some(CONTENT_TYPE) {
         let message = format!("the header for the content type is not {CONTENT_TYPE:?}");
@@ -225,7 +226,7 @@ mod tests {
         ] {
             assert_eq!(parse(bytes).is_ok(), is_accepted, "{bytes:x?}");
         }
-        assert!(parse(&[0x81; 100_000]).is_err());
+        assert!(parse(&vec![0x81; 100_000]).is_err());
         let twice = Value::Map(vec![
             (Value::from(1), Value::from(-7)),
             (Value::from(1), Value::from(-7)),
