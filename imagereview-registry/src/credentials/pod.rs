@@ -66,7 +66,9 @@ impl PodCredentials {
             [fingerprint.as_bytes(), credential.source().as_bytes()]
         });
         let problems = self.problems.iter().map(String::as_bytes);
-        Fingerprint::of(sources.chain(problems))
+        // How many there are, so that no problem is taken for a credential.
+        let count = (fingerprints.len() as u64).to_le_bytes();
+        Fingerprint::of([&count[..]].into_iter().chain(sources).chain(problems))
     }
 }
 

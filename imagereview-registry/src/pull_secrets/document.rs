@@ -21,6 +21,7 @@ struct SecretDocument {
 /// Source: [Kubernetes, "Docker config
 /// Secrets"](https://kubernetes.io/docs/concepts/configuration/secret/#docker-config-secrets).
 #[derive(Deserialize)]
+#[serde(expecting = "a map of texts in base64")]
 struct SecretData {
     #[serde(default, rename = ".dockerconfigjson")]
     config: Option<Secret>,
@@ -112,7 +113,7 @@ mod tests {
         for (body, message) in [
             (
                 secret(".dockerconfigjson", hidden),
-                "Secret a/b:1:32: auths.r.example.auth: expected a string",
+                "Secret a/b:1:30: auths.r.example.auth: expected a string",
             ),
             (
                 secret("tls.key", "hunter2"),
@@ -123,8 +124,8 @@ mod tests {
                 "Secret a/b (its data can't be read)",
             ),
             (
-                br#"{"data":["hunter2"]}"#.to_vec(),
-                "Secret a/b:1:9: data: expected struct SecretData",
+                br#"{"data":"hunter2"}"#.to_vec(),
+                "Secret a/b:1:17: data: expected a map of texts in base64",
             ),
         ] {
             let error = secret_logins("Secret a/b", &body).unwrap_err();
