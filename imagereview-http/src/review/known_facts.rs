@@ -90,3 +90,73 @@ impl Serialize for AuditedFact<'_> {
         object.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use imagereview_core::{
+        ImageRef, Violation,
+        facts::{Cause, ContentDigest, Unavailable},
+    };
+
+    use super::*;
+
+    fn facts() -> Facts {
+        let digest = ContentDigest::parse(&format!("sha256:{}", "0".repeat(64))).unwrap();
+        let mut known = ImageFacts::new(digest, SystemTime::UNIX_EPOCH, "mirror.example.com");
+        known.credentials = "Secret team/regcred".into();
+        let mut facts = Facts::new();
+        let late = Unavailable::new(Cause::Deadline, "the time was over");
+        for (name, fact) in [
+            ("a.example/known:1", Fact::Known(Arc::new(known))),
+            ("a.example/absent:1", Fact::Absent),
+            ("a.example/late:1", Fact::Unavailable(late)),
+        ] {
+            facts.insert(&ImageRef::parse(name).unwrap(), fact);
+        }
+        facts
+    }
+
+    #[test]
+    fn a_log_line_says_what_was_known_from_whom() {
+        let zeros = "0".repeat(64);
+        let expected = format!(
+            "[\"a.example/absent:1 is not there\", \"a.example/known:1 is sha256:{zeros} by \
+             mirror.example.com with Secret team/regcred\", \"a.example/late:1 is not known: deadline\"]"
+        );
+        assert_eq!(logged_facts(Some(&facts())), Some(expected));
+        assert_eq!(logged_facts(Some(&Facts::new())), None);
+        assert_eq!(logged_facts(None), None);
+    }
+
+    #[test]
+    fn a_log_line_is_cut() {
+        let mut facts = Facts::new();
+        for index in 0..=MAX_LOGGED {
+            let name = format!("a.example/b:{index}");
+            facts.insert(&ImageRef::parse(&name).unwrap(), Fact::Absent);
+        }
+        let list = logged_facts(Some(&facts)).unwrap();
+        assert!(list.ends_with("is not there\", ..]"), "{list}");
+        assert_eq!(list.matches("is not there").count(), MAX_LOGGED);
+    }
+
+    #[test]
+    fn the_reason_that_is_shown_is_about_an_image_with_facts() {
+        let verdict_of = |review: &Review<'_>| {
+            Verdict::for_each_image(review, |image| {
+                let reason = format!("{} it is", image.reference().as_written());
+                Some(Violation::new("a-rule", image, reason))
+            })
+        };
+        let facts = facts();
+        let names = ["b.example/other:1", "a.example/known:1"];
+        let review: Review<'_> = names.into_iter().collect();
+        assert_eq!(deciding_reason(&review, &verdict_of(&review)), None);
+        let review = review.with_facts(&facts);
+        let verdict = verdict_of(&review);
+        assert_eq!(deciding_reason(&review, &verdict), Some("a.example/known:1 it is"));
+        assert_eq!(deciding_reason(&review, &Verdict::allowed()), None);
+    }
+}
