@@ -54,9 +54,18 @@ pub struct PullSecrets(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     api_server: ApiServer,
-    secrets: Cache<ObjectKey, Result<Arc<[(Pattern, Login)]>, Arc<str>>>,
-    accounts: Cache<ObjectKey, Result<Arc<[Box<str>]>, Arc<str>>>,
+    secrets: Cache<ObjectKey, Read<Logins>>,
+    accounts: Cache<ObjectKey, Read<Names>>,
 }
+
+/// What came of reading an object: its content, or why there is none, in words that may be shown.
+type Read<T> = Result<T, Arc<str>>;
+
+/// What a Secret holds, the more exact first.
+type Logins = Arc<[(Pattern, Login)]>;
+
+/// The names of Secrets.
+type Names = Arc<[Box<str>]>;
 
 /// An object by its namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -197,7 +206,7 @@ impl PullSecrets {
             namespace: pod.namespace.clone(),
             name: name.into(),
         };
-        let names: Arc<[Box<str>]> = if !pod.names.is_empty() {
+        let names: Names = if !pod.names.is_empty() {
             pod.names.clone().into()
         } else if pod.service_account.is_empty() {
             [].into()
@@ -234,7 +243,7 @@ impl PullSecrets {
     }
 
     /// What a Secret holds.
-    async fn secret(&self, key: ObjectKey) -> Result<Arc<[(Pattern, Login)]>, Arc<str>> {
+    async fn secret(&self, key: ObjectKey) -> Read<Logins> {
         let (this, asked) = (self.clone(), key.clone());
         let source = source(&key.namespace, &key.name);
         let fetch = |_| async move {
@@ -254,7 +263,7 @@ impl PullSecrets {
     }
 
     /// The pull secrets of a service account.
-    async fn account(&self, key: ObjectKey) -> Result<Arc<[Box<str>]>, Arc<str>> {
+    async fn account(&self, key: ObjectKey) -> Read<Names> {
         let (this, asked) = (self.clone(), key.clone());
         let source = format!("service account {}/{}", key.namespace, key.name);
         let fetch = |_| async move {
@@ -290,7 +299,7 @@ fn not_read(source: &str, error: NoValue) -> Arc<str> {
     }
 }
 
-fn kept<T>(value: Result<T, Arc<str>>, bytes: usize) -> Fetched<Result<T, Arc<str>>> {
+fn kept<T>(value: Read<T>, bytes: usize) -> Fetched<Read<T>> {
     let lifetime = if value.is_ok() {
         LIFETIME
     } else {

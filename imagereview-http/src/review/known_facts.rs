@@ -156,7 +156,10 @@ mod tests {
         assert_eq!(deciding_reason(&review, &verdict_of(&review)), None);
         let review = review.with_facts(&facts);
         let verdict = verdict_of(&review);
-        assert_eq!(deciding_reason(&review, &verdict), Some("a.example/known:1 it is"));
+        assert_eq!(
+            deciding_reason(&review, &verdict),
+            Some("a.example/known:1 it is")
+        );
         assert_eq!(deciding_reason(&review, &Verdict::allowed()), None);
     }
 }

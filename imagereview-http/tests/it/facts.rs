@@ -376,6 +376,9 @@ async fn pull_secrets_need_a_service_account() {
     program
         .env("KUBERNETES_SERVICE_HOST", "192.0.2.1")
         .env("KUBERNETES_SERVICE_PORT", "443");
-    let files = ["ca.crt: can't be read", "automountServiceAccountToken: true"];
+    let files = [
+        "ca.crt: can't be read",
+        "automountServiceAccountToken: true",
+    ];
     fails(program.args(options), 2, "without a token", &files).await;
 }
