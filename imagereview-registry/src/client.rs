@@ -22,9 +22,10 @@ use self::{
 };
 use crate::{
     cache::{Cache, Fetched, Lifetime},
-    credentials::Keyring,
+    credentials::{Keyring, PodCredentials, Target},
     error::AskError,
     limits::Limits,
+    observe::Observer,
     registries::Registries,
 };
 
@@ -57,6 +58,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Client {
     fetcher: Fetcher,
+    /// What images of a pod are pulled with, if it is for one.
+    pod: Option<Arc<PodCredentials>>,
     images: Cache<ImageKey, Fact<Arc<ImageFacts>>>,
 }
 
@@ -73,9 +76,30 @@ impl Client {
     /// A client that asks registries in this way and with these credentials.
     #[must_use]
     pub fn new(registries: Registries, keyring: Keyring, limits: Limits) -> Self {
+        Self::with_observer(registries, keyring, limits, None)
+    }
+
+    /// The same, which reports what it does.
+    #[must_use]
+    pub fn observed(
+        registries: Registries,
+        keyring: Keyring,
+        limits: Limits,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self::with_observer(registries, keyring, limits, Some(observer))
+    }
+
+    fn with_observer(
+        registries: Registries,
+        keyring: Keyring,
+        limits: Limits,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Self {
         let images = Cache::new(limits.cache_bytes / 4, limits.fetches);
         Self {
-            fetcher: Fetcher::new(registries, keyring, limits),
+            fetcher: Fetcher::new(registries, keyring, limits, observer),
+            pod: None,
             images,
         }
     }
@@ -86,6 +110,18 @@ impl Client {
     pub fn with_keyring(&self, keyring: Keyring) -> Self {
         Self {
             fetcher: self.fetcher.with_keyring(keyring),
+            pod: None,
+            images: self.images.clone(),
+        }
+    }
+
+    /// The same client for the images of a pod: its credentials are tried before all others. What is
+    /// read of an image for which the pod has some is kept for those who have the same.
+    #[must_use]
+    pub fn for_pod(&self, pod: PodCredentials) -> Self {
+        Self {
+            fetcher: self.fetcher.clone(),
+            pod: Some(Arc::new(pod)),
             images: self.images.clone(),
         }
     }
@@ -102,13 +138,15 @@ impl Client {
 
     /// As [`digest`](Self::digest), with the time at which it was asked for and the server that told it.
     pub async fn resolve(&self, image: &ImageRef<'_>, deadline: Instant) -> Fact<ImageFacts> {
-        let (place, reference) = match self.asked(image) {
+        let fetcher = self.fetcher_for(image);
+        let (place, reference) = match asked(&fetcher, image) {
             Ok(asked) => asked,
             Err(error) => return Fact::Unavailable(error.into()),
         };
         let host = place.registry().to_owned();
+        fetcher.looked_up(fetcher.look_up(&place, &reference));
         let resolve = async {
-            let resolved = self.fetcher.resolve(&place, &reference).await;
+            let resolved = fetcher.resolve(&place, &reference).await;
             resolved.map(Resolved::into_facts)
         };
         until(deadline, &host, resolve).await
@@ -172,7 +210,8 @@ impl Client {
         platforms: &[Platform],
         deadline: Instant,
     ) -> Fact<Arc<ImageFacts>> {
-        let (place, reference) = match self.asked(image) {
+        let fetcher = self.fetcher_for(image);
+        let (place, reference) = match asked(&fetcher, image) {
             Ok(asked) => asked,
             Err(error) => return Fact::Unavailable(error.into()),
         };
@@ -182,8 +221,8 @@ impl Client {
             reference,
             platforms: platforms.into(),
         };
+        fetcher.looked_up(self.images.look_up(&key));
         let facts = async {
-            let fetcher = self.fetcher.clone();
             let asked = key.clone();
             let fetch = |_| async move {
                 let facts = fetcher
@@ -197,24 +236,38 @@ impl Client {
         until(deadline, &host, facts).await
     }
 
-    /// What of an image's name a registry is asked for.
-    fn asked(&self, image: &ImageRef<'_>) -> Result<(Place, Reference), AskError> {
-        let reference = match image.digest() {
-            None => Reference::Tag(image.tag().unwrap_or(DEFAULT_TAG).into()),
-            Some(digest) => {
-                let digest = ContentDigest::try_from(digest);
-                Reference::Digest(digest.map_err(|_| AskError::Algorithm {
-                    image: image.to_string().into(),
-                })?)
+    /// Who fetches what is known of an image: with the credentials of the pod, if there are any for it.
+    fn fetcher_for(&self, image: &ImageRef<'_>) -> Fetcher {
+        match &self.pod {
+            None => self.fetcher.clone(),
+            Some(pod) => {
+                let target = Target {
+                    registry: image.registry(),
+                    repository: &image.repository().to_string(),
+                };
+                self.fetcher.for_pod(pod, target)
             }
-        };
-        let place = Place::new(
-            self.fetcher.keyring(),
-            image.registry(),
-            &image.repository().to_string(),
-        );
-        Ok((place, reference))
+        }
     }
+}
+
+/// What of an image's name a registry is asked for.
+fn asked(fetcher: &Fetcher, image: &ImageRef<'_>) -> Result<(Place, Reference), AskError> {
+    let reference = match image.digest() {
+        None => Reference::Tag(image.tag().unwrap_or(DEFAULT_TAG).into()),
+        Some(digest) => {
+            let digest = ContentDigest::try_from(digest);
+            Reference::Digest(digest.map_err(|_| AskError::Algorithm {
+                image: image.to_string().into(),
+            })?)
+        }
+    };
+    let place = Place::new(
+        fetcher.keyring(),
+        image.registry(),
+        &image.repository().to_string(),
+    );
+    Ok((place, reference))
 }
 
 /// Waits no longer than until a deadline.

@@ -192,7 +192,8 @@ pub(super) fn parts(
             Paths::Files(files),
             before.facts,
             move || {
-                state.facts.set_source(facts.open()?);
+                let observer = &state.metrics.registries;
+                state.facts.set_source(facts.open(Some(observer))?);
                 Ok(())
             },
         ));
