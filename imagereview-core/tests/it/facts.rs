@@ -425,7 +425,7 @@ fn needs_of(policy: &impl Policy, review: &Review<'_>) -> Vec<(String, Need)> {
 
 #[test]
 fn an_older_answer_is_good_enough_where_every_rule_that_needs_it_says_so() {
-    let minutes = |minutes| Duration::from_secs(60 * minutes);
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let image = ImageRef::parse("nginx:1.27").unwrap();
     for (rules, expected) in [
         (&["staleFor: 10m"][..], minutes(10)),
