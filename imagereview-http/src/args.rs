@@ -220,7 +220,7 @@ pub(crate) struct Args {
     max_header_bytes: u32,
 
     /// Most open connections. A new one evicts the one that has been open for longest without a
-    /// request; if there is none, it waits
+    /// request, or else the one that has been idle for longest; if all are at work, it waits
     #[arg(
         long,
         env = "IMAGEREVIEW_MAX_CONNECTIONS", help_heading = LIMITS,

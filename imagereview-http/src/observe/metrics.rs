@@ -22,12 +22,12 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 
 pub(crate) use self::{
-    audit::AuditMetrics, counted::Counted, exposition::Format, registries::RegistryMetrics,
-    reloads::Part,
+    audit::AuditMetrics, counted::Counted, exposition::Format, refusals::RefusalMetrics,
+    registries::RegistryMetrics, reloads::Part,
 };
 use self::{
-    connections::ConnectionMetrics, facts::FactMetrics, refusals::RefusalMetrics,
-    reloads::ReloadMetrics, reviews::ReviewMetrics, served::ServedMetrics,
+    connections::ConnectionMetrics, facts::FactMetrics, reloads::ReloadMetrics,
+    reviews::ReviewMetrics, served::ServedMetrics,
 };
 use crate::config::DroppedLogLines;
 
