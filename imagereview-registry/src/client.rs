@@ -1,11 +1,15 @@
 //! From the name of an image to what is known of it.
 
 mod fetch;
+mod last_known;
 mod lifetime;
 mod reference;
 mod request;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use imagereview_core::{
     ImageRef,
@@ -16,6 +20,7 @@ use tokio::{task::JoinSet, time};
 
 use self::{
     fetch::{Fetcher, Place},
+    last_known::{LastKey, LastKnown, PATIENCE, is_away},
     lifetime::{lifetime, no_value},
     reference::Reference,
     request::Resolved,
@@ -25,7 +30,7 @@ use crate::{
     credentials::{Keyring, PodCredentials, Target},
     error::AskError,
     limits::Limits,
-    observe::Observer,
+    observe::{Lookup, Observer},
     registries::Registries,
 };
 
@@ -61,6 +66,7 @@ pub struct Client {
     /// What images of a pod are pulled with, if it is for one.
     pod: Option<Arc<PodCredentials>>,
     images: Cache<ImageKey, Fact<Arc<ImageFacts>>>,
+    last_known: LastKnown,
 }
 
 /// What is asked for of which image.
@@ -97,10 +103,12 @@ impl Client {
         observer: Option<Arc<dyn Observer>>,
     ) -> Self {
         let images = Cache::new(limits.cache_bytes / 4, limits.fetches);
+        let last_known = LastKnown::new(limits.cache_bytes / 8);
         Self {
             fetcher: Fetcher::new(registries, keyring, limits, observer),
             pod: None,
             images,
+            last_known,
         }
     }
 
@@ -112,6 +120,7 @@ impl Client {
             fetcher: self.fetcher.with_keyring(keyring),
             pod: None,
             images: self.images.clone(),
+            last_known: self.last_known.clone(),
         }
     }
 
@@ -123,6 +132,7 @@ impl Client {
             fetcher: self.fetcher.clone(),
             pod: Some(Arc::new(pod)),
             images: self.images.clone(),
+            last_known: self.last_known.clone(),
         }
     }
 
@@ -167,7 +177,10 @@ impl Client {
         let images: Vec<(ImageRef<'_>, &Need)> = needs.iter().collect();
         for (index, (image, need)) in images.iter().enumerate() {
             let (client, name, need) = (self.clone(), image.to_string(), Need::clone(need));
-            tasks.spawn(async move { (index, client.needed(&name, need, deadline).await) });
+            let stale_for = needs.stale_for(image);
+            tasks.spawn(
+                async move { (index, client.needed(&name, need, stale_for, deadline).await) },
+            );
         }
         let mut facts = Facts::new();
         while let Some(task) = tasks.join_next().await {
@@ -182,20 +195,60 @@ impl Client {
         facts
     }
 
-    async fn needed(&self, name: &str, need: Need, deadline: Instant) -> Fact<Arc<ImageFacts>> {
+    async fn needed(
+        &self,
+        name: &str,
+        need: Need,
+        stale_for: Duration,
+        deadline: Instant,
+    ) -> Fact<Arc<ImageFacts>> {
         let image = match ImageRef::parse(name) {
             Ok(image) => image,
             Err(error) => {
                 return Fact::Unavailable(Unavailable::new(Cause::Internal, error.to_string()));
             }
         };
+        let fetcher = self.fetcher_for(&image);
+        let Ok((place, Reference::Tag(tag))) = asked(&fetcher, &image) else {
+            return self.fresh(&image, need, deadline).await;
+        };
+        if stale_for.is_zero() {
+            return self.fresh(&image, need, deadline).await;
+        }
+        let key = LastKey::new(place, tag, &need);
+        let within = self.fetcher.limits().tag_lifetime + stale_for;
+        let older = self.last_known.get(&key, within);
+        let deadline = match older {
+            Some(_) => deadline.min(Instant::now() + PATIENCE),
+            None => deadline,
+        };
+        let fact = self.fresh(&image, need, deadline).await;
+        match older {
+            Some(older) if is_away(&fact) => {
+                fetcher.looked_up(Lookup::Stale);
+                Fact::Known(older)
+            }
+            _ => {
+                self.last_known.keep(key, &fact);
+                fact
+            }
+        }
+    }
+
+    /// What is needed of an image, from its registry or from the cache.
+    async fn fresh(
+        &self,
+        image: &ImageRef<'_>,
+        need: Need,
+        deadline: Instant,
+    ) -> Fact<Arc<ImageFacts>> {
         match need {
-            Need::Digest => self.resolve(&image, deadline).await.map(Arc::new),
+            Need::Digest => self.resolve(image, deadline).await.map(Arc::new),
             Need::Platforms(platforms) => {
                 let platforms: Vec<Platform> = platforms.into_iter().collect();
-                self.image(&image, &platforms, deadline).await
+                self.image(image, &platforms, deadline).await
             }
-            _ => self.image(&image, &[], deadline).await,
+            _ => self.image(image, &[], deadline).await,
         }
     }
 

@@ -84,7 +84,7 @@ impl Fetcher {
             shared: Arc::new(Shared {
                 registries,
                 exchanges: Exchanges::new(limits, observer),
-                tags: Cache::new(bytes / 4, fetches),
+                tags: Cache::new(bytes / 8, fetches),
                 manifests: Cache::new(bytes / 4, fetches),
                 configs: Cache::new(bytes / 4, fetches),
             }),
