@@ -146,7 +146,7 @@ fn read(rule: &Rule<'_>) -> Result<(Formula, LooksAt), (u64, String)> {
             containers = Some(containers.unwrap_or(LooksAt::NONE).and(looks_at));
             let name = line.trim_start_matches("some ");
             let name = name.split([' ', ':', '=']).next().unwrap_or_default();
-            images.push(if line.ends_with(".image") {
+            images.push(if line.rsplit('.').next() == Some("image") {
                 name.to_owned()
             } else {
                 format!("{name}.image")
