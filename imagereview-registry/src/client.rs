@@ -1,11 +1,13 @@
 //! From the name of an image to what is known of it.
 
+mod artifact;
 mod fetch;
 mod lifetime;
 mod reference;
 mod request;
+mod statements;
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Instant};
 
 use imagereview_core::{
     ImageRef,
@@ -19,6 +21,7 @@ use self::{
     lifetime::{lifetime, no_value},
     reference::Reference,
     request::Resolved,
+    statements::SignedKey,
 };
 use crate::{
     cache::{Cache, Fetched, Lifetime},
@@ -26,6 +29,7 @@ use crate::{
     error::AskError,
     limits::Limits,
     registries::Registries,
+    verification::{Verifiers, Verify},
 };
 
 /// Asks registries about images.
@@ -54,10 +58,12 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     fetcher: Fetcher,
     images: Cache<ImageKey, Fact<Arc<ImageFacts>>>,
+    signed: Cache<SignedKey, Fact<Arc<ImageFacts>>>,
+    verify: Arc<dyn Verify>,
 }
 
 /// What is asked for of which image.
@@ -69,15 +75,33 @@ struct ImageKey {
     platforms: Arc<[Platform]>,
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("fetcher", &self.fetcher)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Client {
     /// A client that asks registries in this way and with these credentials.
     #[must_use]
     pub fn new(registries: Registries, keyring: Keyring, limits: Limits) -> Self {
         let images = Cache::new(limits.cache_bytes / 4, limits.fetches);
+        let signed = Cache::new(limits.cache_bytes / 4, limits.fetches);
         Self {
             fetcher: Fetcher::new(registries, keyring, limits),
             images,
+            signed,
+            verify: Arc::new(Verifiers::new()),
         }
+    }
+
+    /// The same client, by which signatures are verified in another way.
+    #[must_use]
+    pub fn with_verifier(mut self, verify: Arc<dyn Verify>) -> Self {
+        self.verify = verify;
+        self
     }
 
     /// The same client for somebody with other credentials: what they may read is not handed to
@@ -87,6 +111,8 @@ impl Client {
         Self {
             fetcher: self.fetcher.with_keyring(keyring),
             images: self.images.clone(),
+            signed: self.signed.clone(),
+            verify: Arc::clone(&self.verify),
         }
     }
 
@@ -126,16 +152,28 @@ impl Client {
         mut done: impl FnMut(&ImageRef<'_>),
     ) -> Facts {
         let mut tasks = JoinSet::new();
-        let images: Vec<(ImageRef<'_>, &Need)> = needs.iter().collect();
-        for (index, (image, need)) in images.iter().enumerate() {
+        let images: Vec<_> = needs.iter_with_statements().collect();
+        for (index, (image, need, statements)) in images.iter().enumerate() {
             let (client, name, need) = (self.clone(), image.to_string(), Need::clone(need));
-            tasks.spawn(async move { (index, client.needed(&name, need, deadline).await) });
+            let statements = BTreeSet::clone(statements);
+            tasks.spawn(async move {
+                let image = ImageRef::parse(&name);
+                let facts = match image {
+                    Ok(image) if !statements.is_empty() => {
+                        client
+                            .with_statements(&image, need, statements, deadline)
+                            .await
+                    }
+                    _ => client.needed(&name, need, deadline).await,
+                };
+                (index, facts)
+            });
         }
         let mut facts = Facts::new();
         while let Some(task) = tasks.join_next().await {
             // Of what a task that panicked was to find out, nothing is known.
             if let Ok((index, fact)) = task
-                && let Some((image, _)) = images.get(index)
+                && let Some((image, ..)) = images.get(index)
             {
                 facts.insert(image, fact);
                 done(image);

@@ -44,6 +44,7 @@
 //! [`ImageConfig`] → [`ImageFacts`](imagereview_core::facts::ImageFacts)
 //!
 //! - [`Client`]: what there is to ask, and the cache.
+//! - [`Verifiers`]: who vouches for an image, by what lies beside it.
 //! - [`Registries`]: how each registry is asked: mirrors, authorities, token realms.
 //! - [`Keyring`]: files of Docker, its helpers, and the kubelet's credential provider plugins.
 //! - [`Challenge`], [`Manifest`], [`ImageConfig`]: readers of what registries send.
@@ -69,6 +70,7 @@ mod http;
 mod limits;
 mod realm;
 mod registries;
+mod verification;
 
 #[cfg(feature = "schema")]
 pub use crate::registries::json_schema;
@@ -81,4 +83,5 @@ pub use crate::{
     file::FileError,
     limits::Limits,
     registries::Registries,
+    verification::{Verifiers, Verify, unusable, verified_again},
 };

@@ -13,5 +13,6 @@ mod quirks;
 mod redaction;
 mod redirects;
 mod schema;
+mod signatures;
 mod tls;
 mod tokens;
