@@ -35,7 +35,9 @@ pub(crate) fn run(
     project: &Project,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, CliError> {
-    let policy = match args.document()? {
+    let document = args.document()?;
+    let takes_tags = document.is_some();
+    let policy = match document {
         Some(document) => policy_file::usable(document.compile()?)?,
         None => match args.policy.load(project)? {
             LoadedPolicy::Documents(policy) => *policy,
@@ -71,7 +73,7 @@ pub(crate) fn run(
             writeln!(out, "  {}", OneLine(why.text(language)))?;
         }
         let came = if review.unreadable_images().is_empty() {
-            came(image, &steps, source.facts())
+            came(image, &steps, source.facts(), takes_tags)
         } else {
             Came::NotKnown
         };
@@ -101,7 +103,7 @@ fn needs(args: &VerifyArgs, policy: &ImagePolicy, facts: &Facts) -> Needs {
 }
 
 /// What came of an image, of which each rule that is about it must hold. No rule is no verification.
-fn came(image: &str, steps: &[&Step], facts: &Facts) -> Came {
+fn came(image: &str, steps: &[&Step], facts: &Facts, takes_tags: bool) -> Came {
     let mut failed = steps
         .iter()
         .filter(|step| step.outcome() == Outcome::Violated)
@@ -112,10 +114,11 @@ fn came(image: &str, steps: &[&Step], facts: &Facts) -> Came {
     if failed.peek().is_none() {
         return Came::Verified;
     }
-    // Nothing was known of it at all.
+    // Nothing was known of it at all. A tag is not asked for where it does not count.
     let reference = ImageRef::parse(image).ok();
     let fact = reference.as_ref().and_then(|image| facts.image(image));
-    if matches!(fact, Some(Fact::Unavailable(_))) {
+    let is_asked = takes_tags || reference.is_some_and(|image| image.digest().is_some());
+    if matches!(fact, Some(Fact::Unavailable(_))) || (fact.is_none() && is_asked) {
         return Came::NotKnown;
     }
     // One rule that surely fails is enough.

@@ -17,3 +17,4 @@ mod respond;
 mod review;
 mod support;
 mod unreviewed;
+mod verify;

@@ -1,6 +1,6 @@
 //! What the options of `verify` say, as a policy document.
 
-use std::{fs, path::Path};
+use std::{ffi::OsString, fs, path::Path};
 
 use imagereview_core::{ImagePolicy, PolicySource, document::PolicyFiles};
 use serde_json::{Value, json};
@@ -11,6 +11,8 @@ use crate::{commands::CliError, policy_file::PolicyFileError};
 pub(super) struct Document {
     authorities: Vec<Value>,
     files: PolicyFiles,
+    /// Of the files so far.
+    names: Vec<Option<OsString>>,
     pub(super) predicate_type: Option<String>,
     pub(super) repository: Option<String>,
 }
@@ -20,6 +22,7 @@ impl Document {
         Self {
             authorities: Vec::new(),
             files: PolicyFiles::new(),
+            names: Vec::new(),
             predicate_type: None,
             repository: None,
         }
@@ -55,10 +58,14 @@ impl Document {
             error,
         })?;
         let number = self.authorities.len() + 1;
+        let is_new = !self
+            .names
+            .contains(&path.file_stem().map(ToOwned::to_owned));
+        self.names.push(path.file_stem().map(ToOwned::to_owned));
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let in_name = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
         let stem: String = stem.chars().filter(in_name).take(64).collect();
-        let name = if number == 1 && !stem.is_empty() && ending == "pub" {
+        let name = if is_new && !stem.is_empty() && ending == "pub" {
             format!("{stem}.{ending}")
         } else {
             format!("{number}.{ending}")
