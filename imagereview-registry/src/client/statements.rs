@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use imagereview_core::{
@@ -16,8 +16,8 @@ use imagereview_core::{
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::{
-    Client,
-    fetch::{AllFound, Fetcher, Place},
+    Client, asked,
+    fetch::{AllFound, Place},
     lifetime::{lifetime, no_value},
     until,
 };
@@ -49,7 +49,7 @@ impl Client {
         statements: BTreeSet<StatementNeed>,
         deadline: Instant,
     ) -> Fact<Arc<ImageFacts>> {
-        let place = match self.asked(image) {
+        let place = match asked(&self.fetcher_for(image), image) {
             Ok((place, _)) => place,
             Err(error) => return Fact::Unavailable(error.into()),
         };
@@ -61,8 +61,8 @@ impl Client {
             statements: statements.into_iter().collect(),
         };
         let client = self.clone();
-        let asked = key.clone();
-        let fetch = |_| async move { client.fetch_statements(asked).await };
+        let wanted = key.clone();
+        let fetch = |_| async move { client.fetch_statements(wanted).await };
         let facts = async {
             let fact = self.signed.get_or_fetch(key, fetch).await;
             fact.unwrap_or_else(|error| no_value(error, &host))
@@ -70,17 +70,20 @@ impl Client {
         until(deadline, &host, facts).await
     }
 
-    async fn fetch_statements(self, asked: SignedKey) -> Fetched<Fact<Arc<ImageFacts>>> {
+    async fn fetch_statements(self, wanted: SignedKey) -> Fetched<Fact<Arc<ImageFacts>>> {
         let SignedKey {
             name,
             need,
             statements,
             ..
-        } = asked;
+        } = wanted;
         // Whoever waits has a deadline; what they wait for has its own.
         let limits = self.fetcher.limits().clone();
         let fetch_deadline = Instant::now() + limits.fetch_timeout;
-        let known = self.needed(&name, need, fetch_deadline).await;
+        // A signature is of what the name means now.
+        let known = self
+            .needed(&name, need, Duration::ZERO, fetch_deadline)
+            .await;
         let facts = match known {
             Fact::Known(facts) => {
                 let signatures = self.statements(&name, &facts, &statements).await;
@@ -113,10 +116,10 @@ impl Client {
         }
         let mut tasks = JoinSet::new();
         for (index, ((repository, subject), trusts)) in wanted.into_iter().enumerate() {
-            let (fetcher, verify) = (self.fetcher.clone(), Arc::clone(&self.verify));
+            let (client, verify) = (self.clone(), Arc::clone(&self.verify));
             let name: Box<str> = repository.as_deref().unwrap_or(name).into();
             tasks.spawn(async move {
-                let candidates = candidates(&fetcher, &name, &subject, trusts, verify).await;
+                let candidates = client.candidates(&name, &subject, trusts, verify).await;
                 let repository = repository.map(|repository| repository.as_ref().into());
                 let found = Signatures::new(subject, candidates).in_repository(repository);
                 (index, found)
@@ -131,42 +134,41 @@ impl Client {
         }
         found.into_values().collect()
     }
-}
 
-/// What lies beside a digest in a repository, and what comes of it with each trust.
-async fn candidates(
-    fetcher: &Fetcher,
-    repository: &str,
-    subject: &ContentDigest,
-    trusts: Vec<Trust>,
-    verify: Arc<dyn Verify>,
-) -> Fact<Vec<Candidate>> {
-    let place = match ImageRef::parse(repository) {
-        Ok(image) => Place::new(
-            fetcher.keyring(),
-            image.registry(),
-            &image.repository().to_string(),
-        ),
-        Err(error) => {
-            return Fact::Unavailable(Unavailable::new(Cause::Internal, error.to_string()));
-        }
-    };
-    let found = match fetcher.signatures(&place, subject).await {
-        Fact::Known(found) => found,
-        Fact::Absent => return Fact::Absent,
-        Fact::Unavailable(why) => return Fact::Unavailable(why),
-    };
-    let subject = subject.clone();
-    // It takes a millisecond for each at most, and there may be many.
-    let judged = spawn_blocking(move || judge_all(&found, &trusts, &subject, &*verify)).await;
-    match judged {
-        Ok(candidates) => Fact::Known(candidates),
-        Err(_) => Fact::Unavailable(
-            AskError::Internal {
-                host: place.registry().into(),
+    /// What lies beside a digest in a repository, and what comes of it with each trust.
+    async fn candidates(
+        &self,
+        repository: &str,
+        subject: &ContentDigest,
+        trusts: Vec<Trust>,
+        verify: Arc<dyn Verify>,
+    ) -> Fact<Vec<Candidate>> {
+        let image = match ImageRef::parse(repository) {
+            Ok(image) => image,
+            Err(error) => {
+                return Fact::Unavailable(Unavailable::new(Cause::Internal, error.to_string()));
             }
-            .into(),
-        ),
+        };
+        let fetcher = self.fetcher_for(&image);
+        let path = image.repository().to_string();
+        let place = Place::new(fetcher.keyring(), image.registry(), &path);
+        let found = match fetcher.signatures(&place, subject).await {
+            Fact::Known(found) => found,
+            Fact::Absent => return Fact::Absent,
+            Fact::Unavailable(why) => return Fact::Unavailable(why),
+        };
+        let subject = subject.clone();
+        // It takes a millisecond for each at most, and there may be many.
+        let judged = spawn_blocking(move || judge_all(&found, &trusts, &subject, &*verify)).await;
+        match judged {
+            Ok(candidates) => Fact::Known(candidates),
+            Err(_) => Fact::Unavailable(
+                AskError::Internal {
+                    host: place.registry().into(),
+                }
+                .into(),
+            ),
+        }
     }
 }
 

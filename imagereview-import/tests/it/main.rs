@@ -1,0 +1,6 @@
+//! What imports of other engines' policies mean.
+
+mod gatekeeper;
+mod kubewarden;
+mod kyverno;
+mod support;
