@@ -49,7 +49,7 @@ impl Fetcher {
         let (fetcher, asked) = (self.clone(), key.clone());
         let fetch = |_| async move {
             let ContentKey(place, digest) = &asked;
-            let fact = match fetcher.find_signatures(place, digest).await {
+            let fact = match Box::pin(fetcher.find_signatures(place, digest)).await {
                 Ok(found) if found.is_empty() => Fact::Absent,
                 Ok(found) => Fact::Known(AllFound::from(found)),
                 Err(unavailable) => Fact::Unavailable(unavailable),
