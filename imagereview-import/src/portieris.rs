@@ -83,7 +83,7 @@ fn policy(at: &At<'_>, sink: &mut Sink) {
                     {
                         sink.remarks.not_taken(
                             &one,
-                            "its key is in a secret; write the rule signed by hand, as docs/policy.md shows",
+                            "its key is in a secret; write the rule signed by hand, as docs/signatures.md shows",
                         );
                     }
                 }
