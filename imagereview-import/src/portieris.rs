@@ -9,7 +9,7 @@ use crate::{
     draft::Scope,
     error::ImportError,
     formula::{Field, Formula, LooksAt},
-    sink::{SIGNATURES, Sink, Taking},
+    sink::{Sink, Taking},
     wildcard::Wild,
     yaml::At,
 };
@@ -89,7 +89,9 @@ fn policy(at: &At<'_>, sink: &mut Sink) {
                 }
             }
             "mutateImage" => {}
-            "trust" => sink.remarks.not_taken(&value, SIGNATURES),
+            "trust" => sink
+                .remarks
+                .not_taken(&value, "signatures of Docker Content Trust are not taken"),
             _ => sink
                 .remarks
                 .not_taken(&value, "a document has no such requirement"),
