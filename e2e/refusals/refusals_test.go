@@ -41,7 +41,7 @@ func TestEarlyRefusals(t *testing.T) {
 	}
 	whole, client := start()
 	short, shortClient := start("--max-body-bytes=100000")
-	full, fullClient := start("--max-requests=1", "--audit-log="+standingLog(t), "--audit-when-full=block", "--audit-queue=1")
+	full, fullClient := start("--max-requests=1", "--audit-log="+standingLog(t), "--audit-when-full=block", "--audit-queue=1", "--answer-timeout=10m")
 	occupy(t, fullClient, full+"/image_policy")
 
 	for _, row := range []struct {
@@ -120,22 +120,28 @@ func occupy(t *testing.T, client *http.Client, url string) {
 		_, err = io.Copy(io.Discard, response.Body)
 		return response.StatusCode, err
 	}
-	go func() {
-		for {
-			// The last one ends with the test.
-			if _, err := post(); err != nil {
-				return
+	statuses, enough := make(chan int), make(chan struct{})
+	defer close(enough)
+	for range 2 {
+		go func() {
+			for {
+				// The one that waits ends with the test.
+				status, err := post()
+				if err != nil {
+					return
+				}
+				select {
+				case statuses <- status:
+				case <-enough:
+					return
+				}
 			}
-		}
-	}()
+		}()
+	}
 	for refused := 0; refused < 100; {
-		status, err := post()
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case status == http.StatusTooManyRequests:
+		if <-statuses == http.StatusTooManyRequests {
 			refused++
-		default:
+		} else {
 			refused = 0
 		}
 	}

@@ -12,7 +12,7 @@ use imagereview_core::Language;
 use crate::{
     deciding::Deciding,
     facts::FactsForReviews,
-    observe::{Audit, Metrics},
+    observe::{Audit, LineRate, Metrics},
     policy::ServedPolicy,
     request::{Bodies, BodyLimits},
     tls::Generation,
@@ -33,6 +33,10 @@ pub(crate) struct State {
     pub(crate) max_requests: usize,
     pub(crate) metrics: Metrics,
     pub(crate) audit: Option<Audit>,
+    /// Of requests that are refused.
+    pub(crate) refusal_lines: LineRate,
+    /// Of handshakes that fail.
+    pub(crate) handshake_lines: LineRate,
     /// Whether new connections are welcome.
     pub(crate) ready: AtomicBool,
 }

@@ -23,7 +23,7 @@ use crate::{
     config::{AuditTarget, Config, FactsError, Limits, Timeouts},
     deciding::Deciding,
     facts::FactsForReviews,
-    observe::{Audit, Metrics},
+    observe::{Audit, LineRate, Metrics},
     policy::{PolicyError, ServerPolicy},
     reload::{Before, Reload, Reloader},
     request::{Bodies, BodyLimits},
@@ -154,6 +154,8 @@ impl Server {
             max_requests: config.limits.requests,
             metrics,
             audit,
+            refusal_lines: LineRate::default(),
+            handshake_lines: LineRate::default(),
             ready: AtomicBool::new(false),
         });
         state.serve_policy(served);
