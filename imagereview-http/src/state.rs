@@ -64,12 +64,10 @@ impl State {
     /// Shows in the metrics how long the certificates are valid.
     pub(crate) fn show_validity(&self, tls: &Generation) {
         if let Some(validity) = tls.certificate {
-            self.metrics
-                .served
-                .set_certificate_expiry(validity.not_after);
+            self.metrics.served.set_certificate(validity);
         }
         if let Some(validity) = tls.client_ca {
-            self.metrics.served.set_client_ca_expiry(validity.not_after);
+            self.metrics.served.set_client_ca(validity);
         }
         if let Some(end) = tls.client_crl_update {
             self.metrics.served.set_client_crl_update(end);

@@ -184,7 +184,8 @@ impl Watch {
                 [validity.not_before, validity.not_after].map(humantime::format_rfc3339_seconds);
             if !remind {
                 continue;
-            } else if validity.not_after < now {
+            }
+            if validity.not_after < now {
                 tracing::error!("the {name} expired on {end}: no client can connect; replace it");
             } else if validity.not_before > now {
                 tracing::error!(

@@ -1,6 +1,6 @@
 //! What new connections are made with, and taking over new files.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{fmt::Write as _, path::PathBuf, sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -249,11 +249,12 @@ fn describe(names: &[&str], validity: Option<Validity>) -> String {
     let mut text = names[..names.len().min(NAMES)].join(", ");
     if names.len() > NAMES {
         let more = names.len() - NAMES;
-        text.push_str(&format!(" and {more} more"));
+        // Writing to a string can't fail.
+        let _ = write!(text, " and {more} more");
     }
     if let Some(Validity { not_after, .. }) = validity {
         let end = humantime::format_rfc3339_seconds(not_after);
-        text.push_str(&format!(", until {end}"));
+        let _ = write!(text, ", until {end}");
     }
     text
 }
