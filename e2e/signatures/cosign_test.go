@@ -144,7 +144,7 @@ func oursSays(t *testing.T, question question, public, digest string, found []ev
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	output, err := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("IMAGEREVIEW_BIN"), "examples", "verify"), public, digest, file).CombinedOutput()
+	output, err := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("IMAGEREVIEW_BIN"), "examples", "verify"), "key="+public, digest, file).CombinedOutput()
 	if err != nil {
 		// A key that can't be used.
 		return false, string(output)

@@ -52,11 +52,17 @@ impl Check {
             }
             Err(error) => check.problem(&error),
         }
-        match config.facts.open() {
+        match config.facts.open(None) {
             Ok(OpenedFacts::Nowhere) => {}
-            Ok(OpenedFacts::Registries(_)) => check
-                .facts
-                .push("facts: from registries, as far as the policy needs some".to_owned()),
+            Ok(OpenedFacts::Registries { pull_secrets, .. }) => {
+                let facts = "facts: from registries, as far as the policy needs some";
+                check.facts.push(facts.to_owned());
+                if pull_secrets.is_some() {
+                    let secrets =
+                        "pull secrets: of the pods that are reviewed, from the API server";
+                    check.facts.push(secrets.to_owned());
+                }
+            }
             Ok(OpenedFacts::Saved(facts)) => check.facts.push(format!(
                 "facts: of {} images, from a file; no registry is asked",
                 facts.len()

@@ -7,6 +7,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use imagereview_core::facts::{Cause, Fact, Facts, Needs, Unavailable};
+use imagereview_registry::PodSecrets;
 use tokio::{sync::Semaphore, time::timeout_at};
 
 use crate::config::OpenedFacts;
@@ -41,6 +42,18 @@ impl FactsForReviews {
         !matches!(**self.source.load(), OpenedFacts::Nowhere)
     }
 
+    /// Whether the pull secrets of pods are read.
+    pub(crate) fn reads_pull_secrets(&self) -> bool {
+        let source = self.source.load();
+        matches!(
+            **source,
+            OpenedFacts::Registries {
+                pull_secrets: Some(_),
+                ..
+            }
+        )
+    }
+
     /// Takes facts from there from now on.
     pub(crate) fn set_source(&self, source: OpenedFacts) {
         self.source.store(Arc::new(source));
@@ -54,12 +67,21 @@ impl FactsForReviews {
         started + self.time.min(left)
     }
 
-    /// What is known of these images. Of each that is not asked for in time, it is said why it is not known.
-    pub(crate) async fn ask(&self, mut needs: Needs, deadline: Instant) -> Facts {
-        let client = match &**self.source.load() {
+    /// What is known of these images, which pods with these pull secrets run. Of each that is not asked for in
+    /// time, it is said why it is not known.
+    pub(crate) async fn ask(
+        &self,
+        mut needs: Needs,
+        pod: Option<&PodSecrets>,
+        deadline: Instant,
+    ) -> Facts {
+        let (mut client, pull_secrets) = match &**self.source.load() {
             OpenedFacts::Nowhere => return Facts::new(),
             OpenedFacts::Saved(facts) => return Facts::clone(facts),
-            OpenedFacts::Registries(client) => client.clone(),
+            OpenedFacts::Registries {
+                client,
+                pull_secrets,
+            } => (client.clone(), pull_secrets.clone()),
         };
         let mut facts = Facts::new();
         let left_out = needs.split_off(MOST_OF_A_REVIEW);
@@ -68,6 +90,9 @@ impl FactsForReviews {
         let waits = u32::try_from(needs.len()).unwrap_or(u32::MAX);
         let permit = timeout_at(deadline.into(), self.waits.acquire_many(waits)).await;
         if permit.is_ok() {
+            if let (Some(pull_secrets), Some(pod)) = (pull_secrets, pod) {
+                client = client.for_pod(pull_secrets.read(pod, deadline).await);
+            }
             facts.extend(client.facts(&needs, deadline, |_| {}).await);
         } else {
             let message = "too many images are being asked for already";

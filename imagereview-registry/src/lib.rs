@@ -46,6 +46,8 @@
 //! - [`Client`]: what there is to ask, and the cache.
 //! - [`Registries`]: how each registry is asked: mirrors, authorities, token realms.
 //! - [`Keyring`]: files of Docker, its helpers, and the kubelet's credential provider plugins.
+//! - [`PullSecrets`]: what the API server says that a pod's images are pulled with.
+//! - [`Observer`]: who is told what was done, for metrics.
 //! - [`Challenge`], [`Manifest`], [`ImageConfig`]: readers of what registries send.
 //!
 //! # Features
@@ -67,6 +69,8 @@ mod file;
 mod hosts;
 mod http;
 mod limits;
+mod observe;
+mod pull_secrets;
 mod realm;
 mod registries;
 
@@ -76,9 +80,11 @@ pub use crate::{
     challenge::{Challenge, ChallengeError},
     client::Client,
     content::{Child, ImageConfig, ImageManifest, Index, Manifest, ManifestError},
-    credentials::Keyring,
+    credentials::{Keyring, PodCredentials},
     digest::{is_digest_of, sha256_of},
     file::FileError,
     limits::Limits,
+    observe::{Asked, Lookup, Observer, Outcome},
+    pull_secrets::{PodSecrets, PullSecrets, PullSecretsError},
     registries::Registries,
 };

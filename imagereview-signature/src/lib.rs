@@ -30,6 +30,9 @@
 //! | payload and annotations of a layer | `cosign sign` of version 2 (`.sig`) | yes | yes |
 //! | DSSE envelope in a layer | `cosign attest` of version 2 (`.att`) | yes | yes |
 //!
+//! Signatures of the Notary Project (notation), in JWS and COSE, are verified with its trust stores: `ca`,
+//! `signingAuthority` and `tsa`. Which identities of a store may sign is decided elsewhere, as for Sigstore.
+//!
 //! Certificates are those of a Sigstore instance, with its trusted root as bytes ("keyless"), or those of
 //! one's own authority. What proves the time of a signature is an entry of Rekor 1 (promise or proof), a
 //! timestamp of RFC 3161, or both; Rekor 2 proves that there is an entry and no time. A trust says what
@@ -67,6 +70,7 @@ mod format;
 mod json;
 mod keyed;
 mod malformed;
+mod notation;
 mod pem;
 mod public_key;
 mod sigstore;

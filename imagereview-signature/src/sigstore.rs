@@ -5,6 +5,7 @@
 
 mod cosign_2;
 mod provider;
+mod timestamp;
 
 use std::{
     fmt,
@@ -23,6 +24,7 @@ use sigstore_verify::{
     },
 };
 
+pub(crate) use self::timestamp::timestamp;
 use crate::{
     base64::encode,
     format::{
@@ -33,7 +35,7 @@ use crate::{
 };
 
 /// How far the clocks of those who vouch for a time may be ahead of ours.
-const SKEW: Duration = Duration::from_secs(60);
+pub(crate) const SKEW: Duration = Duration::from_secs(60);
 
 /// The authorities, logs and timestamp authorities of a trusted root, and which of them must vouch.
 pub(crate) struct Instance {

@@ -20,6 +20,7 @@ const STATUSES: &[(&str, &[i32])] = &[
     ("policy test", &[0, 0]),
     ("policy diff", &[1]),
     ("policy cost", &[0, 0]),
+    ("policy import", &[0, 0]),
     ("policy schema", &[0]),
     ("respond", &[1, 0]),
     ("init", &[0, 0]),
@@ -59,6 +60,12 @@ fn prepare(folder: &Path) {
             "apiVersion: imagereview/v1alpha1\nkind: Registries\nunlisted: refuse\n",
         ),
         ("policy_test.yaml", test),
+        (
+            "constraints.yaml",
+            "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: K8sAllowedRepos\nmetadata: {name: ours}\n\
+             spec: {parameters: {repos: [registry.example.com/]}}\n",
+        ),
+        ("references.txt", "nginx\nregistry.example.com/app\n"),
         ("requests.json", &image_review("nginx")),
     ] {
         fs::write(folder.join(name), text).unwrap();

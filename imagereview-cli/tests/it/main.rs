@@ -8,6 +8,7 @@ mod facts;
 mod findings;
 mod fix;
 mod formats;
+mod import;
 mod init;
 mod integrations;
 mod policy_test;

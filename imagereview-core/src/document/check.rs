@@ -1,6 +1,6 @@
 //! The checks of a rule.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, time::Duration};
 
 #[cfg(feature = "cel")]
 use super::facts::FactSettings;
@@ -435,7 +435,17 @@ impl Check {
             _ => None,
         };
         if let Some(need) = need {
-            needs.add(image.reference(), need);
+            needs.add_stale(image.reference(), need, self.stale_for());
+        }
+    }
+
+    /// For how long an older answer of a registry is good enough.
+    fn stale_for(&self) -> Duration {
+        match self {
+            Self::Facts(facts) => facts.stale_for(),
+            #[cfg(feature = "cel")]
+            Self::Expression(_, settings) => settings.stale_for(),
+            _ => Duration::ZERO,
         }
     }
 

@@ -11,16 +11,19 @@ mod facts;
 mod log;
 mod refusals;
 mod register;
+mod registries;
 mod reloads;
 mod reviews;
 mod served;
 mod violations;
 
+use std::sync::Arc;
+
 use prometheus_client::registry::Registry;
 
 pub(crate) use self::{
     audit::AuditMetrics, counted::Counted, exposition::Format, refusals::RefusalMetrics,
-    reloads::Part,
+    registries::RegistryMetrics, reloads::Part,
 };
 use self::{
     connections::ConnectionMetrics, facts::FactMetrics, reloads::ReloadMetrics,
@@ -38,6 +41,7 @@ pub(crate) struct Metrics {
     pub(crate) reloads: ReloadMetrics,
     pub(crate) served: ServedMetrics,
     pub(crate) facts: FactMetrics,
+    pub(crate) registries: Arc<RegistryMetrics>,
     pub(crate) audit: AuditMetrics,
 }
 
@@ -53,6 +57,7 @@ impl Metrics {
             reloads: ReloadMetrics::new(&mut registry),
             served: ServedMetrics::new(&mut registry),
             facts: FactMetrics::new(&mut registry),
+            registries: Arc::new(RegistryMetrics::new(&mut registry)),
             audit: AuditMetrics::new(&mut registry),
             registry,
         }

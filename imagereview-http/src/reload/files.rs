@@ -202,10 +202,10 @@ pub(super) fn parts(
             before.facts,
             None,
             move || {
-                let opened = facts.open()?;
+                let opened = facts.open(Some(&state.metrics.registries))?;
                 let description = match &opened {
                     OpenedFacts::Nowhere => "none".to_owned(),
-                    OpenedFacts::Registries(_) => "from registries".to_owned(),
+                    OpenedFacts::Registries { .. } => "from registries".to_owned(),
                     OpenedFacts::Saved(facts) => format!("of {} images", facts.len()),
                 };
                 state.facts.set_source(opened);

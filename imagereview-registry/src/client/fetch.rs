@@ -17,10 +17,11 @@ use super::{
 use crate::{
     cache::{Cache, Fetched, Lifetime},
     content::{Child, ImageConfig, ImageManifest, Manifest},
-    credentials::Keyring,
+    credentials::{Keyring, KeyringId, PodCredentials, Target},
     error::AskError,
     exchange::{Exchanges, Reply, Subject},
     limits::Limits,
+    observe::{Lookup, Observer},
     registries::{Registries, Route},
 };
 
@@ -48,7 +49,7 @@ struct Shared {
 
 /// A repository, and with whose credentials it is asked: what one may read is not handed to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place(Arc<(u64, Box<str>, Box<str>)>);
+pub(super) struct Place(Arc<(KeyringId, Box<str>, Box<str>)>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct TagKey(Place, Box<str>);
@@ -71,14 +72,19 @@ impl Place {
 }
 
 impl Fetcher {
-    pub(super) fn new(registries: Registries, keyring: Keyring, limits: Limits) -> Self {
+    pub(super) fn new(
+        registries: Registries,
+        keyring: Keyring,
+        limits: Limits,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Self {
         let (bytes, fetches) = (limits.cache_bytes, limits.fetches);
         Self {
             keyring: Arc::new(keyring),
             shared: Arc::new(Shared {
                 registries,
-                exchanges: Exchanges::new(limits),
-                tags: Cache::new(bytes / 4, fetches),
+                exchanges: Exchanges::new(limits, observer),
+                tags: Cache::new(bytes / 8, fetches),
                 manifests: Cache::new(bytes / 4, fetches),
                 configs: Cache::new(bytes / 4, fetches),
             }),
@@ -92,8 +98,37 @@ impl Fetcher {
         }
     }
 
+    /// The same for an image of a pod.
+    pub(super) fn for_pod(&self, pod: &PodCredentials, target: Target<'_>) -> Self {
+        match self.keyring.for_pod(pod, target) {
+            Some(keyring) => self.with_keyring(keyring),
+            None => self.clone(),
+        }
+    }
+
     pub(super) fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    /// Whether it is known already what a name means.
+    pub(super) fn look_up(&self, place: &Place, reference: &Reference) -> Lookup {
+        match reference {
+            Reference::Tag(tag) => {
+                let key = TagKey(place.clone(), tag.clone());
+                self.shared.tags.look_up(&key)
+            }
+            Reference::Digest(digest) => {
+                let key = ContentKey(place.clone(), digest.clone());
+                self.shared.manifests.look_up(&key)
+            }
+        }
+    }
+
+    /// Reports what came of looking for an image.
+    pub(super) fn looked_up(&self, lookup: Lookup) {
+        if let Some(observer) = self.shared.exchanges.observer() {
+            observer.looked_up(lookup);
+        }
     }
 
     pub(super) fn limits(&self) -> &Limits {

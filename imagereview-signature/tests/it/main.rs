@@ -4,4 +4,5 @@ mod attacks;
 mod cosign;
 mod forger;
 mod keys;
+mod notation;
 mod sigstore;
