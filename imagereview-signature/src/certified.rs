@@ -1,6 +1,6 @@
 //! Signatures with a certificate: of a Sigstore instance, or of one's own authority.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use imagereview_core::facts::{
     Claim, ContentDigest, Evidence, Format, Refusal, RefusalCause, Signer, Statement,
@@ -9,6 +9,7 @@ use imagereview_core::facts::{
 use crate::{
     certificate::Certificate,
     chain::{Purpose, Roots},
+    check::Check,
     format::{
         bundle::{Bundle, Material},
         dsse::Envelope,
@@ -36,13 +37,13 @@ pub(crate) struct Certified {
 
 impl Keyless {
     /// What evidence says of an image, if the instance vouches for who has signed it.
-    pub(crate) fn verify(
-        &self,
-        format: Format,
-        evidence: &Evidence,
-        image: &ContentDigest,
-        now: SystemTime,
-    ) -> Result<Statement, Refusal> {
+    pub(crate) fn verify(&self, check: Check<'_>) -> Result<Statement, Refusal> {
+        let Check {
+            format,
+            evidence,
+            image,
+            now,
+        } = check;
         let found = signed(format, evidence)?;
         let by = Signatory::Certificate {
             is_logged: self.is_certificate_logged,
@@ -63,13 +64,13 @@ impl Keyless {
 
 impl Certified {
     /// What evidence says of an image, if a certificate of the authority has signed it.
-    pub(crate) fn verify(
-        &self,
-        format: Format,
-        evidence: &Evidence,
-        image: &ContentDigest,
-        now: SystemTime,
-    ) -> Result<Statement, Refusal> {
+    pub(crate) fn verify(&self, check: Check<'_>) -> Result<Statement, Refusal> {
+        let Check {
+            format,
+            evidence,
+            image,
+            now,
+        } = check;
         let found = signed(format, evidence)?;
         let der = found.certificate().unwrap_or_default();
         let certificate = Certificate::parse(der)?;

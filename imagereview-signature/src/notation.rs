@@ -12,14 +12,13 @@ mod payload;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use imagereview_core::facts::{
-    ContentDigest, Evidence, Format, NotationLevel, Refusal, RefusalCause, Signer, Statement,
-};
+use imagereview_core::facts::{Format, NotationLevel, Refusal, RefusalCause, Signer, Statement};
 
 use self::envelope::{Envelope, Scheme};
 use crate::{
     certificate::Certificate,
     chain::{Purpose, Roots},
+    check::Check,
     sigstore,
 };
 
@@ -37,13 +36,13 @@ pub(crate) struct Notation {
 
 impl Notation {
     /// What evidence says of an image, if a certificate of the trust stores has signed it.
-    pub(crate) fn verify(
-        &self,
-        format: Format,
-        evidence: &Evidence,
-        image: &ContentDigest,
-        now: SystemTime,
-    ) -> Result<Statement, Refusal> {
+    pub(crate) fn verify(&self, check: Check<'_>) -> Result<Statement, Refusal> {
+        let Check {
+            format,
+            evidence,
+            image,
+            now,
+        } = check;
         let envelope = match format {
             Format::NotationJws => jws::read(&evidence.content)?,
             Format::NotationCose => cose::read(&evidence.content)?,

@@ -9,8 +9,8 @@ use imagereview_core::facts::{
 };
 use imagereview_signature::Verifier;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
 };
 use ring::{
     rand::SystemRandom,
@@ -19,7 +19,7 @@ use ring::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::forger::{BUNDLE, Forger, SIGNED, base64, digest, statement, verify};
+use crate::forger::{BUNDLE, Forger, SIGNED, authority, base64, digest, statement, verify};
 
 const JWS: &str = "application/jose+json";
 const COSE: &str = "application/cose";
@@ -127,13 +127,7 @@ struct Notary {
 
 impl Notary {
     fn new(change: impl FnOnce(&mut CertificateParams)) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "an authority");
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let authority = authority();
 
         let mut params = CertificateParams::default();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
