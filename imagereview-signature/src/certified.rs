@@ -1,7 +1,5 @@
 //! Signatures with a certificate: of a Sigstore instance, or of one's own authority.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use imagereview_core::facts::{
     Claim, ContentDigest, Evidence, Format, Refusal, RefusalCause, Signer, Statement,
 };
@@ -84,25 +82,24 @@ impl Certified {
                 proved.logged.or(proved.timestamped).unwrap_or(now)
             }
         };
-        let root = self
+        let chain = self
             .roots
-            .root_of(der, &found.intermediates(), at, Purpose::CodeSigning)?;
+            .chain(der, &found.intermediates(), at, Purpose::CodeSigning)?;
         if times.is_none() {
             check_signature(format, evidence, &certificate)?;
         }
         let signer = Signer::Certificate {
             subject: certificate.subject()?,
             names: certificate.names(),
-            root,
+            root: chain.root,
         };
         let mut verified = Statement::new(signer, claim(format, &found, image)?, image.clone());
         if let Some(times) = times {
             verified.logged = times.logged;
             verified.timestamped = times.timestamped;
         } else {
-            // Without a proved time it holds as long as the certificate does.
-            let expires = Duration::from_secs(certificate.expires());
-            verified.expires = UNIX_EPOCH.checked_add(expires);
+            // Without a proved time it holds as long as the certificates do.
+            verified.expires = Some(chain.expires);
         }
         Ok(verified)
     }
