@@ -3,7 +3,10 @@
 
 mod config;
 mod manifest;
+mod schema_1;
 mod strict;
+
+pub(crate) use self::schema_1::signed_content;
 
 pub use self::{
     config::ImageConfig,
