@@ -105,6 +105,9 @@ pub(crate) fn differences(
     let readable = ImageRef::parse(image);
     let mut differences = Vec::new();
     for read in originals {
+        if !read.is_comparable {
+            continue;
+        }
         let names = &read.scope.namespaces;
         if names.include.is_empty() && names.exclude.is_empty() {
             // It is about every namespace.

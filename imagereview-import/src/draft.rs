@@ -45,11 +45,20 @@ pub(crate) struct Checks {
     pub(crate) repositories_denied: Vec<String>,
     /// Lines for the section `facts`.
     pub(crate) facts: Vec<String>,
+    /// Who must have signed, as lines for the section `signed`.
+    pub(crate) signed: Option<Signed>,
     /// The one check that no review fails, for a document that has only mutations.
     pub(crate) max_images: bool,
     pub(crate) expression: Option<String>,
     /// How it differs from the original.
     pub(crate) notes: Vec<String>,
+}
+
+impl Checks {
+    /// Whether a reference alone decides.
+    pub(crate) fn is_about_references(&self) -> bool {
+        self.facts.is_empty() && self.signed.is_none()
+    }
 }
 
 /// What a rule checks of digests.
@@ -61,6 +70,28 @@ pub(crate) enum DigestCheck {
     Required,
     /// A digest of this algorithm is required.
     Algorithm(String),
+}
+
+/// Who must have signed an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Signed {
+    pub(crate) by: Authority,
+    /// The repository in which signatures are, if that is not the image's own.
+    pub(crate) repository: Option<String>,
+}
+
+/// Who may sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Authority {
+    /// Public keys in PEM.
+    Key(String),
+    /// Root certificates of notation in PEM.
+    Notation(String),
+    AnyOf(Vec<Authority>),
+    AllOf(Vec<Authority>),
+    AtLeast(usize, Vec<Authority>),
+    /// Always `pass` or always `deny`.
+    Static(bool),
 }
 
 /// What a rule checks of tags.

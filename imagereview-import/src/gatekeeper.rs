@@ -10,6 +10,7 @@ use crate::{
     draft::{Names, Scope},
     error::ImportError,
     formula::{Atom, Field, Formula, LooksAt, Original},
+    namespaces::namespace_selector,
     sink::{Sink, Taking, digest_required},
     wildcard::Wild,
     yaml::At,
@@ -26,9 +27,6 @@ pub(crate) const KINDS: [&str; 5] = [
     "K8sDisallowedTags",
     "K8sImageDigests",
 ];
-
-/// The label that every namespace has, with its name.
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), ImportError> {
     let name = at.required_map("metadata")?.required_text("name")?;
@@ -242,36 +240,5 @@ fn kinds(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError> {
          here it is about all images"
     };
     sink.remarks.stricter(at, reason);
-    Ok(())
-}
-
-/// Namespaces that are selected by the label with their name.
-pub(crate) fn namespace_selector(
-    at: &At<'_>,
-    namespaces: &mut Names,
-    sink: &mut Sink,
-) -> Result<(), ImportError> {
-    let mut not_taken = |at: &At<'_>| {
-        sink.remarks.not_taken(
-            at,
-            "a document knows no labels of namespaces; the rule is about all of them, so name them in scope.namespaces",
-        );
-    };
-    for (key, value) in at.get("matchLabels").iter().flat_map(At::entries) {
-        match value.text() {
-            Some(name) if key == NAME_LABEL => namespaces.include.push(name.to_owned()),
-            _ => not_taken(&value),
-        }
-    }
-    for item in at.list("matchExpressions")? {
-        let values = item.text_list("values")?.into_iter().map(str::to_owned);
-        match (item.text_of("key"), item.text_of("operator")) {
-            (Some(NAME_LABEL), Some("In")) if namespaces.include.is_empty() => {
-                namespaces.include.extend(values);
-            }
-            (Some(NAME_LABEL), Some("NotIn")) => namespaces.exclude.extend(values),
-            _ => not_taken(&item),
-        }
-    }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::{
     error::ImportError,
     formula::{Field, Formula, LooksAt, Original},
     meaning::names_host,
+    namespaces::namespace_selector,
     sink::{SIGNATURES, Sink, Taking},
     wildcard::Wild,
     yaml::At,
@@ -67,7 +68,7 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
     for (field, value) in spec.entries() {
         match field {
             "namespaceSelector" => {
-                crate::gatekeeper::namespace_selector(&value, &mut scope.namespaces, sink)?;
+                namespace_selector(&value, &mut scope.namespaces, sink)?;
             }
             "objectSelector" | "matchConditions" => sink.remarks.not_taken(
                 &value,

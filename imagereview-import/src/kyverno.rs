@@ -6,16 +6,18 @@ mod condition;
 mod matching;
 mod mutate;
 mod pattern;
+mod verify;
 
 use imagereview_core::Mode;
 
+pub(crate) use self::mutate::mirror_of;
 use self::{matching::Matching, pattern::Requirements};
 use crate::{
     cel_reading,
     draft::{Document, Exemption, Names, Scope},
     error::ImportError,
     formula::Original,
-    sink::{Exception, SIGNATURES, Sink, Taking, origin},
+    sink::{Exception, Sink, Taking, origin},
     yaml::At,
 };
 
@@ -151,7 +153,7 @@ fn rule(
             }
             "verifyImages" => {
                 bodies += 1;
-                sink.remarks.not_taken(&value, SIGNATURES);
+                verify::import(name, &value, &scope, document, sink)?;
             }
             "generate" => {
                 bodies += 1;

@@ -41,18 +41,26 @@
 
 #![forbid(unsafe_code)]
 
+mod admission;
 mod cel_reading;
 mod clause;
 mod compare;
+mod connaisseur;
 mod draft;
 mod error;
 mod formula;
 mod gatekeeper;
+mod image_facts;
 mod kubewarden;
 mod kyverno;
 mod meaning;
+mod mutation;
+mod namespaces;
+mod portieris;
 mod remark;
 mod samples;
+mod signatures;
+mod sigstore;
 mod sink;
 mod wildcard;
 mod write;
@@ -109,6 +117,9 @@ pub fn import<'a>(sources: impl IntoIterator<Item = Source<'a>>) -> Result<Impor
 
 /// Reads one object, or the objects of a `List`.
 fn object(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError> {
+    if let Some(values) = connaisseur::values(at) {
+        return connaisseur::import(&values, sink);
+    }
     let api_version = at.required_text("apiVersion")?;
     let kind = at.required_text("kind")?;
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
@@ -124,6 +135,21 @@ fn object(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError> {
         }
         (kyverno::GROUP, "ClusterPolicy" | "Policy") => kyverno::import(at, kind, sink),
         (kyverno::GROUP | "policies.kyverno.io", "PolicyException") => kyverno::exception(at, sink),
+        (
+            admission::KYVERNO,
+            "ValidatingPolicy"
+            | "NamespacedValidatingPolicy"
+            | "ImageValidatingPolicy"
+            | "NamespacedImageValidatingPolicy"
+            | "MutatingPolicy"
+            | "NamespacedMutatingPolicy",
+        )
+        | (admission::KUBERNETES, "ValidatingAdmissionPolicy") => admission::import(at, kind, sink),
+        (admission::KUBERNETES, "ValidatingAdmissionPolicyBinding") => admission::binding(at, sink),
+        (sigstore::GROUP, "ClusterImagePolicy") => sigstore::import(at, kind, sink),
+        (group, "ImagePolicy" | "ClusterImagePolicy") if portieris::GROUPS.contains(&group) => {
+            portieris::import(at, kind, sink)
+        }
         (kubewarden::GROUP, "ClusterAdmissionPolicy" | "AdmissionPolicy") => {
             kubewarden::import(at, kind, sink)
         }
@@ -137,8 +163,26 @@ fn object(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError> {
 }
 
 impl Sink {
+    /// A value of the original may be one that our documents can't have, such as a namespace in upper case.
+    fn leave_out_what_does_not_compile(&mut self) {
+        let remarks = &mut self.remarks;
+        self.documents.retain(|document| {
+            let text = write::documents(std::slice::from_ref(document));
+            let source = PolicySource::new(&document.name, &text);
+            let Err(errors) = ImagePolicy::compile([source]) else {
+                return true;
+            };
+            for problem in errors.problems() {
+                remarks.document_not_taken(&document.origin, problem.message());
+            }
+            false
+        });
+    }
+
     fn into_import(mut self) -> Result<Import, ImportError> {
+        self.bind();
         self.add_exceptions();
+        self.leave_out_what_does_not_compile();
         let document = write::documents(&self.documents);
         let mut cases = Vec::new();
         let policy = if self.documents.is_empty() {

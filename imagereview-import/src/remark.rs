@@ -138,6 +138,20 @@ impl Remarks {
         });
     }
 
+    /// Remarks that a whole policy is not taken, since its document would not compile.
+    pub(crate) fn document_not_taken(&mut self, origin: &str, problem: &str) {
+        let (object, place) = origin.rsplit_once(", from ").unwrap_or((origin, ""));
+        let (source, line) = place.rsplit_once(':').unwrap_or((place, ""));
+        self.push(Remark {
+            source: source.to_owned(),
+            line: line.parse().unwrap_or(1),
+            object: object.to_owned(),
+            field: String::new(),
+            kind: RemarkKind::NotTaken,
+            reason: format!("no document can have one of its values: {problem}"),
+        });
+    }
+
     /// Remarks that a rule that was written does not decide as it was meant to.
     pub(crate) fn rule_is_wrong(&mut self, rule: &str, image: &str) {
         self.push(Remark {

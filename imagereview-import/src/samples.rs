@@ -109,7 +109,7 @@ fn samples(checks: &Checks) -> Vec<Sample> {
     let name = named
         .as_deref()
         .unwrap_or("registry.example.com/samples/app");
-    if !checks.facts.is_empty() {
+    if !checks.is_about_references() {
         return Vec::new();
     }
     if let Some(tag) = checks.tags.denied.first() {

@@ -4,7 +4,7 @@ use imagereview_core::{ContainerKind, Mode};
 
 use crate::{
     clause::{as_expression, checks},
-    draft::{Checks, Document, Exemption, Rule, Scope, Taken},
+    draft::{Checks, Document, Exemption, Names, Rule, Scope, Taken},
     formula::{Atom, Field, Formula, LooksAt, Original},
     meaning::{Meaning, Side},
     remark::Remarks,
@@ -21,6 +21,7 @@ pub(crate) struct Sink {
     pub(crate) documents: Vec<Document>,
     pub(crate) originals: Vec<Read>,
     pub(crate) exceptions: Vec<Exception>,
+    pub(crate) bindings: Vec<Binding>,
     pub(crate) document_names: Taken,
     pub(crate) rule_names: Taken,
     pub(crate) exemption_names: Taken,
@@ -37,8 +38,22 @@ pub(crate) struct Read {
     pub(crate) ours: Vec<String>,
     pub(crate) original: Original,
     pub(crate) scope: Scope,
+    /// Whether a name alone tells what the original says.
+    pub(crate) is_comparable: bool,
     /// Whether our rules look at names, and not at tags and digests alone.
     pub(crate) is_about_names: bool,
+}
+
+/// What binds a policy to a mode and to namespaces.
+#[derive(Clone, Debug)]
+pub(crate) struct Binding {
+    pub(crate) policy: String,
+    pub(crate) mode: Mode,
+    pub(crate) namespaces: Names,
+    /// The object that declares it, and where.
+    pub(crate) object: String,
+    pub(crate) source: String,
+    pub(crate) line: u64,
 }
 
 /// An exception that is declared by an object of its own.
@@ -70,6 +85,19 @@ pub(crate) struct Taking<'a> {
     pub(crate) exempt_at: Option<At<'a>>,
     /// Checks that no formula says, in place of those of the requirement.
     pub(crate) checks: Option<Vec<Checks>>,
+}
+
+impl Document {
+    /// Puts it into the mode and the namespaces of a binding.
+    fn bind(&mut self, binding: &Binding) {
+        self.mode = binding.mode;
+        for rule in &mut self.rules {
+            rule.mode = binding.mode;
+            let names = &mut rule.scope.namespaces;
+            names.include.extend_from_slice(&binding.namespaces.include);
+            names.exclude.extend_from_slice(&binding.namespaces.exclude);
+        }
+    }
 }
 
 impl Sink {
@@ -139,6 +167,7 @@ impl Sink {
                 .iter()
                 .all(|list| list.is_empty())
         });
+        let is_comparable = groups.iter().all(Checks::is_about_references);
         let mut names = Vec::new();
         for checks in groups {
             let name = self.rule_names.take(taking.name);
@@ -171,8 +200,28 @@ impl Sink {
             ours: names,
             original: taking.original,
             scope: taking.scope,
+            is_comparable,
             is_about_names,
         });
+    }
+
+    /// Gives the documents the modes and the namespaces of their bindings.
+    pub(crate) fn bind(&mut self) {
+        for binding in std::mem::take(&mut self.bindings) {
+            let mut documents = self.documents.iter_mut();
+            match documents.find(|document| document.policy == binding.policy) {
+                Some(document) => document.bind(&binding),
+                None => self.remarks.object_not_taken(
+                    &binding.object,
+                    &binding.source,
+                    binding.line,
+                    format!(
+                        "no policy {:?} was taken; name its file too",
+                        binding.policy
+                    ),
+                ),
+            }
+        }
     }
 
     /// Adds the exceptions that are objects of their own to the documents of their policies.

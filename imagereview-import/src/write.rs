@@ -8,7 +8,7 @@ use imagereview_core::{
 };
 
 use crate::{
-    draft::{Checks, DigestCheck, Document, Exemption, Mutations, Names, Rule, Scope},
+    draft::{Authority, Checks, DigestCheck, Document, Exemption, Mutations, Names, Rule, Scope},
     samples::Case,
 };
 
@@ -212,11 +212,48 @@ fn rule(lines: &mut Lines, rule: &Rule, document: Mode) {
             }
         });
     }
+    if let Some(signed) = &checks.signed {
+        lines.map("signed", |lines| {
+            lines.map("by", |lines| authority(lines, &signed.by));
+            if let Some(repository) = &signed.repository {
+                lines.field("repository", &quoted(repository));
+            }
+        });
+    }
     if let Some(expression) = &checks.expression {
         lines.line("expression: >-");
         lines.depth += 1;
         lines.line(expression);
         lines.depth -= 1;
+    }
+}
+
+fn authority(lines: &mut Lines, authority: &Authority) {
+    let list = |lines: &mut Lines, name: &str, all: &[Authority]| {
+        lines.items(name, all, self::authority);
+    };
+    let pem = |lines: &mut Lines, name: &str, text: &str| {
+        lines.map(name, |lines| {
+            lines.line("pem: |");
+            lines.depth += 1;
+            for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+                lines.line(line);
+            }
+            lines.depth -= 1;
+        });
+    };
+    match authority {
+        Authority::Key(text) => pem(lines, "key", text),
+        Authority::Notation(text) => pem(lines, "notation", text),
+        Authority::AnyOf(all) => list(lines, "anyOf", all),
+        Authority::AllOf(all) => list(lines, "allOf", all),
+        Authority::AtLeast(count, all) => {
+            lines.field("atLeast", &count.to_string());
+            list(lines, "of", all);
+        }
+        Authority::Static(passes) => {
+            lines.field("static", if *passes { "pass" } else { "deny" });
+        }
     }
 }
 

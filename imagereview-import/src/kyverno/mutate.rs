@@ -1,11 +1,10 @@
 //! What Kyverno changes in objects: registries, digests, pull policies and pull secrets.
 
-use imagereview_core::Mode;
-
 use crate::{
-    draft::{Checks, DigestCheck, Mutations, Rule, Scope},
+    draft::{Mutations, Scope},
     formula::Field,
     meaning::{Meaning, Side},
+    mutation,
     sink::{Sink, origin},
     wildcard::Wild,
     yaml::At,
@@ -40,58 +39,7 @@ pub(super) fn import(name: &str, at: &At<'_>, rule: &At<'_>, scope: &Scope, sink
             ),
         }
     }
-    take(name, at, mutations, scope, sink);
-}
-
-/// Makes a document of changes.
-pub(crate) fn take(name: &str, at: &At<'_>, mutations: Mutations, scope: &Scope, sink: &mut Sink) {
-    if mutations.is_empty() {
-        return;
-    }
-    let checks = if !mutations.pin_digests.is_empty() {
-        Checks {
-            digest: DigestCheck::Required,
-            ..Checks::default()
-        }
-    } else if mutations.mirrors.is_empty() {
-        Checks {
-            max_images: true,
-            ..Checks::default()
-        }
-    } else {
-        let targets = mutations.mirrors.iter().map(|(_, to)| to.clone());
-        Checks {
-            repositories_allowed: targets.collect(),
-            ..Checks::default()
-        }
-    };
-    let mut checks = checks;
-    checks
-        .notes
-        .push("the original denies nothing: this only records what was not changed".to_owned());
-    // The same change to containers and to init containers is one.
-    let is_known = |document: &crate::draft::Document| {
-        document.mutations.mirrors == mutations.mirrors
-            && document.mutations.pin_digests == mutations.pin_digests
-            && document.mutations.pull_policies == mutations.pull_policies
-            && document.mutations.pull_secrets == mutations.pull_secrets
-            && document.scope == *scope
-    };
-    if sink.documents.iter().any(is_known) {
-        return;
-    }
-    let object = sink.remarks.object().to_owned();
-    let mut document = sink.document(at, &object, name, Mode::Audit);
-    document.mutations = mutations;
-    document.scope = scope.clone();
-    document.rules.push(Rule {
-        name: sink.rule_names.take(name),
-        origin: origin(at),
-        mode: Mode::Audit,
-        checks,
-        ..Rule::default()
-    });
-    sink.finish(document);
+    mutation::take(name, at, mutations, scope, sink);
 }
 
 fn patch(at: &At<'_>, context: &At<'_>, mutations: &mut Mutations, sink: &mut Sink) {
@@ -190,11 +138,22 @@ fn image(at: &At<'_>, text: &str, context: &At<'_>, mutations: &mut Mutations, s
         mutations.pin_digests.push("**".to_owned());
         return;
     }
-    let Some(target) = target(text) else {
+    match target(text) {
+        Some(target) => mirror_of(at, &target, mutations, sink),
+        None => sink
+            .remarks
+            .not_taken(at, "the import does not know this change of a name"),
+    }
+}
+
+/// A mirror of Docker Hub, where the original replaces every registry.
+pub(crate) fn mirror_of(at: &At<'_>, target: &str, mutations: &mut Mutations, sink: &mut Sink) {
+    let target = target.trim_end_matches('/');
+    if !is_target(target) {
         sink.remarks
-            .not_taken(at, "the import does not know this change of a name");
+            .not_taken(at, format!("{target:?} is no registry of a mirror"));
         return;
-    };
+    }
     mutations
         .mirrors
         .push(("docker.io/**".to_owned(), format!("{target}/**")));
@@ -204,6 +163,12 @@ fn image(at: &At<'_>, text: &str, context: &At<'_>, mutations: &mut Mutations, s
             "every registry is replaced by {target:?}; here Docker Hub is, so name the others in mutations.mirrors"
         ),
     );
+}
+
+fn is_target(target: &str) -> bool {
+    let host = target.split('/').next().unwrap_or_default();
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c);
+    crate::meaning::names_host(host) && target.chars().all(is_name)
 }
 
 /// Whether a name is the one that the registry resolved.
@@ -242,7 +207,5 @@ fn target(text: &str) -> Option<String> {
         _ => return None,
     };
     let target = target.trim_end_matches('/');
-    let host = target.split('/').next().unwrap_or_default();
-    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c);
-    (crate::meaning::names_host(host) && target.chars().all(is_name)).then(|| target.to_owned())
+    is_target(target).then(|| target.to_owned())
 }

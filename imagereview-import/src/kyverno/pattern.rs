@@ -3,6 +3,7 @@
 use crate::{
     draft::Checks,
     formula::{Field, Formula, LooksAt},
+    image_facts,
     sink::{Sink, no_ephemeral_containers},
     wildcard::Wild,
     yaml::At,
@@ -130,6 +131,18 @@ impl<'n> Requirements<'n> {
             if looks_at == LooksAt::NONE {
                 sink.remarks
                     .not_taken(&item, "the list is not one of the containers of a pod");
+                continue;
+            }
+            if let Some(checks) = image_facts::take_conditions(&item, sink) {
+                if !checks.is_empty() {
+                    self.0.push(Requirement {
+                        formula: Formula::And(Vec::new()),
+                        looks_at,
+                        at: item,
+                        containers: Vec::new(),
+                        checks: Some(checks),
+                    });
+                }
                 continue;
             }
             for (name, value) in item.entries() {

@@ -243,3 +243,19 @@ exemptions:
     );
     assert!(tests.contains("  - name: \"registry.example.com:5000/samples/app fails example\"\n"));
 }
+
+#[test]
+fn a_value_that_no_document_can_have_is_named() {
+    let import = imported(
+        "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: K8sImageDigests\nmetadata: {name: digests}\n\
+         spec: {match: {namespaces: [Prod]}}\n",
+    );
+    assert_eq!(import.document(), "");
+    let remarks = remarks(&import);
+    assert!(
+        remarks[0].starts_with(
+            "input.yaml:1: not taken: K8sImageDigests digests: no document can have one of its values: "
+        ),
+        "{remarks:?}"
+    );
+}

@@ -477,8 +477,8 @@ spec:
             "spec.rules[0].validate.pattern.metadata.labels.app",
             "spec.rules[0].validate.pattern.spec.containers[0].imagePullPolicy",
             "spec.rules[0].validate.pattern.spec.containers[0].image",
-            "spec.rules[0].verifyImages",
-            "spec.rules[1].verifyImages",
+            "spec.rules[0].verifyImages[0]",
+            "spec.rules[1].verifyImages[0]",
         ]
     );
     let document = import.document();

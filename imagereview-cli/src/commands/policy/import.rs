@@ -113,7 +113,13 @@ pub(crate) fn run(
         print_diagnostic(remark);
     }
     let outcome = if compares {
-        compare::run(&import, args, project, out)?
+        compare::run(
+            &import,
+            args.references.as_deref(),
+            &args.compare,
+            project,
+            out,
+        )?
     } else {
         ExitStatus::default()
     };

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     io::Write,
+    path::Path,
 };
 
 use imagereview_core::ContainerKind;
 use imagereview_import::{Cause, Difference, Import};
 
-use super::ImportArgs;
 use crate::{
     commands::error::CliError,
     engine::{Count, Reviewer},
@@ -77,13 +78,14 @@ impl Differences {
 
 pub(super) fn run(
     import: &Import,
-    args: &ImportArgs,
+    references: Option<&Path>,
+    manifests: &[OsString],
     project: &Project,
     out: &mut dyn Write,
 ) -> Result<ExitStatus, CliError> {
     let mut differences = Differences::default();
     let mut outcome = ExitStatus::default();
-    if let Some(path) = &args.references {
+    if let Some(path) = references {
         match read_text(path) {
             Ok(text) => {
                 for image in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -97,14 +99,19 @@ pub(super) fn run(
             }
         }
     }
-    outcome = outcome.max(manifests(import, args, project, &mut differences));
+    outcome = outcome.max(compare_manifests(
+        import,
+        manifests,
+        project,
+        &mut differences,
+    ));
     differences.write(out)?;
     Ok(outcome)
 }
 
-fn manifests(
+fn compare_manifests(
     import: &Import,
-    args: &ImportArgs,
+    arguments: &[OsString],
     project: &Project,
     differences: &mut Differences,
 ) -> ExitStatus {
@@ -114,11 +121,7 @@ fn manifests(
         gitignore: false,
     };
     let mut named = Vec::new();
-    for found in args
-        .compare
-        .iter()
-        .flat_map(|argument| inputs(argument, skip))
-    {
+    for found in arguments.iter().flat_map(|argument| inputs(argument, skip)) {
         match found {
             Ok(input) => named.push(input),
             Err(error) => {
