@@ -37,7 +37,7 @@ use tokio::{net::TcpListener, runtime::Runtime};
 const ROUNDS: usize = 201;
 
 /// How many times each contender works in one round.
-const TURN: usize = 20;
+const TURN: u32 = 20;
 
 /// How often each program runs.
 const PROGRAM_RUNS: usize = 41;
@@ -147,11 +147,12 @@ impl Registry {
     fn image(&self, tag: &str) -> String {
         format!("{}/team/app:{tag}", self.address)
     }
+}
 
-    fn client(&self) -> Client {
-        let registries = Registries::new().with_localhost();
-        Client::new(registries, Keyring::new(), Limits::default())
-    }
+/// A client that knows nothing yet.
+fn new_client() -> Client {
+    let registries = Registries::new().with_localhost();
+    Client::new(registries, Keyring::new(), Limits::default())
 }
 
 fn soon() -> Instant {
@@ -166,8 +167,8 @@ fn measure(crane: Option<&Path>) -> Outcome {
     println!("| what | µs | beside | µs | ratio | target |");
     println!("| --- | ---: | --- | ---: | ---: | --- |");
     warm(&registry, &runtime)?;
-    cold(&registry, &runtime, false)?;
-    cold(&registry, &runtime, true)?;
+    cold(&registry, &runtime, false);
+    cold(&registry, &runtime, true);
     if let Some(crane) = crane {
         programs(&registry, crane)?;
     }
@@ -182,7 +183,7 @@ fn warm(registry: &Registry, runtime: &Runtime) -> Outcome {
     let names: Vec<String> = (0..3)
         .map(|index| registry.image(&format!("v{index}")))
         .collect();
-    let client = registry.client();
+    let client = new_client();
     let review = || -> Review<'_> { names.iter().map(String::as_str).collect() };
     let facts_of = |review: &Review<'_>| -> Facts {
         let mut needs = Needs::new();
@@ -212,8 +213,8 @@ fn warm(registry: &Registry, runtime: &Runtime) -> Outcome {
 
 /// What is known of an image that is not in the cache, beside a program that sends the same requests over a connection
 /// that it keeps, and computes the same digests.
-fn cold(registry: &Registry, runtime: &Runtime, is_whole: bool) -> Outcome {
-    let client = registry.client();
+fn cold(registry: &Registry, runtime: &Runtime, is_whole: bool) {
+    let client = new_client();
     let bare: legacy::Client<HttpConnector, Empty<Bytes>> =
         legacy::Client::builder(TokioExecutor::new()).build_http();
     let mut number = 0;
@@ -266,7 +267,6 @@ fn cold(registry: &Registry, runtime: &Runtime, is_whole: bool) -> Outcome {
         "| {what} | {:.1} | the same {requests} of hyper's client, and SHA-256 | {:.1} | {:.2} | ≤ 2 |",
         times.ours, times.theirs, times.ratio
     );
-    Ok(())
 }
 
 /// Medians of all rounds, in microseconds for one go.
@@ -282,7 +282,7 @@ fn compare(ours: &mut dyn FnMut(), theirs: &mut dyn FnMut()) -> Times {
         for _ in 0..TURN {
             work();
         }
-        started.elapsed().as_secs_f64() * 1e6 / TURN as f64
+        started.elapsed().as_secs_f64() * 1e6 / f64::from(TURN)
     };
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
@@ -352,7 +352,7 @@ fn programs(registry: &Registry, crane: &Path) -> Outcome {
 fn at_once(registry: &Registry) -> Outcome {
     const REVIEWS: usize = 1000;
     let runtime = Runtime::new()?;
-    let client = registry.client();
+    let client = new_client();
     let before = registry.requests.load(Ordering::Relaxed);
     let started = Instant::now();
     let known = runtime.block_on(async {
