@@ -203,9 +203,18 @@ impl Client {
         deadline: Instant,
         mut done: impl FnMut(&ImageRef<'_>),
     ) -> Facts {
+        let mut facts = Facts::new();
         let mut tasks = JoinSet::new();
         let images: Vec<_> = needs.iter_with_statements().collect();
         for (index, (image, need, statements)) in images.iter().enumerate() {
+            // Most are known, and a task costs more than that.
+            if statements.is_empty()
+                && let Some(fact) = self.cached(image, need, needs.stale_for(image))
+            {
+                facts.insert(image, fact);
+                done(image);
+                continue;
+            }
             let (client, name, need) = (self.clone(), image.to_string(), Need::clone(need));
             let statements = BTreeSet::clone(statements);
             let stale_for = needs.stale_for(image);
@@ -222,7 +231,6 @@ impl Client {
                 (index, facts)
             });
         }
-        let mut facts = Facts::new();
         while let Some(task) = tasks.join_next().await {
             // Of what a task that panicked was to find out, nothing is known.
             if let Ok((index, fact)) = task
@@ -273,6 +281,42 @@ impl Client {
                 fact
             }
         }
+    }
+
+    /// What is needed of an image, if it is in the cache.
+    fn cached(
+        &self,
+        image: &ImageRef<'_>,
+        need: &Need,
+        stale_for: Duration,
+    ) -> Option<Fact<Arc<ImageFacts>>> {
+        let fetcher = self.fetcher_for(image);
+        let (place, reference) = asked(&fetcher, image).ok()?;
+        let platforms: Option<Arc<[Platform]>> = match need {
+            Need::Digest => None,
+            Need::Platforms(platforms) => Some(platforms.iter().cloned().collect()),
+            _ => Some([].into()),
+        };
+        let fact = match platforms {
+            None => {
+                let resolved = fetcher.cached(&place, &reference)?;
+                resolved.map(|resolved| Arc::new(resolved.into_facts()))
+            }
+            Some(platforms) => self.images.get(&ImageKey {
+                place: place.clone(),
+                reference: reference.clone(),
+                platforms,
+            })?,
+        };
+        if let (Reference::Tag(tag), false) = (reference, stale_for.is_zero()) {
+            // An older answer may be better than that the registry is away.
+            if is_away(&fact) {
+                return None;
+            }
+            self.last_known.keep(LastKey::new(place, tag, need), &fact);
+        }
+        fetcher.looked_up(Lookup::Hit);
+        Some(fact)
     }
 
     /// What is needed of an image, from its registry or from the cache.

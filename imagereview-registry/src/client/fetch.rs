@@ -151,12 +151,22 @@ impl Fetcher {
             Reference::Tag(tag) => self.tag(place, tag).await,
             Reference::Digest(digest) => {
                 let content = self.manifest(place, digest).await;
-                content.map(|content| Resolved {
-                    digest: digest.clone(),
-                    at: SystemTime::now(),
-                    from: content.from.clone(),
-                    credentials: Arc::clone(&content.credentials),
-                })
+                content.map(|content| Resolved::by_digest(digest, &content))
+            }
+        }
+    }
+
+    /// What a name means, if that is in the cache.
+    pub(super) fn cached(&self, place: &Place, reference: &Reference) -> Option<Fact<Resolved>> {
+        match reference {
+            Reference::Tag(tag) => {
+                let key = TagKey(place.clone(), tag.clone());
+                self.shared.tags.get(&key)
+            }
+            Reference::Digest(digest) => {
+                let key = ContentKey(place.clone(), digest.clone());
+                let content = self.shared.manifests.get(&key)?;
+                Some(content.map(|content| Resolved::by_digest(digest, &content)))
             }
         }
     }
@@ -180,6 +190,15 @@ impl Fetcher {
         };
         let manifest = match &content.manifest {
             Ok(manifest) => manifest,
+            Err(what) if content.is_schema_1 => {
+                // Its type is a fact, which a rule may refuse. What is in it is not known.
+                let mut facts = resolved.into_facts();
+                let mut platform = PlatformFacts::new(None, facts.digest.clone());
+                platform.details = Some(unsupported(place, what));
+                facts.media_type = Some(MediaType::DockerSchema1);
+                facts.platforms = Some(vec![platform]);
+                return Fact::Known(facts);
+            }
             Err(what) => return unsupported(place, what),
         };
         let children = match self.children(place, &resolved.digest, &content).await {
