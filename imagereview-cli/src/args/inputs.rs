@@ -12,7 +12,7 @@ use clap::ValueHint;
 use super::env_file::EnvFile;
 use crate::{
     exit_status::ExitStatus,
-    input::{Input, Skip, Source, inputs, inputs_as_in_folder, normalized},
+    input::{Input, Skip, Source, build, inputs, inputs_as_in_folder, mark_patches, normalized},
     project::Project,
     terminal::{OneLine, print_diagnostic},
 };
@@ -58,6 +58,13 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     stdin_name: Option<PathBuf>,
 
+    /// Build each kustomization with kustomize, or else kubectl, and review the objects too
+    ///
+    /// Those are built that no other kustomization among the inputs is built from. kustomize fetches
+    /// what a kustomization takes from elsewhere.
+    #[arg(long)]
+    kustomize: bool,
+
     /// Exit with status 2 if anything was not reviewed
     ///
     /// Templates in folders, and images of custom resources that no policy declares, are else only
@@ -91,10 +98,10 @@ impl InputArgs {
     pub(crate) fn held(inputs: Vec<Input>) -> (Vec<Input>, ExitStatus) {
         let mut outcome = ExitStatus::default();
         let mut lasting = Vec::new();
-        for Input { source, is_named } in inputs {
-            let name = source.to_string();
-            match source.held() {
-                Ok(source) => lasting.push(Input { source, is_named }),
+        for input in inputs {
+            let name = input.source.to_string();
+            match input.source.held() {
+                Ok(source) => lasting.push(Input { source, ..input }),
                 Err(error) => {
                     print_diagnostic(format_args!("{name}: {error}"));
                     outcome = ExitStatus::Error;
@@ -157,6 +164,18 @@ impl InputArgs {
                 Err(error) => {
                     print_diagnostic(error);
                     outcome = ExitStatus::Error;
+                }
+            }
+        }
+        mark_patches(&mut all);
+        if self.kustomize {
+            for built in build(&mut all) {
+                match built {
+                    Ok(input) => all.push(input),
+                    Err(error) => {
+                        print_diagnostic(error);
+                        outcome = ExitStatus::Error;
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! are.
 
 mod compose;
+mod kustomization;
 mod pipeline;
 
 use std::{
@@ -20,6 +21,7 @@ use imagereview_core::{
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::Value as Json;
 
+use self::kustomization::without_missing_images;
 use super::{
     context::Context,
     object::{title, title_of_unreadable},
@@ -106,6 +108,9 @@ impl<'r> PartReview<'r> {
     /// Adds what came of the document at these bytes, and finds its images there. Their paths begin
     /// behind `prefix`.
     fn add(&mut self, mut documents: Vec<ReviewedDocument>, range: Range<usize>, prefix: &str) {
+        if self.input.is_patch {
+            documents.iter_mut().for_each(without_missing_images);
+        }
         let is_wanted =
             |image: &ReviewedImage| self.context.locates_all || !image.violations.is_empty();
         if let Some(template) = self.rendered_from(&self.text[range.clone()]) {
@@ -156,6 +161,7 @@ impl<'r> PartReview<'r> {
     fn rendered_from(&self, document: &str) -> Option<String> {
         let chart = match &self.input.source {
             Source::NamedStdin(path) if path.is_dir() => Some(&**path),
+            Source::Built(file, ..) => return Some(file.clone()),
             source if source.is_stream() => None,
             _ => return None,
         };
@@ -194,7 +200,11 @@ impl<'r> PartReview<'r> {
         // In a folder, JSON with comments is most often the settings of some tool.
         if self.input.is_named || may_matter(self.text) {
             let position = self.start.within(error.line(), error.column());
-            self.error(position, json_error(error));
+            if is_action(self.text, error) {
+                self.template(position);
+            } else {
+                self.error(position, json_error(error));
+            }
         } else {
             self.file.skipped += 1;
         }
@@ -213,6 +223,9 @@ impl<'r> PartReview<'r> {
     fn json_document(&mut self, document: &str, range: Range<usize>) {
         let type_meta: TypeMeta<'_> = serde_json::from_str(document).unwrap_or_default();
         let bytes = document.as_bytes();
+        if let Some(kustomization) = self.kustomization_of(document) {
+            return self.kustomization(&kustomization, range);
+        }
         match type_meta.kind.as_deref() {
             Some(image_review::KIND) => match ImageReview::from_slice(bytes) {
                 Ok(review) => {
@@ -264,6 +277,9 @@ impl<'r> PartReview<'r> {
         }
         if let Err(error) = agree(text) {
             return self.disagree(&error, &range, json_error);
+        }
+        if let Some(kustomization) = self.kustomization_of(text) {
+            return self.kustomization(&kustomization, range);
         }
         let kinds = self.context.policy.kinds();
         match from_yaml(text, |yaml| kinds.deserialize(yaml)) {
@@ -368,7 +384,6 @@ impl<'r> PartReview<'r> {
         manifest: impl Iterator<Item = Result<Workload<'a>, UnreadableObject<'a>>>,
         range: Range<usize>,
     ) {
-        let is_json = self.text[range.clone()].trim_start().starts_with('{');
         let mut objects = Vec::new();
         let mut is_kubernetes = true;
         let mut reviewed = Vec::new();
@@ -386,13 +401,11 @@ impl<'r> PartReview<'r> {
                         reviewed.extend(images.map(|(_, place)| place.path().to_string()));
                     }
                     // One image that is still to be filled in must not keep the others from being
-                    // reviewed, unless nothing can be made of the object as it is. Nor is JSON
-                    // that a program wrote a template.
+                    // reviewed, unless nothing can be made of the object as it is.
                     let is_open = |text: &str| text.contains("{{");
-                    let is_template = !is_json
-                        && (object.name().is_some_and(is_open)
-                            || object.namespace().is_some_and(is_open)
-                            || object.images().all(|(image, _)| is_open(image)));
+                    let is_template = object.name().is_some_and(is_open)
+                        || object.namespace().is_some_and(is_open)
+                        || object.images().all(|(image, _)| is_open(image));
                     let first = object
                         .images()
                         .find(|(image, _)| is_template && is_open(image));
@@ -624,6 +637,17 @@ enum Object<'t> {
     Template(String),
     Unreadable(UnreadableObject<'t>),
 }
+
+/// Whether JSON ends where an action of a template begins, or right behind its first brace.
+fn is_action(text: &str, error: &serde_json::Error) -> bool {
+    let line = text.split('\n').nth(error.line().saturating_sub(1));
+    let line = line.unwrap_or_default().as_bytes();
+    let at = error.column().min(line.len());
+    line[at.saturating_sub(2)..(at + 1).min(line.len())]
+        .windows(2)
+        .any(|two| two == b"{{")
+}
+
 fn is_missing(error: &ObjectError) -> bool {
     matches!(error.kind(), ObjectErrorKind::Missing)
 }

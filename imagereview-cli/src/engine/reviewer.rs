@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     fix::Fixer,
-    input::{Input, Part, Parts, Syntax, TextError, agreement::may_matter},
+    input::{Input, Part, Parts, Source, Syntax, TextError, agreement::may_matter},
     policy_file::LoadedPolicy,
 };
 
@@ -182,9 +182,12 @@ impl<'p> Reviewer<'p> {
             let mut needs = needs.lock().unwrap_or_else(PoisonError::into_inner);
             needs.extend(found);
         }
-        let fix = self
+        // What is built is in no file.
+        let fixer = self
             .fixer
-            .map(|fixer| fixer.fix(&input.source, &text, syntax, &self.context.variables));
+            .filter(|_| !matches!(input.source, Source::Built(..)));
+        let fix =
+            fixer.map(|fixer| fixer.fix(&input.source, &text, syntax, &self.context.variables));
         let text = match &fix {
             Some(fix) if self.fixer.is_some_and(|fixer| !fixer.is_dry()) => fix.after.clone(),
             _ => text,

@@ -8,7 +8,7 @@ use std::{
 use globset::{GlobBuilder, GlobMatcher};
 use ignore::{WalkBuilder, gitignore::GitignoreBuilder, overrides::OverrideBuilder};
 
-use super::{dockerfile::is_dockerfile, source::Source};
+use super::{dockerfile::is_dockerfile, kustomization::Kustomization, source::Source};
 
 /// Something to read, and whether it was asked for by its own name. What a folder holds may be
 /// anything; what is named is meant to be reviewed.
@@ -16,6 +16,21 @@ use super::{dockerfile::is_dockerfile, source::Source};
 pub(crate) struct Input {
     pub(crate) source: Source,
     pub(crate) is_named: bool,
+    /// Whether a kustomization lists it as a patch.
+    pub(crate) is_patch: bool,
+    /// Whether it is a kustomization, and what is built from it is reviewed too.
+    pub(crate) is_built: bool,
+}
+
+impl Input {
+    fn new(source: Source, is_named: bool) -> Self {
+        Self {
+            source,
+            is_named,
+            is_patch: false,
+            is_built: false,
+        }
+    }
 }
 
 /// What of a folder is skipped, beside hidden files.
@@ -67,12 +82,7 @@ pub(crate) fn inputs(argument: &OsStr, skip: Skip<'_>) -> Vec<Result<Input, Inpu
     if argument.is_empty() {
         return vec![Err(InputError::NoName)];
     }
-    let named = |source| {
-        vec![Ok(Input {
-            source,
-            is_named: true,
-        })]
-    };
+    let named = |source| vec![Ok(Input::new(source, true))];
     let source = Source::from(argument);
     let Source::File(path) = &source else {
         return named(source);
@@ -169,7 +179,7 @@ fn has_manifests(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str);
     let name = path.file_name().and_then(OsStr::to_str);
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-        || name.is_some_and(is_dockerfile)
+        || name.is_some_and(|name| is_dockerfile(name) || Kustomization::is_name(name))
 }
 
 /// The files below a folder that are wanted, without hidden ones and those that are skipped.
@@ -206,10 +216,8 @@ fn walk(
             Ok(entry) => {
                 let is_file = entry.file_type().is_some_and(|kind| !kind.is_dir());
                 (is_file && is_wanted(entry.path()) && entry.path().is_file()).then(|| {
-                    Ok(Input {
-                        source: Source::File(without_here(entry.path())),
-                        is_named: false,
-                    })
+                    let source = Source::File(without_here(entry.path()));
+                    Ok(Input::new(source, false))
                 })
             }
         })

@@ -10,6 +10,7 @@ mod fix;
 mod formats;
 mod init;
 mod integrations;
+mod kustomize;
 mod policy_test;
 mod readers;
 mod resolve;
