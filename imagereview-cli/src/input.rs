@@ -18,6 +18,7 @@ mod source;
 mod substitution;
 mod syntax;
 mod text;
+mod tracked;
 pub(crate) mod yaml;
 
 pub(crate) use self::{

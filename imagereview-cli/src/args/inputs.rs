@@ -38,10 +38,10 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
 
-    /// Skip files in folders that a .gitignore excludes
+    /// Skip files in folders that a .gitignore excludes, and that git does not track
     ///
-    /// A file that git tracks is deployed even if a .gitignore excludes it. So none is used without
-    /// this option.
+    /// git tells which of the excluded files it tracks. Those are deployed all the same, so they are
+    /// reviewed.
     #[arg(long)]
     gitignore: bool,
 
