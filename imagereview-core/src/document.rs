@@ -446,6 +446,14 @@ impl ImagePolicy {
             .map(|rule| &*rule.name.0)
     }
 
+    /// Whether a comment beside an image in its file exempts it from a rule, where a file is reviewed. The
+    /// comments are for the program that reads files; nothing here sees them.
+    #[must_use]
+    pub fn allows_inline_exemption(&self, rule: &str) -> bool {
+        let mut rules = self.documents.iter().flat_map(|document| &document.rules);
+        rules.any(|one| *one.name.0 == *rule && one.allows_inline_exemptions)
+    }
+
     /// Decides a review, and reports for each image what each rule found.
     #[must_use]
     pub fn explain(&self, review: &Review<'_>) -> Explanation {

@@ -32,6 +32,8 @@ pub(super) struct Rule {
     message: Option<Text>,
     remedy: Option<Text>,
     checks: Vec<Check>,
+    /// Whether a comment exempts from it.
+    pub(super) allows_inline_exemptions: bool,
     /// The most steps that it may take for a review.
     share: u64,
     pub(super) shared_name: Arc<str>,
@@ -149,6 +151,9 @@ impl Rule {
         if let Some(max) = declared.max_images {
             add(Some(Check::MaxImages(max)));
         }
+        if let Some(allowed) = declared.image_pull_policies {
+            add(Some(Check::PullPolicies(allowed)));
+        }
         #[cfg(feature = "cel")]
         let settings = declared.facts.as_ref().map(FactSettings::compile);
         // Facts that have settings only are for the expression.
@@ -195,7 +200,7 @@ impl Rule {
             problems.add(
                 position,
                 "the rule has no checks; give tags, digest, registries, repositories, maxImages, \
-                 facts or expression",
+                 imagePullPolicies, facts or expression",
             );
             complete = false;
         }
@@ -209,6 +214,8 @@ impl Rule {
             message: declared.message,
             remedy: declared.remedy,
             checks,
+            allows_inline_exemptions: declared.inline_exemptions
+                == Some(declaration::Verdict::Allow),
             share: u64::MAX,
         })
     }

@@ -56,7 +56,7 @@ exemptions:
         r#"9:5: rules[1]: there is no field "nam" here; did you mean "name"?; the fields are name, description"#,
         r#"9:5: rules[1]: the field "name" is missing"#,
         r#"10:25: rules[1].registries.deny[0]: "Example.com" is no registry: write it in lower case"#,
-        r#"10:38: rules[1].registries.deny[1]: "a.*.com" is no registry: "*" stands for whole names before a domain, as in "*.example.com""#,
+        r#"10:38: rules[1].registries.deny[1]: "a.*.com" is no registry: the last two names of a host must be written, as in "a.*.example.com""#,
         r#"10:49: rules[1].registries.deny[2]: "example.com/x" is more than a registry"#,
         r#"10:66: rules[1].registries.deny[3]: "x:http" is no registry: the port is a number or "*""#,
         r#"11:28: rules[1].repositories.allow[0]: "nginx:1" has a tag or digest"#,

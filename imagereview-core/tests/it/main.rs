@@ -34,6 +34,8 @@ mod no_latest_tag;
 mod patterns;
 #[cfg(all(feature = "document", feature = "mutation"))]
 mod pins;
+#[cfg(feature = "document")]
+mod pod_rules;
 #[cfg(all(feature = "document", feature = "mutation"))]
 mod properties;
 #[cfg(feature = "oci-spec")]
