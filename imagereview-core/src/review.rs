@@ -108,8 +108,8 @@ impl<'a> Review<'a> {
         }
     }
 
-    /// Adds the image of a container, or of a volume, that may say when it is pulled.
-    pub(crate) fn add_image_of_container(
+    /// Adds the image of a container, or of a volume, which may say [when it is pulled](Image::pull_policy).
+    pub fn add_image_of_container(
         &mut self,
         text: &'a str,
         location: Location<'a>,
@@ -118,7 +118,7 @@ impl<'a> Review<'a> {
         let before = self.images.len();
         self.add_image(text, location);
         if let Some(image) = self.images.get_mut(before) {
-            image.pull_policy = Some(pull_policy);
+            image.pull_policy = Some(pull_policy.unwrap_or_default());
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reviews one part of an input: finds its documents, decides them, and finds where their images
 //! are.
 
+mod comments;
 mod compose;
 mod kustomization;
 mod pipeline;
@@ -56,6 +57,7 @@ pub(super) struct PartReview<'r> {
     /// Found where the first position is asked for.
     lines: OnceCell<Lines<'r>>,
     input: &'r Input,
+    syntax: Syntax,
     file: ReviewedFile,
 }
 
@@ -73,6 +75,7 @@ impl<'r> PartReview<'r> {
             start: file.start.position,
             lines: OnceCell::new(),
             input,
+            syntax: Syntax::Yaml,
             file,
         }
     }
@@ -81,10 +84,12 @@ impl<'r> PartReview<'r> {
     ///
     /// Before it, so many documents of JSON have been read of the input.
     pub(super) fn run(mut self, syntax: Syntax, json_before: usize) -> ReviewedFile {
+        self.syntax = syntax;
         match syntax {
             Syntax::Dockerfile => self.dockerfile(),
             Syntax::Json | Syntax::Yaml => self.documents(syntax, json_before),
         }
+        self.check_comments();
         self.file
     }
 
@@ -142,7 +147,8 @@ impl<'r> PartReview<'r> {
 
     /// Adds what came of a document whose images are found. More violations than are kept are an
     /// error: neither a report nor a baseline has them.
-    fn add_located(&mut self, document: ReviewedDocument) {
+    fn add_located(&mut self, mut document: ReviewedDocument) {
+        self.exempt_by_comments(&mut document);
         if document.omitted > 0 {
             let (title, omitted) = (&document.title, document.omitted);
             self.file.diagnostics.push(Diagnostic {

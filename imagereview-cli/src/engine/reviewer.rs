@@ -9,7 +9,10 @@ use std::{
     time::SystemTime,
 };
 
-use imagereview_core::facts::{Facts, Needs};
+use imagereview_core::{
+    StringMap,
+    facts::{Facts, Needs},
+};
 
 use rayon::{
     ThreadPoolBuilder,
@@ -46,6 +49,7 @@ impl<'p> Reviewer<'p> {
                 policy,
                 variables,
                 namespace: None,
+                namespace_labels: None,
                 now: SystemTime::now(),
                 facts: None,
                 needs: None,
@@ -55,9 +59,14 @@ impl<'p> Reviewer<'p> {
         }
     }
 
-    /// Takes this for the namespace of objects that name none.
-    pub(crate) fn in_namespace(mut self, namespace: Option<&str>) -> Self {
+    /// Takes this for the namespace of objects that name none, and these for its labels.
+    pub(crate) fn in_namespace(
+        mut self,
+        namespace: Option<&str>,
+        labels: Option<&StringMap<'static>>,
+    ) -> Self {
         self.context.namespace = namespace.map(str::to_owned);
+        self.context.namespace_labels = labels.cloned();
         self
     }
 

@@ -172,8 +172,8 @@ fn what_is_built_is_reviewed_where_that_is_asked_for() {
         "{stderr}"
     );
 
-    let built = format!("{DEPLOYMENT}        image: built.example.com/app:latest\n");
-    let print = format!("printf '%s' '{built}'");
+    let objects = format!("{DEPLOYMENT}        image: built.example.com/app:latest\n");
+    let print = format!("printf '%s' '{objects}'");
     build(
         "kubectl",
         &format!("test \"$*\" = 'kustomize prod' || exit 3\n{print}"),

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod cmd;
+mod comments;
 mod docs;
 mod examples;
 mod facts;

@@ -13,8 +13,8 @@ pub struct Image<'a> {
     pub(super) location: Location<'a>,
     pub(super) position: usize,
     pub(super) is_unchanged: bool,
-    /// What its container says, where the request has containers.
-    pub(super) pull_policy: Option<Option<&'a str>>,
+    /// What its container says, or nothing; `None` where the request has no containers.
+    pub(super) pull_policy: Option<&'a str>,
 }
 
 impl<'a> Image<'a> {
@@ -56,23 +56,19 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn pull_policy(&self) -> Option<&'a str> {
         let written = self.pull_policy?;
-        Some(
-            written
-                .filter(|policy| !policy.is_empty())
-                .unwrap_or_else(|| {
-                    let (tag, digest) = (self.reference.tag(), self.reference.digest());
-                    let is_latest = match tag {
-                        Some(tag) => tag == DEFAULT_TAG,
-                        None => digest.is_none(),
-                    };
-                    let policy = if is_latest {
-                        PullPolicy::Always
-                    } else {
-                        PullPolicy::IfNotPresent
-                    };
-                    policy.as_str()
-                }),
-        )
+        if !written.is_empty() {
+            return Some(written);
+        }
+        let is_latest = match self.reference.tag() {
+            Some(tag) => tag == DEFAULT_TAG,
+            None => self.reference.digest().is_none(),
+        };
+        let policy = if is_latest {
+            PullPolicy::Always
+        } else {
+            PullPolicy::IfNotPresent
+        };
+        Some(policy.as_str())
     }
 
     /// Whether the same image was at the [same location](crate::Review::with_former_images) in the object
