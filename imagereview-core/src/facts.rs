@@ -8,7 +8,11 @@
 //! Not known never helps an image: a rule over a fact that is [`Fact::Unavailable`] denies, unless the
 //! rule says otherwise.
 
+#[cfg(feature = "facts-file")]
+mod base64;
+mod candidate;
 mod content_digest;
+mod evidence;
 mod fact;
 #[cfg(feature = "facts-file")]
 mod file;
@@ -16,8 +20,11 @@ mod image;
 mod media_type;
 mod needs;
 mod platform;
+mod signatures;
+mod statement;
 #[cfg(feature = "facts-file")]
 mod time;
+mod trust;
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
@@ -26,12 +33,17 @@ pub use self::file::json_schema;
 #[cfg(feature = "facts-file")]
 pub use self::file::{FactsFileError, MAX_FILE_LEN};
 pub use self::{
+    candidate::{Candidate, Outcome, Refusal, RefusalCause},
     content_digest::ContentDigest,
+    evidence::{Evidence, Format},
     fact::{Cause, Fact, Unavailable},
     image::{ImageDetails, ImageFacts, PlatformFacts},
     media_type::MediaType,
-    needs::{Need, Needs},
+    needs::{Covers, Need, Needs, StatementNeed},
     platform::{Platform, PlatformError},
+    signatures::Signatures,
+    statement::{CLAIMS, Claim, DistinguishedName, Signer, Statement},
+    trust::{NotationLevel, TimeProof, Trust, TrustId, TrustKind},
 };
 use crate::reference::{Digest, ImageRef};
 

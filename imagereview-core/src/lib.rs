@@ -76,6 +76,7 @@
 //! | `facts-file` | no | facts as a file: `Facts::to_file` and `Facts::from_file` |
 //! | `oci-spec` | yes | `ImageRef::to_oci`: the owned reference type of the crate `oci-spec` |
 //! | `mutation` | no | the module `mutation`, `AdmissionResponse::with_patch`, and `mutations` in documents |
+//! | `signatures` | yes | `facts::Trust::key` and its like: what signatures are verified with; `document` implies it |
 //! | `schema` | no | `document::json_schema`: the JSON Schema of a policy document; implies `document` |
 //!
 //! A document that uses what is switched off does not compile as a policy: the error names the feature.

@@ -127,6 +127,9 @@ pub(crate) const TASKS: &[Task] = &[
                 "cargo deny --manifest-path imagereview-core/Cargo.toml --exclude-dev check bans",
             ),
             Shell(
+                "cargo deny --manifest-path imagereview-signature/Cargo.toml --exclude-dev check bans",
+            ),
+            Shell(
                 "cargo deny --manifest-path imagereview-registry/Cargo.toml --exclude-dev check bans",
             ),
             Own(advisories::check),

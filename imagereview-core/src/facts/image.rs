@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::SystemTime};
 
-use super::{content_digest::ContentDigest, fact::Fact, media_type::MediaType, platform::Platform};
+use super::{
+    candidate::Candidate, content_digest::ContentDigest, fact::Fact, media_type::MediaType,
+    platform::Platform, signatures::Signatures,
+};
 
 /// What is known of one image: what its name means, and what there is for each platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,13 @@ pub struct ImageFacts {
         serde(default, skip_serializing_if = "Option::is_none")
     )]
     pub platforms: Option<Vec<PlatformFacts>>,
+    /// What was found that may be a signature, for each digest and each repository in which it was
+    /// looked for.
+    #[cfg_attr(
+        feature = "facts-file",
+        serde(default, skip_serializing_if = "Vec::is_empty")
+    )]
+    pub signatures: Vec<Signatures>,
 }
 
 /// What is known of an image for one platform.
@@ -143,7 +153,21 @@ impl ImageFacts {
             credentials: Box::default(),
             annotations: BTreeMap::new(),
             platforms: None,
+            signatures: Vec::new(),
         }
+    }
+
+    /// What was found beside a digest in a repository, or in the image's own; `None` if nobody looked.
+    #[must_use]
+    pub fn signatures(
+        &self,
+        subject: &ContentDigest,
+        repository: Option<&str>,
+    ) -> Option<&Fact<Vec<Candidate>>> {
+        let mut all = self.signatures.iter();
+        let found =
+            all.find(|one| one.subject == *subject && one.repository.as_deref() == repository)?;
+        Some(&found.candidates)
     }
 
     /// What there is for each platform, in the order of the index; empty where only the digest was
@@ -157,7 +181,9 @@ impl ImageFacts {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let mut details = self.details();
+        let mut signatures = self.signatures.iter();
         details.all(|fact| fact.known().is_some())
+            && signatures.all(|one| one.candidates.unavailable().is_none())
     }
 
     /// About how many bytes it takes.
@@ -165,7 +191,8 @@ impl ImageFacts {
     pub fn bytes(&self) -> usize {
         let details = self.details().filter_map(Fact::known);
         let details: usize = details.map(ImageDetails::bytes).sum();
-        512 * (1 + self.platforms().len()) + details + bytes_of(&self.annotations)
+        let signatures: usize = self.signatures.iter().map(Signatures::bytes).sum();
+        512 * (1 + self.platforms().len()) + details + signatures + bytes_of(&self.annotations)
     }
 
     fn details(&self) -> impl Iterator<Item = &Fact<ImageDetails>> {

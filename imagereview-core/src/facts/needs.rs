@@ -1,8 +1,11 @@
 //! Which facts a policy needs to decide a review.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::Arc,
+};
 
-use super::platform::Platform;
+use super::{platform::Platform, trust::Trust};
 use crate::reference::ImageRef;
 
 /// What a policy needs to know of one image. More is never less: whoever fetches may fetch more.
@@ -33,6 +36,52 @@ impl Need {
     }
 }
 
+/// Whose statements about an image a rule needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "whoever asks for statements is to heed each field"
+)]
+pub struct StatementNeed {
+    /// What they are verified with.
+    pub trust: Trust,
+    /// The repository in which they are, in full, if that is not the image's own.
+    pub repository: Option<Arc<str>>,
+    /// Which digests of the image they are about.
+    pub covers: Covers,
+}
+
+/// Which digests of an image a statement has to be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "whoever asks for statements is to handle each"
+)]
+pub enum Covers {
+    /// The digest that the image's name means: of an index, or of the manifest where there is no index.
+    Named,
+    /// The digest of the manifest for each platform.
+    EveryPlatform,
+}
+
+/// What is needed of one image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Needed {
+    need: Need,
+    statements: BTreeSet<StatementNeed>,
+}
+
+impl Needed {
+    fn and(self, other: Self) -> Self {
+        let mut statements = self.statements;
+        statements.extend(other.statements);
+        Self {
+            need: self.need.and(other.need),
+            statements,
+        }
+    }
+}
+
 /// Which facts a policy needs to decide a review: for each image the most that a rule asks for. What
 /// no rule asks for is not here, so an empty value means that no registry is asked.
 ///
@@ -48,7 +97,7 @@ impl Need {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    images: BTreeMap<String, Need>,
+    images: BTreeMap<String, Needed>,
 }
 
 impl Needs {
@@ -60,16 +109,27 @@ impl Needs {
 
     /// Something is needed to know of an image.
     pub fn add(&mut self, image: &ImageRef<'_>, need: Need) {
-        self.insert(asked(image), need);
+        let statements = BTreeSet::new();
+        self.insert(asked(image), Needed { need, statements });
     }
 
-    fn insert(&mut self, name: String, need: Need) {
+    /// Statements about an image are needed. To find them, its digest is needed too, or its platforms.
+    pub fn add_statements(&mut self, image: &ImageRef<'_>, statements: StatementNeed) {
+        let need = match statements.covers {
+            Covers::Named => Need::Digest,
+            Covers::EveryPlatform => Need::All,
+        };
+        let statements = BTreeSet::from([statements]);
+        self.insert(asked(image), Needed { need, statements });
+    }
+
+    fn insert(&mut self, name: String, needed: Needed) {
         match self.images.entry(name) {
             Entry::Vacant(entry) => {
-                entry.insert(need);
+                entry.insert(needed);
             }
             Entry::Occupied(mut entry) => {
-                let both = entry.get().clone().and(need);
+                let both = entry.get().clone().and(needed);
                 entry.insert(both);
             }
         }
@@ -87,11 +147,25 @@ impl Needs {
         self.images.len()
     }
 
-    /// Each image, and what is needed of it.
+    /// Each image, and what is needed of it beside statements.
     pub fn iter(&self) -> impl Iterator<Item = (ImageRef<'_>, &Need)> {
+        self.iter_with_statements()
+            .map(|(image, need, _)| (image, need))
+    }
+
+    /// Each image, what is needed of it, and whose statements about it are.
+    pub fn iter_with_statements(
+        &self,
+    ) -> impl Iterator<Item = (ImageRef<'_>, &Need, &BTreeSet<StatementNeed>)> {
         // Each was made of a reference, in the form that all references have.
         let images = self.images.iter();
-        images.filter_map(|(name, need)| Some((ImageRef::parse(name).ok()?, need)))
+        images.filter_map(|(name, needed)| {
+            Some((
+                ImageRef::parse(name).ok()?,
+                &needed.need,
+                &needed.statements,
+            ))
+        })
     }
 
     /// Keeps the first so many, in the order of the names, and gives the others.
@@ -102,13 +176,14 @@ impl Needs {
         Self { images }
     }
 
-    /// What these need beyond what others do.
+    /// What these need beyond what others do. Of an image of which something is missing, it is all: facts
+    /// about an image replace those that there were.
     #[must_use]
     pub fn without(&self, met: &Self) -> Self {
         let images = self.images.iter();
         let open = images.filter(|(name, need)| {
             let met = met.images.get(*name);
-            met.is_none_or(|met| met.clone().and(Need::clone(need)) != *met)
+            met.is_none_or(|met| met.clone().and(Needed::clone(need)) != *met)
         });
         Self {
             images: open

@@ -2,7 +2,14 @@
 
 use std::{fs, path::PathBuf};
 
-use imagereview_core::facts::{Facts, MAX_FILE_LEN, json_schema};
+use imagereview_core::{
+    ImageRef,
+    facts::{
+        Candidate, Cause, Claim, ContentDigest, Evidence, Fact, Facts, Format, ImageFacts,
+        MAX_FILE_LEN, Outcome, Refusal, RefusalCause, Signatures, Signer, Statement, TimeProof,
+        Trust, Unavailable, json_schema,
+    },
+};
 use serde_json::{Value, json};
 
 fn repository() -> PathBuf {
@@ -114,4 +121,71 @@ fn a_file_that_is_too_long_or_has_something_behind_it_is_refused() {
     assert!(error.contains("may have 67108864"), "{error}");
     let error = Facts::from_file(format!("{} x", example()).as_bytes()).unwrap_err();
     assert!(error.to_string().contains("trailing characters"), "{error}");
+}
+
+#[test]
+fn signatures_are_written_with_what_was_found_and_read_again() {
+    let digest =
+        |digit: &str| ContentDigest::parse(&format!("sha256:{}", digit.repeat(64))).unwrap();
+    let mut image = ImageFacts::new(digest("0"), std::time::UNIX_EPOCH, "registry.example.com");
+    let bundle = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let evidence =
+        Evidence::new(bundle, *b"{}").with_annotations([("a".to_owned(), "b".to_owned())].into());
+    let mut candidate = Candidate::new(digest("1"), 0, Format::Bundle, evidence);
+    let signer = Signer::Keyless {
+        issuer: "https://issuer.example.com".into(),
+        subject: "dev@example.com".into(),
+        claims: [("buildTrigger".to_owned(), "push".to_owned())].into(),
+    };
+    let claim = Claim::Attestation {
+        predicate_type: "https://slsa.dev/provenance/v1".into(),
+        predicate: json!({"buildDefinition": {}}),
+        subjects: vec!["registry.example.com/app".into()],
+    };
+    let mut statement = Statement::new(signer, claim, digest("0"));
+    statement.logged = Some(std::time::UNIX_EPOCH);
+    let other = Refusal::new(RefusalCause::OtherKind, "it is signed with a certificate");
+    let key = Trust::key("…", None);
+    let keyless = TimeProof {
+        trusted_root: "{}".into(),
+        log: true,
+        timestamp: false,
+    };
+    candidate.outcomes = vec![
+        Outcome {
+            trust: key.id().clone(),
+            result: Err(other),
+        },
+        Outcome {
+            trust: Trust::keyless(keyless, true).id().clone(),
+            result: Ok(statement.into()),
+        },
+    ];
+    let late = Unavailable::new(Cause::TooLarge, "more than 64 candidates");
+    image.signatures = vec![
+        Signatures::new(digest("0"), Fact::Known(vec![candidate])),
+        Signatures::new(digest("2"), Fact::Unavailable(late))
+            .in_repository(Some("registry.example.com/signatures".into())),
+    ];
+    assert!(!image.is_whole());
+    let name = ImageRef::parse("registry.example.com/app:1").unwrap();
+    let mut facts = Facts::new();
+    facts.insert(&name, Fact::Known(image.into()));
+    let written = facts.to_file(std::time::UNIX_EPOCH, "imagereview").unwrap();
+    assert_eq!(Facts::from_file(written.as_bytes()).unwrap(), facts);
+    let written: Value = serde_json::from_str(&written).unwrap();
+    let validator = jsonschema::validator_for(&json_schema()).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&written)
+        .map(|e| e.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let found = facts.image(&name).unwrap().known().unwrap();
+    let own = found.signatures(&digest("0"), None).unwrap();
+    let candidate = &own.known().unwrap()[0];
+    assert!(candidate.outcome(key.id()).unwrap().is_err());
+    assert_eq!(
+        found.signatures(&digest("0"), Some("registry.example.com/signatures")),
+        None
+    );
 }

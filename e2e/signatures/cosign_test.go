@@ -1,0 +1,200 @@
+package signatures
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+var fixtures = flag.String("fixtures", "", "a file to write the evidence to, for the tests of imagereview-signature")
+
+// predicateType is what the attestations of these tests are.
+const predicateType = "https://spdx.dev/Document"
+
+// way is one way in which an image is signed.
+type way struct {
+	name string
+	// The arguments of the program before the key.
+	arguments []string
+}
+
+// withoutServices are for a signature that no log knows of, in the formats of cosign 3 and of cosign 2.
+var withoutServices = []string{"--tlog-upload=false", "--yes"}
+
+func ways(folder string) []way {
+	predicate := filepath.Join(folder, "predicate.json")
+	attest := []string{"attest", "--type", "spdxjson", "--predicate", predicate}
+	old := []string{"--use-signing-config=false", "--new-bundle-format=false"}
+	new := []string{"--use-signing-config=false"}
+	return []way{
+		{"bundle", slices.Concat([]string{"sign", "-a", "env=prod"}, new)},
+		{"sig", slices.Concat([]string{"sign", "-a", "env=prod"}, old)},
+		{"attestation bundle", slices.Concat(attest, new)},
+		{"att", slices.Concat(attest, old)},
+	}
+}
+
+// TestCosignAgrees signs images with each kind of key, in each format and registry, and asks both programs whether the key
+// has signed the image, whether another has, and whether it has attested to something.
+func TestCosignAgrees(t *testing.T) {
+	c := newCosign(t, "COSIGN_3")
+	predicate := `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"app","packages":[{"name":"zlib"}]}`
+	if err := os.WriteFile(filepath.Join(c.home, "predicate.json"), []byte(predicate), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pairs := keys(t, c)
+	differences := readDifferences(t)
+	asked := 0
+	var kept []fixture
+	for registry, host := range registries(t) {
+		for number, pair := range pairs {
+			other := pairs[(number+1)%len(pairs)]
+			if pair.name == "RSA-2048" {
+				other = pairs[number+1]
+			}
+			for _, way := range ways(c.home) {
+				repository := strings.ToLower(strings.ReplaceAll(pair.name+"/"+way.name, " ", "-"))
+				image := push(t, host+"/"+repository)
+				c.must(t, slices.Concat(way.arguments, withoutServices, []string{"--key", pair.private, image.String()})...)
+				found := evidenceOf(t, image)
+				if len(found) != 1 {
+					t.Fatalf("%s, %s, %s: %d layers beside the image", registry, pair.name, way.name, len(found))
+				}
+				if registry == "no API" {
+					public, err := os.ReadFile(pair.public)
+					if err != nil {
+						t.Fatal(err)
+					}
+					kept = append(kept, fixture{pair.name, way.name, string(public), image.DigestStr(), found})
+				}
+				for _, question := range []question{
+					{Key: pair.name, By: pair.name, Way: way.name, Asked: "signature"},
+					{Key: pair.name, By: pair.name, Way: way.name, Asked: "attestation"},
+					{Key: pair.name, By: other.name, Way: way.name, Asked: "signature"},
+					{Key: pair.name, By: other.name, Way: way.name, Asked: "attestation"},
+				} {
+					public := pair.public
+					if question.By == other.name {
+						public = other.public
+					}
+					asked++
+					theirs, output := cosignSays(t, c, question, public, image)
+					ours, outcome := oursSays(t, question, public, image.DigestStr(), found)
+					if err := differences.judge(question, theirs, ours); err != nil {
+						t.Errorf("%s: %+v: %v\ncosign: %s\nours: %s", registry, question, err, output, outcome)
+					}
+				}
+			}
+		}
+	}
+	differences.checkAllFound(t)
+	writeFixtures(t, kept)
+	t.Logf("%d questions, %d of them answered as differences.json says", asked, differences.found)
+}
+
+// push pushes an image, and returns its name by digest.
+func push(t *testing.T, repository string) name.Digest {
+	t.Helper()
+	image, err := random.Image(64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag, err := name.NewTag(repository + ":v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(tag, image); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tag.Digest(digest.String())
+}
+
+// cosignSays asks cosign.
+func cosignSays(t *testing.T, c cosign, question question, public string, image name.Digest) (bool, string) {
+	t.Helper()
+	arguments := []string{"verify"}
+	if question.Asked == "attestation" {
+		arguments = []string{"verify-attestation", "--type", "spdxjson"}
+	}
+	output, ok := c.run(t, slices.Concat(arguments, []string{"--insecure-ignore-tlog", "--key", public, image.String()})...)
+	return ok, output
+}
+
+// oursSays asks the verifier of this repository.
+func oursSays(t *testing.T, question question, public, digest string, found []evidence) (bool, string) {
+	t.Helper()
+	text, err := json.Marshal(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "evidence.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	output, err := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("IMAGEREVIEW_BIN"), "examples", "verify"), public, digest, file).CombinedOutput()
+	if err != nil {
+		// A key that can't be used.
+		return false, string(output)
+	}
+	var outcomes []struct {
+		Verified *struct {
+			Claim struct {
+				Signature   *struct{ Annotations map[string]string }
+				Attestation *struct{ PredicateType string }
+			}
+		}
+	}
+	if err := json.Unmarshal(output, &outcomes); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	for _, outcome := range outcomes {
+		if outcome.Verified == nil {
+			continue
+		}
+		claim := outcome.Verified.Claim
+		if question.Asked == "signature" && claim.Signature != nil {
+			return claim.Signature.Annotations["env"] == "prod", string(output)
+		}
+		if question.Asked == "attestation" && claim.Attestation != nil {
+			return claim.Attestation.PredicateType == predicateType, string(output)
+		}
+	}
+	return false, string(output)
+}
+
+// fixture is evidence as the tests of imagereview-signature read it, which need no Go.
+type fixture struct {
+	Key      string     `json:"key"`
+	Way      string     `json:"way"`
+	Public   string     `json:"public"`
+	Image    string     `json:"image"`
+	Evidence []evidence `json:"evidence"`
+}
+
+// writeFixtures writes them where the flag says.
+func writeFixtures(t *testing.T, all []fixture) {
+	t.Helper()
+	if *fixtures == "" {
+		return
+	}
+	text, err := json.MarshalIndent(all, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(*fixtures, append(text, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

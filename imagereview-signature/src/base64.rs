@@ -1,0 +1,38 @@
+//! Base64 with one spelling for each sequence of bytes.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::malformed::Malformed;
+
+/// Decodes base64 of the standard alphabet with padding. Line breaks, bits beyond the last byte and
+/// the alphabet for URLs are refused: a reader that skips them would read other bytes.
+pub(crate) fn decode(text: &str, what: &str) -> Result<Vec<u8>, Malformed> {
+    STANDARD.decode(text).map_err(|_| {
+        Malformed::new(format!(
+            "{what} is not base64 of the standard alphabet with padding"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_spellings_are_refused() {
+        for (text, expected) in [
+            ("", Some(&b""[..])),
+            ("AA==", Some(b"\0")),
+            ("+/8=", Some(b"\xfb\xff")),
+            ("AB==", None),
+            ("AA=", None),
+            ("AA", None),
+            ("AA==\n", None),
+            ("A A==", None),
+            ("-_8=", None),
+            ("AA==AA==", None),
+        ] {
+            assert_eq!(decode(text, "it").ok().as_deref(), expected, "{text:?}");
+        }
+    }
+}

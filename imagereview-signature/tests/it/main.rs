@@ -1,0 +1,6 @@
+//! Signatures as registries have them, good ones and forged ones, through the public API.
+
+mod attacks;
+mod cosign;
+mod forger;
+mod keys;
