@@ -38,6 +38,7 @@
 mod check;
 mod custom_resources;
 mod declaration;
+mod doubt;
 mod exemption;
 mod explanation;
 mod facts;
@@ -60,8 +61,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::Arc,
+    time::SystemTime,
 };
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 #[cfg(feature = "schema")]
@@ -69,6 +72,7 @@ pub use self::schema::json_schema;
 use self::{
     check::Asked,
     declaration::{Document, Name},
+    doubt::Doubts,
     exemption::Exemption,
     failure::{Failure, Failures},
     problem::Problems,
@@ -145,6 +149,7 @@ pub struct ImagePolicy {
     kinds: WorkloadKinds,
     /// The documents' names, and the hash of all texts.
     identity: Arc<str>,
+    doubts: Doubts,
 }
 
 #[derive(Debug)]
@@ -184,12 +189,14 @@ impl ImagePolicy {
         sources: impl IntoIterator<Item = PolicySource<'a>>,
     ) -> Result<Self, PolicyErrors> {
         let mut problems = Problems::default();
+        let mut doubts = Doubts::default();
         let mut taken = Taken::default();
         let mut documents = Vec::new();
         let mut hash = Sha256::new();
         let mut found = 0;
         for source in sources {
             problems.in_source(source.name);
+            doubts.in_source(source.name);
             hash.update(source.text.len().to_le_bytes());
             hash.update(source.text);
             for node in node::parse(source.text, &mut problems) {
@@ -200,6 +207,7 @@ impl ImagePolicy {
                 let Some(document) = Document::read(&node, &mut problems) else {
                     continue;
                 };
+                doubts.of(&document);
                 documents.extend(CompiledDocument::compile(
                     document,
                     &mut taken,
@@ -227,7 +235,37 @@ impl ImagePolicy {
             documents,
             kinds,
             identity: identity.into(),
+            doubts,
         })
+    }
+
+    /// What is no mistake and hardly meant, in the order of the files and lines: exemptions that have expired
+    /// at this time, kinds of objects that have no images, what is allowed and denied, expressions that are
+    /// never true, scopes in which nothing is, and rules that another one makes needless.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    ///
+    /// use imagereview_core::{ImagePolicy, PolicySource};
+    ///
+    /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
+    /// apiVersion: imagereview/v1alpha1
+    /// kind: ImagePolicy
+    /// metadata: {name: example}
+    /// rules:
+    ///   - name: digests
+    ///     scope: {kinds: {include: [Deploymnt]}}
+    ///     digest: {}
+    /// "#)])?;
+    /// let doubts = policy.doubts(SystemTime::now());
+    /// assert_eq!(doubts.len(), 1);
+    /// assert!(doubts[0].to_string().contains(r#"did you mean "Deployment"?"#));
+    /// # Ok::<(), imagereview_core::PolicyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn doubts(&self, now: SystemTime) -> Vec<Problem> {
+        self.doubts
+            .problems(&self.kinds, Timestamp::try_from(now).ok())
     }
 
     /// What identifies this policy: the names of its documents and the SHA-256 of their

@@ -9,6 +9,7 @@ mod failure;
 mod language;
 mod price;
 mod regex;
+mod result;
 mod variables;
 
 use std::{
@@ -19,6 +20,7 @@ use std::{
 
 use cel::{ExecutionError, Value, common::ast::IdedExpr, extractors::This};
 
+pub(crate) use self::result::never_decides;
 pub(crate) use self::variables::{ImageFields, Images, describe_facts};
 use self::{
     bounds::Bounds,

@@ -26,6 +26,10 @@ pub(crate) struct NoInput;
 
 /// What to read.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct InputArgs {
     /// File, folder, pattern such as 'k8s/**/*.yaml', or - for standard input
     ///

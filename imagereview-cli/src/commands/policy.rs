@@ -37,7 +37,7 @@ pub(crate) struct PolicyCommand {
 enum PolicySubcommand {
     Validate(validate::ValidateArgs),
     Test(test::TestArgs),
-    Diff(diff::DiffArgs),
+    Diff(Box<diff::DiffArgs>),
     Cost(cost::CostArgs),
     Schema(schema::SchemaArgs),
 }

@@ -19,3 +19,4 @@ mod respond;
 mod review;
 mod support;
 mod unreviewed;
+mod validate;

@@ -102,6 +102,12 @@ impl RegistryPattern {
     }
 }
 
+impl RegistryPattern {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
 impl From<RegistryPattern> for RepositoryPattern {
     fn from(registry: RegistryPattern) -> Self {
         registry.0

@@ -11,6 +11,8 @@ mod document_admission;
 mod document_errors;
 #[cfg(feature = "document")]
 mod document_rules;
+#[cfg(feature = "cel")]
+mod doubts;
 #[cfg(all(
     feature = "cel",
     feature = "facts-file",

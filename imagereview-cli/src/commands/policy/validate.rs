@@ -1,6 +1,6 @@
 //! `imagereview policy validate`: whether policy documents can be compiled.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, time::SystemTime};
 
 use crate::{
     commands::{
@@ -26,14 +26,20 @@ const EXAMPLES: &[Example] = &[
 
 /// Check that policy documents can be compiled, together
 ///
-/// Reports all mistakes at once, each with its file, line, column and field. Warns if a review can be too
-/// large for the policy to decide; `policy cost` shows why.
+/// Reports all mistakes at once, each with its file, line, column and field. Warns of what does nothing:
+/// exemptions that have expired, unknown kinds of objects, patterns that are allowed and denied, expressions
+/// that are never true, scopes in which nothing is, and rules that another rule makes needless. Warns also if a
+/// review can be too large for the policy to decide; `policy cost` shows why.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::VALIDATE_HELP, EXAMPLES))]
 pub(crate) struct ValidateArgs {
     /// Policy file or directory
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+
+    /// Exit with status 2 if there is a warning
+    #[arg(long)]
+    strict: bool,
 }
 
 pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
@@ -43,8 +49,19 @@ pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus
     for rule in policy.rules() {
         writeln!(out, "  {rule}")?;
     }
-    if let Some(warning) = policy.price().warning() {
+    let doubts = policy.doubts(SystemTime::now());
+    for doubt in &doubts {
+        print_diagnostic(format_args!("warning: {doubt}"));
+    }
+    let warning = policy.price().warning();
+    if let Some(warning) = &warning {
         print_diagnostic(format_args!("warning: {warning}"));
     }
-    Ok(ExitStatus::default())
+    Ok(
+        if args.strict && (warning.is_some() || !doubts.is_empty()) {
+            ExitStatus::Error
+        } else {
+            ExitStatus::default()
+        },
+    )
 }

@@ -52,5 +52,5 @@ pub(super) fn without_missing_images(document: &mut ReviewedDocument) {
 
 /// Whether it is an image of a container and not what is said of the whole object.
 fn is_image(image: &ReviewedImage) -> bool {
-    image.path.ends_with(".image") || image.path.ends_with(".reference")
+    matches!(image.path.rsplit('.').next(), Some("image" | "reference"))
 }

@@ -212,10 +212,9 @@ fn after_value(value: &[u8]) -> Option<&[u8]> {
 fn after_words(value: &[u8]) -> Option<&[u8]> {
     match value {
         [first, ..] if first.is_ascii_alphanumeric() => {}
-        [b'/' | b'$' | b'_' | b'(', ..] => {}
+        [b'/' | b'$' | b'_' | b'(', ..] | [b'.', b'/', ..] => {}
         // Neither an item of a list, nor infinite.
         [b'-', second, ..] if second.is_ascii_alphanumeric() || *second == b'-' => {}
-        [b'.', b'/', ..] => {}
         _ => return None,
     }
     let mut rest = value;
