@@ -43,6 +43,8 @@ mod exemption;
 mod explanation;
 mod facts;
 mod failure;
+mod files;
+mod material;
 #[cfg(feature = "mutation")]
 mod mutations;
 mod node;
@@ -53,6 +55,7 @@ mod rule;
 #[cfg(feature = "schema")]
 mod schema;
 mod scope;
+mod signed;
 mod template;
 mod yaml_error;
 
@@ -82,7 +85,8 @@ use self::{
 };
 pub use self::{
     declaration::{API_VERSION, KIND},
-    explanation::{Explanation, ImageExplanation, Outcome, Step},
+    explanation::{Branch, Explanation, ImageExplanation, Outcome, Step},
+    files::PolicyFiles,
     price::{PolicyPrice, RulePrice},
     problem::{PolicyErrors, Problem},
 };
@@ -95,7 +99,7 @@ use crate::{
     workload::Workload,
 };
 use crate::{
-    facts::Needs,
+    facts::{Needs, Trust},
     limits::{ENTRIES_LIMIT, STEPS_LIMIT},
     pattern::{Lengths, RegexBudget},
     policy::{Mode, Modes, Policy, Verdict, decide},
@@ -108,19 +112,25 @@ use crate::{
 pub struct PolicySource<'a> {
     name: &'a str,
     text: &'a str,
+    files: &'a PolicyFiles,
 }
 
 impl<'a> PolicySource<'a> {
     /// A text of one or more YAML documents, and the name that problems call it by.
     #[must_use]
     pub fn new(name: &'a str, text: &'a str) -> Self {
-        Self { name, text }
+        Self {
+            name,
+            text,
+            files: Self::without_files(),
+        }
     }
 }
 
 /// Whether a file of a policy folder is part of the policy, by its name: it ends in `.yaml`, `.yml`
 /// or `.json`, does not begin with a dot (a mounted `ConfigMap` keeps its versions under such names),
-/// and is no test of a policy (`_test.yaml`).
+/// and is neither a test of a policy (`_test.yaml`) nor a trusted root (`trusted_root.json`,
+/// `staging.trusted_root.json`).
 ///
 /// It is here so that all who read a folder read the same policy.
 ///
@@ -129,6 +139,7 @@ impl<'a> PolicySource<'a> {
 ///
 /// assert!(is_policy_file("baseline.yaml"));
 /// assert!(!is_policy_file("baseline_test.yaml"));
+/// assert!(!is_policy_file("trusted_root.json"));
 /// assert!(!is_policy_file("..data"));
 /// assert!(!is_policy_file("README.md"));
 /// ```
@@ -137,7 +148,15 @@ pub fn is_policy_file(name: &str) -> bool {
     let stem = [".yaml", ".yml", ".json"]
         .iter()
         .find_map(|ending| name.strip_suffix(ending));
-    stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("_test"))
+    // What signatures are verified with lies beside the policy that names it.
+    let is_trusted_root = ["trusted_root.json", "trusted-root.json"]
+        .iter()
+        .any(|end| {
+            let before = name.strip_suffix(end);
+            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        });
+    let is_test = |stem: &str| stem.ends_with("_test");
+    stem.is_some_and(|stem| !name.starts_with('.') && !is_test(stem)) && !is_trusted_root
 }
 
 /// A compiled policy document, or several that must all pass.
@@ -199,6 +218,12 @@ impl ImagePolicy {
             doubts.in_source(source.name);
             hash.update(source.text.len().to_le_bytes());
             hash.update(source.text);
+            for (name, text) in source.files.iter() {
+                for part in [name, text] {
+                    hash.update(part.len().to_le_bytes());
+                    hash.update(part);
+                }
+            }
             for node in node::parse(source.text, &mut problems) {
                 found += 1;
                 if !Document::is_meant(&node, &mut problems) {
@@ -210,6 +235,7 @@ impl ImagePolicy {
                 doubts.of(&document);
                 documents.extend(CompiledDocument::compile(
                     document,
+                    source.files,
                     &mut taken,
                     &mut problems,
                 ));
@@ -476,6 +502,22 @@ impl ImagePolicy {
         }
     }
 
+    /// What signatures are verified with, and where a document says so: `file:line:column`. Whether it can
+    /// be used, whoever verifies knows.
+    pub fn trusts(&self) -> impl Iterator<Item = (&str, &Trust)> {
+        let rules = self.documents.iter().flat_map(|document| &document.rules);
+        rules.flat_map(Rule::trusts)
+    }
+
+    /// What should be looked at, though it is no mistake: an authority for whom anybody may sign, and a
+    /// policy that [cannot decide](PolicyPrice::warning) every review.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let rules = self.documents.iter().flat_map(|document| &document.rules);
+        let rules = rules.flat_map(Rule::warnings).map(str::to_owned);
+        rules.chain(self.price().warning()).collect()
+    }
+
     /// The names of the rules, in the order of the documents.
     pub fn rules(&self) -> impl Iterator<Item = &str> {
         self.documents
@@ -564,7 +606,12 @@ struct Taken {
 }
 
 impl CompiledDocument {
-    fn compile(declared: Document, taken: &mut Taken, problems: &mut Problems) -> Option<Self> {
+    fn compile(
+        declared: Document,
+        files: &PolicyFiles,
+        taken: &mut Taken,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         taken.documents.insert(declared.metadata.name);
         let mode = declared.mode.unwrap_or_default();
         let scope = problems.within(format_args!(".scope"), |problems| {
@@ -605,7 +652,13 @@ impl CompiledDocument {
                     problems.add(rule.position, message);
                 }
                 take_name(&mut taken.rules, &rule.name, rule.position, problems);
-                rules.extend(Rule::compile(rule, mode, &mut taken.regexes, problems));
+                rules.extend(Rule::compile(
+                    rule,
+                    mode,
+                    files,
+                    &mut taken.regexes,
+                    problems,
+                ));
             });
         }
         let mut exemptions = Vec::new();
@@ -667,15 +720,15 @@ impl CompiledDocument {
                 .any(|exemption| exemption.covers_rule(&rule.name) && exemption.covers_image(image))
         };
         for rule in &self.rules {
-            if rule.scope.admits_review(review).is_err() {
+            if !rule.uses_facts() || rule.scope.admits_review(review).is_err() {
                 continue;
             }
             for image in review.images() {
                 if self.scope.admits_image(image).is_ok()
-                    && let Some(need) = rule.need(review, image, self.asks_of_unchanged())
+                    && rule.scope.admits_image(image).is_ok()
                     && !is_exempt(rule, image)
                 {
-                    needs.add(image.reference(), need);
+                    rule.needs(review, image, self.asks_of_unchanged(), needs);
                 }
             }
         }

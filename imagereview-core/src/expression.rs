@@ -7,6 +7,7 @@
 mod bounds;
 mod failure;
 mod language;
+mod predicate;
 mod price;
 mod regex;
 mod result;
@@ -27,8 +28,10 @@ use self::{
     failure::{failure, kind_of, unparsable},
     language::{
         ENV, IN_ORDER, MATCHES, MAX_BRACKETS, MAX_FACTS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGES,
-        MAX_ITEMS, MAX_LEN, MAX_REVIEW_BYTES,
+        MAX_ITEMS, MAX_LEN, MAX_PREDICATE_BYTES, MAX_REVIEW_BYTES, PREDICATE, PREDICATE_VARIABLES,
+        VARIABLES,
     },
+    predicate::{described, size_of_json},
     price::{Price, Sizes},
     regex::CountedRegex,
     variables::{
@@ -72,6 +75,7 @@ pub(super) struct Expression {
     used: UsedFields,
     /// The facts of an image that it uses.
     facts: BTreeSet<&'static str>,
+    is_about_predicate: bool,
 }
 
 /// What an expression is evaluated with for each image of a review.
@@ -95,12 +99,31 @@ impl std::fmt::Debug for Expression {
 
 impl Expression {
     pub(super) fn compile(text: &str, budget: &mut RegexBudget) -> Result<Self, String> {
+        Self::over(&VARIABLES, text, budget)
+    }
+
+    /// An expression over the predicate of an attestation, too. It uses no facts of the image.
+    pub(super) fn of_predicate(text: &str, budget: &mut RegexBudget) -> Result<Self, String> {
+        let expression = Self::over(&PREDICATE_VARIABLES, text, budget)?;
+        match expression.facts.first() {
+            None => Ok(expression),
+            Some(fact) => Err(format!(
+                "image.{fact} can't be used beside a predicate; make a rule of its own of it"
+            )),
+        }
+    }
+
+    fn over(
+        variables: &'static [&'static str],
+        text: &str,
+        budget: &mut RegexBudget,
+    ) -> Result<Self, String> {
         if text.len() > MAX_LEN {
             return Err(format!("the expression is longer than {MAX_LEN} bytes"));
         }
         let parser = ENV.parser().max_recursion_depth(MAX_BRACKETS);
         let mut root = parser.parse(text).map_err(|errors| unparsable(&errors))?;
-        let (price, regexes, used, facts) = Bounds::new(budget).keep(&mut root)?;
+        let (price, regexes, used, facts) = Bounds::new(variables, budget).keep(&mut root)?;
         Ok(Self {
             text: text.to_owned(),
             root,
@@ -108,6 +131,7 @@ impl Expression {
             used,
             regexes: Arc::new(regexes),
             facts,
+            is_about_predicate: variables.contains(&PREDICATE),
         })
     }
 
@@ -118,6 +142,9 @@ impl Expression {
         let mut sizes = Sizes::largest(&self.used);
         if self.facts.is_empty() {
             sizes.facts = 0;
+        }
+        if !self.is_about_predicate {
+            sizes.predicate = 0;
         }
         let image = self.steps(sizes).saturating_mul(2);
         image
@@ -135,7 +162,8 @@ impl Expression {
 
     /// The steps of one evaluation.
     fn steps(&self, sizes: Sizes) -> u64 {
-        let describe = DESCRIBE.saturating_mul(sizes.image.saturating_add(sizes.facts));
+        let described = sizes.image.saturating_add(sizes.facts);
+        let describe = DESCRIBE.saturating_mul(described.saturating_add(sizes.predicate));
         self.price.steps(sizes).saturating_add(describe)
     }
 
@@ -209,6 +237,7 @@ impl Expression {
         let sizes = Sizes {
             image: 0,
             facts: 0,
+            predicate: 0,
             review: bytes,
             // They are the most of it, where there are no long annotations.
             images: bytes,
@@ -238,9 +267,42 @@ impl Expression {
         };
         take(self.steps(sizes))?;
         image.extend(facts.iter().map(|(name, value)| (*name, value.clone())));
-        let image = Value::from(image);
+        self.resolve(context, image, None)
+    }
+
+    /// Whether the expression is true for the predicate of an attestation of an image.
+    pub(super) fn evaluate_predicate(
+        &self,
+        context: &Context,
+        image: &Image<'_>,
+        predicate: &serde_json::Value,
+        take: impl Fn(u64) -> Result<(), String>,
+    ) -> Result<bool, String> {
+        let image = image_fields(image, &self.used);
+        let bytes = size_of_fields(&image);
+        bounded(MAX_IMAGE_BYTES, "the image", bytes)?;
+        let of_predicate = size_of_json(predicate);
+        bounded(MAX_PREDICATE_BYTES, "the predicate", of_predicate)?;
+        let sizes = Sizes {
+            image: bytes as u64,
+            predicate: of_predicate as u64,
+            ..context.sizes
+        };
+        take(self.steps(sizes))?;
+        self.resolve(context, image, Some(described(predicate)))
+    }
+
+    fn resolve(
+        &self,
+        context: &Context,
+        image: ImageFields,
+        predicate: Option<Value>,
+    ) -> Result<bool, String> {
         let mut context = context.variables.new_inner_scope();
-        context.add_variable_from_value("image", image);
+        context.add_variable_from_value("image", Value::from(image));
+        if let Some(predicate) = predicate {
+            context.add_variable_from_value(PREDICATE, predicate);
+        }
         match Value::resolve(&self.root, &context) {
             Ok(Value::Bool(kept)) => Ok(kept),
             Ok(value) => Err(format!(

@@ -14,6 +14,11 @@ pub(crate) fn decode(text: &str, what: &str) -> Result<Vec<u8>, Malformed> {
     })
 }
 
+/// Encodes bytes in the same way.
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
+    STANDARD.encode(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

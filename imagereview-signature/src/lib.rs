@@ -24,11 +24,17 @@
 //!
 //! # What is verified
 //!
-//! | format | made by | with keys |
-//! | --- | --- | --- |
-//! | Sigstore bundle 0.1 to 0.3 of a DSSE envelope | `cosign sign` and `cosign attest` of version 3 | yes |
-//! | payload and annotations of a layer | `cosign sign` of version 2 (`.sig`) | yes |
-//! | DSSE envelope in a layer | `cosign attest` of version 2 (`.att`) | yes |
+//! | format | made by | with keys | with certificates |
+//! | --- | --- | --- | --- |
+//! | Sigstore bundle 0.1 to 0.3 of a DSSE envelope | `cosign sign` and `cosign attest` of version 3 | yes | yes |
+//! | payload and annotations of a layer | `cosign sign` of version 2 (`.sig`) | yes | yes |
+//! | DSSE envelope in a layer | `cosign attest` of version 2 (`.att`) | yes | yes |
+//!
+//! Certificates are those of a Sigstore instance, with its trusted root as bytes ("keyless"), or those of
+//! one's own authority. What proves the time of a signature is an entry of Rekor 1 (promise or proof), a
+//! timestamp of RFC 3161, or both; Rekor 2 proves that there is an entry and no time. A trust says what
+//! is required. With a key nothing is, unless it says so. A certificate that has expired counts only if
+//! a proved time says that it was used before. Revocation is not looked up, which would need a network.
 //!
 //! Keys are ECDSA on P-256 and P-384, RSA of 2048 to 8192 bits (PKCS #1 1.5 and PSS), and Ed25519. The
 //! hash is SHA-256, SHA-384 or (RSA) SHA-512, whichever fits. A key of P-521 is refused when it is loaded.
@@ -46,22 +52,29 @@
 //! - What two readers could read differently is refused: names that stand twice or differ in case, odd
 //!   base64, bytes after the end.
 //! - A refusal quotes nothing of the bytes, which may be anybody's.
+//! - A certificate of a Sigstore instance names one identity and who vouches for it, or it is refused. All
+//!   that it says is handed on; which identities may sign is decided elsewhere.
 //! - A signature of cosign 3 names no repository. So it counts wherever the digest is; a condition on the
 //!   repository can hold for other formats only.
 
 #![forbid(unsafe_code)]
 
 mod base64;
+mod certificate;
+mod certified;
+mod chain;
 mod format;
 mod json;
 mod keyed;
 mod malformed;
 mod pem;
 mod public_key;
+mod sigstore;
 mod verifier;
 
 pub use crate::{
     pem::PemError,
     public_key::KeyError,
+    sigstore::TrustedRootError,
     verifier::{TrustError, Verifier},
 };

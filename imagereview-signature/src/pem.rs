@@ -61,6 +61,17 @@ pub(crate) fn public_keys(text: &str) -> Result<Vec<PublicKey>, PemError> {
     keys.collect()
 }
 
+/// Reads one or more certificates.
+pub(crate) fn certificates(text: &str) -> Result<Vec<Vec<u8>>, PemError> {
+    blocks(text, "CERTIFICATE", |label| match label {
+        "PUBLIC KEY" => "trust a key as one, and give a CERTIFICATE here",
+        label if label.contains("PRIVATE KEY") => {
+            "it is secret: keep it where signatures are made, and give the CERTIFICATE here"
+        }
+        _ => "a CERTIFICATE is needed",
+    })
+}
+
 /// The contents of blocks that all have one label.
 fn blocks(
     text: &str,

@@ -19,6 +19,7 @@ pub(crate) struct PublicKey {
     algorithm: KeyAlgorithm,
     /// The bits of the key, as `ring` takes them.
     bits: Box<[u8]>,
+    spki: Box<[u8]>,
     fingerprint: Box<str>,
 }
 
@@ -110,6 +111,7 @@ impl PublicKey {
         Ok(Self {
             algorithm,
             bits: bits.into(),
+            spki: der.into(),
             fingerprint: fingerprint(der),
         })
     }
@@ -117,6 +119,11 @@ impl PublicKey {
     /// `sha256:` and the hash of the key.
     pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The key in DER.
+    pub(crate) fn spki(&self) -> &[u8] {
+        &self.spki
     }
 
     /// The algorithm of the key.

@@ -6,7 +6,13 @@ use imagereview_core::facts::{
     ContentDigest, Evidence, Format, Refusal, RefusalCause, Statement, Trust, TrustKind,
 };
 
-use crate::{keyed::Keys, pem::PemError};
+use crate::{
+    certified::{Certified, Keyless},
+    chain::Roots,
+    keyed::Keyed,
+    pem::{self, PemError},
+    sigstore::{Instance, TrustedRootError},
+};
 
 /// Verifies signatures with one [`Trust`], which is read once.
 ///
@@ -37,7 +43,9 @@ pub struct Verifier(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Keys(Keys),
+    Keyed(Keyed),
+    Keyless(Keyless),
+    Certified(Certified),
 }
 
 /// What signatures are to be verified with can't be used.
@@ -46,7 +54,16 @@ enum Kind {
 pub enum TrustError {
     /// The keys can't be read, or signatures by one of them can't be verified.
     #[error("public key: {0}")]
-    Keys(#[from] PemError),
+    Keys(PemError),
+    /// The certificates can't be read.
+    #[error("root certificates: {0}")]
+    Roots(PemError),
+    /// A certificate can't be used.
+    #[error("root certificates: block {0} is not a certificate that can be used")]
+    Certificate(usize),
+    /// The trusted root can't be used.
+    #[error("trusted root: {0}")]
+    TrustedRoot(#[from] TrustedRootError),
     /// A kind that is not supported yet.
     #[error("{0} can't be verified here yet")]
     Unsupported(&'static str),
@@ -56,23 +73,45 @@ impl Verifier {
     /// Reads what is trusted. All of it must be usable: one key that signatures can't be verified with
     /// is an error, so that nobody waits for its signatures.
     ///
+    /// The first call in a process chooses *ring* for the crate `sigstore-verify`, unless the program has chosen before.
+    ///
     /// # Errors
     ///
     /// A [`TrustError`] that says what can't be used, and why.
     pub fn new(trust: &Trust) -> Result<Self, TrustError> {
         let kind = match trust.kind() {
-            TrustKind::Key {
-                pem, time: None, ..
-            } => Kind::Keys(Keys::parse(pem)?),
-            TrustKind::Key { .. } => {
-                return Err(TrustError::Unsupported("keys with a proved time"));
+            TrustKind::Key { pem, time, .. } => {
+                let keys = pem::public_keys(pem).map_err(TrustError::Keys)?;
+                Kind::Keyed(Keyed::new(keys, time.as_ref())?)
             }
-            _ => return Err(TrustError::Unsupported("certificates")),
+            TrustKind::Keyless {
+                time,
+                certificate_log,
+                ..
+            } => Kind::Keyless(Keyless {
+                instance: Instance::new(time, *certificate_log, None)?,
+                is_certificate_logged: *certificate_log,
+            }),
+            TrustKind::Certificate { roots, time, .. } => {
+                let certificates = pem::certificates(roots).map_err(TrustError::Roots)?;
+                let instance = time
+                    .as_ref()
+                    .map(|time| Instance::new(time, false, Some(&certificates)));
+                Kind::Certified(Certified {
+                    roots: Roots::new(&certificates).map_err(TrustError::Certificate)?,
+                    instance: instance.transpose()?,
+                })
+            }
+            _ => return Err(TrustError::Unsupported("signatures of the Notary Project")),
         };
         Ok(Self(kind))
     }
 
     /// What evidence says of an image, if it is signed by who is trusted.
+    ///
+    /// `now` decides whether a certificate whose time is not proved is valid, and no proved time may be
+    /// later. (The crate `sigstore-verify` also compares times of logs with the machine's clock, and refuses what is later
+    /// than that.)
     ///
     /// Each piece of evidence is judged by itself: one that is refused says nothing of others. A caller
     /// limits how many there are, and how large each is; the time that this takes grows with both.
@@ -85,7 +124,7 @@ impl Verifier {
         format: Format,
         evidence: &Evidence,
         image: &ContentDigest,
-        _now: SystemTime,
+        now: SystemTime,
     ) -> Result<Statement, Refusal> {
         if Format::of_media_type(&evidence.media_type) != Some(format) {
             return Err(Refusal::new(
@@ -94,7 +133,9 @@ impl Verifier {
             ));
         }
         match &self.0 {
-            Kind::Keys(keys) => keys.verify(format, evidence, image),
+            Kind::Keyed(keyed) => keyed.verify(format, evidence, image, now),
+            Kind::Keyless(keyless) => keyless.verify(format, evidence, image, now),
+            Kind::Certified(certified) => certified.verify(format, evidence, image, now),
         }
     }
 }

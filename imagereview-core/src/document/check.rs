@@ -7,15 +7,20 @@ use super::facts::FactSettings;
 use super::{
     declaration::{self, Name, Pinned},
     exemption::Exemption,
+    explanation::Branch,
     facts::{FactCheck, FactFinding},
     price::{CHECK, FACTS, Meter, TooManySteps, lengths},
     problem::Problems,
     scope::{OutOfScope, Scope, compiled, repositories},
+    signed::StatementCheck,
 };
 #[cfg(feature = "cel")]
-use crate::expression::{Expression, ImageFields, Images};
 use crate::{
+    expression::{Expression, ImageFields, Images},
     facts::Need,
+};
+use crate::{
+    facts::Needs,
     language::{Language, Message},
     limits::ENTRIES_LIMIT,
     object::PullPolicy,
@@ -38,6 +43,7 @@ pub(super) enum Check {
     MaxImages(usize),
     PullPolicies(Vec<PullPolicy>),
     Facts(FactCheck),
+    Statements(Box<StatementCheck>),
     #[cfg(feature = "cel")]
     Expression(Expression, FactSettings),
 }
@@ -73,6 +79,7 @@ enum Cause<'c> {
     Told {
         reason: Message,
         remedy: Option<Message>,
+        branches: Box<[Branch]>,
     },
     PullPolicy,
     OtherPullPolicy {
@@ -131,12 +138,17 @@ impl From<FactFinding> for Finding<'_> {
             remedy,
             mode,
             is_of_the_unknown,
+            branches,
         } = found;
         Self {
             passed,
             mode,
             is_of_the_unknown,
-            ..Self::pass(Cause::Told { reason, remedy })
+            ..Self::pass(Cause::Told {
+                reason,
+                remedy,
+                branches,
+            })
         }
     }
 }
@@ -161,6 +173,9 @@ pub(super) struct Asked<'r> {
     unchanged: OnceCell<Context>,
     #[cfg(feature = "cel")]
     has_new_images: OnceCell<bool>,
+    /// What the expression over predicates is evaluated with.
+    #[cfg(feature = "cel")]
+    of_predicates: OnceCell<Context>,
 }
 
 /// What an expression is evaluated with, or why it cannot be.
@@ -200,6 +215,8 @@ impl<'r> Asked<'r> {
             unchanged: OnceCell::new(),
             #[cfg(feature = "cel")]
             has_new_images: OnceCell::new(),
+            #[cfg(feature = "cel")]
+            of_predicates: OnceCell::new(),
         }
     }
 
@@ -243,15 +260,40 @@ impl<'r> Asked<'r> {
             Images::All => &self.context,
             Images::Unchanged => &self.unchanged,
         };
-        let take = |steps| {
-            self.meter.take(steps).map_err(|TooManySteps { share }| {
-                format!("{expression} takes more than {share} steps for this review")
-            })
-        };
+        let take = |steps| self.take_for(expression, steps);
         match context.get_or_init(|| expression.context(self.review, images, take)) {
             Ok(context) => expression.evaluate(context, image, facts, take),
             Err(error) => Err(error.clone()),
         }
+    }
+
+    /// Takes steps before they are made; or says that there are too few.
+    pub(super) fn take(&self, steps: u64) -> Result<(), Message> {
+        let taken = self.meter.take(steps);
+        taken.map_err(too_many_steps)
+    }
+
+    /// Whether the expression is true for the predicate of an attestation of an image.
+    #[cfg(feature = "cel")]
+    pub(super) fn evaluate_predicate(
+        &self,
+        expression: &Expression,
+        image: &Image<'_>,
+        predicate: &serde_json::Value,
+    ) -> Result<bool, String> {
+        let take = |steps| self.take_for(expression, steps);
+        let context = || expression.context(self.review, Images::All, take);
+        match self.of_predicates.get_or_init(context) {
+            Ok(context) => expression.evaluate_predicate(context, image, predicate, take),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    #[cfg(feature = "cel")]
+    fn take_for(&self, expression: &Expression, steps: u64) -> Result<(), String> {
+        self.meter.take(steps).map_err(|TooManySteps { share }| {
+            format!("{expression} takes more than {share} steps for this review")
+        })
     }
 
     #[cfg(feature = "cel")]
@@ -306,7 +348,11 @@ impl Check {
 
     pub(super) fn is_expression(&self) -> bool {
         #[cfg(feature = "cel")]
-        let is_expression = matches!(self, Self::Expression(..));
+        let is_expression = match self {
+            Self::Expression(..) => true,
+            Self::Statements(check) => check.has_expression(),
+            _ => false,
+        };
         #[cfg(not(feature = "cel"))]
         let is_expression = false;
         is_expression
@@ -319,6 +365,7 @@ impl Check {
             Self::Registries(lists) | Self::Repositories(lists) => lists.steps(lengths),
             Self::Digest(_) | Self::MaxImages(_) | Self::PullPolicies(_) => 0,
             Self::Facts(_) => FACTS,
+            Self::Statements(check) => check.steps(),
             #[cfg(feature = "cel")]
             Self::Expression(..) => 0,
         };
@@ -332,6 +379,8 @@ impl Check {
         match self {
             #[cfg(feature = "cel")]
             Self::Expression(expression, _) => steps.saturating_add(expression.most_steps()),
+            #[cfg(feature = "cel")]
+            Self::Statements(check) => steps.saturating_add(check.expression_steps()),
             _ => steps,
         }
     }
@@ -341,6 +390,8 @@ impl Check {
         match self {
             #[cfg(feature = "cel")]
             Self::Expression(expression, _) => expression.most_bytes(),
+            #[cfg(feature = "cel")]
+            Self::Statements(check) => check.expression_bytes(),
             _ => 0,
         }
     }
@@ -349,31 +400,50 @@ impl Check {
     pub(super) fn uses_facts(&self) -> bool {
         match self {
             Self::Facts(_) => true,
+            Self::Statements(check) => check.uses_facts(),
             #[cfg(feature = "cel")]
             Self::Expression(expression, _) => !expression.facts().is_empty(),
             _ => false,
         }
     }
 
-    /// What is needed to know of an image; `None` where nothing is.
-    pub(super) fn need(
+    /// The check of statements, if it is one.
+    pub(super) fn statements(&self) -> Option<&StatementCheck> {
+        match self {
+            Self::Statements(check) => Some(check),
+            _ => None,
+        }
+    }
+
+    /// Adds what is needed to know of an image.
+    pub(super) fn needs(
         &self,
         review: &Review<'_>,
         image: &Image<'_>,
         asks_of_unchanged: bool,
-    ) -> Option<Need> {
-        match self {
+        needs: &mut Needs,
+    ) {
+        let need = match self {
             Self::Facts(facts) => facts.need(review, image, asks_of_unchanged),
+            Self::Statements(check) => {
+                check.needs(review, image, asks_of_unchanged, needs);
+                None
+            }
             #[cfg(feature = "cel")]
             Self::Expression(expression, settings) if !expression.facts().is_empty() => {
-                let need = settings.need(review, image, asks_of_unchanged)?;
-                Some(if expression.needs_only_digest() {
-                    Need::Digest
-                } else {
-                    need
+                let need = settings.need(review, image, asks_of_unchanged);
+                need.map(|need| {
+                    if expression.needs_only_digest() {
+                        Need::Digest
+                    } else {
+                        need
+                    }
                 })
             }
             _ => None,
+        };
+        if let Some(need) = need {
+            needs.add(image.reference(), need);
         }
     }
 
@@ -403,6 +473,7 @@ impl Check {
         let reference = image.reference();
         Some(match self {
             Self::Facts(_) => return None,
+            Self::Statements(check) => check.judge(asked, image).into(),
             Self::Tags(tags) => tags.judge(reference),
             Self::Digest(digest) => digest.judge(reference),
             Self::Registries(lists) => lists.judge(What::Registry, reference),
@@ -709,7 +780,22 @@ impl TagCause<'_> {
     }
 }
 
+fn too_many_steps(TooManySteps { share }: TooManySteps) -> Message {
+    message(
+        format!("the rule could not be decided: it takes more than {share} steps for this review"),
+        format!("规则无法判定:本次审查所需步数超过{share}"),
+    )
+}
+
 impl Finding<'_> {
+    /// What was looked at, where that is a tree.
+    pub(super) fn branches(&self) -> &[Branch] {
+        match &self.cause {
+            Cause::Told { branches, .. } => branches,
+            _ => &[],
+        }
+    }
+
     /// Why the image passes or fails.
     pub(super) fn reason(&self, image: &Image<'_>) -> Message {
         let reference = image.reference();
@@ -813,12 +899,7 @@ impl Finding<'_> {
                     format!("表达式无法判定:{error}"),
                 ),
             },
-            Cause::TooManySteps(TooManySteps { share }) => message(
-                format!(
-                    "the rule could not be decided: it takes more than {share} steps for this review"
-                ),
-                format!("规则无法判定:本次审查所需步数超过{share}"),
-            ),
+            Cause::TooManySteps(error) => too_many_steps(*error),
         }
     }
 

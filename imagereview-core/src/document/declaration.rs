@@ -10,11 +10,11 @@ use super::{
     template::Template,
 };
 use crate::{
-    facts::Platform,
+    facts::{CLAIMS, Platform},
     object::{ContainerKind, Operation, PullPolicy},
     pattern::{NamePattern, RegistryPattern, RepositoryPattern, TagPattern},
     policy::{Mode, UNDECIDED, UNREADABLE_OBJECT, UNREADABLE_REFERENCE},
-    reference::DigestAlgorithm,
+    reference::{DigestAlgorithm, ImageRef},
     wire::image_review::FORWARDED,
     workload::{FieldPath, KnownResources},
 };
@@ -130,6 +130,10 @@ declare! {
         /// Whether a comment beside an image in its file exempts it from the rule, where a file is reviewed:
         /// `# imagereview: ignore[RULE] REASON`. `deny` if left out. No cluster sees comments.
         "inlineExemptions" inline_exemptions: Option<Verdict>,
+        /// Who must have signed the image.
+        "signed" signed: Option<Signed>,
+        /// What must be attested of the image, and by whom.
+        "attested" attested: Option<Attested>,
         /// A CEL expression that is true for images that pass the rule.
         "expression" expression: Option<Expression>,
     }
@@ -216,6 +220,179 @@ declare! {
         "foreignLayers" foreign_layers: Option<Refused>,
         /// Which image it may be made from, by the annotation `org.opencontainers.image.base.name`.
         "baseImage" base_image: Option<BaseImage>,
+    }
+
+    /// Signatures: the image must be signed by an authority. Every format is found by itself: bundles of
+    /// Sigstore, signatures of cosign 2, and those of notation. An attestation is no signature.
+    struct Signed {
+        /// Who must have signed.
+        "by" by: By,
+        /// Annotations that must be signed with the image, and globs for their values.
+        "annotations" annotations: Option<BTreeMap<EntryName, NamePattern>>,
+        /// The repository that a signature must name, as a glob. Only signatures of cosign 2 name one.
+        "reference" reference: Option<NamePattern>,
+        /// The repository in which signatures are, if that is not the image's own.
+        "repository" repository: Option<RepositoryName>,
+        /// What must be signed: what the image's name means (`named`, as if left out), or the manifest for
+        /// each of its platforms (`everyPlatform`).
+        "covers" covers: Option<Covers>,
+        /// What follows if something can't be known: `deny` (as if left out), `warn` or `allow`.
+        "ifUnavailable" if_unavailable: Option<IfUnavailable>,
+        /// A tag may mean another image when the node pulls it. So a pod's image must have a digest
+        /// (`pinned`, as if left out), unless the tag is only to be checked (`checkOnly`).
+        "tags" tags: Option<FactTags>,
+    }
+
+    /// Attestations: an authority must have said this of the image. One attestation must pass all
+    /// conditions; others beside it don't count.
+    struct Attested {
+        /// What kind of predicate it is: a URI, or one of the names `slsaProvenance` (of version 0.2 or 1),
+        /// `spdx`, `cyclonedx`, `vulnerabilities` and `openvex`. One of these must match.
+        "predicateTypes" predicate_types: Vec<PredicateType>,
+        /// Who must have attested it.
+        "by" by: By,
+        /// The name that its subject must have, as a glob.
+        "subject" subject: Option<NamePattern>,
+        /// Where the image was built, by a predicate of SLSA provenance.
+        "provenance" provenance: Option<Provenance>,
+        /// Which packages the image may have, by its SBOM: SPDX or `CycloneDX`.
+        "packages" packages: Option<Packages>,
+        /// Which vulnerabilities the image may have, by the report of a scanner.
+        "vulnerabilities" vulnerabilities: Option<Vulnerabilities>,
+        /// A CEL expression over `predicate`, `image` and `review` that is true for a predicate that passes.
+        "expression" expression: Option<Expression>,
+        /// The repository in which attestations are, if that is not the image's own.
+        "repository" repository: Option<RepositoryName>,
+        /// What must be attested: what the image's name means (`named`, as if left out), or the manifest
+        /// for each of its platforms (`everyPlatform`).
+        "covers" covers: Option<Covers>,
+        /// What follows if something can't be known: `deny` (as if left out), `warn` or `allow`.
+        "ifUnavailable" if_unavailable: Option<IfUnavailable>,
+        /// A tag may mean another image when the node pulls it. So a pod's image must have a digest
+        /// (`pinned`, as if left out), unless the tag is only to be checked (`checkOnly`).
+        "tags" tags: Option<FactTags>,
+    }
+
+    /// Who may vouch for an image: one authority, or several and how many of them are needed.
+    struct By {
+        /// What the authority is called in reasons. It is made of its fields, if left out.
+        "name" name: Option<Name>,
+        /// Who holds a private key.
+        "key" key: Option<KeyAuthority>,
+        /// Whom an issuer of identities vouched for, as Sigstore's certificates say.
+        "keyless" keyless: Option<KeylessAuthority>,
+        /// Who holds a certificate of one's own authority.
+        "certificate" certificate: Option<CertificateAuthority>,
+        /// Who signs with notation.
+        "notation" notation: Option<NotationAuthority>,
+        /// Always `pass` or always `deny`. Nobody is asked.
+        "static" static_: Option<Static>,
+        /// One of these must vouch.
+        "anyOf" any_of: Option<Vec<By>>,
+        /// Each of these must vouch.
+        "allOf" all_of: Option<Vec<By>>,
+        /// So many of those in `of` must vouch, each by a signer of its own.
+        "atLeast" at_least: Option<usize>,
+        /// See `atLeast`.
+        "of" of: Option<Vec<By>>,
+    }
+
+    /// Public keys. No log and no timestamp is required, unless one is named.
+    struct KeyAuthority {
+        /// One or more public keys in PEM. One of them must have signed.
+        "pem" pem: Option<String>,
+        /// A file of them beside the policy.
+        "file" file: Option<FileName>,
+        /// Whether an entry in a transparency log is required. `optional` if left out.
+        "log" log: Option<Requirement>,
+        /// Whether a timestamp is required. `optional` if left out.
+        "timestamp" timestamp: Option<Requirement>,
+        /// The `trusted_root.json` with the keys of the log and the timestamp authority, beside the policy.
+        "trustedRoot" trusted_root: Option<FileName>,
+    }
+
+    /// Identities that Sigstore's certificates name.
+    struct KeylessAuthority {
+        /// The issuer, such as `https://token.actions.githubusercontent.com`: a glob over the whole of it.
+        "issuer" issuer: NamePattern,
+        /// The identity, such as an e-mail address or the URI of a workflow: a glob over the whole of it.
+        "subject" subject: NamePattern,
+        /// What else the certificate must say, such as `sourceRepositoryURI`, and globs for the values.
+        "claims" claims: Option<BTreeMap<ClaimName, NamePattern>>,
+        /// The `trusted_root.json` of the Sigstore instance, beside the policy.
+        "trustedRoot" trusted_root: FileName,
+        /// Whether an entry in a transparency log is required. `required` if left out.
+        "log" log: Option<Requirement>,
+        /// Whether a timestamp is required. `optional` if left out.
+        "timestamp" timestamp: Option<Requirement>,
+        /// Whether the certificate must be in a certificate transparency log. `required` if left out.
+        "certificateLog" certificate_log: Option<Requirement>,
+    }
+
+    /// Certificates of one's own authority.
+    struct CertificateAuthority {
+        /// One or more root certificates in PEM.
+        "pem" pem: Option<String>,
+        /// A file of them beside the policy.
+        "file" file: Option<FileName>,
+        /// The attributes that the certificate's subject must have, such as `O`, and globs for the values.
+        "subject" subject: Option<BTreeMap<EntryName, NamePattern>>,
+        /// An alternative name that the certificate must have, as a glob.
+        "alternativeName" alternative_name: Option<NamePattern>,
+        /// Whether an entry in a transparency log is required. `optional` if left out.
+        "log" log: Option<Requirement>,
+        /// Whether a timestamp is required. `optional` if left out.
+        "timestamp" timestamp: Option<Requirement>,
+        /// The `trusted_root.json` with the keys of the log and the timestamp authority, beside the policy.
+        /// Without one, a certificate must be valid now.
+        "trustedRoot" trusted_root: Option<FileName>,
+    }
+
+    /// Trust stores and identities of notation. Revocation is not looked up.
+    struct NotationAuthority {
+        /// One or more root certificates of the trust stores `ca`, in PEM.
+        "pem" pem: Option<String>,
+        /// A file of them beside the policy.
+        "file" file: Option<FileName>,
+        /// A file of the root certificates of the trust stores `signingAuthority`, beside the policy.
+        "signingAuthorities" signing_authorities: Option<FileName>,
+        /// A file of the root certificates of timestamp authorities, beside the policy.
+        "timestampRoots" timestamp_roots: Option<FileName>,
+        /// Who may sign: attributes that the certificate's subject must have, such as `O`, and globs for the
+        /// values. One of these must match.
+        "identities" identities: Option<Vec<BTreeMap<EntryName, NamePattern>>>,
+        /// `strict` (as if left out), or `permissive`: signatures and certificates that have expired count.
+        "level" level: Option<Level>,
+    }
+
+    /// Where an image was built: each given field must match one of its globs.
+    struct Provenance {
+        /// The builder's URI.
+        "builders" builders: Option<Vec<NamePattern>>,
+        /// The repository of the source, such as `https://git.example.com/team/app`, without `git+` before it
+        /// and `.git` behind it.
+        "sources" sources: Option<Vec<NamePattern>>,
+        /// What was built of it, such as `refs/heads/main` or `refs/tags/v*`.
+        "refs" refs: Option<Vec<NamePattern>>,
+    }
+
+    /// Packages, by their names (`openssl`), their names and versions (`openssl@3.0.1`), or their package
+    /// URLs (`pkg:npm/left-pad@1.3.0`), as globs.
+    struct Packages {
+        /// No package may match one of these.
+        "deny" deny: Option<Vec<NamePattern>>,
+        /// For each of these a package must match.
+        "require" require: Option<Vec<NamePattern>>,
+    }
+
+    /// Vulnerabilities, as Trivy and Grype report them.
+    struct Vulnerabilities {
+        /// The most vulnerabilities of a severity, such as `{critical: 0, high: 5}`.
+        "max" max: Option<BTreeMap<Severity, usize>>,
+        /// Vulnerabilities that don't count, such as `CVE-2026-1234`.
+        "ignore" ignore: Option<Vec<String>>,
+        /// How long ago the scan may have been, such as `7d`.
+        "maxAge" max_age: Option<Age>,
     }
 
     /// Platforms that an image must be for.
@@ -512,6 +689,10 @@ choices! {
     FactTags { Pinned = "pinned", CheckOnly = "checkOnly", }
     Presence { Required = "required", }
     Refused { Deny = "deny", }
+    Covers { Named = "named", EveryPlatform = "everyPlatform", }
+    Requirement { Required = "required", Optional = "optional", }
+    Static { Pass = "pass", Deny = "deny", }
+    Level { Strict = "strict", Permissive = "permissive", }
 }
 
 words! {
@@ -523,6 +704,11 @@ words! {
     FactTags: Pinned | CheckOnly;
     Presence: Required;
     Refused: Deny;
+    Covers: Named | EveryPlatform;
+    Requirement: Required | Optional;
+    Static: Pass | Deny;
+    Level: Strict | Permissive;
+    Severity: Critical | High | Medium | Low | Negligible | Unknown;
     ContainerKind: Regular | Init | Ephemeral | Volume;
     Operation: Create | Update;
     PullPolicy: Always | IfNotPresent | Never;
@@ -623,6 +809,25 @@ texts! {
         "pattern": "^[^\\x00-\\x20\\x7f]+$",
         "maxLength": 255,
         "examples": ["org.opencontainers.image.source"],
+    };
+    FileName = FileName::parse, {
+        "description": "The name of a file beside the policy.",
+        "type": "string",
+        "pattern": "^[-_a-zA-Z0-9][-_.a-zA-Z0-9]*$",
+        "maxLength": 255,
+        "examples": ["cosign.pub", "trusted_root.json"],
+    };
+    RepositoryName = RepositoryName::parse, {
+        "description": "A repository: a registry and a path.",
+        "type": "string",
+        "pattern": "^[^@*?]+$",
+        "examples": ["registry.example.com/signatures"],
+    };
+    PredicateType = PredicateType::parse, {
+        "description": "A URI, or slsaProvenance, spdx, cyclonedx, vulnerabilities or openvex.",
+        "type": "string",
+        "minLength": 1,
+        "examples": ["slsaProvenance", "https://slsa.dev/provenance/v1"],
     };
     FieldPath = |text: &str| text.parse::<FieldPath>(), {
         "description": "The path of a field: names between dots, with `[*]` for every element of a list.",
@@ -758,6 +963,128 @@ impl EntryName {
 impl AsRef<str> for EntryName {
     fn as_ref(&self) -> &str {
         &self.0
+    }
+}
+
+/// The name of a file beside the policy.
+#[derive(Clone, Debug)]
+pub(super) struct FileName(pub(super) Box<str>);
+
+impl FileName {
+    fn parse(text: &str) -> Result<Self, String> {
+        super::files::checked_name(text).map(Self)
+    }
+}
+
+/// A repository, in full.
+#[derive(Clone, Debug)]
+pub(super) struct RepositoryName(pub(super) Box<str>);
+
+impl RepositoryName {
+    fn parse(text: &str) -> Result<Self, String> {
+        let image = ImageRef::parse(text)
+            .map_err(|error| format!("{} is no repository: {error}", crate::quote::Quoted(text)))?;
+        if image.tag().is_some() || image.digest().is_some() {
+            return Err(format!(
+                "{text:?} is an image; write its repository, without a tag and a digest"
+            ));
+        }
+        let (registry, path) = (image.registry(), image.repository());
+        Ok(Self(format!("{registry}/{path}").into()))
+    }
+}
+
+/// A kind of predicate: the URIs that it may have.
+#[derive(Clone, Debug)]
+pub(super) struct PredicateType(pub(super) Vec<Box<str>>);
+
+impl PredicateType {
+    /// The names of kinds, and what they stand for: without a version each version, as statements name
+    /// them.
+    const NAMES: [(&'static str, &'static [&'static str]); 5] = [
+        (
+            "slsaProvenance",
+            &[
+                "https://slsa.dev/provenance/v0.2",
+                "https://slsa.dev/provenance/v1",
+            ],
+        ),
+        (
+            "spdx",
+            &[
+                "https://spdx.dev/Document",
+                "https://spdx.dev/Document/v2.3",
+            ],
+        ),
+        ("cyclonedx", &["https://cyclonedx.org/bom"]),
+        (
+            "vulnerabilities",
+            &[
+                "https://cosign.sigstore.dev/attestation/vuln/v1",
+                "https://in-toto.io/attestation/vulns/v0.1",
+                "https://in-toto.io/attestation/vulns/v0.2",
+            ],
+        ),
+        (
+            "openvex",
+            &["https://openvex.dev/ns", "https://openvex.dev/ns/v0.2.0"],
+        ),
+    ];
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Some((_, uris)) = Self::NAMES.iter().find(|(name, _)| *name == text) {
+            return Ok(Self(uris.iter().map(|uri| (*uri).into()).collect()));
+        }
+        let names = Self::NAMES.map(|(name, _)| name);
+        if !text.contains(':') || text.contains(char::is_whitespace) || text.len() > 255 {
+            return Err(format!(
+                "{} is neither a URI nor one of {}{}",
+                crate::quote::Quoted(text),
+                names.join(", "),
+                crate::suggestion::suggestion(text, &names)
+            ));
+        }
+        Ok(Self(vec![text.into()]))
+    }
+}
+
+/// What a certificate of Fulcio's says of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ClaimName(pub(super) &'static str);
+
+impl Read for ClaimName {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        let names: Vec<(&str, &str)> = CLAIMS.iter().map(|(name, _)| (*name, *name)).collect();
+        one_of(node, problems, &names).map(Self)
+    }
+}
+
+inline_schema!(ClaimName, {
+    "type": "string",
+    "enum": CLAIMS.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+});
+
+/// How bad a vulnerability is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Severity {
+    Critical,
+    High,
+    Medium,
+    Low,
+    Negligible,
+    Unknown,
+}
+
+impl Severity {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+            Self::Negligible => "negligible",
+            Self::Unknown => "unknown",
+        }
     }
 }
 

@@ -366,6 +366,8 @@ fn implies(other: &Rule, rule: &Rule) -> bool {
         (Some(rule), Some(other)) => rule.text == other.text,
     };
     rule.facts.is_none()
+        && rule.signed.is_none()
+        && rule.attested.is_none()
         && is_same_tags
         && is_same_digest
         && is_max

@@ -92,6 +92,43 @@ pub struct Step {
     pub(super) mode: Mode,
     pub(super) outcome: Outcome,
     pub(super) why: Message,
+    pub(super) branches: Vec<Branch>,
+}
+
+/// What was looked at to decide something: what was found, what was tried with it, and what came of that.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    pub(super) holds: Option<bool>,
+    pub(super) what: Message,
+    pub(super) branches: Vec<Branch>,
+}
+
+impl Branch {
+    pub(super) fn new(holds: Option<bool>, what: Message, branches: Vec<Self>) -> Self {
+        Self {
+            holds,
+            what,
+            branches,
+        }
+    }
+
+    /// Whether it holds; `None` if that can't be known.
+    #[must_use]
+    pub fn holds(&self) -> Option<bool> {
+        self.holds
+    }
+
+    /// What was looked at, and what came of it.
+    #[must_use]
+    pub fn what(&self) -> &Message {
+        &self.what
+    }
+
+    /// What it was decided from.
+    #[must_use]
+    pub fn branches(&self) -> &[Self] {
+        &self.branches
+    }
 }
 
 impl Step {
@@ -123,6 +160,13 @@ impl Step {
     #[must_use]
     pub fn why(&self) -> &Message {
         &self.why
+    }
+
+    /// What was looked at, for a rule about signatures or attestations: each digest, within it each
+    /// authority, and within that each candidate.
+    #[must_use]
+    pub fn branches(&self) -> &[Branch] {
+        &self.branches
     }
 }
 

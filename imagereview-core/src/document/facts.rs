@@ -5,14 +5,13 @@ mod trouble;
 
 use std::collections::BTreeSet;
 
+use self::condition::{Condition, Of, has_media_type, has_platforms, listed, platforms};
 #[cfg(feature = "cel")]
 use self::trouble::missing;
-use self::{
-    condition::{Condition, Of, has_media_type, has_platforms, listed, platforms},
-    trouble::{Trouble, failed, unavailable, unknown},
-};
+pub(super) use self::trouble::{Trouble, failed, message, unavailable, unknown};
 use super::{
     declaration::{self, IfUnavailable},
+    explanation::Branch,
     problem::Problems,
 };
 #[cfg(feature = "cel")]
@@ -52,20 +51,23 @@ pub(super) struct FactFinding {
     pub(super) mode: Mode,
     /// Whether it was found because something could not be known.
     pub(super) is_of_the_unknown: bool,
+    /// What was looked at, where that is a tree.
+    pub(super) branches: Box<[Branch]>,
 }
 
 impl FactFinding {
-    fn new(passed: bool, reason: Message) -> Self {
+    pub(super) fn new(passed: bool, reason: Message) -> Self {
         Self {
             passed,
             reason,
             remedy: None,
             mode: Mode::Enforce,
             is_of_the_unknown: false,
+            branches: Box::default(),
         }
     }
 
-    fn with_remedy(mut self, remedy: Message) -> Self {
+    pub(super) fn with_remedy(mut self, remedy: Message) -> Self {
         self.remedy = Some(remedy);
         self
     }
@@ -91,6 +93,18 @@ impl FactSettings {
             if_unavailable: declared.if_unavailable.unwrap_or_default(),
             takes_tags: declared.tags == Some(declaration::FactTags::CheckOnly),
             platforms: platforms(declared.on_platforms.as_deref()),
+        }
+    }
+
+    /// Those of a rule that names no platforms.
+    pub(super) fn new(
+        if_unavailable: Option<IfUnavailable>,
+        tags: Option<declaration::FactTags>,
+    ) -> Self {
+        Self {
+            if_unavailable: if_unavailable.unwrap_or_default(),
+            takes_tags: tags == Some(declaration::FactTags::CheckOnly),
+            platforms: Vec::new(),
         }
     }
 
@@ -120,7 +134,7 @@ impl FactSettings {
     }
 
     /// What is found where facts are not needed to find it.
-    fn without_facts(
+    pub(super) fn without_facts(
         &self,
         review: &Review<'_>,
         image: &Image<'_>,
@@ -253,7 +267,7 @@ impl FactSettings {
         all.map_err(|trouble| self.finding(trouble))
     }
 
-    fn finding(&self, trouble: Trouble) -> FactFinding {
+    pub(super) fn finding(&self, trouble: Trouble) -> FactFinding {
         match (trouble, self.if_unavailable) {
             (Trouble::Failed(reason, remedy), _) => {
                 let finding = FactFinding::new(false, reason);

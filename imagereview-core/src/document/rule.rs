@@ -7,16 +7,18 @@ use super::facts::FactSettings;
 use super::{
     check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
-    explanation::{Outcome, Step},
+    explanation::{Branch, Outcome, Step},
     facts::FactCheck,
+    files::PolicyFiles,
     price::{DESCRIBE, violation_bytes},
     problem::Problems,
     scope::{OutOfScope, Scope},
+    signed::StatementCheck,
 };
 #[cfg(feature = "cel")]
 use crate::expression::Expression;
 use crate::{
-    facts::Need,
+    facts::{Needs, Trust},
     language::{Language, Message},
     limits::{ENTRIES_LIMIT, VIOLATIONS_LIMIT},
     pattern::{Lengths, RegexBudget},
@@ -44,6 +46,7 @@ pub(super) struct Rule {
 pub(super) struct Judged {
     pub(super) outcome: Outcome,
     why: Message,
+    branches: Vec<Branch>,
 }
 
 impl Judged {
@@ -51,6 +54,7 @@ impl Judged {
         Self {
             outcome: Outcome::OutOfScope,
             why: out.message(),
+            branches: Vec::new(),
         }
     }
 
@@ -75,19 +79,31 @@ impl Judged {
 }
 
 impl Rule {
-    /// What is needed to know of an image of a review that is in scope; `None` where nothing is.
-    pub(super) fn need(
+    /// Adds what is needed to know of an image of a review that is in scope.
+    pub(super) fn needs(
         &self,
         review: &Review<'_>,
         image: &Image<'_>,
         asks_of_unchanged: bool,
-    ) -> Option<Need> {
-        if self.scope.admits_image(image).is_err() {
-            return None;
+        needs: &mut Needs,
+    ) {
+        for check in &self.checks {
+            check.needs(review, image, asks_of_unchanged, needs);
         }
-        let checks = self.checks.iter();
-        let needs = checks.filter_map(|check| check.need(review, image, asks_of_unchanged));
-        needs.reduce(Need::and)
+    }
+
+    fn statements(&self) -> impl Iterator<Item = &StatementCheck> {
+        self.checks.iter().filter_map(Check::statements)
+    }
+
+    /// What signatures are verified with, and where that is declared.
+    pub(super) fn trusts(&self) -> impl Iterator<Item = (&str, &Trust)> {
+        self.statements().flat_map(StatementCheck::trusts)
+    }
+
+    /// What should be looked at, though it is no mistake.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.statements().flat_map(StatementCheck::warnings)
     }
 
     /// Whether one of its checks is about what only registries can tell.
@@ -103,6 +119,7 @@ impl Rule {
     pub(super) fn compile(
         declared: declaration::Rule,
         document_mode: Mode,
+        files: &PolicyFiles,
         regexes: &mut RegexBudget,
         problems: &mut Problems,
     ) -> Option<Self> {
@@ -167,6 +184,18 @@ impl Rule {
                 facts => add(facts.map(Check::Facts)),
             });
         }
+        if let Some(signed) = declared.signed {
+            add(problems.within(format_args!(".signed"), |problems| {
+                let check = StatementCheck::signed(signed, files, problems);
+                check.map(|check| Check::Statements(Box::new(check)))
+            }));
+        }
+        if let Some(attested) = declared.attested {
+            add(problems.within(format_args!(".attested"), |problems| {
+                let check = StatementCheck::attested(attested, files, regexes, problems);
+                check.map(|check| Check::Statements(Box::new(check)))
+            }));
+        }
         if let Some(declaration::Expression { text, position }) = declared.expression {
             #[cfg(feature = "cel")]
             let expression = Expression::compile(&text, regexes).map(|expression| {
@@ -200,7 +229,7 @@ impl Rule {
             problems.add(
                 position,
                 "the rule has no checks; give tags, digest, registries, repositories, maxImages, \
-                 imagePullPolicies, facts or expression",
+                 imagePullPolicies, facts, signed, attested or expression",
             );
             complete = false;
         }
@@ -342,6 +371,7 @@ impl Rule {
                 Outcome::Violated
             },
             why: self.reason(&finding, review, image),
+            branches: finding.branches().to_vec(),
         };
         let findings = self
             .checks
@@ -357,6 +387,7 @@ impl Rule {
             mode: self.mode,
             outcome: judged.outcome,
             why: judged.why,
+            branches: judged.branches,
         }
     }
 }

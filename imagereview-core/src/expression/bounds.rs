@@ -12,7 +12,7 @@ use cel::{
 };
 
 use super::{
-    language::{ENV, IN_ORDER, MATCHES, VARIABLES},
+    language::{ENV, IN_ORDER, MATCHES},
     price::Price,
     regex::CountedRegex,
     variables::{FACT_FIELDS, IMAGE_FIELDS, PLATFORM_FIELDS, REVIEW_FIELDS, UsedFields},
@@ -50,6 +50,8 @@ type Kept = (
 );
 
 pub(super) struct Bounds<'b> {
+    /// The variables that it may use.
+    variables: &'static [&'static str],
     budget: &'b mut RegexBudget,
     regexes: HashMap<String, CountedRegex>,
     used: UsedFields,
@@ -60,8 +62,9 @@ pub(super) struct Bounds<'b> {
 }
 
 impl<'b> Bounds<'b> {
-    pub(super) fn new(budget: &'b mut RegexBudget) -> Self {
+    pub(super) fn new(variables: &'static [&'static str], budget: &'b mut RegexBudget) -> Self {
         Self {
+            variables,
             budget,
             regexes: HashMap::new(),
             used: UsedFields::default(),
@@ -120,7 +123,7 @@ impl<'b> Bounds<'b> {
                 if name == "review" || is_image(name, within) {
                     self.used.add_all();
                 }
-                has_variable(name, within)
+                self.has_variable(name, within)
             }
             Expr::Select(select) => {
                 let Expr::Ident(variable) = &select.operand.expr else {
@@ -132,7 +135,7 @@ impl<'b> Bounds<'b> {
                 } else if variable == "review" && select.field == "images" {
                     self.used.add_all();
                 }
-                has_variable(variable, within)
+                self.has_variable(variable, within)
             }
             Expr::Call(call) => self.visit_call(call, within, depth),
             Expr::Comprehension(comprehension) => {
@@ -192,7 +195,7 @@ impl<'b> Bounds<'b> {
     }
 
     fn visit_loop(&mut self, turns: &mut ComprehensionExpr, depth: usize) -> Result<(), String> {
-        if VARIABLES.contains(&turns.iter_var.as_str()) {
+        if self.variables.contains(&turns.iter_var.as_str()) {
             return Err(format!(
                 "{:?} has a meaning already; name the variable of the loop otherwise",
                 turns.iter_var
@@ -216,6 +219,19 @@ impl<'b> Bounds<'b> {
             &mut turns.result,
         ];
         self.visit_all(parts, within, depth)
+    }
+
+    fn has_variable(&self, name: &str, within: Option<Loop<'_>>) -> Result<(), String> {
+        let is_made_by_loop = name.starts_with('@');
+        let is_there = self.variables.contains(&name)
+            || within.is_some_and(|within| is_made_by_loop || name == within.item);
+        if is_there {
+            return Ok(());
+        }
+        Err(format!(
+            "there is no variable {name:?}; there are {}",
+            self.variables.join(", ")
+        ))
     }
 
     fn add_regex(&mut self, argument: Option<&IdedExpr>) -> Result<(), String> {
@@ -255,19 +271,6 @@ fn is_all_images(part: &IdedExpr) -> bool {
 fn is_image(name: &str, within: Option<Loop<'_>>) -> bool {
     let is_item = |within: Loop<'_>| within.is_over_images && within.item == name;
     name == "image" || within.is_some_and(is_item)
-}
-
-fn has_variable(name: &str, within: Option<Loop<'_>>) -> Result<(), String> {
-    let is_made_by_loop = name.starts_with('@');
-    let is_there = VARIABLES.contains(&name)
-        || within.is_some_and(|within| is_made_by_loop || name == within.item);
-    if is_there {
-        return Ok(());
-    }
-    Err(format!(
-        "there is no variable {name:?}; there are {}",
-        VARIABLES.join(", ")
-    ))
 }
 
 /// A field that is never there would make `has` false for good, and what is decided by it true.

@@ -17,6 +17,12 @@ pub(super) const MAX_IMAGES: usize = 200;
 /// The variables that an expression may use.
 pub(super) const VARIABLES: [&str; 2] = ["image", "review"];
 
+/// What an attestation says, for an expression about one.
+pub(super) const PREDICATE: &str = "predicate";
+
+/// The variables that such an expression may use.
+pub(super) const PREDICATE_VARIABLES: [&str; 3] = ["image", "review", PREDICATE];
+
 /// The function of regular expressions. It is ours, so that they are compiled once.
 pub(super) const MATCHES: &str = "matches";
 
@@ -32,6 +38,8 @@ pub(super) const WORD: usize = 32;
 pub(super) const MAX_IMAGE_BYTES: usize = 4 * 1024;
 /// The most that what a registry tells of one image may hold, in the fields that an expression uses.
 pub(super) const MAX_FACTS_BYTES: usize = 64 * 1024;
+/// The most that the predicate of an attestation may hold.
+pub(super) const MAX_PREDICATE_BYTES: usize = 1024 * 1024;
 pub(super) const MAX_REVIEW_BYTES: usize = 1024 * 1024;
 
 /// The most that a loop goes through.

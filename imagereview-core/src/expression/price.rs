@@ -17,7 +17,7 @@ use cel::common::ast::{
 use super::{
     language::{
         IN_ORDER, MATCHES, MAX_FACTS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGES, MAX_ITEMS,
-        MAX_REVIEW_BYTES, WORD,
+        MAX_PREDICATE_BYTES, MAX_REVIEW_BYTES, PREDICATE, WORD,
     },
     regex::CountedRegex,
     variables::{IMAGE_FIELDS, UsedFields, longest},
@@ -67,6 +67,8 @@ pub(super) struct Sizes {
     pub(super) image: u64,
     /// What is known of the image from registries.
     pub(super) facts: u64,
+    /// What an attestation of the image says.
+    pub(super) predicate: u64,
     pub(super) review: u64,
     /// The images of the review.
     pub(super) images: u64,
@@ -79,6 +81,7 @@ impl Sizes {
     pub(super) const LARGEST: Self = Self {
         image: MAX_IMAGE_BYTES as u64,
         facts: MAX_FACTS_BYTES as u64,
+        predicate: MAX_PREDICATE_BYTES as u64,
         review: MAX_REVIEW_BYTES as u64,
         images: (MAX_IMAGES * MAX_IMAGE_BYTES) as u64,
         items: MAX_ITEMS as u64,
@@ -102,6 +105,7 @@ pub(super) struct Linear {
     /// How many times the size of the image is in it.
     image: u64,
     facts: u64,
+    predicate: u64,
     review: u64,
     images: u64,
     /// Within a loop, that of the item that it is at.
@@ -125,14 +129,16 @@ impl Linear {
         let review = self.review.saturating_mul(sizes.review);
         let images = self.images.saturating_mul(sizes.images);
         let facts = self.facts.saturating_mul(sizes.facts);
+        let predicate = self.predicate.saturating_mul(sizes.predicate);
         let image = self.base.saturating_add(image).saturating_add(facts);
+        let image = image.saturating_add(predicate);
         image.saturating_add(review).saturating_add(images)
     }
 
     /// The smaller of two, where one is surely so; else one that is at least the smaller.
     fn smaller(self, other: Self) -> Self {
         let is_small = |one: Self| one == Self::base(one.base);
-        let of_whole = |one: Self| (one.review, one.images);
+        let of_whole = |one: Self| (one.review, one.images, one.predicate);
         match (is_small(self), is_small(other)) {
             (true, true) => Self::base(self.base.min(other.base)),
             (false, true) => other,
@@ -151,6 +157,7 @@ impl Add for Linear {
             base: self.base.saturating_add(other.base),
             image: self.image.saturating_add(other.image),
             facts: self.facts.saturating_add(other.facts),
+            predicate: self.predicate.saturating_add(other.predicate),
             review: self.review.saturating_add(other.review),
             images: self.images.saturating_add(other.images),
             item: self.item.saturating_add(other.item),
@@ -166,6 +173,7 @@ impl Mul<u64> for Linear {
             base: self.base.saturating_mul(times),
             image: self.image.saturating_mul(times),
             facts: self.facts.saturating_mul(times),
+            predicate: self.predicate.saturating_mul(times),
             review: self.review.saturating_mul(times),
             images: self.images.saturating_mul(times),
             item: self.item.saturating_mul(times),
@@ -291,6 +299,10 @@ impl<'e> Pricing<'e> {
             },
             ("review", _) => Linear {
                 review: 1,
+                ..default
+            },
+            (PREDICATE, _) => Linear {
+                predicate: 1,
                 ..default
             },
             (name, Some(within)) if name == within.item => Linear { item: 1, ..default },

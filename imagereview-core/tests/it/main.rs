@@ -46,6 +46,8 @@ mod references;
 mod registries;
 #[cfg(all(feature = "cel", feature = "mutation", feature = "schema"))]
 mod schema;
+#[cfg(feature = "cel")]
+mod signed;
 #[cfg(all(feature = "cel", feature = "mutation"))]
 mod steps;
 mod support;

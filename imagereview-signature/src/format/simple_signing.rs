@@ -4,17 +4,33 @@
 
 use std::collections::BTreeMap;
 
-use imagereview_core::facts::{Claim, ContentDigest, Refusal, RefusalCause};
+use imagereview_core::facts::{Claim, ContentDigest, Evidence, Refusal, RefusalCause};
 use serde_json::Value;
 
 use super::in_toto::strings;
-use crate::json::{self, Object};
+use crate::{
+    base64,
+    json::{self, Object},
+    malformed::Malformed,
+};
+
+/// The annotation of a layer that has the signature.
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 
 /// What `critical.type` of a payload is.
 const TYPE: &str = "cosign container image signature";
 
 /// The most entries of `optional`.
 const MAX_ANNOTATIONS: usize = 256;
+
+/// The signature of a payload, which is the layer's content.
+pub(crate) fn signature(evidence: &Evidence) -> Result<Vec<u8>, Malformed> {
+    let signature = evidence
+        .annotations
+        .get(SIGNATURE)
+        .ok_or_else(|| Malformed::new(format!("the layer has no annotation {SIGNATURE}")))?;
+    base64::decode(signature, "the signature")
+}
 
 /// Reads a payload, which must be about an image.
 pub(crate) fn read(payload: &[u8], image: &ContentDigest) -> Result<Claim, Refusal> {

@@ -268,7 +268,7 @@ fn odd_base64() {
             format!("{} {}", &good[..4], &good[4..]),
             format!("{}\r\n{}", &good[..4], &good[4..]),
             good.trim_end_matches('=').to_owned() + "===",
-            good.to_owned() + "AA==",
+            format!("{good}=AA=="),
             format!("-_{}", &good[2..]),
         ] {
             let mut changed = bundle.clone();

@@ -4,3 +4,4 @@ mod attacks;
 mod cosign;
 mod forger;
 mod keys;
+mod sigstore;

@@ -11,29 +11,29 @@ const MAX_WHY_CHARS: usize = 300;
 
 /// Why an image does not pass a condition.
 #[derive(Clone, Debug)]
-pub(super) enum Trouble {
+pub(in crate::document) enum Trouble {
     /// It is known that it does not.
     Failed(Message, Option<Message>),
     /// It is not known whether it does.
     Unknown(Message),
 }
 
-pub(super) fn message(english: String, chinese: String) -> Message {
+pub(in crate::document) fn message(english: String, chinese: String) -> Message {
     Message::from(english).with(Language::Chinese, chinese)
 }
 
-pub(super) fn failed(english: String, chinese: String) -> Trouble {
+pub(in crate::document) fn failed(english: String, chinese: String) -> Trouble {
     Trouble::Failed(message(english, chinese), None)
 }
 
-pub(super) fn unknown(english: &str, chinese: &str) -> Trouble {
+pub(in crate::document) fn unknown(english: &str, chinese: &str) -> Trouble {
     Trouble::Unknown(message(
         format!("it can't be known: {english}"),
         format!("无法得知:{chinese}"),
     ))
 }
 
-pub(super) fn unavailable(why: &Unavailable) -> Trouble {
+pub(in crate::document) fn unavailable(why: &Unavailable) -> Trouble {
     // A file of facts may say anything.
     let why = one_line(&first_chars(why.message(), MAX_WHY_CHARS));
     unknown(&why, &why)

@@ -1,0 +1,76 @@
+//! Chains of certificates that lead to a root of one's own.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use imagereview_core::facts::{Refusal, RefusalCause};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
+
+use crate::public_key::fingerprint;
+
+/// What a certificate must be for: signing code. Source: RFC 5280, section 4.2.1.12, `id-kp-codeSigning`.
+const CODE_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03];
+
+/// Certificates that are trusted, each with its fingerprint.
+#[derive(Debug)]
+pub(crate) struct Roots(Vec<(TrustAnchor<'static>, Box<str>)>);
+
+impl Roots {
+    /// Takes certificates in DER. `Err` is the number of one that can't be used, from 1.
+    pub(crate) fn new(certificates: &[Vec<u8>]) -> Result<Self, usize> {
+        let roots = certificates.iter().enumerate().map(|(index, der)| {
+            let certificate = CertificateDer::from(der.as_slice());
+            let anchor = anchor_from_trusted_cert(&certificate).map_err(|_| index + 1)?;
+            Ok((anchor.to_owned(), fingerprint(der)))
+        });
+        roots.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The fingerprint of the root that a certificate leads to, if it was for signing code and valid at a
+    /// time, and so were those between.
+    pub(crate) fn root_of(
+        &self,
+        certificate: &[u8],
+        intermediates: &[&[u8]],
+        at: SystemTime,
+    ) -> Result<Box<str>, Refusal> {
+        let der = CertificateDer::from(certificate);
+        let certificate = EndEntityCert::try_from(&der)
+            .map_err(|_| Refusal::new(RefusalCause::Malformed, "its certificate can't be read"))?;
+        let intermediates: Vec<CertificateDer<'_>> = intermediates
+            .iter()
+            .map(|der| CertificateDer::from(*der))
+            .collect();
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let mut why = RefusalCause::Untrusted;
+        for (anchor, fingerprint) in &self.0 {
+            let path = certificate.verify_for_usage(
+                webpki::ALL_VERIFICATION_ALGS,
+                std::slice::from_ref(anchor),
+                &intermediates,
+                UnixTime::since_unix_epoch(since),
+                KeyUsage::required(CODE_SIGNING),
+                None,
+                None,
+            );
+            match path {
+                Ok(_) => return Ok(fingerprint.clone()),
+                Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => {
+                    why = RefusalCause::Expired;
+                }
+                Err(_) => {}
+            }
+        }
+        Err(match why {
+            RefusalCause::Expired => Refusal::new(
+                RefusalCause::Expired,
+                "its certificate, or one above it, was not valid at the time that counts: when it was signed, \
+                 if that is proved, or now",
+            ),
+            cause => Refusal::new(
+                cause,
+                "its certificate does not lead to a root that is trusted, or is not one for signing code",
+            ),
+        })
+    }
+}
