@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use imagereview_core::{ImagePolicy, NoLatestTag, Policy, PolicyErrors, workload::WorkloadKinds};
-use imagereview_files::PolicyPaths;
+use imagereview_files::{PolicyPaths, PolicyTexts};
 
 /// Why there is no policy.
 #[derive(Debug, thiserror::Error)]
@@ -62,5 +62,10 @@ impl LoadedPolicy {
 
 /// Compiles documents, and those that folders hold, to one policy.
 pub(crate) fn compile(paths: &[PathBuf]) -> Result<ImagePolicy, PolicyFileError> {
-    Ok(PolicyPaths::open(paths)?.read()?.compile()?)
+    Ok(read(paths)?.compile()?)
+}
+
+/// Reads documents, and those that folders hold.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<PolicyTexts, PolicyFileError> {
+    Ok(PolicyPaths::open(paths)?.read()?)
 }

@@ -168,7 +168,6 @@ pub struct ImagePolicy {
     kinds: WorkloadKinds,
     /// The documents' names, and the hash of all texts.
     identity: Arc<str>,
-    doubts: Doubts,
 }
 
 #[derive(Debug)]
@@ -208,14 +207,12 @@ impl ImagePolicy {
         sources: impl IntoIterator<Item = PolicySource<'a>>,
     ) -> Result<Self, PolicyErrors> {
         let mut problems = Problems::default();
-        let mut doubts = Doubts::default();
         let mut taken = Taken::default();
         let mut documents = Vec::new();
         let mut hash = Sha256::new();
         let mut found = 0;
         for source in sources {
             problems.in_source(source.name);
-            doubts.in_source(source.name);
             hash.update(source.text.len().to_le_bytes());
             hash.update(source.text);
             for (name, text) in source.files.iter() {
@@ -232,7 +229,6 @@ impl ImagePolicy {
                 let Some(document) = Document::read(&node, &mut problems) else {
                     continue;
                 };
-                doubts.of(&document);
                 documents.extend(CompiledDocument::compile(
                     document,
                     source.files,
@@ -261,11 +257,11 @@ impl ImagePolicy {
             documents,
             kinds,
             identity: identity.into(),
-            doubts,
         })
     }
 
-    /// What is no mistake and hardly meant, in the order of the files and lines: exemptions that have expired
+    /// What is no mistake in the documents that this policy was compiled from and hardly meant, in the order of
+    /// the files and lines: exemptions that have expired
     /// at this time, kinds of objects that have no images, what is allowed and denied, expressions that are
     /// never true, scopes in which nothing is, and rules that another one makes needless.
     ///
@@ -274,7 +270,7 @@ impl ImagePolicy {
     ///
     /// use imagereview_core::{ImagePolicy, PolicySource};
     ///
-    /// let policy = ImagePolicy::compile([PolicySource::new("policy.yaml", r#"
+    /// let sources = [PolicySource::new("policy.yaml", r#"
     /// apiVersion: imagereview/v1alpha1
     /// kind: ImagePolicy
     /// metadata: {name: example}
@@ -282,16 +278,30 @@ impl ImagePolicy {
     ///   - name: digests
     ///     scope: {kinds: {include: [Deploymnt]}}
     ///     digest: {}
-    /// "#)])?;
-    /// let doubts = policy.doubts(SystemTime::now());
+    /// "#)];
+    /// let doubts = ImagePolicy::compile(sources)?.doubts(sources, SystemTime::now());
     /// assert_eq!(doubts.len(), 1);
     /// assert!(doubts[0].to_string().contains(r#"did you mean "Deployment"?"#));
     /// # Ok::<(), imagereview_core::PolicyErrors>(())
     /// ```
     #[must_use]
-    pub fn doubts(&self, now: SystemTime) -> Vec<Problem> {
-        self.doubts
-            .problems(&self.kinds, Timestamp::try_from(now).ok())
+    pub fn doubts<'a>(
+        &self,
+        sources: impl IntoIterator<Item = PolicySource<'a>>,
+        now: SystemTime,
+    ) -> Vec<Problem> {
+        // The texts are read again, so that a policy that only decides holds nothing for this.
+        let mut doubts = Doubts::new(&self.kinds, Timestamp::try_from(now).ok());
+        let mut mistakes = Problems::default();
+        for source in sources {
+            doubts.in_source(source.name);
+            for node in node::parse(source.text, &mut mistakes) {
+                if let Some(document) = Document::read(&node, &mut mistakes) {
+                    doubts.of(&document);
+                }
+            }
+        }
+        doubts.finish()
     }
 
     /// What identifies this policy: the names of its documents and the SHA-256 of their

@@ -1,6 +1,6 @@
 //! What is no mistake in a policy document, and hardly meant: rules and exemptions that do nothing.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -15,20 +15,33 @@ use crate::{
     workload::WorkloadKinds,
 };
 
-/// What is hardly meant in the documents of a policy.
-#[derive(Debug, Default)]
-pub(super) struct Doubts {
+/// How many rules a document may have for each to be compared with each.
+const MAX_COMPARED: usize = 300;
+
+/// Finds what is hardly meant in the documents of a policy that was compiled.
+pub(super) struct Doubts<'p> {
     problems: Problems,
-    /// The kinds that scopes name, and where.
-    kinds: Vec<(Named, Box<str>)>,
-    expiries: Vec<(Named, Timestamp)>,
+    /// The kinds of the whole policy that have images.
+    kinds: Vec<&'p str>,
+    now: Option<Timestamp>,
 }
 
-/// A place in a document, and what a doubt about it would be.
-#[derive(Debug)]
-struct Named(Arc<str>, Position, Box<str>);
+impl<'p> Doubts<'p> {
+    pub(super) fn new(kinds: &'p WorkloadKinds, now: Option<Timestamp>) -> Self {
+        let mut kinds: Vec<&str> = kinds.names().collect();
+        kinds.sort_unstable();
+        Self {
+            problems: Problems::default(),
+            kinds,
+            now,
+        }
+    }
 
-impl Doubts {
+    /// All that was found, in the order of the files and lines.
+    pub(super) fn finish(self) -> Vec<Problem> {
+        self.problems.sorted()
+    }
+
     /// Sets the file that is read from here on.
     pub(super) fn in_source(&mut self, source: &str) {
         self.problems.in_source(source);
@@ -50,10 +63,12 @@ impl Doubts {
             self.implied(document, index, &path);
         }
         for (index, exemption) in document.exemptions.iter().flatten().enumerate() {
-            if let Some(expiry) = &exemption.expires {
-                let field = format!("exemptions[{index}].expires").into();
-                let at = Named(self.problems.source().into(), exemption.position, field);
-                self.expiries.push((at, expiry.0));
+            if let Some(end) = exemption.expires.as_ref().map(|expiry| expiry.0)
+                && self.now.is_some_and(|now| end <= now)
+            {
+                let field = format!("exemptions[{index}].expires");
+                let message = format!("the exemption expired at {end}; take it out");
+                self.add(exemption.position, &field, message);
             }
         }
     }
@@ -133,13 +148,12 @@ impl Doubts {
             );
         }
         for kind in names(scope.kinds.as_ref(), true) {
-            if is_name(kind) {
-                let at = Named(
-                    self.problems.source().into(),
-                    scope.position,
-                    format!("{field}.kinds").into(),
+            if is_name(kind) && self.kinds.binary_search(&kind).is_err() {
+                let message = format!(
+                    "no kind with images is named {kind:?}{}; a custom resource is declared in customResources",
+                    suggestion(kind, &self.kinds)
                 );
-                self.kinds.push((at, kind.into()));
+                self.add(scope.position, &format!("{field}.kinds"), message);
             }
         }
     }
@@ -157,6 +171,7 @@ impl Doubts {
             let Some((position, Some(allow), Some(deny))) = lists else {
                 continue;
             };
+            let deny: BTreeSet<&str> = deny.into_iter().collect();
             let both: Vec<&str> = allow
                 .iter()
                 .copied()
@@ -193,6 +208,9 @@ impl Doubts {
 
     /// Whether another rule of the document finds all that a rule finds.
     fn implied(&mut self, document: &Document, index: usize, path: &str) {
+        if document.rules.len() > MAX_COMPARED {
+            return;
+        }
         let rule = &document.rules[index];
         // One that is covered by an exemption of its own is of use.
         let is_exempt = |rule: &Rule| {
@@ -221,30 +239,6 @@ impl Doubts {
             );
             self.add(rule.position, path, message);
         }
-    }
-
-    /// What is hardly meant, once the kinds of the whole policy are known, as of a time.
-    pub(super) fn problems(&self, kinds: &WorkloadKinds, now: Option<Timestamp>) -> Vec<Problem> {
-        let mut all = Problems::default();
-        let known: Vec<&str> = kinds.names().collect();
-        for (Named(source, position, field), kind) in &self.kinds {
-            if !known.contains(&&**kind) {
-                all.in_source(source);
-                let message = format!(
-                    "no kind with images is named {kind:?}{}; a custom resource is declared in customResources",
-                    suggestion(kind, &known)
-                );
-                all.within(format_args!("{field}"), |all| all.add(*position, message));
-            }
-        }
-        for (Named(source, position, field), end) in &self.expiries {
-            if now.is_some_and(|now| *end <= now) {
-                all.in_source(source);
-                let message = format!("the exemption expired at {end}; take it out");
-                all.within(format_args!("{field}"), |all| all.add(*position, message));
-            }
-        }
-        all.and(&self.problems)
     }
 }
 
@@ -314,8 +308,10 @@ fn are_apart<T: PartialEq>(
 
 /// Whether each image that fails a check of one rule fails the same check of the other, as far as that is plain.
 fn implies(other: &Rule, rule: &Rule) -> bool {
-    let is_within =
-        |smaller: &[&str], larger: &[&str]| smaller.iter().all(|one| larger.contains(one));
+    let is_within = |smaller: &[&str], larger: &[&str]| {
+        let larger: BTreeSet<&&str> = larger.iter().collect();
+        smaller.iter().all(|one| larger.contains(one))
+    };
     // More is denied, and no more is allowed.
     let lists = |rule: Option<Lists<'_>>, other: Option<Lists<'_>>| match (rule, other) {
         (None, _) => true,

@@ -186,13 +186,6 @@ impl Problems {
         value
     }
 
-    /// These and the others, in the order of the files and lines.
-    pub(super) fn and(mut self, others: &Self) -> Vec<Problem> {
-        self.all.extend(others.all.iter().cloned());
-        self.more += others.more;
-        self.sorted()
-    }
-
     /// The value if there was no problem.
     pub(super) fn finish<T>(self, value: T) -> Result<T, PolicyErrors> {
         if self.all.is_empty() {
@@ -201,7 +194,8 @@ impl Problems {
         Err(PolicyErrors(self.sorted()))
     }
 
-    fn sorted(mut self) -> Vec<Problem> {
+    /// All of them, in the order of the files and lines.
+    pub(super) fn sorted(mut self) -> Vec<Problem> {
         // The files stay in the order in which they were given.
         let mut sources: Vec<Box<str>> = Vec::new();
         for problem in &self.all {

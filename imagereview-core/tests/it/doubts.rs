@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use imagereview_core::PolicySource;
+
 use super::support::document;
 
 /// 2027-01-01.
@@ -10,7 +12,10 @@ fn now() -> SystemTime {
 }
 
 fn doubts(fields: &str) -> Vec<String> {
-    let doubts = document(fields).doubts(now());
+    let text = format!(
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: test}}\n{fields}\n"
+    );
+    let doubts = document(fields).doubts([PolicySource::new("policy.yaml", &text)], now());
     doubts.iter().map(ToString::to_string).collect()
 }
 

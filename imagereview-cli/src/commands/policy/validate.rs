@@ -8,7 +8,7 @@ use crate::{
         error::CliError,
     },
     exit_status::ExitStatus,
-    policy_file,
+    policy_file::{self, PolicyFileError},
     terminal::{Appearance, Tone, print_diagnostic},
 };
 
@@ -43,13 +43,14 @@ pub(crate) struct ValidateArgs {
 }
 
 pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
-    let policy = policy_file::compile(&args.files)?;
+    let texts = policy_file::read(&args.files)?;
+    let policy = texts.compile().map_err(PolicyFileError::from)?;
     let identity = Appearance::of_stdout().paint(Tone::Heading, policy.identity());
     writeln!(out, "{identity}")?;
     for rule in policy.rules() {
         writeln!(out, "  {rule}")?;
     }
-    let doubts = policy.doubts(SystemTime::now());
+    let doubts = policy.doubts(texts.sources(), SystemTime::now());
     for doubt in &doubts {
         print_diagnostic(format_args!("warning: {doubt}"));
     }
