@@ -57,6 +57,7 @@ mod schema;
 mod scope;
 mod signed;
 mod template;
+mod written;
 mod yaml_error;
 
 use std::{
@@ -212,7 +213,7 @@ impl ImagePolicy {
         let mut hash = Sha256::new();
         let mut found = 0;
         for source in sources {
-            problems.in_source(source.name);
+            problems.in_source(source.name, source.text);
             hash.update(source.text.len().to_le_bytes());
             hash.update(source.text);
             for (name, text) in source.files.iter() {

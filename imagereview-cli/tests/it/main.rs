@@ -1,6 +1,7 @@
 //! The program as people and other programs run it.
 
 mod baseline;
+mod cases;
 mod cmd;
 mod comments;
 mod docs;

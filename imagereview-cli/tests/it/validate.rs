@@ -24,7 +24,7 @@ exemptions:
     assert_eq!(status, Some(0), "{stderr}");
     let lines: Vec<&str> = stderr.lines().collect();
     let expected = [
-        "imagereview: warning: policy.yaml:5:30: rules[0].scope.kinds: no kind with images is named \"Deploymnt\"",
+        "imagereview: warning: policy.yaml:5:32: rules[0].scope.kinds: no kind with images is named \"Deploymnt\"",
         "imagereview: warning: policy.yaml:6:25: rules[1].registries: everything that is allowed is denied too",
         "imagereview: warning: policy.yaml:7:25: rules[2].expression: it returns a number and no bool",
         "imagereview: warning: policy.yaml:9:3: exemptions[0].expires: the exemption expired at 2020-01-02",

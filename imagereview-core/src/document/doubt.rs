@@ -44,7 +44,7 @@ impl<'p> Doubts<'p> {
 
     /// Sets the file that is read from here on.
     pub(super) fn in_source(&mut self, source: &str) {
-        self.problems.in_source(source);
+        self.problems.in_source(source, "");
     }
 
     /// Looks at a document that is read.

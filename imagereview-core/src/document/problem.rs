@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+#[cfg(feature = "cel")]
+use super::written::place_in;
 use crate::quote::first_chars;
 
 /// A place in a text: line and column, both from 1.
@@ -110,6 +112,7 @@ const MAX_CHARS: usize = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     source: Box<str>,
+    text: Box<str>,
     path: String,
     all: Vec<Problem>,
     /// How many there are beyond those.
@@ -132,9 +135,21 @@ impl Problems {
         }
     }
 
-    /// Sets the file that is read from here on.
-    pub(super) fn in_source(&mut self, source: &str) {
+    /// Sets the file that is read from here on, and its text.
+    pub(super) fn in_source(&mut self, source: &str, text: &str) {
         self.source = source.into();
+        self.text = text.into();
+    }
+
+    /// Where a line and column of a value are that begins at a position; `None` where that can't be told.
+    #[cfg(feature = "cel")]
+    pub(super) fn place_in(
+        &self,
+        position: Position,
+        value: &str,
+        (line, column): (usize, usize),
+    ) -> Option<Position> {
+        place_in(&self.text, position, value, line, column)
     }
 
     pub(super) fn source(&self) -> &str {

@@ -198,22 +198,37 @@ impl Rule {
         }
         if let Some(declaration::Expression { text, position }) = declared.expression {
             #[cfg(feature = "cel")]
-            let expression = Expression::compile(&text, regexes).map(|expression| {
-                if !expression.facts().is_empty() {
-                    only_settings = None;
-                }
-                Check::Expression(expression, settings.unwrap_or_default())
-            });
+            let expression = Expression::compile(&text, regexes)
+                .map(|expression| {
+                    if !expression.facts().is_empty() {
+                        only_settings = None;
+                    }
+                    Check::Expression(expression, settings.unwrap_or_default())
+                })
+                .map_err(|error| {
+                    let place = error
+                        .at
+                        .and_then(|at| problems.place_in(position, &text, at));
+                    match place {
+                        Some(place) => (place, error.message),
+                        None => (position, error.to_string()),
+                    }
+                });
             #[cfg(not(feature = "cel"))]
-            let expression: Result<Check, String> = Err(format!(
-                "this build cannot read expressions (the feature \"cel\" is off): {text:?}"
+            let expression: Result<Check, _> = Err((
+                position,
+                format!(
+                    "this build cannot read expressions (the feature \"cel\" is off): {text:?}"
+                ),
             ));
             add(match expression {
                 Ok(check) => Some(check),
-                Err(error) => problems.within(format_args!(".expression"), |problems| {
-                    problems.add(position, error);
-                    None
-                }),
+                Err((position, error)) => {
+                    problems.within(format_args!(".expression"), |problems| {
+                        problems.add(position, error);
+                        None
+                    })
+                }
             });
         }
         if let Some(position) = only_settings {

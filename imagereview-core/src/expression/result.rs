@@ -2,7 +2,7 @@
 
 use cel::common::ast::{Expr, LiteralValue, operators as op};
 
-use super::language::ENV;
+use super::language::{ENV, MAX_BRACKETS};
 
 /// The fields that are text or a list, and never true.
 const OF_IMAGE: [&str; 10] = [
@@ -29,7 +29,11 @@ const OF_REVIEW: [&str; 7] = [
 
 /// Why an expression decides nothing, whatever the image; `None` if it may.
 pub(crate) fn never_decides(text: &str) -> Option<String> {
-    let root = ENV.parser().parse(text).ok()?;
+    let root = ENV
+        .parser()
+        .max_recursion_depth(MAX_BRACKETS)
+        .parse(text)
+        .ok()?;
     if root.expr == Expr::Literal(LiteralValue::Boolean(true.into())) {
         return Some("it is true for every image, so the rule does nothing".to_owned());
     }

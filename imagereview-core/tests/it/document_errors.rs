@@ -450,6 +450,29 @@ fn yaml_bombs_and_deep_nesting_are_refused() {
 
 #[test]
 #[cfg(feature = "cel")]
+fn an_error_in_an_expression_is_where_it_is_written() {
+    for (rule, at) in [
+        ("  - {name: a, expression: image.tag = 'x'}", "5:37"),
+        ("  - {name: a, expression: \"image.tag = 'x'\"}", "5:38"),
+        (
+            "  - name: a\n    expression: >-\n      image.tag\n      = 'x'",
+            "8:7",
+        ),
+        (
+            "  - name: a\n    expression: |\n      image.tag\n       = 'x'",
+            "8:8",
+        ),
+        // It is written otherwise than it reads.
+        ("  - {name: a, expression: 'image.tag = ''x'''}", "5:27"),
+    ] {
+        let found = problems(&with_rules(rule));
+        let expected = format!("{at}: rules[0].expression: this is no CEL expression: ");
+        assert!(found[0].contains(&expected), "{rule}: {found:?}");
+    }
+}
+
+#[test]
+#[cfg(feature = "cel")]
 fn expressions_that_cannot_be_bounded_are_refused() {
     let long = format!("'{}' == ''", "x".repeat(3000));
     let brackets = format!("{}true{}", "(".repeat(9), ")".repeat(9));
@@ -458,7 +481,23 @@ fn expressions_that_cannot_be_bounded_are_refused() {
     for (expression, expected) in [
         (
             "image.registry ==",
-            "this is no CEL expression: \"Syntax error: mismatched input '<EOF>'",
+            "this is no CEL expression: it ends before it is complete",
+        ),
+        (
+            "image.tag = 'x'",
+            "this is no CEL expression: \"=\" is not expected here; write == to compare",
+        ),
+        (
+            "image.tag == 'x' | true",
+            "this is no CEL expression: one sign of || or && is missing here",
+        ),
+        (
+            "image.tag == @",
+            "this is no CEL expression: \"@\" means nothing here",
+        ),
+        (
+            "image.tag ==) 'x'",
+            "this is no CEL expression: \")\" is not expected here",
         ),
         (
             "img.registry == 'x'",

@@ -362,6 +362,44 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_manifest_as_people_write_it_is_plain() {
+        let text = "
+apiVersion: batch/v1
+kind: CronJob
+metadata:
+  name: app-00001 # the first
+  labels: {app.kubernetes.io/name: app}
+spec:
+  schedule: \"*/5 * * * *\"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          containers:
+          - name: c0
+            image: ghcr.io/example/proxy:v1.2@sha256:0123456789abcdef
+            args: [\"--database\", \"app\"]
+            command:
+            - /bin/sh
+            - -c
+            - >-
+              exec app --config=/etc/app \\
+                --verbose
+
+            env:
+            - name: GREETING
+              value: Hello, world!
+            resources:
+              requests: {cpu: 100m, memory: 128Mi}
+          securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+";
+        assert!(is_plain(text));
+        assert_eq!(agree_in_full(text), Ok(()));
+        let text = text.replace("{cpu: 100m,", "{<<: *d,");
+        assert!(!is_plain(&text));
+    }
+
     /// What lines are made of, most of it plain.
     const PIECES: [&str; 42] = [
         "kind: Pod",
