@@ -102,7 +102,7 @@ fn what_does_something_is_not() {
         "rules: [{name: a, tags: {deny: [latest], missing: allow}}, {name: b, tags: {deny: [latest]}}]",
         "rules: [{name: a, tags: {allow: [a, b]}}, {name: b, tags: {allow: [b]}}, {name: c, tags: {allow: [c]}}]",
         "rules: [{name: a, digest: {}}, {name: b, tags: {deny: [latest]}}]",
-        "rules: [{name: a, digest: {}}, {name: b, digest: {}}]\nexemptions: [{name: e, reason: r, rules: [a], images: [x]}, {name: f, reason: r, rules: [b], images: [y]}]",
+        "rules: [{name: a, digest: {}}, {name: b, digest: {}}]\nexemptions: [{name: e, reason: r, rules: [a], images: [x]}, {name: f, reason: r, rules: [b], images: [z]}]",
         "rules: [{name: a, digest: {}, inlineExemptions: allow}, {name: b, digest: {}, inlineExemptions: allow}]",
         "rules: [{name: a, digest: {}}]\nexemptions: [{name: e, reason: r, images: [x], expires: 2027-01-01}]",
     ] {
