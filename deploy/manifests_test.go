@@ -22,6 +22,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -205,6 +206,44 @@ func TestChartAsksRegistries(t *testing.T) {
 	}
 	if closed := find[*networkingv1.NetworkPolicy](t, decode(t, render(t, ""))); len(closed.Spec.Egress) != 0 {
 		t.Errorf("without facts the way out is %v", closed.Spec.Egress)
+	}
+}
+
+// TestChartReadsPullSecrets lets the webhook get what it is to read, by name, in the namespaces that are listed and no others.
+func TestChartReadsPullSecrets(t *testing.T) {
+	const values = `{facts: {enabled: true, pullSecretsOf: [{namespace: team, secrets: [regcred], serviceAccounts: [default]}, {namespace: other}]}, networkPolicy: {apiServersAt: [192.0.2.1/32], apiServerPorts: [6443]}}`
+	objects := decode(t, render(t, values))
+	pod := deployment(t, objects).Spec.Template.Spec
+	if !slices.Contains(pod.Containers[0].Args, "--pull-secrets=auto") || !*pod.AutomountServiceAccountToken {
+		t.Errorf("the webhook does not read pull secrets: %v", pod.Containers[0].Args)
+	}
+	want := map[string][][]string{"team": {{"regcred"}, {"default"}}, "other": {nil, nil}}
+	bound := map[string]bool{}
+	for _, object := range objects {
+		switch object := object.(type) {
+		case *rbacv1.Role:
+			for index, resource := range []string{"secrets", "serviceaccounts"} {
+				rule := object.Rules[index]
+				if !slices.Equal(rule.Verbs, []string{"get"}) || !slices.Equal(rule.Resources, []string{resource}) || !slices.Equal(rule.ResourceNames, want[object.Namespace][index]) {
+					t.Errorf("in %s it may %v", object.Namespace, rule)
+				}
+			}
+			delete(want, object.Namespace)
+		case *rbacv1.RoleBinding:
+			bound[object.Namespace] = object.RoleRef.Kind == "Role" && object.Subjects[0].Name == pod.ServiceAccountName && object.Subjects[0].Namespace == "imagereview"
+		case *rbacv1.ClusterRole, *rbacv1.ClusterRoleBinding:
+			t.Errorf("it has rights in all namespaces: %v", object)
+		}
+	}
+	if len(want) != 0 || !bound["team"] || !bound["other"] {
+		t.Errorf("roles are missing in %v, and these are bound: %v", want, bound)
+	}
+	way := find[*networkingv1.NetworkPolicy](t, objects).Spec.Egress[2]
+	if way.To[0].IPBlock.CIDR != "192.0.2.1/32" || way.Ports[0].Port.IntValue() != 6443 {
+		t.Errorf("the way to the API server is %v", way)
+	}
+	if pod := deployment(t, decode(t, render(t, `{facts: {enabled: true}}`))).Spec.Template.Spec; *pod.AutomountServiceAccountToken {
+		t.Error("without pull secrets it has a token")
 	}
 }
 

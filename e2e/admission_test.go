@@ -63,7 +63,13 @@ func webhooksWith(t *testing.T, text string, options ...string) (kubectl func(..
 	webhook.StartForAnyone(t, address, files, append(options, "--policy", policy)...)
 	g := &guarded{APIServer: cluster.Start(t, cluster.Etcd(t), ""), address: address, files: files}
 	kubectl = g.kubectl(t)
-	return kubectl, func(file string) {
+	return kubectl, registers(t, kubectl, files)
+}
+
+// registers gives a function that registers a webhook by one of the files of `imagereview init`, and returns once the API
+// server calls it.
+func registers(t *testing.T, kubectl func(...string) (string, string, error), files webhook.Files) func(file string) {
+	return func(file string) {
 		t.Helper()
 		if output, problems, err := kubectl("apply", "-f", files.File(file)); err != nil {
 			t.Fatalf("kubectl apply -f %s: %v\n%s%s", file, err, output, problems)

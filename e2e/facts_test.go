@@ -5,6 +5,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -31,39 +33,58 @@ rules:
   - {name: not-root, facts: {nonRoot: true}}
 `
 
+// serveRegistry serves a registry on a loopback port, behind what a test makes of it.
+func serveRegistry(t *testing.T, behind func(http.Handler) http.Handler) (listening *httptest.Server, host string) {
+	t.Helper()
+	listening = httptest.NewServer(behind(registry.New(registry.Logger(log.New(io.Discard, "", 0)))))
+	t.Cleanup(listening.Close)
+	return listening, fmt.Sprintf("localhost:%d", listening.Listener.Addr().(*net.TCPAddr).Port)
+}
+
+// push pushes an image that runs as a user, and gives its digest.
+func push(t *testing.T, image, user string, login authn.Authenticator) string {
+	t.Helper()
+	content, err := random.Image(64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if content, err = change.Config(content, v1.Config{User: user}); err != nil {
+		t.Fatal(err)
+	}
+	reference, err := name.ParseReference(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(reference, content, remote.WithAuth(login)); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := content.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest.String()
+}
+
+// registriesFile is a registries file that lets the webhook ask this registry alone.
+func registriesFile(t *testing.T, host string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "registries.yaml")
+	text := fmt.Sprintf("apiVersion: imagereview/v1alpha1\nkind: Registries\nunlisted: refuse\nregistries:\n- {host: %q, allowAddresses: [loopback]}\n", host)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // TestFacts has the API server store pods with what a registry says of their images.
 func TestFacts(t *testing.T) {
 	t.Parallel()
-	listening := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(listening.Close)
-	host := fmt.Sprintf("localhost:%d", listening.Listener.Addr().(*net.TCPAddr).Port)
+	listening, host := serveRegistry(t, func(registry http.Handler) http.Handler { return registry })
 	digests := map[string]string{}
 	for tag, user := range map[string]string{"v1": "1000", "root": "", "later": "1000"} {
-		image, err := random.Image(64, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if image, err = change.Config(image, v1.Config{User: user}); err != nil {
-			t.Fatal(err)
-		}
-		reference, err := name.ParseReference(host + "/team/app:" + tag)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := remote.Write(reference, image); err != nil {
-			t.Fatal(err)
-		}
-		digest, err := image.Digest()
-		if err != nil {
-			t.Fatal(err)
-		}
-		digests[tag] = digest.String()
+		digests[tag] = push(t, host+"/team/app:"+tag, user, authn.Anonymous)
 	}
-	registries := filepath.Join(t.TempDir(), "registries.yaml")
-	text := fmt.Sprintf("apiVersion: imagereview/v1alpha1\nkind: Registries\nunlisted: refuse\nregistries:\n- {host: %q, allowAddresses: [loopback]}\n", host)
-	if err := os.WriteFile(registries, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	registries := registriesFile(t, host)
 	kubectl, register := webhooksWith(t, factsPolicy, "--facts=auto", "--registries", registries)
 	register("mutating_webhook.yaml")
 

@@ -71,6 +71,12 @@ type APIServer struct {
 // no controllers run here.
 func Start(t testing.TB, etcd, admissionConfiguration string) *APIServer {
 	t.Helper()
+	return StartWith(t, etcd, admissionConfiguration)
+}
+
+// StartWith is Start with further flags of kube-apiserver.
+func StartWith(t testing.TB, etcd, admissionConfiguration string, further ...string) *APIServer {
+	t.Helper()
 	directory := t.TempDir()
 	auditLog := filepath.Join(directory, "audit.log")
 	auditPolicy := filepath.Join(directory, "audit_policy.yaml")
@@ -82,6 +88,7 @@ func Start(t testing.TB, etcd, admissionConfiguration string) *APIServer {
 		"--audit-policy-file=" + auditPolicy,
 		"--audit-log-path=" + auditLog,
 	}
+	flags = append(flags, further...)
 	if admissionConfiguration != "" {
 		flags = append(flags,
 			"--enable-admission-plugins=ImagePolicyWebhook",

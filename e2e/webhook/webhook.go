@@ -5,6 +5,8 @@ package webhook
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +47,12 @@ func Start(t testing.TB, address string, files Files, options ...string) *Webhoo
 // StartForAnyone is Start, but it answers clients without a certificate too.
 func StartForAnyone(t testing.TB, address string, files Files, options ...string) *Webhook {
 	t.Helper()
+	return StartInPod(t, address, files, "", options...)
+}
+
+// StartInPod is StartForAnyone with the variables that say to a pod where its API server is (host and port).
+func StartInPod(t testing.TB, address string, files Files, apiServer string, options ...string) *Webhook {
+	t.Helper()
 	arguments := append([]string{
 		"--listen", address,
 		"--tls-cert", files.File("server.crt"),
@@ -55,6 +63,9 @@ func StartForAnyone(t testing.TB, address string, files Files, options ...string
 		command: exec.Command(Binary(t, "imagereview-http"), arguments...),
 		ended:   make(chan struct{}),
 		log:     &log{listening: make(chan struct{})},
+	}
+	if host, port, err := net.SplitHostPort(apiServer); err == nil {
+		webhook.command.Env = append(os.Environ(), "KUBERNETES_SERVICE_HOST="+host, "KUBERNETES_SERVICE_PORT="+port)
 	}
 	output, err := webhook.command.StderrPipe()
 	if err != nil {
@@ -132,4 +143,19 @@ func (l *log) String() string {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	return l.lines.String()
+}
+
+// Memory is how much memory the process has in use now, in bytes.
+func (w *Webhook) Memory(t testing.TB) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.command.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	var kilobytes int
+	if _, err := fmt.Sscan(rest, &kilobytes); err != nil {
+		t.Fatal(err)
+	}
+	return kilobytes * 1024
 }

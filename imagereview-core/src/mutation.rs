@@ -286,10 +286,11 @@ impl All<'_> {
             }
             let written = image.reference().as_written();
             let text = self.rewritten(written, &[], &Facts::new());
-            if let Ok(pulled) = ImageRef::parse(text.as_deref().unwrap_or(written))
-                && pins.iter().any(|pin| pin.matches(&pulled))
-            {
-                needs.add(&pulled, Need::Digest);
+            if let Ok(pulled) = ImageRef::parse(text.as_deref().unwrap_or(written)) {
+                let pins = pins.iter().filter(|pin| pin.matches(&pulled));
+                if let Some(stale_for) = pins.map(|pin| pin.stale_for()).min() {
+                    needs.add_stale(&pulled, Need::Digest, stale_for);
+                }
             }
         }
     }

@@ -36,6 +36,12 @@ const TIMEOUTS: &str = "Timeouts";
 const AUDIT: &str = "Audit log";
 const LOG: &str = "Log";
 
+/// Where the kubelet mounts the token of a pod's service account.
+///
+/// Source: [Kubernetes, "Accessing the Kubernetes API from a
+/// Pod"](https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/).
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 const AFTER_HELP: &str = "\
 Exit status:
   0  the server stopped after SIGTERM or SIGINT, or --check-config found nothing wrong
@@ -127,6 +133,12 @@ pub(crate) struct Args {
     #[arg(long, env = "IMAGEREVIEW_CREDENTIAL_PROVIDER_BIN_DIR", help_heading = FACTS, value_name = "DIR")]
     credential_provider_bin_dir: Option<PathBuf>,
 
+    /// Whether the pull secrets of the pods that are reviewed, and of their service accounts, are tried
+    /// before all other credentials: auto to read them from the API server as this pod's service account,
+    /// none, or the folder of a service account's token and ca.crt. The account needs the verb get for them
+    #[arg(long, env = "IMAGEREVIEW_PULL_SECRETS", help_heading = FACTS, value_name = "auto|none|DIR", default_value = "none")]
+    pull_secrets: PathBuf,
+
     /// Address and port to listen on. Port 0 takes a free one
     #[arg(long, env = "IMAGEREVIEW_LISTEN", help_heading = LISTENING, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN, value_parser = address)]
     pub(crate) listen: SocketAddr,
@@ -208,7 +220,7 @@ pub(crate) struct Args {
     max_header_bytes: u32,
 
     /// Most open connections. A new one evicts the one that has been open for longest without a
-    /// request; if there is none, it waits
+    /// request, or else the one that has been idle for longest; if all are at work, it waits
     #[arg(
         long,
         env = "IMAGEREVIEW_MAX_CONNECTIONS", help_heading = LIMITS,
@@ -511,6 +523,11 @@ impl Args {
             &self.credential_provider_bin_dir,
         );
         files.credential_providers = config.clone().zip(folder.clone());
+        files.pull_secrets = match self.pull_secrets.to_str() {
+            Some("none") => None,
+            Some("auto") => Some(SERVICE_ACCOUNT.into()),
+            _ => Some(self.pull_secrets.clone()),
+        };
         files
     }
 }

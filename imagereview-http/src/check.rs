@@ -52,11 +52,17 @@ impl Check {
             }
             Err(error) => check.problem(&error),
         }
-        match config.facts.open() {
+        match config.facts.open(None) {
             Ok(OpenedFacts::Nowhere) => {}
-            Ok(OpenedFacts::Registries(_)) => check
-                .facts
-                .push("facts: from registries, as far as the policy needs some".to_owned()),
+            Ok(OpenedFacts::Registries { pull_secrets, .. }) => {
+                let facts = "facts: from registries, as far as the policy needs some";
+                check.facts.push(facts.to_owned());
+                if pull_secrets.is_some() {
+                    let secrets =
+                        "pull secrets: of the pods that are reviewed, from the API server";
+                    check.facts.push(secrets.to_owned());
+                }
+            }
             Ok(OpenedFacts::Saved(facts)) => check.facts.push(format!(
                 "facts: of {} images, from a file; no registry is asked",
                 facts.len()
@@ -72,13 +78,14 @@ impl Check {
         let mut check = Self::default();
         match policy.into().open().and_then(|policy| policy.load()) {
             Ok(served) => {
-                let warning = served.price_warning();
+                let warnings = served.warnings();
                 check.facts.push(match served.identity {
                     Some(identity) => format!("policy: {identity}"),
                     None => "policy: built in".to_owned(),
                 });
-                let warning = warning.map(|warning| format!("warning: {warning}"));
-                check.facts.extend(warning);
+                let warnings = warnings.into_iter();
+                let warnings = warnings.map(|warning| format!("warning: {warning}"));
+                check.facts.extend(warnings);
             }
             Err(error) => check.problems.push(error.to_string()),
         }

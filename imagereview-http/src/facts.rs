@@ -2,11 +2,12 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use arc_swap::ArcSwap;
 use imagereview_core::facts::{Cause, Fact, Facts, Needs, Unavailable};
+use imagereview_registry::{PodSecrets, Verifiers, verified_again};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 use crate::config::OpenedFacts;
@@ -25,6 +26,8 @@ pub(crate) struct FactsForReviews {
     source: ArcSwap<OpenedFacts>,
     waits: Semaphore,
     time: Duration,
+    /// For facts that were saved.
+    verifiers: Verifiers,
 }
 
 impl FactsForReviews {
@@ -33,12 +36,30 @@ impl FactsForReviews {
             source: ArcSwap::from_pointee(source),
             waits: Semaphore::new(MOST_AT_A_TIME),
             time,
+            verifiers: Verifiers::new(),
         }
+    }
+
+    /// Facts that were saved, with the signatures in them verified again.
+    fn saved(&self, facts: &Facts, needs: &Needs) -> Facts {
+        verified_again(facts, needs, &self.verifiers, SystemTime::now())
     }
 
     /// Whether there is anybody to ask.
     pub(crate) fn has_source(&self) -> bool {
         !matches!(**self.source.load(), OpenedFacts::Nowhere)
+    }
+
+    /// Whether the pull secrets of pods are read.
+    pub(crate) fn reads_pull_secrets(&self) -> bool {
+        let source = self.source.load();
+        matches!(
+            **source,
+            OpenedFacts::Registries {
+                pull_secrets: Some(_),
+                ..
+            }
+        )
     }
 
     /// Takes facts from there from now on.
@@ -54,12 +75,21 @@ impl FactsForReviews {
         started + self.time.min(left)
     }
 
-    /// What is known of these images. Of each that is not asked for in time, it is said why it is not known.
-    pub(crate) async fn ask(&self, mut needs: Needs, deadline: Instant) -> Facts {
-        let client = match &**self.source.load() {
+    /// What is known of these images, which pods with these pull secrets run. Of each that is not asked for in
+    /// time, it is said why it is not known.
+    pub(crate) async fn ask(
+        &self,
+        mut needs: Needs,
+        pod: Option<&PodSecrets>,
+        deadline: Instant,
+    ) -> Facts {
+        let (mut client, pull_secrets) = match &**self.source.load() {
             OpenedFacts::Nowhere => return Facts::new(),
-            OpenedFacts::Saved(facts) => return Facts::clone(facts),
-            OpenedFacts::Registries(client) => client.clone(),
+            OpenedFacts::Saved(facts) => return self.saved(facts, &needs),
+            OpenedFacts::Registries {
+                client,
+                pull_secrets,
+            } => (client.clone(), pull_secrets.clone()),
         };
         let mut facts = Facts::new();
         let left_out = needs.split_off(MOST_OF_A_REVIEW);
@@ -68,6 +98,9 @@ impl FactsForReviews {
         let waits = u32::try_from(needs.len()).unwrap_or(u32::MAX);
         let permit = timeout_at(deadline.into(), self.waits.acquire_many(waits)).await;
         if permit.is_ok() {
+            if let (Some(pull_secrets), Some(pod)) = (pull_secrets, pod) {
+                client = client.for_pod(pull_secrets.read(pod, deadline).await);
+            }
             facts.extend(client.facts(&needs, deadline, |_| {}).await);
         } else {
             let message = "too many images are being asked for already";

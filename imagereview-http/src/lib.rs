@@ -89,6 +89,7 @@ mod deciding;
 mod facts;
 mod observe;
 mod policy;
+mod regular_file;
 mod reload;
 mod request;
 mod review;

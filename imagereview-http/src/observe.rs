@@ -12,5 +12,5 @@ pub use self::log::{Log, LogFormat};
 pub use self::traces::{Traces, TracesError};
 pub(crate) use self::{
     audit::Audit,
-    metrics::{Counted, Format, Metrics, Part},
+    metrics::{Counted, Format, Metrics, Part, RefusalMetrics, RegistryMetrics},
 };

@@ -1,9 +1,11 @@
 //! Serving: sockets, connections, and the end of both.
 
 mod accept;
+mod activity;
 mod connection;
 mod ending;
 mod handshake;
+mod header_blocks;
 mod health;
 mod http1;
 mod http2;

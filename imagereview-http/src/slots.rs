@@ -83,6 +83,11 @@ impl Slots {
 }
 
 impl Slot {
+    /// What tells that the slot is evicted.
+    pub(crate) fn eviction(&self) -> Arc<Notify> {
+        Arc::clone(&self.evicted)
+    }
+
     /// Is ready once the slot is evicted.
     pub(crate) fn evicted(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let evicted = Arc::clone(&self.evicted);

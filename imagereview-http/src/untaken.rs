@@ -28,8 +28,12 @@ const PIECE: usize = 16 * 1024;
 const BESIDE: usize = 10 * 1024;
 
 /// How long a response waits at least before its connection is cut for others. On its way to a client that
-/// reads, it waits for microseconds.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// reads, it waits for microseconds. Clients that read nothing can use all of the memory up in less than a
+/// second, and as long as none of them is cut, others get 429.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The part of the limit that refusals may take beyond it before one is cut that has not waited for long.
+const RESERVE: usize = 8;
 
 /// All responses that are not taken.
 #[derive(Debug)]
@@ -81,10 +85,17 @@ impl Responses {
         Some(self.body(json, cut))
     }
 
-    /// A body that counts, whether there is memory for it or not: a refusal of a few lines.
+    /// A body that counts, whether there is memory for it or not: a refusal of a few lines. Where there is
+    /// none, another that waits is cut for it.
     pub(crate) fn hold_anyway(self: &Arc<Self>, json: Bytes, cut: &Arc<Notify>) -> ResponseBody {
-        self.bytes.fetch_add(json.len() + BESIDE, Ordering::Relaxed);
-        self.body(json, cut)
+        let bytes = json.len() + BESIDE;
+        let sum = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let body = self.body(json, cut);
+        // Requests that are refused come fast: within the patience they could make any number of streams.
+        if sum > self.limit && !self.cut_oldest() && sum - self.limit > self.limit / RESERVE {
+            self.slots.evict_oldest();
+        }
+        body
     }
 
     fn body(self: &Arc<Self>, rest: Bytes, cut: &Arc<Notify>) -> ResponseBody {

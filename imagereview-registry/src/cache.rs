@@ -11,6 +11,8 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
+use crate::observe::Lookup;
+
 /// What an entry takes beside its value: its key twice, and its place in two maps.
 const OVERHEAD: usize = 512;
 
@@ -72,6 +74,12 @@ struct Entry<V> {
     used: u64,
 }
 
+impl<V> Entry<V> {
+    fn is_believed(&self) -> bool {
+        self.expires.is_none_or(|expires| expires > Instant::now())
+    }
+}
+
 impl<K, V> Clone for Cache<K, V> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
@@ -101,6 +109,19 @@ where
     /// The value, if it is there and still believed.
     pub(crate) fn get(&self, key: &K) -> Option<V> {
         self.0.state().get(key)
+    }
+
+    /// Whether a value is there, or on its way.
+    pub(crate) fn look_up(&self, key: &K) -> Lookup {
+        let state = self.0.state();
+        let is_there = |entry: &Entry<V>| entry.is_believed();
+        if state.entries.get(key).is_some_and(is_there) {
+            Lookup::Hit
+        } else if state.fetches.contains_key(key) {
+            Lookup::Joined
+        } else {
+            Lookup::Missed
+        }
     }
 
     /// Keeps a value.
@@ -172,10 +193,7 @@ impl<K, V> Shared<K, V> {
 impl<K: Clone + Eq + Hash, V: Clone> State<K, V> {
     fn get(&mut self, key: &K) -> Option<V> {
         let entry = self.entries.get_mut(key)?;
-        if entry
-            .expires
-            .is_some_and(|expires| expires <= Instant::now())
-        {
+        if !entry.is_believed() {
             return None;
         }
         self.clock += 1;

@@ -1,11 +1,19 @@
 //! From the name of an image to what is known of it.
 
+mod artifact;
 mod fetch;
+mod last_known;
 mod lifetime;
 mod reference;
 mod request;
+mod statements;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use imagereview_core::{
     ImageRef,
@@ -16,16 +24,20 @@ use tokio::{task::JoinSet, time};
 
 use self::{
     fetch::{Fetcher, Place},
+    last_known::{LastKey, LastKnown, PATIENCE, is_away},
     lifetime::{lifetime, no_value},
     reference::Reference,
     request::Resolved,
+    statements::SignedKey,
 };
 use crate::{
     cache::{Cache, Fetched, Lifetime},
-    credentials::Keyring,
+    credentials::{Keyring, PodCredentials, Target},
     error::AskError,
     limits::Limits,
+    observe::{Lookup, Observer},
     registries::Registries,
+    verification::{Verifiers, Verify},
 };
 
 /// Asks registries about images.
@@ -54,10 +66,15 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     fetcher: Fetcher,
+    /// What images of a pod are pulled with, if it is for one.
+    pod: Option<Arc<PodCredentials>>,
     images: Cache<ImageKey, Fact<Arc<ImageFacts>>>,
+    signed: Cache<SignedKey, Fact<Arc<ImageFacts>>>,
+    verify: Arc<dyn Verify>,
+    last_known: LastKnown,
 }
 
 /// What is asked for of which image.
@@ -69,15 +86,56 @@ struct ImageKey {
     platforms: Arc<[Platform]>,
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("fetcher", &self.fetcher)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Client {
     /// A client that asks registries in this way and with these credentials.
     #[must_use]
     pub fn new(registries: Registries, keyring: Keyring, limits: Limits) -> Self {
+        Self::with_observer(registries, keyring, limits, None)
+    }
+
+    /// The same, which reports what it does.
+    #[must_use]
+    pub fn observed(
+        registries: Registries,
+        keyring: Keyring,
+        limits: Limits,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self::with_observer(registries, keyring, limits, Some(observer))
+    }
+
+    fn with_observer(
+        registries: Registries,
+        keyring: Keyring,
+        limits: Limits,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Self {
         let images = Cache::new(limits.cache_bytes / 4, limits.fetches);
+        let signed = Cache::new(limits.cache_bytes / 4, limits.fetches);
+        let last_known = LastKnown::new(limits.cache_bytes / 8);
         Self {
-            fetcher: Fetcher::new(registries, keyring, limits),
+            fetcher: Fetcher::new(registries, keyring, limits, observer),
+            pod: None,
             images,
+            signed,
+            verify: Arc::new(Verifiers::new()),
+            last_known,
         }
+    }
+
+    /// The same client, by which signatures are verified in another way.
+    #[must_use]
+    pub fn with_verifier(mut self, verify: Arc<dyn Verify>) -> Self {
+        self.verify = verify;
+        self
     }
 
     /// The same client for somebody with other credentials: what they may read is not handed to
@@ -86,7 +144,25 @@ impl Client {
     pub fn with_keyring(&self, keyring: Keyring) -> Self {
         Self {
             fetcher: self.fetcher.with_keyring(keyring),
+            pod: None,
             images: self.images.clone(),
+            signed: self.signed.clone(),
+            verify: Arc::clone(&self.verify),
+            last_known: self.last_known.clone(),
+        }
+    }
+
+    /// The same client for the images of a pod: its credentials are tried before all others. What is
+    /// read of an image for which the pod has some is kept for those who have the same.
+    #[must_use]
+    pub fn for_pod(&self, pod: PodCredentials) -> Self {
+        Self {
+            fetcher: self.fetcher.clone(),
+            pod: Some(Arc::new(pod)),
+            images: self.images.clone(),
+            signed: self.signed.clone(),
+            verify: Arc::clone(&self.verify),
+            last_known: self.last_known.clone(),
         }
     }
 
@@ -102,13 +178,15 @@ impl Client {
 
     /// As [`digest`](Self::digest), with the time at which it was asked for and the server that told it.
     pub async fn resolve(&self, image: &ImageRef<'_>, deadline: Instant) -> Fact<ImageFacts> {
-        let (place, reference) = match self.asked(image) {
+        let fetcher = self.fetcher_for(image);
+        let (place, reference) = match asked(&fetcher, image) {
             Ok(asked) => asked,
             Err(error) => return Fact::Unavailable(error.into()),
         };
         let host = place.registry().to_owned();
+        fetcher.looked_up(fetcher.look_up(&place, &reference));
         let resolve = async {
-            let resolved = self.fetcher.resolve(&place, &reference).await;
+            let resolved = fetcher.resolve(&place, &reference).await;
             resolved.map(Resolved::into_facts)
         };
         until(deadline, &host, resolve).await
@@ -126,16 +204,29 @@ impl Client {
         mut done: impl FnMut(&ImageRef<'_>),
     ) -> Facts {
         let mut tasks = JoinSet::new();
-        let images: Vec<(ImageRef<'_>, &Need)> = needs.iter().collect();
-        for (index, (image, need)) in images.iter().enumerate() {
+        let images: Vec<_> = needs.iter_with_statements().collect();
+        for (index, (image, need, statements)) in images.iter().enumerate() {
             let (client, name, need) = (self.clone(), image.to_string(), Need::clone(need));
-            tasks.spawn(async move { (index, client.needed(&name, need, deadline).await) });
+            let statements = BTreeSet::clone(statements);
+            let stale_for = needs.stale_for(image);
+            tasks.spawn(async move {
+                let image = ImageRef::parse(&name);
+                let facts = match image {
+                    Ok(image) if !statements.is_empty() => {
+                        client
+                            .with_statements(&image, need, statements, deadline)
+                            .await
+                    }
+                    _ => client.needed(&name, need, stale_for, deadline).await,
+                };
+                (index, facts)
+            });
         }
         let mut facts = Facts::new();
         while let Some(task) = tasks.join_next().await {
             // Of what a task that panicked was to find out, nothing is known.
             if let Ok((index, fact)) = task
-                && let Some((image, _)) = images.get(index)
+                && let Some((image, ..)) = images.get(index)
             {
                 facts.insert(image, fact);
                 done(image);
@@ -144,20 +235,60 @@ impl Client {
         facts
     }
 
-    async fn needed(&self, name: &str, need: Need, deadline: Instant) -> Fact<Arc<ImageFacts>> {
+    async fn needed(
+        &self,
+        name: &str,
+        need: Need,
+        stale_for: Duration,
+        deadline: Instant,
+    ) -> Fact<Arc<ImageFacts>> {
         let image = match ImageRef::parse(name) {
             Ok(image) => image,
             Err(error) => {
                 return Fact::Unavailable(Unavailable::new(Cause::Internal, error.to_string()));
             }
         };
+        let fetcher = self.fetcher_for(&image);
+        let Ok((place, Reference::Tag(tag))) = asked(&fetcher, &image) else {
+            return self.fresh(&image, need, deadline).await;
+        };
+        if stale_for.is_zero() {
+            return self.fresh(&image, need, deadline).await;
+        }
+        let key = LastKey::new(place, tag, &need);
+        let within = self.fetcher.limits().tag_lifetime + stale_for;
+        let older = self.last_known.get(&key, within);
+        let deadline = match older {
+            Some(_) => deadline.min(Instant::now() + PATIENCE),
+            None => deadline,
+        };
+        let fact = self.fresh(&image, need, deadline).await;
+        match older {
+            Some(older) if is_away(&fact) => {
+                fetcher.looked_up(Lookup::Stale);
+                Fact::Known(older)
+            }
+            _ => {
+                self.last_known.keep(key, &fact);
+                fact
+            }
+        }
+    }
+
+    /// What is needed of an image, from its registry or from the cache.
+    async fn fresh(
+        &self,
+        image: &ImageRef<'_>,
+        need: Need,
+        deadline: Instant,
+    ) -> Fact<Arc<ImageFacts>> {
         match need {
-            Need::Digest => self.resolve(&image, deadline).await.map(Arc::new),
+            Need::Digest => self.resolve(image, deadline).await.map(Arc::new),
             Need::Platforms(platforms) => {
                 let platforms: Vec<Platform> = platforms.into_iter().collect();
-                self.image(&image, &platforms, deadline).await
+                self.image(image, &platforms, deadline).await
             }
-            _ => self.image(&image, &[], deadline).await,
+            _ => self.image(image, &[], deadline).await,
         }
     }
 
@@ -172,7 +303,8 @@ impl Client {
         platforms: &[Platform],
         deadline: Instant,
     ) -> Fact<Arc<ImageFacts>> {
-        let (place, reference) = match self.asked(image) {
+        let fetcher = self.fetcher_for(image);
+        let (place, reference) = match asked(&fetcher, image) {
             Ok(asked) => asked,
             Err(error) => return Fact::Unavailable(error.into()),
         };
@@ -182,8 +314,8 @@ impl Client {
             reference,
             platforms: platforms.into(),
         };
+        fetcher.looked_up(self.images.look_up(&key));
         let facts = async {
-            let fetcher = self.fetcher.clone();
             let asked = key.clone();
             let fetch = |_| async move {
                 let facts = fetcher
@@ -197,24 +329,38 @@ impl Client {
         until(deadline, &host, facts).await
     }
 
-    /// What of an image's name a registry is asked for.
-    fn asked(&self, image: &ImageRef<'_>) -> Result<(Place, Reference), AskError> {
-        let reference = match image.digest() {
-            None => Reference::Tag(image.tag().unwrap_or(DEFAULT_TAG).into()),
-            Some(digest) => {
-                let digest = ContentDigest::try_from(digest);
-                Reference::Digest(digest.map_err(|_| AskError::Algorithm {
-                    image: image.to_string().into(),
-                })?)
+    /// Who fetches what is known of an image: with the credentials of the pod, if there are any for it.
+    fn fetcher_for(&self, image: &ImageRef<'_>) -> Fetcher {
+        match &self.pod {
+            None => self.fetcher.clone(),
+            Some(pod) => {
+                let target = Target {
+                    registry: image.registry(),
+                    repository: &image.repository().to_string(),
+                };
+                self.fetcher.for_pod(pod, target)
             }
-        };
-        let place = Place::new(
-            self.fetcher.keyring(),
-            image.registry(),
-            &image.repository().to_string(),
-        );
-        Ok((place, reference))
+        }
     }
+}
+
+/// What of an image's name a registry is asked for.
+fn asked(fetcher: &Fetcher, image: &ImageRef<'_>) -> Result<(Place, Reference), AskError> {
+    let reference = match image.digest() {
+        None => Reference::Tag(image.tag().unwrap_or(DEFAULT_TAG).into()),
+        Some(digest) => {
+            let digest = ContentDigest::try_from(digest);
+            Reference::Digest(digest.map_err(|_| AskError::Algorithm {
+                image: image.to_string().into(),
+            })?)
+        }
+    };
+    let place = Place::new(
+        fetcher.keyring(),
+        image.registry(),
+        &image.repository().to_string(),
+    );
+    Ok((place, reference))
 }
 
 /// Waits no longer than until a deadline.

@@ -4,12 +4,15 @@ mod docker_config;
 mod helper;
 mod keyring;
 mod pattern;
+mod pod;
 mod program;
 mod provider;
 mod secret;
 
-pub use self::keyring::Keyring;
 pub(crate) use self::{
-    keyring::Target,
-    secret::{Credential, Fingerprint, Login},
+    docker_config::DockerConfig,
+    keyring::{KeyringId, Target},
+    pattern::Pattern,
+    secret::{Credential, Fingerprint, Login, Secret},
 };
+pub use self::{keyring::Keyring, pod::PodCredentials};

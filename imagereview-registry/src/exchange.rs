@@ -3,13 +3,14 @@
 mod status;
 mod token;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use url::Url;
 
 pub(crate) use self::token::Tokens;
@@ -24,8 +25,9 @@ use crate::{
     hosts::{Hosts, Permit},
     http::{USER_AGENT, discard, read_body},
     limits::Limits,
+    observe::{Asked, Observer, Outcome},
     realm::{self, Asker},
-    registries::Endpoint,
+    registries::{Endpoint, Host},
 };
 
 /// What is asked for, which says how it may be answered.
@@ -33,6 +35,8 @@ use crate::{
 pub(crate) enum What {
     Manifest,
     Blob,
+    /// The list of what refers to a manifest.
+    Referrers,
 }
 
 impl What {
@@ -41,6 +45,7 @@ impl What {
         match self {
             Self::Manifest => "a manifest",
             Self::Blob => "a blob",
+            Self::Referrers => "a list of referrers",
         }
     }
 
@@ -49,12 +54,13 @@ impl What {
         match self {
             Self::Manifest => "manifests",
             Self::Blob => "blobs",
+            Self::Referrers => "referrers",
         }
     }
 
     fn limit(self, limits: &Limits) -> usize {
         match self {
-            Self::Manifest => limits.manifest_bytes,
+            Self::Manifest | Self::Referrers => limits.manifest_bytes,
             Self::Blob => limits.blob_bytes,
         }
     }
@@ -73,16 +79,18 @@ pub(crate) struct Head {
     pub(crate) content_type: Option<String>,
     /// What the server says that the digest is.
     pub(crate) digest: Option<String>,
+    /// The link to the next page of a list.
+    pub(crate) next: Option<String>,
     /// Which credentials were used, in words that may be shown.
     pub(crate) credentials: Arc<str>,
 }
 
 /// What requests share.
-#[derive(Debug)]
 pub(crate) struct Exchanges {
     pub(crate) limits: Limits,
     pub(crate) hosts: Hosts,
     pub(crate) tokens: Tokens,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// A request that was not denied.
@@ -120,17 +128,84 @@ pub(crate) struct Subject<'a> {
     pub(crate) deadline: Instant,
 }
 
+impl fmt::Debug for Exchanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchanges").finish_non_exhaustive()
+    }
+}
+
 impl Exchanges {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, observer: Option<Arc<dyn Observer>>) -> Self {
         Self {
+            observer,
             hosts: Hosts::new(&limits),
             tokens: Tokens::new(limits.fetches),
             limits,
         }
     }
 
+    /// Who is told what is done.
+    pub(crate) fn observer(&self) -> Option<&dyn Observer> {
+        self.observer.as_deref()
+    }
+
     /// Asks for the headers of a manifest.
     pub(crate) async fn head(
+        &self,
+        subject: Subject<'_>,
+        reference: &str,
+    ) -> Result<Reply<Head>, AskError> {
+        let reply = self.find_head(subject, reference);
+        self.observed(subject, What::Manifest, reply).await
+    }
+
+    /// Asks for content.
+    pub(crate) async fn get(
+        &self,
+        subject: Subject<'_>,
+        what: What,
+        reference: &str,
+    ) -> Result<Reply<(Head, Bytes)>, AskError> {
+        let reply = self.find(subject, what, reference);
+        self.observed(subject, what, reply).await
+    }
+
+    /// Reports what came of asking for one thing.
+    async fn observed<T>(
+        &self,
+        subject: Subject<'_>,
+        what: What,
+        reply: impl Future<Output = Result<Reply<T>, AskError>>,
+    ) -> Result<Reply<T>, AskError> {
+        let endpoint = subject.endpoint;
+        let span = tracing::debug_span!(
+            "registry",
+            host = %endpoint.authority,
+            repository = subject.repository,
+            what = what.name(),
+            outcome = tracing::field::Empty,
+        );
+        let started = Instant::now();
+        let reply = reply.instrument(span.clone()).await;
+        let outcome = match &reply {
+            Ok(Reply::Found(_)) => Outcome::Found,
+            Ok(Reply::Absent) => Outcome::Absent,
+            Err(error) => Outcome::Unavailable(error.cause()),
+        };
+        span.record("outcome", outcome.as_str());
+        if let Some(observer) = self.observer() {
+            let listed_as = endpoint.listed_as.as_ref();
+            observer.asked(&Asked {
+                registry: listed_as.map_or(&endpoint.registry, Host::as_str),
+                is_listed: listed_as.is_some(),
+                outcome,
+                took: started.elapsed(),
+            });
+        }
+        reply
+    }
+
+    async fn find_head(
         &self,
         subject: Subject<'_>,
         reference: &str,
@@ -143,8 +218,7 @@ impl Exchanges {
         })
     }
 
-    /// Asks for content.
-    pub(crate) async fn get(
+    async fn find(
         &self,
         subject: Subject<'_>,
         what: What,
@@ -417,7 +491,7 @@ impl Exchanges {
                 response,
                 ..answered
             })),
-            StatusCode::NOT_FOUND if request.what == What::Manifest => Ok(Reply::Absent),
+            StatusCode::NOT_FOUND if request.what != What::Blob => Ok(Reply::Absent),
             status if status.is_redirection() => Err(AskError::RedirectTarget {
                 host: endpoint.authority.clone(),
                 target: shown(&target),
@@ -441,6 +515,7 @@ impl Answered {
         Head {
             content_type: header("content-type"),
             digest: header("docker-content-digest"),
+            next: header("link"),
             credentials: Arc::clone(&self.credentials),
         }
     }
@@ -465,6 +540,7 @@ impl Prepared<'_> {
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         let accept = match self.what {
             What::Manifest => imagereview_core::facts::MediaType::ACCEPTED,
+            What::Referrers => "application/vnd.oci.image.index.v1+json",
             What::Blob => "*/*",
         };
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));

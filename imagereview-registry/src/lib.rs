@@ -44,8 +44,11 @@
 //! [`ImageConfig`] → [`ImageFacts`](imagereview_core::facts::ImageFacts)
 //!
 //! - [`Client`]: what there is to ask, and the cache.
+//! - [`Verifiers`]: who vouches for an image, by what lies beside it.
 //! - [`Registries`]: how each registry is asked: mirrors, authorities, token realms.
 //! - [`Keyring`]: files of Docker, its helpers, and the kubelet's credential provider plugins.
+//! - [`PullSecrets`]: what the API server says that a pod's images are pulled with.
+//! - [`Observer`]: who is told what was done, for metrics.
 //! - [`Challenge`], [`Manifest`], [`ImageConfig`]: readers of what registries send.
 //!
 //! # Features
@@ -67,8 +70,11 @@ mod file;
 mod hosts;
 mod http;
 mod limits;
+mod observe;
+mod pull_secrets;
 mod realm;
 mod registries;
+mod verification;
 
 #[cfg(feature = "schema")]
 pub use crate::registries::json_schema;
@@ -76,9 +82,12 @@ pub use crate::{
     challenge::{Challenge, ChallengeError},
     client::Client,
     content::{Child, ImageConfig, ImageManifest, Index, Manifest, ManifestError},
-    credentials::Keyring,
+    credentials::{Keyring, PodCredentials},
     digest::{is_digest_of, sha256_of},
     file::FileError,
     limits::Limits,
+    observe::{Asked, Lookup, Observer, Outcome},
+    pull_secrets::{PodSecrets, PullSecrets, PullSecretsError},
     registries::Registries,
+    verification::{Verifiers, Verify, unusable, verified_again},
 };

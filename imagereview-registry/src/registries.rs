@@ -67,6 +67,7 @@ pub struct Registries {
 /// What the file says of a registry, or of several.
 #[derive(Debug)]
 struct Entry {
+    host: Host,
     ask: AskDocument,
     mirrors: Vec<Mirror>,
     transport: Arc<Transport>,
@@ -208,6 +209,7 @@ impl Entry {
             prefix: mirror.prefix,
         });
         Ok(Self {
+            host: document.host.value,
             ask: document.ask,
             mirrors: mirrors.collect(),
             transport: Arc::new(transport),
@@ -259,6 +261,8 @@ pub(crate) struct Endpoint {
     pub(crate) redirects: Arc<[Host]>,
     /// The most requests in flight, where the file says it.
     pub(crate) max_requests: Option<usize>,
+    /// How the file lists it, if it does.
+    pub(crate) listed_as: Option<Host>,
 }
 
 impl Endpoint {
@@ -346,6 +350,7 @@ impl Registries {
             realms: entry.map_or_else(|| [].into(), |entry| Arc::clone(&entry.realms)),
             redirects: configured.iter().cloned().chain(built_in).collect(),
             max_requests: entry.and_then(|entry| entry.max_requests),
+            listed_as: entry.map(|entry| entry.host.clone()),
         })
     }
 }

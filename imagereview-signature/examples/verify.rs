@@ -1,20 +1,37 @@
-//! Verifies the evidence of a file with a public key, and prints the outcome of each piece as JSON:
-//! `verify KEY DIGEST EVIDENCE`.
+//! Verifies the evidence of a file, and prints the outcome of each piece as JSON:
+//! `verify KIND=FILE DIGEST EVIDENCE`.
 //!
-//! The evidence is a JSON list, each entry as in a file of facts.
+//! What is trusted is `key=cosign.pub`, `keyless=trusted_root.json`, `certificate=roots.pem` or
+//! `notation=roots.pem`. The evidence is a JSON list, each entry as in a file of facts.
 
 use std::{env, error::Error, fs, time::SystemTime};
 
-use imagereview_core::facts::{ContentDigest, Evidence, Format, Trust};
+use imagereview_core::facts::{ContentDigest, Evidence, Format, NotationLevel, TimeProof, Trust};
 use imagereview_signature::Verifier;
 use serde_json::json;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [key, digest, evidence] = &arguments[..] else {
-        return Err("give a file of public keys, a digest and a file of evidence".into());
+    let [trust, digest, evidence] = &arguments[..] else {
+        return Err("give KIND=FILE, a digest and a file of evidence".into());
     };
-    let verifier = Verifier::new(&Trust::key(fs::read_to_string(key)?, None))?;
+    let (kind, file) = trust.split_once('=').unwrap_or(("key", trust));
+    let text = fs::read_to_string(file)?;
+    let trust = match kind {
+        "key" => Trust::key(text, None),
+        "keyless" => {
+            let time = TimeProof {
+                trusted_root: text.into(),
+                log: false,
+                timestamp: false,
+            };
+            Trust::keyless(time, false)
+        }
+        "certificate" => Trust::certificate(text, None),
+        "notation" => Trust::notation(text, None, None, NotationLevel::Strict),
+        _ => return Err("the kinds are key, keyless, certificate and notation".into()),
+    };
+    let verifier = Verifier::new(&trust)?;
     let image = ContentDigest::parse(digest).ok_or("this is no digest")?;
     let evidence: Vec<Evidence> = serde_json::from_slice(&fs::read(evidence)?)?;
 

@@ -1,6 +1,9 @@
 //! Base64 with one spelling for each sequence of bytes.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 
 use crate::malformed::Malformed;
 
@@ -14,9 +17,24 @@ pub(crate) fn decode(text: &str, what: &str) -> Result<Vec<u8>, Malformed> {
     })
 }
 
-/// Encodes bytes in the same way.
+/// Decodes base64 of the alphabet for URLs without padding, as strictly.
+pub(crate) fn decode_url(text: &str, what: &str) -> Result<Vec<u8>, Malformed> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| {
+        Malformed::new(format!(
+            "{what} is not base64 of the alphabet for URLs without padding"
+        ))
+    })
+}
+
+/// Encodes bytes with the standard alphabet.
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
+}
+
+/// Encodes bytes with the alphabet for URLs.
+#[cfg(test)]
+pub(crate) fn encode_url(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[cfg(test)]

@@ -42,6 +42,13 @@ impl<'a> Certificate<'a> {
         })
     }
 
+    /// Whether it may sign at all, and is not one of an authority.
+    pub(crate) fn may_sign(&self) -> bool {
+        let usage = self.0.key_usage().ok().flatten();
+        let is_for_signatures = usage.is_some_and(|usage| usage.value.digital_signature());
+        is_for_signatures && !self.0.is_ca()
+    }
+
     /// When it expires, in seconds since 1970.
     pub(crate) fn expires(&self) -> u64 {
         u64::try_from(self.0.validity().not_after.timestamp()).unwrap_or(0)

@@ -8,7 +8,7 @@ use imagereview_core::facts::{
 
 use crate::{
     certificate::Certificate,
-    chain::Roots,
+    chain::{Purpose, Roots},
     format::{
         bundle::{Bundle, Material},
         dsse::Envelope,
@@ -83,7 +83,9 @@ impl Certified {
                 proved.logged.or(proved.timestamped).unwrap_or(now)
             }
         };
-        let root = self.roots.root_of(der, &found.intermediates(), at)?;
+        let root = self
+            .roots
+            .root_of(der, &found.intermediates(), at, Purpose::CodeSigning)?;
         if times.is_none() {
             check_signature(format, evidence, &certificate)?;
         }

@@ -11,6 +11,15 @@ use crate::public_key::fingerprint;
 /// What a certificate must be for: signing code. Source: RFC 5280, section 4.2.1.12, `id-kp-codeSigning`.
 const CODE_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03];
 
+/// What a certificate must be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Signing code, and it must say so.
+    CodeSigning,
+    /// Signing code, if it says what it is for.
+    CodeSigningIfAny,
+}
+
 /// Certificates that are trusted, each with its fingerprint.
 #[derive(Debug)]
 pub(crate) struct Roots(Vec<(TrustAnchor<'static>, Box<str>)>);
@@ -33,6 +42,7 @@ impl Roots {
         certificate: &[u8],
         intermediates: &[&[u8]],
         at: SystemTime,
+        purpose: Purpose,
     ) -> Result<Box<str>, Refusal> {
         let der = CertificateDer::from(certificate);
         let certificate = EndEntityCert::try_from(&der)
@@ -49,7 +59,10 @@ impl Roots {
                 std::slice::from_ref(anchor),
                 &intermediates,
                 UnixTime::since_unix_epoch(since),
-                KeyUsage::required(CODE_SIGNING),
+                match purpose {
+                    Purpose::CodeSigning => KeyUsage::required(CODE_SIGNING),
+                    Purpose::CodeSigningIfAny => KeyUsage::required_if_present(CODE_SIGNING),
+                },
                 None,
                 None,
             );

@@ -30,6 +30,9 @@
 //! | payload and annotations of a layer | `cosign sign` of version 2 (`.sig`) | yes | yes |
 //! | DSSE envelope in a layer | `cosign attest` of version 2 (`.att`) | yes | yes |
 //!
+//! Signatures of the Notary Project (notation), in JWS and COSE, are verified with its trust stores: `ca`,
+//! `signingAuthority` and `tsa`. Which identities of a store may sign is decided elsewhere, as for Sigstore.
+//!
 //! Certificates are those of a Sigstore instance, with its trusted root as bytes ("keyless"), or those of
 //! one's own authority. What proves the time of a signature is an entry of Rekor 1 (promise or proof), a
 //! timestamp of RFC 3161, or both; Rekor 2 proves that there is an entry and no time. A trust says what
@@ -38,7 +41,7 @@
 //!
 //! Keys are ECDSA on P-256 and P-384, RSA of 2048 to 8192 bits (PKCS #1 1.5 and PSS), and Ed25519. The
 //! hash is SHA-256, SHA-384 or (RSA) SHA-512, whichever fits. A key of P-521 is refused when it is loaded.
-//! cosign 3 signs with Ed25519ph where it has a key of Ed25519; that can't be verified, and the refusal
+//! cosign signs with Ed25519ph where it has a key of Ed25519; that can't be verified, and the refusal
 //! says so.
 //!
 //! # What it holds to
@@ -67,6 +70,7 @@ mod format;
 mod json;
 mod keyed;
 mod malformed;
+mod notation;
 mod pem;
 mod public_key;
 mod sigstore;

@@ -20,6 +20,8 @@ pub(crate) struct PublicKey {
     /// The bits of the key, as `ring` takes them.
     bits: Box<[u8]>,
     spki: Box<[u8]>,
+    /// Of RSA: the length of its modulus, in bits.
+    rsa_size: Option<usize>,
     fingerprint: Box<str>,
 }
 
@@ -86,6 +88,7 @@ impl PublicKey {
         }
         let bits: &[u8] = &info.subject_public_key.data;
         let oid = &info.algorithm.algorithm;
+        let mut rsa_size = None;
         let algorithm = if *oid == OID_KEY_TYPE_EC_PUBLIC_KEY {
             let curve = info
                 .algorithm
@@ -96,10 +99,12 @@ impl PublicKey {
             let Ok(Parsed::RSA(key)) = info.parsed() else {
                 return Err(KeyError::Form);
             };
-            match key.key_size() {
-                2048..=8192 => KeyAlgorithm::Rsa,
-                size => return Err(KeyError::RsaSize(size)),
+            let size = key.key_size();
+            if !(2048..=8192).contains(&size) {
+                return Err(KeyError::RsaSize(size));
             }
+            rsa_size = Some(size);
+            KeyAlgorithm::Rsa
         } else if *oid == OID_SIG_ED25519 {
             if bits.len() != 32 {
                 return Err(KeyError::Form);
@@ -112,6 +117,7 @@ impl PublicKey {
             algorithm,
             bits: bits.into(),
             spki: der.into(),
+            rsa_size,
             fingerprint: fingerprint(der),
         })
     }
@@ -134,11 +140,60 @@ impl PublicKey {
     /// Whether a signature over a message was made with this key. The algorithm is the key's own,
     /// whatever the signature says of itself.
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        // A fuzzer can't sign, and is to get further than that.
+        if cfg!(fuzzing) {
+            return !signature.is_empty();
+        }
         let mut algorithms = self.algorithm.schemes().iter();
         algorithms.any(|algorithm| {
             let key = UnparsedPublicKey::new(*algorithm, &self.bits);
             key.verify(message, signature).is_ok()
         })
+    }
+}
+
+/// An algorithm of envelopes of the Notary Project. Their signatures of ECDSA are two numbers side by
+/// side, and not those of X.509.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EnvelopeAlgorithm {
+    PssSha256,
+    PssSha384,
+    PssSha512,
+    P256,
+    P384,
+    /// It can be read, and no key has it: see [`KeyError::Curve`].
+    P521,
+}
+
+impl PublicKey {
+    /// The one algorithm that the key must be used with there. Source: [Notary Project, "Signature
+    /// Algorithm Requirements"](https://github.com/notaryproject/specifications/blob/main/specs/signature-specification.md#signature-algorithm-requirements).
+    pub(crate) fn envelope_algorithm(&self) -> Option<EnvelopeAlgorithm> {
+        match (self.algorithm, self.rsa_size) {
+            (KeyAlgorithm::Rsa, Some(2048)) => Some(EnvelopeAlgorithm::PssSha256),
+            (KeyAlgorithm::Rsa, Some(3072)) => Some(EnvelopeAlgorithm::PssSha384),
+            (KeyAlgorithm::Rsa, Some(4096)) => Some(EnvelopeAlgorithm::PssSha512),
+            (KeyAlgorithm::P256, _) => Some(EnvelopeAlgorithm::P256),
+            (KeyAlgorithm::P384, _) => Some(EnvelopeAlgorithm::P384),
+            _ => None,
+        }
+    }
+
+    /// Whether a signature there was made with this key.
+    pub(crate) fn has_signed_envelope(&self, message: &[u8], signature: &[u8]) -> bool {
+        if cfg!(fuzzing) {
+            return !signature.is_empty();
+        }
+        let algorithm: &dyn VerificationAlgorithm = match self.envelope_algorithm() {
+            None | Some(EnvelopeAlgorithm::P521) => return false,
+            Some(EnvelopeAlgorithm::PssSha256) => &signature::RSA_PSS_2048_8192_SHA256,
+            Some(EnvelopeAlgorithm::PssSha384) => &signature::RSA_PSS_2048_8192_SHA384,
+            Some(EnvelopeAlgorithm::PssSha512) => &signature::RSA_PSS_2048_8192_SHA512,
+            Some(EnvelopeAlgorithm::P256) => &signature::ECDSA_P256_SHA256_FIXED,
+            Some(EnvelopeAlgorithm::P384) => &signature::ECDSA_P384_SHA384_FIXED,
+        };
+        let key = UnparsedPublicKey::new(algorithm, &self.bits);
+        key.verify(message, signature).is_ok()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     certified::{Certified, Keyless},
     chain::Roots,
     keyed::Keyed,
+    notation::Notation,
     pem::{self, PemError},
     sigstore::{Instance, TrustedRootError},
 };
@@ -46,6 +47,7 @@ enum Kind {
     Keyed(Keyed),
     Keyless(Keyless),
     Certified(Certified),
+    Notation(Notation),
 }
 
 /// What signatures are to be verified with can't be used.
@@ -64,9 +66,9 @@ pub enum TrustError {
     /// The trusted root can't be used.
     #[error("trusted root: {0}")]
     TrustedRoot(#[from] TrustedRootError),
-    /// A kind that is not supported yet.
-    #[error("{0} can't be verified here yet")]
-    Unsupported(&'static str),
+    /// It is of a kind that this version does not know.
+    #[error("this kind of trust is not supported")]
+    Unsupported,
 }
 
 impl Verifier {
@@ -102,7 +104,26 @@ impl Verifier {
                     instance: instance.transpose()?,
                 })
             }
-            _ => return Err(TrustError::Unsupported("signatures of the Notary Project")),
+            TrustKind::Notation {
+                roots,
+                signing_authorities,
+                timestamp_roots,
+                level,
+                ..
+            } => {
+                let signing_authorities = signing_authorities.as_deref().map(self::roots);
+                let timestamp_roots = timestamp_roots.as_deref().map(pem::certificates);
+                Kind::Notation(Notation {
+                    roots: self::roots(roots)?,
+                    signing_authorities: signing_authorities.transpose()?,
+                    timestamp_roots: timestamp_roots
+                        .transpose()
+                        .map_err(TrustError::Roots)?
+                        .unwrap_or_default(),
+                    level: *level,
+                })
+            }
+            _ => return Err(TrustError::Unsupported),
         };
         Ok(Self(kind))
     }
@@ -135,7 +156,14 @@ impl Verifier {
         match &self.0 {
             Kind::Keyed(keyed) => keyed.verify(format, evidence, image, now),
             Kind::Keyless(keyless) => keyless.verify(format, evidence, image, now),
+            Kind::Notation(notation) => notation.verify(format, evidence, image, now),
             Kind::Certified(certified) => certified.verify(format, evidence, image, now),
         }
     }
+}
+
+/// Reads root certificates in PEM.
+fn roots(pem: &str) -> Result<Roots, TrustError> {
+    let certificates = pem::certificates(pem).map_err(TrustError::Roots)?;
+    Roots::new(&certificates).map_err(TrustError::Certificate)
 }

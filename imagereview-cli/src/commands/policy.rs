@@ -2,6 +2,7 @@
 
 mod cost;
 mod diff;
+mod import;
 mod schema;
 mod test;
 mod validate;
@@ -25,7 +26,7 @@ const EXAMPLES: &[Example] = &[
     ("Run the tests of this folder", "imagereview policy test"),
 ];
 
-/// Validate, test, compare and price policies
+/// Validate, test, compare, price and import policies
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::POLICY_HELP, EXAMPLES))]
 pub(crate) struct PolicyCommand {
@@ -39,6 +40,7 @@ enum PolicySubcommand {
     Test(test::TestArgs),
     Diff(Box<diff::DiffArgs>),
     Cost(cost::CostArgs),
+    Import(import::ImportArgs),
     Schema(schema::SchemaArgs),
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn run(
         PolicySubcommand::Test(args) => test::run(args, out),
         PolicySubcommand::Diff(args) => diff::run(args, project, out),
         PolicySubcommand::Cost(args) => cost::run(args, out),
+        PolicySubcommand::Import(args) => import::run(args, project, out),
         PolicySubcommand::Schema(_) => schema::run(out),
     }
 }

@@ -1,6 +1,6 @@
 //! The checks of a rule.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, time::Duration};
 
 #[cfg(feature = "cel")]
 use super::facts::FactSettings;
@@ -346,16 +346,14 @@ impl Check {
         matches!(self, Self::MaxImages(_))
     }
 
+    /// Whether what it takes grows faster than the names of images.
     pub(super) fn is_expression(&self) -> bool {
-        #[cfg(feature = "cel")]
-        let is_expression = match self {
+        match self {
+            Self::Statements(check) => check.is_about_content(),
+            #[cfg(feature = "cel")]
             Self::Expression(..) => true,
-            Self::Statements(check) => check.has_expression(),
             _ => false,
-        };
-        #[cfg(not(feature = "cel"))]
-        let is_expression = false;
-        is_expression
+        }
     }
 
     /// The steps for an image at most, without those of an expression, which has some for each review.
@@ -443,7 +441,17 @@ impl Check {
             _ => None,
         };
         if let Some(need) = need {
-            needs.add(image.reference(), need);
+            needs.add_stale(image.reference(), need, self.stale_for());
+        }
+    }
+
+    /// For how long an older answer of a registry is good enough.
+    fn stale_for(&self) -> Duration {
+        match self {
+            Self::Facts(facts) => facts.stale_for(),
+            #[cfg(feature = "cel")]
+            Self::Expression(_, settings) => settings.stale_for(),
+            _ => Duration::ZERO,
         }
     }
 

@@ -184,7 +184,7 @@ declare! {
     }
 
     /// What only its registry can tell of an image. All given conditions must hold, those over labels,
-    /// user and the like for each platform. The settings `ifUnavailable`, `tags` and `onPlatforms` are for
+    /// user and the like for each platform. The settings `ifUnavailable`, `tags`, `onPlatforms` and `staleFor` are for
     /// the `expression` of the rule too, if it uses facts.
     struct Facts {
         /// What follows if something can't be known: `deny` (as if left out), `warn` or `allow`.
@@ -195,6 +195,9 @@ declare! {
         /// The platforms for which conditions must hold, such as `linux/amd64`. All that the image is for,
         /// if left out.
         "onPlatforms" on_platforms: Option<Vec<PlatformName>>,
+        /// For how long what a tag meant is good enough while its registry is away or slow, such as `10m`. Not
+        /// at all if left out.
+        "staleFor" stale_for: Option<Staleness>,
         /// Which platforms the image must be for.
         "platforms" platforms: Option<RequiredPlatforms>,
         /// How long ago the image may have been created, such as `90d`. Where it says no date, or one that
@@ -514,6 +517,9 @@ declare! {
         "kinds" kinds: Option<Vec<String>>,
         /// Which namespaces. All if left out.
         "namespaces" namespaces: Option<Namespaces>,
+        /// For how long the digest that a tag had is written while its registry is away or slow, such as `10m`.
+        /// Not at all if left out.
+        "staleFor" stale_for: Option<Staleness>,
     }
 
     /// Tags, and when the node pulls images with them.
@@ -797,6 +803,12 @@ texts! {
         "type": "string",
         "pattern": "^[1-9][0-9]{0,5}[hdw]$",
         "examples": ["90d", "12h", "2w"],
+    };
+    Staleness = Staleness::parse, {
+        "description": "A time of a day at most: a number of minutes (`m`) or hours (`h`).",
+        "type": "string",
+        "pattern": "^[1-9][0-9]{0,3}[mh]$",
+        "examples": ["10m", "1h"],
     };
     ByteSize = ByteSize::parse, {
         "description": "A size: a number of bytes, or of `Ki`, `Mi`, `Gi`, `k`, `M` or `G`, as in Kubernetes.",
@@ -1106,6 +1118,31 @@ impl Age {
             Some(hours @ 1..) => Ok(Self(Duration::from_secs(hours * 60 * 60))),
             _ => Err(format!(
                 "{text:?} is no time: write a number of hours, days or weeks, such as 12h, 90d or 2w"
+            )),
+        }
+    }
+}
+
+/// For how long an older answer is good enough.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Staleness(pub(super) Duration);
+
+impl Staleness {
+    /// What a tag meant longer ago says little of what it means.
+    const MOST_MINUTES: u64 = 24 * 60;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let minutes = match text.chars().next_back() {
+            Some('m') => 1,
+            Some('h') => 60,
+            _ => 0,
+        };
+        let number = text.get(..text.len().saturating_sub(1));
+        let number = number.and_then(|number| whole_number(number, 4));
+        match number.map(|number| number * minutes) {
+            Some(minutes @ 1..=Self::MOST_MINUTES) => Ok(Self(Duration::from_secs(minutes * 60))),
+            _ => Err(format!(
+                "{text:?} is no time of a day at most: write a number of minutes or hours, such as 10m or 1h"
             )),
         }
     }

@@ -3,7 +3,7 @@
 mod condition;
 mod trouble;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use self::condition::{Condition, Of, has_media_type, has_platforms, listed, platforms};
 #[cfg(feature = "cel")]
@@ -29,6 +29,8 @@ pub(super) struct FactSettings {
     if_unavailable: IfUnavailable,
     /// Whether a tag that may mean another image when it is pulled is good enough.
     takes_tags: bool,
+    /// For how long an older answer is good enough while the registry is away.
+    stale_for: Duration,
     /// The platforms whose details count; all that the image has if empty.
     platforms: Vec<Platform>,
 }
@@ -92,6 +94,7 @@ impl FactSettings {
         Self {
             if_unavailable: declared.if_unavailable.unwrap_or_default(),
             takes_tags: declared.tags == Some(declaration::FactTags::CheckOnly),
+            stale_for: declared.stale_for.map_or(Duration::ZERO, |time| time.0),
             platforms: platforms(declared.on_platforms.as_deref()),
         }
     }
@@ -102,10 +105,15 @@ impl FactSettings {
         tags: Option<declaration::FactTags>,
     ) -> Self {
         Self {
+            stale_for: Duration::ZERO,
             if_unavailable: if_unavailable.unwrap_or_default(),
             takes_tags: tags == Some(declaration::FactTags::CheckOnly),
             platforms: Vec::new(),
         }
+    }
+
+    pub(super) fn stale_for(&self) -> Duration {
+        self.stale_for
     }
 
     /// What is known of an image, or what is found without that.
@@ -298,6 +306,11 @@ impl FactCheck {
             settings,
             conditions,
         })
+    }
+
+    /// For how long an older answer is good enough while the registry is away.
+    pub(super) fn stale_for(&self) -> Duration {
+        self.settings.stale_for
     }
 
     /// Whether it has settings only.

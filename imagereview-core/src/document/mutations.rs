@@ -83,5 +83,8 @@ fn pin_rule(declared: declaration::PinDigestsOf, problems: &mut Problems) -> Opt
         let exclude = compiled(set(namespaces.exclude), position, problems).ok()?;
         rule = rule.with_namespaces(Namespaces { include, exclude });
     }
+    if let Some(time) = declared.stale_for {
+        rule = rule.with_stale_for(time.0);
+    }
     Some(rule)
 }

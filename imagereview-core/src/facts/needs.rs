@@ -3,13 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{platform::Platform, trust::Trust};
 use crate::reference::ImageRef;
 
 /// What a policy needs to know of one image. More is never less: whoever fetches may fetch more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Need {
     /// What its name means, and no more.
@@ -69,6 +70,8 @@ pub enum Covers {
 struct Needed {
     need: Need,
     statements: BTreeSet<StatementNeed>,
+    /// For how long an answer is good enough after its registry should have been asked again.
+    stale_for: Duration,
 }
 
 impl Needed {
@@ -78,6 +81,7 @@ impl Needed {
         Self {
             need: self.need.and(other.need),
             statements,
+            stale_for: self.stale_for.min(other.stale_for),
         }
     }
 }
@@ -109,8 +113,38 @@ impl Needs {
 
     /// Something is needed to know of an image.
     pub fn add(&mut self, image: &ImageRef<'_>, need: Need) {
-        let statements = BTreeSet::new();
-        self.insert(asked(image), Needed { need, statements });
+        self.add_stale(image, need, Duration::ZERO);
+    }
+
+    /// The same, where an older answer is good enough while the registry is away or slow: for so long after
+    /// it should have been asked again. Of all who need something of an image, the strictest counts.
+    ///
+    /// ```
+    /// use imagereview_core::{ImageRef, facts::{Need, Needs}};
+    /// use std::time::Duration;
+    ///
+    /// let image = ImageRef::parse("nginx:1.27")?;
+    /// let mut needs = Needs::new();
+    /// needs.add_stale(&image, Need::Digest, Duration::from_secs(600));
+    /// assert_eq!(needs.stale_for(&image), Duration::from_secs(600));
+    /// needs.add(&image, Need::Digest);
+    /// assert_eq!(needs.stale_for(&image), Duration::ZERO);
+    /// # Ok::<(), imagereview_core::ReferenceError>(())
+    /// ```
+    pub fn add_stale(&mut self, image: &ImageRef<'_>, need: Need, stale_for: Duration) {
+        let needed = Needed {
+            need,
+            statements: BTreeSet::new(),
+            stale_for,
+        };
+        self.insert(asked(image), needed);
+    }
+
+    /// For how long an older answer about an image is good enough: zero if it is not.
+    #[must_use]
+    pub fn stale_for(&self, image: &ImageRef<'_>) -> Duration {
+        let needed = self.images.get(&asked(image));
+        needed.map_or(Duration::ZERO, |needed| needed.stale_for)
     }
 
     /// Statements about an image are needed. To find them, its digest is needed too, or its platforms.
@@ -119,8 +153,12 @@ impl Needs {
             Covers::Named => Need::Digest,
             Covers::EveryPlatform => Need::All,
         };
-        let statements = BTreeSet::from([statements]);
-        self.insert(asked(image), Needed { need, statements });
+        let needed = Needed {
+            need,
+            statements: BTreeSet::from([statements]),
+            stale_for: Duration::ZERO,
+        };
+        self.insert(asked(image), needed);
     }
 
     fn insert(&mut self, name: String, needed: Needed) {

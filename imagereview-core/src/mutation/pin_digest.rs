@@ -1,5 +1,7 @@
 //! Pinning an image to what its tag means now.
 
+use std::time::Duration;
+
 use super::{
     repositories::{Repositories, RepositoriesError},
     rewrite::Rewrite,
@@ -63,6 +65,7 @@ pub struct PinRule {
     repositories: Repositories,
     /// All if there are none.
     kinds: Option<Vec<Box<str>>>,
+    stale_for: Duration,
     #[cfg(feature = "document")]
     namespaces: Namespaces,
 }
@@ -86,6 +89,7 @@ impl PinRule {
         Ok(Self {
             repositories: repositories.parse()?,
             kinds: Some(vec!["Pod".into()]),
+            stale_for: Duration::ZERO,
             #[cfg(feature = "document")]
             namespaces: Namespaces::default(),
         })
@@ -98,6 +102,18 @@ impl PinRule {
         let is_all = kinds.iter().any(|kind| **kind == *"*");
         self.kinds = (!is_all).then_some(kinds);
         self
+    }
+
+    /// The digest that a tag had is written for so long while its registry is away or slow. See
+    /// [`Needs::add_stale`](crate::facts::Needs::add_stale).
+    #[must_use]
+    pub fn with_stale_for(mut self, stale_for: Duration) -> Self {
+        self.stale_for = stale_for;
+        self
+    }
+
+    pub(crate) fn stale_for(&self) -> Duration {
+        self.stale_for
     }
 
     #[cfg(feature = "document")]

@@ -424,6 +424,40 @@ fn needs_of(policy: &impl Policy, review: &Review<'_>) -> Vec<(String, Need)> {
 }
 
 #[test]
+fn an_older_answer_is_good_enough_where_every_rule_that_needs_it_says_so() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let image = ImageRef::parse("nginx:1.27").unwrap();
+    for (rules, expected) in [
+        (&["staleFor: 10m"][..], minutes(10)),
+        (&["staleFor: 10m", "staleFor: 1h"], minutes(10)),
+        (&["staleFor: 24h"], minutes(24 * 60)),
+        (&["staleFor: 10m", "ifUnavailable: warn"], Duration::ZERO),
+        (&["ifUnavailable: warn"], Duration::ZERO),
+    ] {
+        let rules = rules.iter().enumerate();
+        let rules = rules.map(|(index, setting)| {
+            format!(
+                "  - {{name: r{index}, facts: {{tags: checkOnly, nonRoot: true, {setting}}}}}\n"
+            )
+        });
+        let rules: String = rules.collect();
+        let text = format!(
+            "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: p}}\nrules:\n{rules}"
+        );
+        let policy = ImagePolicy::compile([PolicySource::new("p.yaml", &text)]).unwrap();
+        let review: Review<'_> = ["nginx:1.27"].into_iter().collect();
+        let mut needs = Needs::new();
+        policy.needs(&review, &mut needs);
+        assert_eq!(needs.stale_for(&image), expected, "{text}");
+        // What was met with an older answer is needed anew by those who are stricter.
+        let mut met = Needs::new();
+        met.add_stale(&image, Need::All, minutes(30));
+        let is_met = needs.without(&met).is_empty();
+        assert_eq!(is_met, expected >= minutes(30), "{text}");
+    }
+}
+
+#[test]
 fn nothing_more_is_asked_for_than_is_needed() {
     let text = r"
 apiVersion: imagereview/v1alpha1
@@ -516,6 +550,15 @@ fn mistakes_in_rules_over_facts_are_told() {
         ("facts: {maxAge: ''}", "\"\" is no time"),
         ("facts: {maxAge: 'd'}", "\"d\" is no time"),
         ("facts: {maxAge: '日'}", "is no time"),
+        (
+            "facts: {nonRoot: true, staleFor: 25h}",
+            "\"25h\" is no time of a day at most",
+        ),
+        ("facts: {nonRoot: true, staleFor: 0m}", "\"0m\" is no time"),
+        (
+            "facts: {nonRoot: true, staleFor: 10s}",
+            "\"10s\" is no time",
+        ),
         ("facts: {maxSize: 5Ti}", "\"5Ti\" is no size"),
         ("facts: {maxSize: 999999999999999Gi}", "is no size"),
         (

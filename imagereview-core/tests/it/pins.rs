@@ -1,6 +1,9 @@
 //! Pinning images to the digest that their tag means.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use imagereview_core::{
     AdmissionReview, ImagePolicy, ImageRef, PolicySource,
@@ -196,5 +199,34 @@ fn what_is_no_object_is_pinned_by_its_kind() {
             expected,
             "{kinds}"
         );
+    }
+}
+
+#[test]
+fn the_digest_that_a_tag_had_is_good_enough_where_every_pin_says_so() {
+    let image = ImageRef::parse("nginx:1.27").unwrap();
+    for (pins, minutes) in [
+        ("{repositories: '**', staleFor: 10m}", 10),
+        (
+            "{repositories: '**', staleFor: 10m}, {repositories: 'docker.io/**', staleFor: 1h}",
+            10,
+        ),
+        (
+            "{repositories: '**', staleFor: 10m}, {repositories: 'docker.io/**'}",
+            0,
+        ),
+        (
+            "{repositories: '**', staleFor: 10m}, {repositories: 'registry.example.com/**'}",
+            10,
+        ),
+    ] {
+        let policy = policy(&format!("pinDigests: [{pins}]"));
+        let text = pod("default");
+        let manifest: Manifest<'_> = serde_json::from_str(&text).unwrap();
+        let object = manifest.into_iter().next().unwrap().unwrap();
+        let mut needs = Needs::new();
+        policy.mutation_needs_of_object(&object, &mut needs);
+        let expected = Duration::from_secs(60 * minutes);
+        assert_eq!(needs.stale_for(&image), expected, "{pins}");
     }
 }

@@ -66,6 +66,7 @@ rules:
       ifUnavailable: warn
       tags: checkOnly
       onPlatforms: [linux/arm/v7]
+      staleFor: 10m
       platforms: {requires: [linux/amd64]}
       maxAge: 90d
       maxSize: 500Mi

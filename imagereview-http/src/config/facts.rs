@@ -7,7 +7,11 @@ use std::{
 };
 
 use imagereview_core::facts::{Facts, FactsFileError, MAX_FILE_LEN};
-use imagereview_registry::{Client, FileError, Keyring, Limits, Registries};
+use imagereview_registry::{
+    Client, FileError, Keyring, Limits, Observer, PullSecrets, PullSecretsError, Registries,
+};
+
+use crate::observe::RegistryMetrics;
 
 /// Where facts about images come from, for a policy that needs some: see
 /// [`Policy::needs`](imagereview_core::Policy::needs).
@@ -55,6 +59,9 @@ pub struct RegistryFiles {
     pub docker_configs: Vec<PathBuf>,
     /// The kubelet's `CredentialProviderConfig`, and the folder of the programs that it names.
     pub credential_providers: Option<(PathBuf, PathBuf)>,
+    /// The folder of this pod's service account, if the pull secrets of the pods that are reviewed are to be
+    /// read from the API server: see [`PullSecrets::in_cluster`].
+    pub pull_secrets: Option<PathBuf>,
 }
 
 /// Facts can't be had from where they should come.
@@ -64,6 +71,9 @@ pub enum FactsError {
     /// A file about registries or credentials can't be used.
     #[error("cannot use {0}")]
     Registries(#[from] FileError),
+    /// Pull secrets can't be read from an API server.
+    #[error(transparent)]
+    PullSecrets(#[from] PullSecretsError),
     /// A file of facts can't be read.
     #[error("cannot read the facts in {}: {source}", path.display())]
     Read {
@@ -85,17 +95,27 @@ pub enum FactsError {
 /// A source after its files were read.
 pub(crate) enum OpenedFacts {
     Nowhere,
-    Registries(Client),
+    Registries {
+        client: Client,
+        pull_secrets: Option<PullSecrets>,
+    },
     Saved(Arc<Facts>),
 }
 
 impl FactsSource {
-    /// Reads the files.
-    pub(crate) fn open(&self) -> Result<OpenedFacts, FactsError> {
+    /// Reads the files. What is asked of registries is reported to somebody, but for a client that the
+    /// program holds.
+    pub(crate) fn open(
+        &self,
+        observer: Option<&Arc<RegistryMetrics>>,
+    ) -> Result<OpenedFacts, FactsError> {
         Ok(match self {
             Self::Nowhere => OpenedFacts::Nowhere,
-            Self::Registries(client) => OpenedFacts::Registries(client.clone()),
-            Self::Files(files) => OpenedFacts::Registries(files.open()?),
+            Self::Registries(client) => OpenedFacts::Registries {
+                client: client.clone(),
+                pull_secrets: None,
+            },
+            Self::Files(files) => files.open(observer)?,
             Self::Saved(path) => OpenedFacts::Saved(Arc::new(saved(path)?)),
         })
     }
@@ -111,7 +131,7 @@ impl FactsSource {
 }
 
 impl RegistryFiles {
-    fn open(&self) -> Result<Client, FileError> {
+    fn open(&self, observer: Option<&Arc<RegistryMetrics>>) -> Result<OpenedFacts, FactsError> {
         let registries = match &self.registries {
             Some(path) => Registries::open(path)?,
             None => Registries::new(),
@@ -119,7 +139,18 @@ impl RegistryFiles {
         let providers = self.credential_providers.as_ref();
         let providers = providers.map(|(config, folder)| (config.as_path(), folder.as_path()));
         let keyring = Keyring::of_files(&self.docker_configs, providers)?;
-        Ok(Client::new(registries, keyring, Limits::default()))
+        let limits = Limits::default();
+        let pull_secrets = self.pull_secrets.as_deref();
+        Ok(OpenedFacts::Registries {
+            client: match observer {
+                Some(observer) => {
+                    let observer = Arc::clone(observer) as Arc<dyn Observer>;
+                    Client::observed(registries, keyring, limits, observer)
+                }
+                None => Client::new(registries, keyring, limits),
+            },
+            pull_secrets: pull_secrets.map(PullSecrets::in_cluster).transpose()?,
+        })
     }
 }
 

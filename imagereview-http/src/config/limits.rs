@@ -5,7 +5,9 @@
 #[non_exhaustive]
 pub struct Limits {
     /// Open connections. Beyond that, a new one evicts the one that has been open for longest without
-    /// a request. If all have sent one, new ones wait in the system's queue. Default 1,024.
+    /// a request, or else the one that has been idle for longest, if that is a second. If all are at work,
+    /// new ones wait in the system's queue. Default 640: three API servers with 200 calls at a time each,
+    /// which is their default for requests that change objects.
     pub connections: usize,
     /// Connections without a request yet, those in their handshake included. Beyond that, the oldest
     /// is evicted. Default 512.
@@ -19,26 +21,26 @@ pub struct Limits {
     /// `AdmissionReview` may have. Default 24 MiB.
     pub body_memory: usize,
     /// Bytes of responses that clients have not taken, and 10 KiB for each. Beyond that the connection of the one that has
-    /// waited for longest is cut, if that is a second, and else the new one is answered 429. Never less
-    /// than the largest response. Default 32 MiB.
+    /// waited for longest is cut, if that is a tenth of a second, and else the new one is answered 429. Never less
+    /// than the largest response. Default 24 MiB.
     pub response_memory: usize,
     /// Requests in flight on one HTTP/2 connection. Default 250, which is what Go's own server
     /// allows.
     pub streams: u32,
-    /// The size of a request's headers in bytes; longer ones are refused with 431. Default 16 KiB.
+    /// The size of a request's headers in bytes; longer ones are refused with 431. Default 8 KiB.
     pub header_bytes: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 1024,
+            connections: 640,
             silent: 512,
             requests: 1024,
             body_memory: 24 * 1024 * 1024,
-            response_memory: 32 * 1024 * 1024,
+            response_memory: 24 * 1024 * 1024,
             streams: 250,
-            header_bytes: 16 * 1024,
+            header_bytes: 8 * 1024,
         }
     }
 }

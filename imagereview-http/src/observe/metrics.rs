@@ -11,17 +11,23 @@ mod facts;
 mod log;
 mod refusals;
 mod register;
+mod registries;
 mod reloads;
 mod reviews;
 mod served;
 mod violations;
 
+use std::sync::Arc;
+
 use prometheus_client::registry::Registry;
 
-pub(crate) use self::{audit::AuditMetrics, counted::Counted, exposition::Format, reloads::Part};
+pub(crate) use self::{
+    audit::AuditMetrics, counted::Counted, exposition::Format, refusals::RefusalMetrics,
+    registries::RegistryMetrics, reloads::Part,
+};
 use self::{
-    connections::ConnectionMetrics, facts::FactMetrics, refusals::RefusalMetrics,
-    reloads::ReloadMetrics, reviews::ReviewMetrics, served::ServedMetrics,
+    connections::ConnectionMetrics, facts::FactMetrics, reloads::ReloadMetrics,
+    reviews::ReviewMetrics, served::ServedMetrics,
 };
 use crate::config::DroppedLogLines;
 
@@ -35,6 +41,7 @@ pub(crate) struct Metrics {
     pub(crate) reloads: ReloadMetrics,
     pub(crate) served: ServedMetrics,
     pub(crate) facts: FactMetrics,
+    pub(crate) registries: Arc<RegistryMetrics>,
     pub(crate) audit: AuditMetrics,
 }
 
@@ -50,6 +57,7 @@ impl Metrics {
             reloads: ReloadMetrics::new(&mut registry),
             served: ServedMetrics::new(&mut registry),
             facts: FactMetrics::new(&mut registry),
+            registries: Arc::new(RegistryMetrics::new(&mut registry)),
             audit: AuditMetrics::new(&mut registry),
             registry,
         }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::HttpsConnectorBuilder;
+use imagereview_core::facts::{Fact, Facts, Needs};
 use opentelemetry::{
     Context, Key, KeyValue, global,
     propagation::TextMapPropagator,
@@ -27,6 +28,9 @@ use crate::request::Endpoint;
 /// [`Timeouts::shutdown`](crate::Timeouts::shutdown) it stays below the 30 that Kubernetes gives a
 /// pod by default.
 const LAST_EXPORT: Duration = Duration::from_secs(5);
+
+/// The most images of which a span shows what came of asking for facts.
+const MAX_EVENTS: usize = 32;
 
 /// The methods that a span names: those of RFC 9110 and PATCH (RFC 5789). Any other is `_OTHER`, so
 /// that a client can't make up names.
@@ -269,6 +273,35 @@ pub(crate) fn decided(allowed: bool, images: usize) {
         KeyValue::new("imagereview.allowed", allowed),
         KeyValue::new("imagereview.images", images),
     ]);
+}
+
+/// Begins a span of the current request for its wait for facts.
+pub(crate) fn begin_facts() -> Context {
+    let parent = Context::current();
+    let tracer = global::tracer(env!("CARGO_PKG_NAME"));
+    let span = tracer
+        .span_builder("facts")
+        .with_kind(SpanKind::Internal)
+        .start_with_context(&tracer, &parent);
+    parent.with_span(span)
+}
+
+/// Ends the span of a wait for facts, with what came of each image as an event. Their names
+/// are in the log only.
+pub(crate) fn end_facts(context: &Context, asked: &Needs, known: &Facts) {
+    let span = context.span();
+    for (image, _) in asked.iter().take(MAX_EVENTS) {
+        let outcome = match known.image(&image) {
+            Some(Fact::Known(_)) => "known",
+            Some(Fact::Absent) => "absent",
+            Some(Fact::Unavailable(why)) => why.cause().as_str(),
+            None => "not-asked",
+        };
+        span.add_event("fact", vec![KeyValue::new("imagereview.outcome", outcome)]);
+    }
+    let images = i64::try_from(asked.len()).unwrap_or(i64::MAX);
+    span.set_attribute(KeyValue::new("imagereview.images", images));
+    span.end();
 }
 
 /// The trace of the current request, if any.

@@ -2,8 +2,8 @@
 
 use std::{
     error::Error,
-    fs,
     hash::{DefaultHasher, Hash, Hasher},
+    mem,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,6 +15,7 @@ use crate::{
     config::{Config, FactsSource},
     observe::Part,
     policy::{self, OpenedPolicy},
+    regular_file::{self, RegularFileError},
     state::State,
     text::one_line,
     tls::{ClientTrust, Tls, TlsError},
@@ -191,7 +192,8 @@ pub(super) fn parts(
             Paths::Files(files),
             before.facts,
             move || {
-                state.facts.set_source(facts.open()?);
+                let observer = &state.metrics.registries;
+                state.facts.set_source(facts.open(Some(observer))?);
                 Ok(())
             },
         ));
@@ -306,9 +308,11 @@ fn fingerprint(paths: &[PathBuf]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for file in paths {
         file.hash(&mut hasher);
-        fs::read(file)
-            .map_err(|error| error.kind())
-            .hash(&mut hasher);
+        match regular_file::read(file) {
+            Ok(bytes) => bytes.hash(&mut hasher),
+            Err(RegularFileError::Read(error)) => error.kind().hash(&mut hasher),
+            Err(error) => mem::discriminant(&error).hash(&mut hasher),
+        }
     }
     hasher.finish()
 }

@@ -45,6 +45,10 @@ pub(crate) enum Refusal {
     Encoding { found: String },
     #[error("the body is longer than the limit of {limit} bytes")]
     TooLarge { limit: usize },
+    #[error("the headers are longer than the limit; see --max-header-bytes")]
+    LongHeaders,
+    #[error("the request is no HTTP/1.1")]
+    Malformed,
     #[error("the request's headers did not arrive in full within {}", humantime::format_duration(*.limit))]
     SlowHeader { limit: Duration },
     #[error("the body did not arrive in full within {}", humantime::format_duration(*.limit))]
@@ -63,13 +67,15 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The causes as metrics name them, so that each is there from the start with 0.
-    pub(crate) const CAUSES: [&'static str; 11] = [
+    pub(crate) const CAUSES: [&'static str; 13] = [
         "overloaded",
         "unknown_path",
         "method",
         "media_type",
         "encoding",
         "too_large",
+        "long_headers",
+        "malformed",
         "slow_header",
         "slow_body",
         "gave_way",
@@ -86,6 +92,8 @@ impl Refusal {
             Self::MediaType { .. } => "media_type",
             Self::Encoding { .. } => "encoding",
             Self::TooLarge { .. } => "too_large",
+            Self::LongHeaders => "long_headers",
+            Self::Malformed => "malformed",
             Self::SlowHeader { .. } => "slow_header",
             Self::SlowBody { .. } => "slow_body",
             Self::Evicted => "gave_way",
@@ -104,7 +112,8 @@ impl Refusal {
             Self::SlowHeader { .. } | Self::SlowBody { .. } | Self::Evicted => {
                 StatusCode::REQUEST_TIMEOUT
             }
-            Self::BrokenBody(_) | Self::Unreadable(_) | Self::LongUid { .. } => {
+            Self::LongHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Malformed | Self::BrokenBody(_) | Self::Unreadable(_) | Self::LongUid { .. } => {
                 StatusCode::BAD_REQUEST
             }
         }
@@ -120,7 +129,11 @@ impl Refusal {
             Self::MediaType { .. } | Self::Encoding { .. } => "UnsupportedMediaType",
             Self::TooLarge { .. } => "RequestEntityTooLarge",
             Self::SlowHeader { .. } | Self::SlowBody { .. } | Self::Evicted => "Timeout",
-            Self::BrokenBody(_) | Self::Unreadable(_) | Self::LongUid { .. } => "BadRequest",
+            Self::LongHeaders
+            | Self::Malformed
+            | Self::BrokenBody(_)
+            | Self::Unreadable(_)
+            | Self::LongUid { .. } => "BadRequest",
         }
     }
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::SystemTime};
 use imagereview_core::{Exempted, Language, Operation, User, Violation};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{images::images, record::Record};
+use super::{images::images, known_facts::AuditedFacts, record::Record};
 
 pub(super) fn to_json(record: &Record<'_>, language: Language) -> Vec<u8> {
     let Record {
@@ -38,6 +38,10 @@ pub(super) fn to_json(record: &Record<'_>, language: Language) -> Vec<u8> {
         name: review.name(),
         dry_run: review.is_dry_run(),
         images: images(review).collect(),
+        facts: context
+            .facts
+            .filter(|facts| !facts.is_empty())
+            .map(AuditedFacts),
         allowed: verdict.is_allowed(),
         reason: (!verdict.is_allowed()).then(|| verdict.reason(language)),
         violations: violations.chain(exempted).collect(),
@@ -79,6 +83,9 @@ struct AuditLine<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dry_run: bool,
     images: Vec<&'a str>,
+    /// What rules needed to know of images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<AuditedFacts<'a>>,
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use imagereview_core::facts::{Facts, Needs};
+use imagereview_registry::PodSecrets;
 use tokio::{sync::oneshot, task, time::timeout_at};
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     decision::{Judge, Undecided, unless_it_panics},
     image_policy, needs,
     outcome::Outcome,
+    pod_secrets::pod_secrets,
 };
 #[cfg(feature = "opentelemetry")]
 use crate::observe::traces;
@@ -103,6 +105,8 @@ async fn with_facts(
     let deadline = state.facts.deadline(submission.started, submission.timeout);
     let started = Instant::now();
     let mut progress = Progress::default();
+    #[cfg(feature = "opentelemetry")]
+    let span = traces::begin_facts();
     for _ in 0..ROUNDS {
         let needs;
         (submission, progress, needs) =
@@ -110,14 +114,17 @@ async fn with_facts(
         if needs.is_empty() {
             break;
         }
-        let facts = state.facts.ask(needs.clone(), deadline);
+        let pod = progress.pod.as_ref();
+        let facts = state.facts.ask(needs.clone(), pod, deadline);
         let facts = submission.body.unless_evicted(facts).await?;
         progress.asked.extend(needs);
         progress.known.extend(facts);
     }
     if !progress.asked.is_empty() {
-        let Progress { asked, known } = &progress;
+        let Progress { asked, known, .. } = &progress;
         state.metrics.facts.waited(started.elapsed(), asked, known);
+        #[cfg(feature = "opentelemetry")]
+        traces::end_facts(&span, asked, known);
     }
     submission.facts = Some(progress.known);
     Ok(submission)
@@ -128,6 +135,8 @@ async fn with_facts(
 struct Progress {
     asked: Needs,
     known: Facts,
+    /// The pull secrets of the pods, if they are read.
+    pod: Option<PodSecrets>,
 }
 
 /// What is needed next. Finding it out takes as much as deciding, and is done where that is.
@@ -145,13 +154,20 @@ async fn needed(
         return Err(Refusal::Overloaded);
     };
     let (found, needs) = oneshot::channel();
+    let reads_pull_secrets =
+        submission.endpoint != Endpoint::ImagePolicy && state.facts.reads_pull_secrets();
     state.deciding.run({
         let served = Arc::clone(served);
+        let mut progress = progress;
         move || {
             let needed = unless_it_panics(|| {
-                let Progress { asked, known } = &progress;
+                let Progress { asked, known, .. } = &progress;
                 needs::needs(&served, submission.endpoint, &submission.body, known, asked)
             });
+            let is_asked = needed.as_ref().is_some_and(|needs| !needs.is_empty());
+            if reads_pull_secrets && is_asked && progress.pod.is_none() {
+                progress.pod = pod_secrets(&submission.body);
+            }
             // A policy that panics does so again when it decides.
             let needed = needed.unwrap_or_default();
             // Whoever waited may be gone.

@@ -2,7 +2,11 @@
 
 use imagereview_core::{Operation, User};
 
-use super::{images::logged_images, record::Record};
+use super::{
+    images::logged_images,
+    known_facts::{deciding_reason, logged_facts},
+    record::Record,
+};
 #[cfg(feature = "opentelemetry")]
 use crate::observe::traces;
 use crate::text::cut;
@@ -36,11 +40,13 @@ pub(super) fn write(record: &Record<'_>) {
         namespace = review.namespace().map(cut),
         name = review.name().map(cut),
         images = %logged_images(review),
+        facts = logged_facts(context.facts),
         allowed = verdict.is_allowed(),
         denied_by = annotations.get("denied-by"),
         warned_by = annotations.get("warned-by"),
         audited_by = annotations.get("audited-by"),
         exempted_by = annotations.get("exempted-by"),
+        reason = deciding_reason(review, verdict),
         policy = verdict.policy(),
         duration_us,
         "decided"

@@ -8,8 +8,8 @@ use socket2::SockRef;
 use tokio::{net::TcpStream, sync::watch};
 
 use super::{
-    ending::Ends, handshake::handshake, http1::Http1, http2::Http2, linger::linger,
-    session::Session,
+    activity::Activities, ending::Ends, handshake::handshake, http1::Http1, http2::Http2,
+    linger::linger, session::Session,
 };
 use crate::{
     config::{Config, Timeouts},
@@ -28,6 +28,7 @@ pub(super) struct Connections {
     timeouts: Timeouts,
     max_age: Option<Duration>,
     state: Arc<State>,
+    pub(super) activities: Arc<Activities>,
 }
 
 impl Connections {
@@ -40,6 +41,7 @@ impl Connections {
             timeouts,
             max_age: config.max_connection_age,
             state,
+            activities: Arc::new(Activities::new()),
         }
     }
 
@@ -81,12 +83,13 @@ impl Connections {
         let name = certificates
             .first()
             .and_then(|certificate| Names::of(certificate).common_name);
+        let activity = self.activities.begin(slot.eviction());
         let ends = Ends::new(slot.evicted(), self.max_age, trust_ended, draining);
         let caller = Caller {
             peer: peer.to_string().into(),
             name,
         };
-        let session = Session::new(&self.state, caller, Some(slot));
+        let session = Session::new(&self.state, caller, Some(slot), activity);
         // The client has chosen the protocol already, so nothing has to be guessed from its first
         // bytes.
         let outcome = if stream.get_ref().1.alpn_protocol() == Some(ALPN_H2) {
@@ -123,7 +126,8 @@ impl Connections {
             peer: "127.0.0.1:1".into(),
             name: None,
         };
-        let session = Session::new(&self.state, caller, None);
+        let activity = self.activities.begin(Arc::default());
+        let session = Session::new(&self.state, caller, None, activity);
         // How a connection fails is for the log alone.
         let _outcome = if is_http2 {
             self.http2.serve(stream, &session, Ends::never()).await

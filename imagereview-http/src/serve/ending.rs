@@ -13,9 +13,12 @@ use tokio::{sync::watch, time::sleep};
 /// time: GOAWAY says which requests were not read.
 pub(super) const LAST_REQUEST: Duration = Duration::from_secs(1);
 
+/// How long a connection whose place is needed for another has to end well.
+pub(super) const EVICTION: Duration = Duration::from_millis(100);
+
 /// What a connection waits for besides its client.
 pub(super) struct Ends {
-    /// Its slot is needed for another, and it has not sent a request.
+    /// Its place is needed for another, and it has not sent a request, or none for long.
     pub(super) evicted: Event,
     /// Its client should connect anew.
     pub(super) renewed: Event,
@@ -72,7 +75,7 @@ pub(super) enum Leave {
     Gracefully,
     /// No request came in time.
     Silent,
-    /// No request came, and others need the slot.
+    /// No request came, or none for long, and others need its place.
     Evicted,
 }
 

@@ -9,8 +9,8 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use super::linger::linger;
 use crate::{observe::Metrics, slots::Slot, tls::HandshakeFailure};
 
-/// How much a TLS session buffers for a client that takes nothing: a record.
-const BUFFER: usize = 16 * 1024;
+/// How much a TLS session buffers for a client that takes nothing. Most responses are shorter.
+const BUFFER: usize = 4 * 1024;
 
 /// Gives the stream of a connection whose handshake succeeds; counts and logs one that fails.
 pub(super) async fn handshake(

@@ -20,8 +20,8 @@ use crate::{
     request::Refusal,
 };
 
-/// What an HTTP/1.1 connection buffers, where its headers need no more.
-const BUFFER: usize = 64 * 1024;
+/// What an HTTP/1.1 connection buffers, where its headers need no more: a TLS record.
+const BUFFER: usize = 16 * 1024;
 
 /// Serves connections of HTTP/1.1.
 pub(super) struct Http1 {
@@ -74,16 +74,31 @@ impl Http1 {
                     Ok(())
                 }
                 // A request that came in the meantime is answered.
-                _ => {
+                leave => {
+                    if matches!(leave, Leave::Evicted) {
+                        session.evicted();
+                    }
                     std::pin::Pin::new(&mut connection).graceful_shutdown();
                     tokio::select! {
                         biased;
                         outcome = &mut connection => outcome,
                         () = session.cut() => return (Ok(()), None),
+                        () = session.evicted_if(&leave) => return (Ok(()), None),
                     }
                 }
             },
         };
+        // hyper has answered these by itself.
+        if let Err(error) = &outcome
+            && error.is_parse()
+        {
+            let refusal = if error.is_parse_too_large() {
+                Refusal::LongHeaders
+            } else {
+                Refusal::Malformed
+            };
+            session.state.metrics.refusals.count(&refusal);
+        }
         let rest = connection.into_parts();
         let mut stream = rest.io.into_inner();
         is_slow |= outcome.as_ref().is_err_and(hyper::Error::is_timeout);

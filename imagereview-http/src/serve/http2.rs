@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{
     ending::{Ends, Leave},
+    header_blocks::HeaderBlocks,
     own_task::own_task,
     session::Session,
     streams::Streams,
@@ -50,6 +51,8 @@ impl Http2 {
         ends: Ends,
     ) -> hyper::Result<()> {
         let timeouts = self.timeouts;
+        let refusals = &session.state.metrics.refusals;
+        let stream = HeaderBlocks::new(stream, self.limits.header_bytes, refusals);
         let request_time = timeouts.body + timeouts.review + timeouts.answer;
         let streams = Streams {
             session: Arc::clone(session),
@@ -67,7 +70,7 @@ impl Http2 {
                 .serve_connection(TokioIo::new(stream), Arc::clone(session).service())
         );
         let leave = own_task(leave(Arc::clone(session), ends, self.timeouts));
-        tokio::select! {
+        let leave = tokio::select! {
             biased;
             outcome = connection.as_mut() => return outcome,
             () = session.cut() => return Ok(()),
@@ -81,8 +84,11 @@ impl Http2 {
                     session.evicted();
                     return Ok(());
                 }
-                _ => {}
+                leave => leave,
             },
+        };
+        if matches!(leave, Leave::Evicted) {
+            session.evicted();
         }
         // GOAWAY: what was read is answered, and the client knows what was not.
         connection.as_mut().graceful_shutdown();
@@ -93,6 +99,7 @@ impl Http2 {
             tokio::select! {
                 outcome = connection.as_mut() => return outcome,
                 () = session.cut() => return Ok(()),
+                () = session.evicted_if(&leave) => return Ok(()),
                 () = &mut end => return Ok(()),
                 () = sleep(self.timeouts.answer) => if !session.is_busy() { return Ok(()) },
             }

@@ -9,7 +9,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{accept::accept, connection::Connections, ending::LAST_REQUEST};
+use super::{
+    accept::accept,
+    connection::Connections,
+    ending::{EVICTION, LAST_REQUEST},
+};
 use crate::{config::Limits, observe::Metrics, slots::Slots};
 
 type Accepted = (TcpStream, SocketAddr);
@@ -47,8 +51,8 @@ impl<'m> OpenConnections<'m> {
         // One that is accepted and has no slot yet.
         let mut next = None;
         loop {
-            // A connection that has sent a request keeps its slot. So where all have, this one waits here
-            // and the others in the system's queue. One that hasn't is evicted.
+            // One that hasn't sent a request is evicted, or the one that has been idle for longest. Where all
+            // are at work, this one waits here and the others in the system's queue.
             if !self.is_full()
                 && let Some(accepted) = next.take()
             {
@@ -57,10 +61,17 @@ impl<'m> OpenConnections<'m> {
             tokio::select! {
                 () = &mut stopping => break,
                 accepted = accept(&listener), if next.is_none() => {
-                    if self.is_full() || self.silent.len() >= self.limits.silent {
-                        self.silent.evict_oldest();
+                    let is_full = self.is_full();
+                    let is_crowded = is_full || self.silent.len() >= self.limits.silent;
+                    let is_evicted = is_crowded && self.silent.evict_oldest();
+                    if is_full && !is_evicted {
+                        self.connections.activities.evict_idle();
                     }
                     next = Some(accepted);
+                }
+                // One may have become idle meanwhile.
+                () = sleep(EVICTION), if next.is_some() => {
+                    self.connections.activities.evict_idle();
                 }
                 // Finished connections are taken out, or the set would only ever grow.
                 Some(_) = self.tasks.join_next() => {}

@@ -111,8 +111,8 @@ impl Server {
         let before = Before::reading(&config, &policy);
         let served = policy.load()?;
         let tls = Tls::load(config.identity.clone(), ClientTrust::from(&config))?;
-        let facts = config.facts.open()?;
         let metrics = Metrics::new(config.dropped_log_lines.take());
+        let facts = config.facts.open(Some(&metrics.registries))?;
         let audit = match &config.audit {
             None => None,
             Some(log) => Some(Audit::start(log, metrics.audit.clone()).map_err(|source| {

@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -14,6 +14,10 @@ use hyper::{
     service::{HttpService, service_fn},
 };
 
+use super::{
+    activity::Activity,
+    ending::{EVICTION, Leave},
+};
 #[cfg(feature = "opentelemetry")]
 use crate::observe::traces;
 use crate::{
@@ -23,7 +27,7 @@ use crate::{
     state::State,
     untaken::ResponseBody,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::sleep};
 
 /// What the requests of one connection share.
 pub(super) struct Session {
@@ -31,10 +35,8 @@ pub(super) struct Session {
     pub(super) caller: Arc<Caller>,
     /// Taken until the first request.
     slot: Mutex<Option<Slot>>,
-    /// How many requests have been read on this connection.
-    requests: AtomicUsize,
-    /// Streams of HTTP/2 that have not ended.
-    in_flight: AtomicUsize,
+    /// On HTTP/2 a request is in flight until its stream ends, on HTTP/1.1 until it has its response.
+    activity: Activity,
     /// Whether the next response is the last.
     is_ending: AtomicBool,
     /// A response has waited for long, and others need its memory.
@@ -42,13 +44,17 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(state: &Arc<State>, caller: Caller, slot: Option<Slot>) -> Arc<Self> {
+    pub(super) fn new(
+        state: &Arc<State>,
+        caller: Caller,
+        slot: Option<Slot>,
+        activity: Activity,
+    ) -> Arc<Self> {
         Arc::new(Self {
             state: Arc::clone(state),
             caller: Arc::new(caller),
             slot: Mutex::new(slot),
-            requests: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
+            activity,
             is_ending: AtomicBool::new(false),
             cut: Arc::default(),
         })
@@ -56,7 +62,7 @@ impl Session {
 
     /// How many requests have been read.
     pub(super) fn requests(&self) -> usize {
-        self.requests.load(Ordering::Relaxed)
+        self.activity.requests()
     }
 
     /// Whether no request has been read.
@@ -64,9 +70,9 @@ impl Session {
         self.requests() == 0
     }
 
-    /// Whether a request on HTTP/2 is not answered yet, or the client has not taken the response.
+    /// Whether a request is not answered yet or, on HTTP/2, the client has not taken the response.
     pub(super) fn is_busy(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) > 0
+        self.activity.is_busy()
     }
 
     /// Makes the next response on HTTP/1.1 the last.
@@ -78,7 +84,19 @@ impl Session {
     pub(super) fn evicted(&self) {
         self.state.metrics.connections.evicted.inc();
         let peer = &*self.caller.peer;
-        tracing::debug!(%peer, "evicted: no request came, and others need the slot");
+        tracing::debug!(%peer, "evicted: it was idle, and others need its place");
+    }
+
+    /// Is ready once a connection that is left because of its eviction has had its time to end well, and has
+    /// no request in flight.
+    pub(super) async fn evicted_if(&self, leave: &Leave) {
+        if !matches!(leave, Leave::Evicted) {
+            std::future::pending::<()>().await;
+        }
+        sleep(EVICTION).await;
+        while self.is_busy() {
+            sleep(EVICTION).await;
+        }
     }
 
     /// Is ready once the connection is to be cut, since a response of it has waited for long.
@@ -100,7 +118,7 @@ impl Session {
     > + Unpin {
         service_fn(move |request| {
             let session = Arc::clone(&self);
-            if session.requests.fetch_add(1, Ordering::Relaxed) == 0 {
+            if session.activity.request() {
                 session.free_slot();
             }
             #[cfg(feature = "opentelemetry")]
@@ -109,6 +127,7 @@ impl Session {
             // hyper moves it several times.
             Box::pin(async move {
                 let is_http2 = request.is_http2;
+                let _in_flight = (!is_http2).then(|| InFlight::new(Arc::clone(&session)));
                 let response = respond(&session.state, &session.caller, &session.cut, request);
                 #[cfg(feature = "opentelemetry")]
                 let response = traces::traced(context, response);
@@ -128,18 +147,18 @@ impl Session {
     }
 }
 
-/// A stream of HTTP/2 that is in flight until this is dropped, be it because the client gave it up.
+/// A request that is in flight until this is dropped, be it because the client gave it up.
 pub(super) struct InFlight(Arc<Session>);
 
 impl InFlight {
     pub(super) fn new(session: Arc<Session>) -> Self {
-        session.in_flight.fetch_add(1, Ordering::Relaxed);
+        session.activity.begin_request();
         Self(session)
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.activity.end_request();
     }
 }

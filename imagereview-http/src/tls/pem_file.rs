@@ -1,8 +1,10 @@
 //! PEM files.
 
-use std::{borrow::Cow, fs, io, path::Path};
+use std::{borrow::Cow, io, path::Path};
 
 use rustls_pki_types::pem::{self, PemObject};
+
+use crate::regular_file::{self, RegularFileError};
 
 /// Why nothing can be read from a PEM file.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +13,10 @@ use rustls_pki_types::pem::{self, PemObject};
 pub enum PemFileError {
     /// The file can't be opened or read.
     Read(io::Error),
+    /// It is no regular file, and reading it could wait for ever.
+    NotAFile,
+    /// It is longer than any file of certificates is.
+    TooLarge,
     /// It begins with a byte order mark, behind which a PEM reader would miss the first section.
     ByteOrderMark,
     /// It is UTF-16 text.
@@ -24,6 +30,10 @@ impl PemFileError {
     pub(super) fn explain(&self, kind: &str) -> Cow<'static, str> {
         let error = match self {
             PemFileError::Read(error) => return error.to_string().into(),
+            PemFileError::NotAFile => {
+                return "it is a folder, a pipe or a device; give a regular file, which can be read again".into();
+            }
+            PemFileError::TooLarge => return "it is longer than 16 MiB".into(),
             PemFileError::ByteOrderMark => {
                 return "it begins with a byte order mark, so its first section would be missed; save it as \
                         UTF-8 without one"
@@ -48,6 +58,16 @@ impl PemFileError {
     }
 }
 
+impl From<RegularFileError> for PemFileError {
+    fn from(error: RegularFileError) -> Self {
+        match error {
+            RegularFileError::Read(error) => Self::Read(error),
+            RegularFileError::NotAFile => Self::NotAFile,
+            RegularFileError::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
 /// Reads everything of one kind from a PEM file; none at all is an error.
 pub(super) fn read_all<T: PemObject>(path: &Path) -> Result<Vec<T>, PemFileError> {
     let bytes = read(path)?;
@@ -67,7 +87,7 @@ pub(super) fn read_first<T: PemObject>(path: &Path) -> Result<T, PemFileError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PemFileError> {
-    let bytes = fs::read(path).map_err(PemFileError::Read)?;
+    let bytes = regular_file::read(path)?;
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(PemFileError::ByteOrderMark);
     }
@@ -79,6 +99,8 @@ fn read(path: &Path) -> Result<Vec<u8>, PemFileError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use rustls_pki_types::CertificateDer;
 
     use super::*;

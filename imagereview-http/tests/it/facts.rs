@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     admission::{pod, question},
     harness::{Answer, Client, PROTOCOLS, Pki, Protocol, RequestBody, full, within},
+    program::fails,
     webhook::{Metrics, Webhook},
 };
 
@@ -234,6 +235,27 @@ async fn images_are_pinned_and_judged_by_what_a_registry_says() {
     );
     let forbidden = r#"imagereview_facts_unavailable_total{cause="forbidden"}"#;
     assert_eq!(metrics.value(forbidden), 2);
+    // Only what may be asked is: by name as the registries file lists it.
+    let requests = |outcome| {
+        let host = registry.address;
+        metrics.value(&format!(
+            r#"imagereview_registry_requests_total{{registry="{host}",outcome="{outcome}"}}"#
+        ))
+    };
+    assert_eq!(requests("absent"), 1);
+    assert_eq!(
+        requests("found") + requests("absent"),
+        registry.asked(),
+        "each request was counted"
+    );
+    let looked_up = |result| {
+        metrics.value(&format!(
+            r#"imagereview_facts_lookups_total{{result="{result}"}}"#
+        ))
+    };
+    // Two reviews after the first of an image find it, whatever of it they need.
+    assert!(looked_up("hit") >= 6, "{}", looked_up("hit"));
+    assert!(looked_up("missed") <= 6, "{}", looked_up("missed"));
     // One request for what does not change, however often it was needed: tag, manifest, configuration, and
     // the tag that is not there.
     assert!(registry.asked() <= 6, "{}", registry.asked());
@@ -301,4 +323,62 @@ async fn nobody_is_asked_where_no_rule_needs_it_or_facts_are_off() {
         webhook.stops().await;
     }
     assert_eq!(registry.asked(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_log_has_the_facts_that_were_needed() {
+    let (pki, registry) = (Pki::new(), Registry::start());
+    let webhook = webhook(&pki, &registry, POLICY, &["--audit-log=audit.jsonl"]).await;
+    let client = pki.client(None);
+    let images = [
+        registry.image("v1"),
+        registry.image("v2"),
+        "nginx:1.27".to_owned(),
+    ];
+    for image in &images {
+        asks(&client, &webhook, Protocol::Http2, "/validate", image).await;
+    }
+    let path = webhook.folder.path().join("audit.jsonl");
+    let lines = within(async {
+        loop {
+            let text = fs::read_to_string(&path).unwrap();
+            if text.lines().count() == images.len() {
+                break text;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let known = &lines[0]["facts"][0];
+    assert_eq!(known["image"], images[0], "{known}");
+    assert_eq!(known["digest"], DIGEST, "{known}");
+    assert_eq!(known["resolvedFrom"], registry.address.to_string());
+    assert_eq!(known["credentials"], "no credentials", "{known}");
+    assert!(known["resolvedAt"].is_string(), "{known}");
+    assert_eq!(lines[1]["facts"][0]["absent"], true, "{}", lines[1]);
+    let unknown = &lines[2]["facts"][0]["unavailable"];
+    assert_eq!(unknown["cause"], "forbidden", "{}", lines[2]);
+    webhook.stops().await;
+}
+
+#[tokio::test]
+async fn pull_secrets_need_a_service_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["--facts=auto", "--pull-secrets=account"];
+    let mut program = crate::program::unconfigured(folder.path());
+    let outside = ["KUBERNETES_SERVICE_PORT is not the API server's port"];
+    fails(program.args(options), 2, "outside of a cluster", &outside).await;
+    let mut program = crate::program::unconfigured(folder.path());
+    program
+        .env("KUBERNETES_SERVICE_HOST", "192.0.2.1")
+        .env("KUBERNETES_SERVICE_PORT", "443");
+    let files = [
+        "ca.crt: can't be read",
+        "automountServiceAccountToken: true",
+    ];
+    fails(program.args(options), 2, "without a token", &files).await;
 }

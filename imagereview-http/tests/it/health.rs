@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use hyper::StatusCode;
-use imagereview_http::{AuditLog, AuditTarget, DroppedLogLines, ServerPolicy};
+use imagereview_http::{
+    AuditLog, AuditTarget, DroppedLogLines, FactsSource, RegistryFiles, ServerPolicy,
+};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::{
@@ -92,6 +94,10 @@ async fn connections_that_are_silent_keep_no_probe_out() {
     assert_eq!(other.kind(), std::io::ErrorKind::WouldBlock);
 }
 
+const FACTS: &str = "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: facts}\n\
+                     scope: {images: {include: ['127.0.0.1:1/**']}}\n\
+                     rules: [{name: not-root, facts: {tags: checkOnly, nonRoot: true}}]\n";
+
 /// The names, types and labels of `docs/metrics.md`.
 fn documented() -> BTreeMap<String, (String, Vec<String>)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
@@ -141,7 +147,9 @@ async fn the_documentation_names_every_metric_and_no_other() {
     let (client_ca, client_crl) = (file(&clients.pem()), file(&clients.revoke(&[])));
     let policy = tempfile::tempdir().unwrap();
     fs::write(policy.path().join("policy.yaml"), POLICY).unwrap();
+    fs::write(policy.path().join("facts.yaml"), FACTS).unwrap();
     let mut config = pki.config();
+    config.facts = FactsSource::Files(RegistryFiles::default());
     config.client_ca = Some(client_ca.path().to_owned());
     config.client_crl = Some(client_crl.path().to_owned());
     config.audit = Some(AuditLog::new(AuditTarget::File(
@@ -153,7 +161,12 @@ async fn the_documentation_names_every_metric_and_no_other() {
     // Some show up with their first value only.
     let answer = clients
         .client(&pki, 1)
-        .review(server.address, Protocol::Http2, &["nginx"])
+        // No image name leads to this machine, so nothing is sent to the other.
+        .review(
+            server.address,
+            Protocol::Http2,
+            &["nginx", "127.0.0.1:1/a/b:1"],
+        )
         .await;
     assert!(!answer.verdict().0);
     let metrics = metrics(server.health).await;

@@ -5,10 +5,14 @@ use std::{convert::Infallible, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, channel::Channel};
 use hyper::{Request, StatusCode};
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::harness::{
-    Connection, PROTOCOLS, Pki, Protocol, TestServer, full, image_review, metrics_say, within,
+    Connection, PROTOCOLS, Pki, Protocol, TestServer, full, image_review, image_review_json,
+    metrics_say, within,
 };
 
 #[tokio::test]
@@ -61,9 +65,45 @@ async fn the_silent_connection_that_is_oldest_gives_way() {
     .await;
 }
 
-/// However many come, one after the other and each with a request.
+/// As many idle connections as there is room for keep nobody out, whatever they did before.
 #[tokio::test]
-async fn no_more_connections_than_the_limit_are_open_where_all_have_asked() {
+async fn the_connection_that_is_idle_for_longest_gives_way() {
+    let pki = Pki::new();
+    for protocol in PROTOCOLS {
+        let mut config = pki.config();
+        config.limits.connections = 3;
+        let server = TestServer::start(config).await;
+        let client = pki.client(None);
+        let asking = async || {
+            let mut connection = client.connect(server.address, protocol).await.unwrap();
+            let answer = connection.send(image_review(&["a:1"])).await.unwrap();
+            assert!(answer.verdict().0);
+            connection
+        };
+        let mut open = Vec::new();
+        for _ in 0..9 {
+            open.push(within(asking()).await);
+        }
+        metrics_say(server.health, "imagereview_connections_evicted_total 6").await;
+        // The first of them, and each has been told.
+        for connection in &mut open[..6] {
+            within(async {
+                while !connection.is_closed() {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+        }
+        for connection in &mut open[6..] {
+            let answer = connection.send(image_review(&["a:1"])).await.unwrap();
+            assert!(answer.verdict().0, "{protocol:?}");
+        }
+    }
+}
+
+/// One that is at work is not closed for others.
+#[tokio::test]
+async fn no_more_connections_than_the_limit_are_open_where_all_are_at_work() {
     let pki = Pki::new();
     let mut config = pki.config();
     config.limits.connections = 3;
@@ -79,18 +119,27 @@ async fn no_more_connections_than_the_limit_are_open_where_all_have_asked() {
         connection
     };
     let mut open = Vec::new();
-    for _ in 0..3 {
-        open.push(asking().await);
+    for number in 1..=3 {
+        let mut connection = asking().await;
+        let (body, read) = Channel::<Bytes, Infallible>::new(1);
+        let request = Request::post("/image_policy").body(read.boxed()).unwrap();
+        let answer = tokio::spawn(async move { connection.send(request).await });
+        let in_flight = format!("imagereview_requests_in_flight {number}");
+        metrics_say(server.health, &in_flight).await;
+        open.push((body, answer));
     }
     // There is capacity for no other, however long it waits.
     let mut other = std::pin::pin!(asking());
     let waited = tokio::time::timeout(Duration::from_millis(500), &mut other).await;
     assert!(waited.is_err());
-    for connection in &mut open {
-        assert!(connection.send(image_review(&["a:1"])).await.is_ok());
-    }
     metrics_say(server.health, "imagereview_connections 3").await;
-    drop(open.pop());
+    for (mut body, answer) in open {
+        let review = image_review_json(&["a:1"]);
+        body.send_data(review.into()).await.unwrap();
+        drop(body);
+        let answer = within(answer).await.unwrap().unwrap();
+        assert!(answer.verdict().0);
+    }
     within(other).await;
 }
 
@@ -115,6 +164,17 @@ async fn headers_that_are_too_long_get_431() {
             "{protocol:?}"
         );
     }
+    let refusals =
+        |cause, count| format!("imagereview_refusals_total{{cause=\"{cause}\"}} {count}");
+    metrics_say(server.health, &refusals("long_headers", 2)).await;
+    // hyper answers what is no HTTP by itself too.
+    let client = pki.client(None);
+    let mut stream = client.tls(server.address, Protocol::Http1).await.unwrap();
+    stream.write_all(b"no HTTP at all\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    let _ = within(stream.read_to_string(&mut answer)).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    metrics_say(server.health, &refusals("malformed", 1)).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod availability;
 mod client_trust;
 mod clock;
 mod configuration;
+mod connection_memory;
 mod connections;
 mod departures;
 mod entries;

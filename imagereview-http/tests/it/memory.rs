@@ -519,7 +519,8 @@ async fn all_of_it_at_once_under_a_hard_limit_of_memory_loses_nothing() {
         "export TOKIO_WORKER_THREADS=2 && ulimit -d {} && exec",
         HARD_LIMIT >> 10
     );
-    let options = [&*log];
+    // However busy the machine is, each review is decided: what waits longer holds more, not less.
+    let options = [&*log, "--review-timeout=10m"];
     let webhook = Webhook::start_under(&limited, &pki, &options).await;
     let client = Arc::new(pki.client(None));
     webhook.answers(&client).await;
@@ -591,8 +592,7 @@ async fn all_of_it_at_once_under_a_hard_limit_of_memory_loses_nothing() {
     drop(held);
     // What waits for a log that hangs would be waited for, and takes memory.
     drop(reader);
-    // Its heaps have held more than elsewhere: the queue of the audit log too.
-    let after = webhook.lets_go_of_all_but(48 << 20, before).await;
+    let after = webhook.lets_go(before).await;
     println!("afterwards: {after}");
     assert!(after.peak < HARD_LIMIT, "{after}");
     let errors = webhook.stops_with_errors().await;

@@ -322,6 +322,23 @@ async fn an_address_that_is_taken_is_named() {
 }
 
 #[tokio::test]
+async fn a_thread_that_cannot_be_started_is_an_error_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command
+        // The stacks of the threads that decide take more. The allocator's settings are those of the program.
+        .args(["-c", "ulimit -d 20480 && exec \"$0\"", PROGRAM])
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .env("TOKIO_WORKER_THREADS", "2")
+        .env("IMAGEREVIEW_LISTEN", "127.0.0.1:0")
+        .env("IMAGEREVIEW_HEALTH_LISTEN", "127.0.0.1:0")
+        .current_dir(folder.path());
+    let named = ["cannot start a thread: ", "allow the process more of them"];
+    fails(&mut command, 1, "ulimit -d", &named).await;
+}
+
+#[tokio::test]
 async fn options_that_cannot_be_used_are_explained() {
     let rows = [
         ("--tls-cert tls.crt", &["--tls-key"][..]),

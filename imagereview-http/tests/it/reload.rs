@@ -349,9 +349,14 @@ impl Files {
     }
 }
 
+fn pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
 #[tokio::test]
 async fn files_that_vanish_or_come_in_halves_leave_what_is_served() {
-    let rows: [Mishap; 9] = [
+    let rows: [Mishap; 11] = [
         (
             "policy",
             "the file is away",
@@ -411,6 +416,25 @@ async fn files_that_vanish_or_come_in_halves_leave_what_is_served() {
                 fs::remove_dir(files.path("ca.crt")).unwrap();
                 files.rename("away", "ca.crt");
             },
+        ),
+        // Whose reader would wait for ever, and nothing would be read again.
+        (
+            "certificate",
+            "a pipe has the name of the key",
+            |files| {
+                files.rename("tls.key", "away");
+                pipe(&files.path("tls.key"));
+            },
+            |files| files.rename("away", "tls.key"),
+        ),
+        (
+            "client_ca",
+            "a device that never ends has its name",
+            |files| {
+                files.rename("ca.crt", "away");
+                symlink("/dev/zero", files.path("ca.crt")).unwrap();
+            },
+            |files| files.rename("away", "ca.crt"),
         ),
     ];
     let pki = Pki::new();

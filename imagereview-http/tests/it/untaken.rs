@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use hyper::StatusCode;
 use tokio::{io::AsyncWriteExt, sync::Semaphore};
 
 use crate::{
     entries::largest_creation,
     frames,
     harness::{Pki, Protocol, within},
-    webhook::{Metrics, Webhook},
+    webhook::{ALLOWED, Metrics, Webhook},
 };
 
 /// What the program may hold in all, with its default settings.
@@ -188,6 +189,62 @@ async fn long_hosts_over_http1_that_nobody_reads_hold_little() {
     println!("{CONNECTIONS} connections that read nothing: {before} -> {during}");
     webhook.answers_anything(&client).await;
     drop(unread);
+    let after = webhook.lets_go(before).await;
+    println!("afterwards: {after}");
+    assert!(after.peak < HARD_LIMIT, "{after}");
+    webhook.stops().await;
+}
+
+/// A refusal is a few lines, and its stream is more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_that_nobody_takes_hold_no_more_than_the_budget() {
+    const CONNECTIONS: usize = 160;
+    const STREAMS: u32 = 250;
+    let pki = Pki::new();
+    let webhook = limited(&pki, &[]).await;
+    let client = pki.client(None);
+    let before = webhook.footprint().await;
+    let mut sent = frames::PREFACE.to_vec();
+    let no_window = frames::setting(4, 0);
+    sent.extend(frames::frame(frames::SETTINGS, 0, 0, &no_window));
+    for stream in (0..STREAMS).map(|number| 2 * number + 1) {
+        sent.extend(frames::frame(
+            frames::HEADERS,
+            frames::END_HEADERS | frames::END_STREAM,
+            stream,
+            &frames::post_to("/elsewhere"),
+        ));
+    }
+    let mut untaken = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut stream = client.tls(webhook.address, Protocol::Http2).await.unwrap();
+        stream.write_all(&sent).await.unwrap();
+        stream.flush().await.unwrap();
+        untaken.push(stream);
+    }
+    let asked = CONNECTIONS * usize::try_from(STREAMS).unwrap();
+    let refused = "imagereview_refusals_total{cause=\"unknown_path\"}";
+    let cut = "imagereview_connections_cut_total";
+    // Of a connection that is cut, not every request was read.
+    let during = within(async {
+        loop {
+            let metrics = Metrics::of(webhook.health).await;
+            if metrics.value(refused) + metrics.value(cut) * 250 >= asked {
+                return webhook.footprint().await;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    println!("{asked} refusals that nobody takes: {before} -> {during}");
+    // Those that have waited for long are cut for others.
+    within(async {
+        let ask = || client.review(webhook.address, Protocol::Http2, &[ALLOWED]);
+        while ask().await.status == StatusCode::TOO_MANY_REQUESTS {}
+    })
+    .await;
+    webhook.answers(&client).await;
+    drop(untaken);
     let after = webhook.lets_go(before).await;
     println!("afterwards: {after}");
     assert!(after.peak < HARD_LIMIT, "{after}");

@@ -100,6 +100,17 @@ impl Webhook {
         PathBuf::from(format!("/proc/{}/{file}", self.program.child.id().unwrap()))
     }
 
+    /// Whether the system holds bytes for the process that clients have sent to this address.
+    pub(crate) fn has_unread(&self, address: SocketAddr) -> bool {
+        // Local and remote address, state, and the sizes of the queues, in hexadecimal.
+        let sockets = fs::read_to_string(self.process("net/tcp")).unwrap();
+        let port = format!(":{:04X}", address.port());
+        sockets.lines().skip(1).any(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields[1].ends_with(&port) && fields[3] == "01" && !fields[4].ends_with(":00000000")
+        })
+    }
+
     /// How many files and sockets the process has open.
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(self.process("fd")).unwrap().count()
@@ -124,11 +135,6 @@ impl Webhook {
     /// Waits until nothing is left of what clients did: no connection, no request, no more descriptors and
     /// threads than `before`, and hardly more memory.
     pub(crate) async fn lets_go(&self, before: Footprint) -> Footprint {
-        self.lets_go_of_all_but(KEPT, before).await
-    }
-
-    /// The same, where it may keep this much memory.
-    pub(crate) async fn lets_go_of_all_but(&self, kept: usize, before: Footprint) -> Footprint {
         let mut last = None;
         let wait = async {
             loop {
@@ -136,7 +142,7 @@ impl Webhook {
                 if now.connections + now.requests == 0
                     && now.descriptors <= before.descriptors
                     && now.threads <= before.threads
-                    && now.anonymous <= before.anonymous + kept
+                    && now.anonymous <= before.anonymous + KEPT
                 {
                     return *now;
                 }

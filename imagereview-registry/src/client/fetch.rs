@@ -1,5 +1,7 @@
 //! What is fetched, each thing once.
 
+mod signatures;
+
 use std::{sync::Arc, time::SystemTime};
 
 use imagereview_core::facts::{
@@ -7,6 +9,7 @@ use imagereview_core::facts::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
+pub(super) use self::signatures::AllFound;
 use super::{
     lifetime::{lifetime, no_value},
     reference::Reference,
@@ -16,11 +19,12 @@ use super::{
 };
 use crate::{
     cache::{Cache, Fetched, Lifetime},
-    content::{Child, ImageConfig, ImageManifest, Manifest},
-    credentials::Keyring,
+    content::{Artifact, Child, ImageConfig, ImageManifest, Manifest},
+    credentials::{Keyring, KeyringId, PodCredentials, Target},
     error::AskError,
     exchange::{Exchanges, Reply, Subject},
     limits::Limits,
+    observe::{Lookup, Observer},
     registries::{Registries, Route},
 };
 
@@ -44,11 +48,15 @@ struct Shared {
     tags: Cache<TagKey, Fact<Resolved>>,
     manifests: Cache<ContentKey, Fact<Arc<ManifestContent>>>,
     configs: Cache<ContentKey, Fact<Arc<ImageConfig>>>,
+    /// What lies beside a digest.
+    signatures: Cache<ContentKey, Fact<AllFound>>,
+    artifacts: Cache<ContentKey, Fact<Arc<Option<Artifact>>>>,
+    layers: Cache<ContentKey, Fact<Arc<[u8]>>>,
 }
 
 /// A repository, and with whose credentials it is asked: what one may read is not handed to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place(Arc<(u64, Box<str>, Box<str>)>);
+pub(super) struct Place(Arc<(KeyringId, Box<str>, Box<str>)>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct TagKey(Place, Box<str>);
@@ -71,16 +79,24 @@ impl Place {
 }
 
 impl Fetcher {
-    pub(super) fn new(registries: Registries, keyring: Keyring, limits: Limits) -> Self {
+    pub(super) fn new(
+        registries: Registries,
+        keyring: Keyring,
+        limits: Limits,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Self {
         let (bytes, fetches) = (limits.cache_bytes, limits.fetches);
         Self {
             keyring: Arc::new(keyring),
             shared: Arc::new(Shared {
                 registries,
-                exchanges: Exchanges::new(limits),
-                tags: Cache::new(bytes / 4, fetches),
+                exchanges: Exchanges::new(limits, observer),
+                tags: Cache::new(bytes / 8, fetches),
                 manifests: Cache::new(bytes / 4, fetches),
                 configs: Cache::new(bytes / 4, fetches),
+                signatures: Cache::new(bytes / 4, fetches),
+                artifacts: Cache::new(bytes / 8, fetches),
+                layers: Cache::new(bytes / 4, fetches),
             }),
         }
     }
@@ -92,8 +108,37 @@ impl Fetcher {
         }
     }
 
+    /// The same for an image of a pod.
+    pub(super) fn for_pod(&self, pod: &PodCredentials, target: Target<'_>) -> Self {
+        match self.keyring.for_pod(pod, target) {
+            Some(keyring) => self.with_keyring(keyring),
+            None => self.clone(),
+        }
+    }
+
     pub(super) fn keyring(&self) -> &Keyring {
         &self.keyring
+    }
+
+    /// Whether it is known already what a name means.
+    pub(super) fn look_up(&self, place: &Place, reference: &Reference) -> Lookup {
+        match reference {
+            Reference::Tag(tag) => {
+                let key = TagKey(place.clone(), tag.clone());
+                self.shared.tags.look_up(&key)
+            }
+            Reference::Digest(digest) => {
+                let key = ContentKey(place.clone(), digest.clone());
+                self.shared.manifests.look_up(&key)
+            }
+        }
+    }
+
+    /// Reports what came of looking for an image.
+    pub(super) fn looked_up(&self, lookup: Lookup) {
+        if let Some(observer) = self.shared.exchanges.observer() {
+            observer.looked_up(lookup);
+        }
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -362,12 +407,28 @@ impl Fetcher {
     /// Asks the mirrors of a registry and itself, until one knows. What the last says holds
     /// otherwise.
     async fn ask_each<R: RegistryRequest>(&self, place: &Place, request: &R) -> Fact<R::Found> {
+        match self.ask_endpoints(place, request).await {
+            // A mirror that lacks something says nothing of the registry.
+            (Fact::Absent, false) => {
+                let registry = place.registry().into();
+                Fact::Unavailable(AskError::MirrorsOnly { registry }.into())
+            }
+            (fact, _) => fact,
+        }
+    }
+
+    /// The same, and whether the registry itself is among those that are asked.
+    async fn ask_endpoints<R: RegistryRequest>(
+        &self,
+        place: &Place,
+        request: &R,
+    ) -> (Fact<R::Found>, bool) {
         let Route {
             endpoints,
             ends_at_registry,
         } = match self.shared.registries.route(place.registry()) {
             Ok(route) => route,
-            Err(error) => return Fact::Unavailable(error.into()),
+            Err(error) => return (Fact::Unavailable(error.into()), true),
         };
         let deadline = Instant::now() + self.limits().fetch_timeout;
         let mut last = None;
@@ -379,20 +440,12 @@ impl Fetcher {
                 deadline,
             };
             match request.send(&self.shared.exchanges, subject).await {
-                Ok(Reply::Found(found)) => return Fact::Known(found),
+                Ok(Reply::Found(found)) => return (Fact::Known(found), ends_at_registry),
                 Ok(Reply::Absent) => last = Some(Fact::Absent),
                 Err(error) => last = Some(Fact::Unavailable(error.into())),
             }
         }
-        match last {
-            // A mirror that lacks something says nothing of the registry.
-            Some(Fact::Absent) if !ends_at_registry => {
-                let registry = place.registry().into();
-                Fact::Unavailable(AskError::MirrorsOnly { registry }.into())
-            }
-            Some(fact) => fact,
-            None => Fact::Absent,
-        }
+        (last.unwrap_or(Fact::Absent), ends_at_registry)
     }
 
     /// How long content is kept.

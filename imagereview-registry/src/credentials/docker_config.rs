@@ -52,7 +52,7 @@ struct Version(Option<SystemTime>, u64);
 
 /// What such a file says.
 #[derive(Debug, Default)]
-pub(super) struct DockerConfig {
+pub(crate) struct DockerConfig {
     /// The more exact first.
     logins: Vec<(Pattern, Login)>,
     helpers: Vec<(Pattern, Box<str>)>,
@@ -161,7 +161,24 @@ impl Auth {
 
 impl DockerConfig {
     fn read(path: &Path) -> Result<Self, FileError> {
-        let document: ConfigDocument = file::from_json(path, &file::read(path)?)?;
+        Self::parse(path, &file::read(path)?)
+    }
+
+    /// Reads the text of a file.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
+        Ok(Self::new(file::from_json(path, text)?))
+    }
+
+    /// Reads the older form, which is what the newer one has under `auths`.
+    pub(crate) fn parse_auths(path: &Path, text: &str) -> Result<Self, FileError> {
+        Ok(Self::new(ConfigDocument {
+            auths: Some(file::from_json(path, text)?),
+            helpers: None,
+            store: None,
+        }))
+    }
+
+    fn new(document: ConfigDocument) -> Self {
         let mut logins: Vec<(Pattern, Login)> = document
             .auths
             .unwrap_or_default()
@@ -176,14 +193,19 @@ impl DockerConfig {
             .filter(|(_, helper)| !helper.0.is_empty())
             .filter_map(|(server, helper)| Some((Pattern::parse(&server.0)?, helper.0)))
             .collect();
-        Ok(Self {
+        Self {
             logins,
             helpers,
             store: document
                 .store
                 .map(|store| store.0)
                 .filter(|name| !name.is_empty()),
-        })
+        }
+    }
+
+    /// The logins that are written down, the more exact first.
+    pub(crate) fn into_logins(self) -> Vec<(Pattern, Login)> {
+        self.logins
     }
 
     /// The logins that are written down for an image, the more exact first.

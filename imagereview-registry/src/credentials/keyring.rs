@@ -11,8 +11,12 @@ use std::{
 };
 
 use super::{
-    docker_config::DockerConfigFile, helper::Helpers, program::Programs, provider::Providers,
-    secret::Credential,
+    docker_config::DockerConfigFile,
+    helper::Helpers,
+    pod::PodCredentials,
+    program::Programs,
+    provider::Providers,
+    secret::{Credential, Fingerprint},
 };
 use crate::file::FileError;
 
@@ -25,8 +29,8 @@ const PROGRAMS: usize = 4;
 /// The most credentials that are tried for one image.
 const MAX_TRIED: usize = 8;
 
-/// The credentials that there are, in the order in which they are tried: files in the form of
-/// Docker's `config.json` with the helpers that they name, then the kubelet's credential provider
+/// The credentials that there are, in the order in which they are tried: those of a pod that the
+/// [`Client`](crate::Client) was [lent](crate::Client::for_pod), files in the form of Docker's `config.json` with the helpers that they name, then the kubelet's credential provider
 /// plugins, then none at all.
 ///
 /// Content that one keyring may read is not handed to those who ask with another.
@@ -40,12 +44,17 @@ const MAX_TRIED: usize = 8;
 /// # Ok::<(), imagereview_registry::FileError>(())
 /// ```
 pub struct Keyring {
-    /// Tells keyrings apart in the cache.
-    id: u64,
-    sources: Vec<Source>,
+    id: KeyringId,
+    /// Those of a pod, which come first.
+    of_pod: PodCredentials,
+    sources: Vec<Arc<Source>>,
     programs: Programs,
     helper_folder: Option<PathBuf>,
 }
+
+/// Tells keyrings apart in the cache: which one it is, and the credentials of a pod that it was lent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct KeyringId(u64, Option<Fingerprint>);
 
 enum Source {
     DockerConfig {
@@ -69,7 +78,8 @@ impl Keyring {
     pub fn new() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self {
-            id: LAST.fetch_add(1, Ordering::Relaxed),
+            id: KeyringId(LAST.fetch_add(1, Ordering::Relaxed), None),
+            of_pod: PodCredentials::default(),
             sources: Vec::new(),
             programs: Programs::new(PROGRAMS, PROGRAM_TIMEOUT),
             helper_folder: None,
@@ -96,10 +106,10 @@ impl Keyring {
     ///
     /// The file can't be read, or is not of the form.
     pub fn with_docker_config(mut self, path: &Path) -> Result<Self, FileError> {
-        self.sources.push(Source::DockerConfig {
+        self.sources.push(Arc::new(Source::DockerConfig {
             file: Arc::new(DockerConfigFile::open(path)?),
             helpers: Helpers::new(self.programs.clone(), self.helper_folder.clone()),
-        });
+        }));
         Ok(self)
     }
 
@@ -136,12 +146,25 @@ impl Keyring {
         folder: &Path,
     ) -> Result<Self, FileError> {
         let providers = Providers::open(config, folder, self.programs.clone())?;
-        self.sources.push(Source::Providers(providers));
+        self.sources.push(Arc::new(Source::Providers(providers)));
         Ok(self)
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> KeyringId {
         self.id
+    }
+
+    /// The same, with the credentials of a pod for one image before all others. `None` where the pod
+    /// has none for it, so that what everybody may read is kept once for all.
+    pub(crate) fn for_pod(&self, pod: &PodCredentials, target: Target<'_>) -> Option<Self> {
+        let of_pod = pod.of(target)?;
+        Some(Self {
+            id: KeyringId(self.id.0, Some(of_pod.fingerprint())),
+            of_pod,
+            sources: self.sources.clone(),
+            programs: self.programs.clone(),
+            helper_folder: self.helper_folder.clone(),
+        })
     }
 
     /// The credentials for an image, asked for one after the other.
@@ -151,10 +174,10 @@ impl Keyring {
             target,
             source: 0,
             provider: 0,
-            ready: Vec::new(),
+            ready: self.of_pod.credentials(target).rev().cloned().collect(),
             tried: 0,
             is_anonymous_tried: false,
-            problems: Vec::new(),
+            problems: self.of_pod.problems().to_vec(),
         }
     }
 }
@@ -170,7 +193,7 @@ impl fmt::Debug for Keyring {
         let names: Vec<String> = self
             .sources
             .iter()
-            .map(|source| match source {
+            .map(|source| match &**source {
                 Source::DockerConfig { file, .. } => file.path().display().to_string(),
                 Source::Providers(providers) => {
                     let names = (0..providers.len()).map(|index| providers.source(index));

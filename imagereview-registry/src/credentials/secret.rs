@@ -65,17 +65,10 @@ impl Credential {
             Login::IdentityToken(token) => ["identity", "", token.reveal()],
             Login::RegistryToken(token) => ["registry", "", token.reveal()],
         };
-        let mut hash = Context::new(&SHA256);
-        for part in parts {
-            hash.update(&(part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(hash.finish().as_ref());
         Self {
+            fingerprint: Fingerprint::of(parts.map(str::as_bytes)),
             login,
             source: source.into(),
-            fingerprint: Fingerprint(fingerprint),
         }
     }
 
@@ -94,6 +87,24 @@ impl Credential {
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+}
+
+impl Fingerprint {
+    /// Of all these parts in their order.
+    pub(super) fn of<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
+        let mut hash = Context::new(&SHA256);
+        for part in parts {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(hash.finish().as_ref());
+        Self(fingerprint)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -55,17 +55,34 @@ static SYSTEM: LazyLock<RootCertStore> = LazyLock::new(|| {
 /// The authorities whose certificates are trusted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrustRoots {
-    /// Those of the registry's configuration, beside those of this machine.
     own: Vec<CertificateDer<'static>>,
+    /// Whether those of this machine are not trusted.
+    is_own_only: bool,
 }
 
 impl TrustRoots {
+    /// These, beside those of this machine.
     pub(crate) fn with(own: Vec<CertificateDer<'static>>) -> Self {
-        Self { own }
+        Self {
+            own,
+            is_own_only: false,
+        }
+    }
+
+    /// These and no others.
+    pub(crate) fn only(own: Vec<CertificateDer<'static>>) -> Self {
+        Self {
+            own,
+            is_own_only: true,
+        }
     }
 
     fn store(&self) -> RootCertStore {
-        let mut store = SYSTEM.clone();
+        let mut store = if self.is_own_only {
+            RootCertStore::empty()
+        } else {
+            SYSTEM.clone()
+        };
         store.add_parsable_certificates(self.own.iter().cloned());
         store
     }

@@ -1,14 +1,23 @@
 //! What is remembered, for how long, and for whom.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU16, Ordering},
+    },
+    time::Duration,
+};
 
 use http::Method;
-use imagereview_core::facts::{Cause, Fact};
+use imagereview_core::{
+    ImageRef,
+    facts::{Cause, Fact, ImageFacts, Need, Needs},
+};
 use imagereview_registry::{Client, Keyring, Limits, Registries};
 
 use crate::harness::{
     Registry, Store, assert_unavailable, client, client_with, config, digest, facts, keyring,
-    known, status,
+    known, soon, status,
 };
 
 #[tokio::test]
@@ -143,4 +152,84 @@ async fn what_one_may_read_is_not_handed_to_another() {
         }
     }
     known(facts(&tenant, &by_digest).await);
+}
+
+/// What is needed of an image, where an older answer is good enough for this long.
+async fn needed(
+    client: &Client,
+    name: &str,
+    need: Need,
+    stale_for: Duration,
+) -> Fact<Arc<ImageFacts>> {
+    let image = ImageRef::parse(name).unwrap();
+    let mut needs = Needs::new();
+    needs.add_stale(&image, need, stale_for);
+    let facts = client.facts(&needs, soon(), |_| {}).await;
+    facts.image(&image).unwrap().clone()
+}
+
+#[tokio::test]
+async fn an_older_answer_is_taken_only_while_the_registry_is_away_and_a_rule_allows_it() {
+    let hour = Duration::from_secs(3600);
+    for need in [Need::Digest, Need::All] {
+        let answer = Arc::new(AtomicU16::new(200));
+        let store = Store::one_image();
+        let registry = {
+            let answer = Arc::clone(&answer);
+            Registry::serve(move |seen| match answer.load(Ordering::SeqCst) {
+                200 => store.answer(seen),
+                code => status(code),
+            })
+            .await
+        };
+        let client = forgetful(Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        let name = registry.image("a/b:v1");
+        let first = known(needed(&client, &name, need.clone(), hour).await);
+        answer.store(500, Ordering::SeqCst);
+        let older = known(needed(&client, &name, need.clone(), hour).await);
+        assert_eq!(older, first, "with the time at which it was told");
+        let strict = needed(&client, &name, need.clone(), Duration::ZERO).await;
+        assert_unavailable(&strict, Cause::Failed, "status 500");
+        let other = needed(&client, &registry.image("a/b:v2"), need.clone(), hour).await;
+        assert_unavailable(&other, Cause::Failed, "status 500");
+        let brief = Duration::from_nanos(1);
+        let too_old = needed(&client, &name, need.clone(), brief).await;
+        assert_unavailable(&too_old, Cause::Failed, "status 500");
+        // One that has it no more is not away, and neither is one that denies.
+        answer.store(404, Ordering::SeqCst);
+        assert_eq!(
+            needed(&client, &name, need.clone(), hour).await,
+            Fact::Absent
+        );
+        answer.store(401, Ordering::SeqCst);
+        let denied = needed(&client, &name, need.clone(), hour).await;
+        assert_unavailable(&denied, Cause::Denied, "");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_is_slow_is_not_waited_for_where_there_is_an_older_answer() {
+    let hour = Duration::from_secs(3600);
+    let store = Store::one_image();
+    let silent = Arc::new(AtomicBool::new(false));
+    let registry = {
+        let (silent, store) = (Arc::clone(&silent), Arc::new(store));
+        Registry::serve_later(move |seen| {
+            let (is_silent, store) = (silent.load(Ordering::SeqCst), Arc::clone(&store));
+            async move {
+                if is_silent {
+                    std::future::pending::<()>().await;
+                }
+                store.answer(&seen)
+            }
+        })
+        .await
+    };
+    let client = forgetful(Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let name = registry.image("a/b:v1");
+    let first = known(needed(&client, &name, Need::All, hour).await);
+    silent.store(true, Ordering::SeqCst);
+    // Its deadline is a minute away, and the time for one request 3 s.
+    let older = known(needed(&client, &name, Need::All, hour).await);
+    assert_eq!(older, first);
 }

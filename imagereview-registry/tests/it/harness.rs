@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -24,7 +24,9 @@ use hyper_util::{
 };
 use imagereview_core::ImageRef;
 use imagereview_core::facts::{Cause, ContentDigest, Fact, ImageFacts, Unavailable};
+use imagereview_pki::{CertificateAuthority, SubjectName, Validity};
 use imagereview_registry::{Client, Keyring, Limits, Registries, sha256_of};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -414,6 +416,39 @@ pub(crate) async fn facts(client: &Client, image: &str) -> Fact<Arc<ImageFacts>>
     client
         .image(&ImageRef::parse(image).unwrap(), &[], soon())
         .await
+}
+
+pub(crate) fn authority() -> CertificateAuthority {
+    CertificateAuthority::generate("test", SystemTime::now(), Validity::AUTHORITY).unwrap()
+}
+
+pub(crate) fn here() -> SubjectName {
+    SubjectName::Ip(Ipv4Addr::LOCALHOST.into())
+}
+
+/// What a server needs that offers these protocols, with a certificate for a name.
+pub(crate) fn server_tls(
+    authority: &CertificateAuthority,
+    name: SubjectName,
+    protocols: &[&str],
+) -> Arc<rustls::ServerConfig> {
+    let now = SystemTime::now();
+    let identity = authority
+        .issue_server("server", &[name], now, Validity::LEAF)
+        .unwrap();
+    let chain = CertificateDer::pem_slice_iter(identity.certificate_pem().as_bytes());
+    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem().as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let names = protocols.iter().map(|name| name.as_bytes().to_vec());
+    tls.alpn_protocols = names.collect();
+    Arc::new(tls)
 }
 
 /// Why a fact is not known.

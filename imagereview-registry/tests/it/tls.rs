@@ -1,13 +1,14 @@
 //! Registries over TLS, with HTTP/1.1 and HTTP/2.
 
-use std::{fs, net::Ipv4Addr, sync::Arc, time::SystemTime};
+use std::fs;
 
 use imagereview_core::facts::Cause;
-use imagereview_pki::{CertificateAuthority, SubjectName, Validity};
+use imagereview_pki::{CertificateAuthority, SubjectName};
 use imagereview_registry::{Client, Keyring, Limits, Registries};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
-use crate::harness::{Registry, Store, assert_unavailable, digest, facts, known};
+use crate::harness::{
+    Registry, Store, assert_unavailable, authority, digest, facts, here, known, server_tls,
+};
 
 /// A registry that offers these protocols, with a certificate for a name.
 async fn registry(
@@ -15,26 +16,9 @@ async fn registry(
     name: SubjectName,
     protocols: &[&str],
 ) -> Registry {
-    let now = SystemTime::now();
-    let identity = authority
-        .issue_server("registry", &[name], now, Validity::LEAF)
-        .unwrap();
-    let chain = CertificateDer::pem_slice_iter(identity.certificate_pem().as_bytes());
-    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
-    let key = PrivateKeyDer::from_pem_slice(identity.key_pem().as_bytes()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    tls.alpn_protocols = protocols
-        .iter()
-        .map(|name| name.as_bytes().to_vec())
-        .collect();
+    let tls = server_tls(authority, name, protocols);
     let store = Store::one_image();
-    Registry::serve_tls(Arc::new(tls), move |seen| store.answer(seen)).await
+    Registry::serve_tls(tls, move |seen| store.answer(seen)).await
 }
 
 /// A client that trusts an authority for a registry, if one is given.
@@ -51,14 +35,6 @@ fn client(registry: &Registry, authority: Option<&CertificateAuthority>) -> Clie
     );
     let registries = Registries::parse(&folder.path().join("r.yaml"), &text).unwrap();
     Client::new(registries, Keyring::new(), Limits::default())
-}
-
-fn authority() -> CertificateAuthority {
-    CertificateAuthority::generate("test", SystemTime::now(), Validity::AUTHORITY).unwrap()
-}
-
-fn here() -> SubjectName {
-    SubjectName::Ip(Ipv4Addr::LOCALHOST.into())
 }
 
 #[tokio::test]

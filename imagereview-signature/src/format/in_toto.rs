@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use imagereview_core::facts::{Claim, ContentDigest, Refusal, RefusalCause};
 use serde_json::{Map, Value};
 
+use super::strings;
 use crate::{
     json::{self, Object},
     malformed::Malformed,
@@ -101,14 +102,6 @@ fn subject(value: &Value, image: &ContentDigest) -> Result<Option<Subject>, Malf
         name: name.map(Into::into),
         annotations,
     }))
-}
-
-/// The entries that are strings. Others are left out: a condition on them would compare a number or
-/// an object with a text.
-pub(super) fn strings(object: &Map<String, Value>) -> BTreeMap<String, String> {
-    let texts = object.iter();
-    let texts = texts.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-    texts.collect()
 }
 
 #[cfg(test)]

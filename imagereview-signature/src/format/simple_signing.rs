@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use imagereview_core::facts::{Claim, ContentDigest, Evidence, Refusal, RefusalCause};
 use serde_json::Value;
 
-use super::in_toto::strings;
+use super::strings;
 use crate::{
     base64,
     json::{self, Object},

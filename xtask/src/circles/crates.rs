@@ -12,6 +12,7 @@ const LEVELS: &[(&str, &[&str])] = &[
         &[
             "imagereview-cluster",
             "imagereview-files",
+            "imagereview-import",
             "imagereview-pki",
             "imagereview-registry",
         ],

@@ -28,8 +28,9 @@ const EXAMPLES: &[Example] = &[
 ///
 /// Reports all mistakes at once, each with its file, line, column and field. Warns of what does nothing:
 /// exemptions that have expired, unknown kinds of objects, patterns that are allowed and denied, expressions
-/// that are never true, scopes in which nothing is, and rules that another rule makes needless. Warns also if a
-/// review can be too large for the policy to decide; `policy cost` shows why.
+/// that are never true, scopes in which nothing is, and rules that another rule makes needless. Warns also of
+/// authorities for whom anybody may sign, and if a review can be too large for the policy to decide;
+/// `policy cost` shows why.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::VALIDATE_HELP, EXAMPLES))]
 pub(crate) struct ValidateArgs {
@@ -44,7 +45,7 @@ pub(crate) struct ValidateArgs {
 
 pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus, CliError> {
     let texts = policy_file::read(&args.files)?;
-    let policy = texts.compile().map_err(PolicyFileError::from)?;
+    let policy = policy_file::usable(texts.compile().map_err(PolicyFileError::from)?)?;
     let identity = Appearance::of_stdout().paint(Tone::Heading, policy.identity());
     writeln!(out, "{identity}")?;
     for rule in policy.rules() {
@@ -54,15 +55,14 @@ pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus
     for doubt in &doubts {
         print_diagnostic(format_args!("warning: {doubt}"));
     }
-    let warning = policy.price().warning();
-    if let Some(warning) = &warning {
+    let mut is_warned = !doubts.is_empty();
+    for warning in policy.warnings() {
+        is_warned = true;
         print_diagnostic(format_args!("warning: {warning}"));
     }
-    Ok(
-        if args.strict && (warning.is_some() || !doubts.is_empty()) {
-            ExitStatus::Error
-        } else {
-            ExitStatus::default()
-        },
-    )
+    Ok(if args.strict && is_warned {
+        ExitStatus::Error
+    } else {
+        ExitStatus::default()
+    })
 }

@@ -38,7 +38,7 @@ impl ConnectionMetrics {
             evicted: register(
                 registry,
                 "connections_evicted",
-                "Connections without a request yet that were closed for others",
+                "Connections without a request, or idle, that were closed for others",
             ),
             cut: register(
                 registry,

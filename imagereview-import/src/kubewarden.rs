@@ -1,0 +1,257 @@
+//! Kubewarden: `ClusterAdmissionPolicy` and `AdmissionPolicy` with the modules that are about images.
+//!
+//! The settings are those of <https://github.com/kubewarden/policies>: `trusted-repos-policy`,
+//! `verify-image-signatures` and `cel-policy`.
+
+use imagereview_core::Mode;
+
+use crate::{
+    cel_reading,
+    draft::{Document, Names, Scope},
+    error::ImportError,
+    formula::{Field, Formula, LooksAt, Original},
+    meaning::names_host,
+    namespaces::namespace_selector,
+    sink::{SIGNATURES, Sink, Taking},
+    wildcard::Wild,
+    yaml::At,
+};
+
+/// The group of the policies.
+pub(crate) const GROUP: &str = "policies.kubewarden.io";
+
+/// Fields that say how a policy is run and not what it requires.
+const HARMLESS: &[&str] = &[
+    "module",
+    "settings",
+    "mode",
+    "rules",
+    "mutating",
+    "policyServer",
+    "failurePolicy",
+    "timeoutSeconds",
+    "timeoutEvalSeconds",
+    "sideEffects",
+    "matchPolicy",
+    "backgroundAudit",
+    "contextAwareResources",
+    "message",
+    "severity",
+    "category",
+    "title",
+    "description",
+];
+
+pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), ImportError> {
+    let metadata = at.required_map("metadata")?;
+    let name = metadata.required_text("name")?;
+    let spec = at.required_map("spec")?;
+    let mode = match spec.get("mode") {
+        None => Mode::Enforce,
+        Some(at) => match at.text() {
+            Some("protect") => Mode::Enforce,
+            Some("monitor") => Mode::Audit,
+            other => {
+                let other = other.unwrap_or_default();
+                return Err(at.error(format!(
+                    "{other:?} is no mode; Kubewarden has protect and monitor"
+                )));
+            }
+        },
+    };
+    let mut document = sink.document(at, &format!("{kind} {name}"), name, mode);
+    let mut scope = Scope::default();
+    if kind == "AdmissionPolicy" {
+        let namespace = metadata.text_of("namespace").map(str::to_owned);
+        scope.namespaces.include.extend(namespace);
+    }
+    for (field, value) in spec.entries() {
+        match field {
+            "namespaceSelector" => {
+                namespace_selector(&value, &mut scope.namespaces, sink)?;
+            }
+            "objectSelector" | "matchConditions" => sink.remarks.not_taken(
+                &value,
+                "a document has no scope like this; the rules are about all objects",
+            ),
+            field if HARMLESS.contains(&field) => {}
+            _ => sink
+                .remarks
+                .not_taken(&value, "the import does not know this field"),
+        }
+    }
+    let module = spec.required_text("module")?;
+    let settings = spec.get("settings");
+    match module_name(module) {
+        "trusted-repos" | "trusted-repos-policy" => {
+            let settings = spec.required_map("settings")?;
+            trusted_repos(name, &settings, &scope, &mut document, sink)?;
+        }
+        "verify-image-signatures" => {
+            let at = settings.unwrap_or_else(|| spec.clone());
+            sink.remarks.not_taken(&at, SIGNATURES);
+        }
+        "latest-tag" | "disallow-latest-tag" => {
+            let latest = Formula::atom(Field::TagOrLatest, Wild::exact("latest"));
+            let at = spec.get("module").unwrap_or_else(|| spec.clone());
+            take(name, &at, latest.not(), None, &scope, &mut document, sink);
+        }
+        "cel-policy" => {
+            let settings = spec.required_map("settings")?;
+            sink.remarks
+                .unknown_fields(&settings, &["variables", "validations", "failurePolicy"]);
+            let variables = cel_reading::variables(&settings.list("variables")?);
+            for item in settings.list("validations")? {
+                cel_reading::take(name, &item, &variables, &scope, None, &mut document, sink)?;
+            }
+        }
+        other => {
+            let at = spec.get("module").unwrap_or_else(|| spec.clone());
+            sink.remarks.not_taken(
+                &at,
+                format!("the import does not know what the module {other:?} requires of images"),
+            );
+        }
+    }
+    sink.finish(document);
+    Ok(())
+}
+
+/// The name of a module: the last part of its address without tag and digest.
+fn module_name(module: &str) -> &str {
+    let last = module.rsplit('/').next().unwrap_or_default();
+    let name = last.split(['@', ':']).next().unwrap_or_default();
+    name.strip_suffix(".wasm").unwrap_or(name)
+}
+
+fn take(
+    name: &str,
+    at: &At<'_>,
+    requirement: Formula,
+    meant: Option<Formula>,
+    scope: &Scope,
+    document: &mut Document,
+    sink: &mut Sink,
+) {
+    sink.take(
+        document,
+        Taking {
+            name,
+            at,
+            original: Original {
+                requirement,
+                exempt: Vec::new(),
+                looks_at: LooksAt::CONTAINERS,
+            },
+            meant,
+            scope: scope.clone(),
+            mode: None,
+            message: None,
+            exempt_at: None,
+            checks: None,
+        },
+    );
+}
+
+fn trusted_repos(
+    name: &str,
+    settings: &At<'_>,
+    scope: &Scope,
+    document: &mut Document,
+    sink: &mut Sink,
+) -> Result<(), ImportError> {
+    sink.remarks
+        .unknown_fields(settings, &["registries", "tags", "images"]);
+    let lists = |field: &str| -> Result<Option<(At<'_>, Names)>, ImportError> {
+        let Some(at) = settings.get(field) else {
+            return Ok(None);
+        };
+        let texts = |name: &str| {
+            let texts = at.text_list(name)?.into_iter();
+            Ok(texts.map(str::to_owned).collect::<Vec<_>>())
+        };
+        let names = Names {
+            include: texts("allow")?,
+            exclude: texts("reject")?,
+        };
+        if !names.include.is_empty() && !names.exclude.is_empty() {
+            return Err(at.error("the module takes one of allow and reject, and not both"));
+        }
+        Ok(Some((at, names)))
+    };
+    for (field, part) in [
+        ("registries", Field::Registry),
+        ("tags", Field::TagOrLatest),
+    ] {
+        let Some((at, names)) = lists(field)? else {
+            continue;
+        };
+        let is_one_of = |values: &[String]| {
+            let values = values.iter();
+            Formula::Or(
+                values
+                    .map(|value| Formula::atom(part, Wild::exact(value)))
+                    .collect(),
+            )
+        };
+        if !names.include.is_empty() {
+            let requirement = is_one_of(&names.include);
+            take(name, &at, requirement, None, scope, document, sink);
+        }
+        if !names.exclude.is_empty() {
+            let requirement = is_one_of(&names.exclude).not();
+            take(name, &at, requirement, None, scope, document, sink);
+        }
+    }
+    if let Some((at, names)) = lists("images")? {
+        if !names.include.is_empty() {
+            let read = Formula::Or(names.include.iter().map(|one| image(one, true)).collect());
+            let meant = Formula::Or(names.include.iter().map(|one| image(one, false)).collect());
+            if read != meant {
+                sink.remarks.stricter(
+                    &at,
+                    "a name without a registry also matched that path of every other registry; here it is the one of \
+                     Docker Hub",
+                );
+            }
+            take(name, &at, read, Some(meant), scope, document, sink);
+        }
+        if !names.exclude.is_empty() {
+            let read = Formula::Or(names.exclude.iter().map(|one| image(one, true)).collect());
+            take(name, &at, read.not(), None, scope, document, sink);
+        }
+    }
+    Ok(())
+}
+
+/// The images that an entry of `images` matches. A name without tag and digest is a repository. If it has no
+/// registry either, the module compares the path alone, whatever the registry.
+fn image(entry: &str, on_any_registry: bool) -> Formula {
+    let last = entry.rsplit('/').next().unwrap_or_default();
+    if last.contains([':', '@']) {
+        return Formula::atom(Field::Reference, Wild::exact(&in_full(entry)));
+    }
+    let repository = Formula::atom(Field::Repository, Wild::exact(&in_full(entry)));
+    let first = entry.split('/').next().unwrap_or_default();
+    let has_registry = entry.contains('/') && names_host(first);
+    if has_registry || !on_any_registry {
+        return repository;
+    }
+    let mut some = vec![repository, Formula::atom(Field::Path, Wild::exact(entry))];
+    if !entry.contains('/') {
+        some.push(Formula::atom(
+            Field::Path,
+            Wild::exact(&format!("library/{entry}")),
+        ));
+    }
+    Formula::Or(some)
+}
+
+/// A name with its registry.
+fn in_full(entry: &str) -> String {
+    match entry.split_once('/') {
+        Some((first, _)) if names_host(first) => entry.to_owned(),
+        Some(_) => format!("docker.io/{entry}"),
+        None => format!("docker.io/library/{entry}"),
+    }
+}
