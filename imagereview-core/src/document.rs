@@ -38,6 +38,7 @@
 mod check;
 mod custom_resources;
 mod declaration;
+mod doubt;
 mod exemption;
 mod explanation;
 mod facts;
@@ -56,6 +57,7 @@ mod schema;
 mod scope;
 mod signed;
 mod template;
+mod written;
 mod yaml_error;
 
 use std::{
@@ -63,8 +65,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::Arc,
+    time::SystemTime,
 };
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 #[cfg(feature = "schema")]
@@ -72,6 +76,7 @@ pub use self::schema::json_schema;
 use self::{
     check::Asked,
     declaration::{Document, Name},
+    doubt::Doubts,
     exemption::Exemption,
     failure::{Failure, Failures},
     problem::Problems,
@@ -208,7 +213,7 @@ impl ImagePolicy {
         let mut hash = Sha256::new();
         let mut found = 0;
         for source in sources {
-            problems.in_source(source.name);
+            problems.in_source(source.name, source.text);
             hash.update(source.text.len().to_le_bytes());
             hash.update(source.text);
             for (name, text) in source.files.iter() {
@@ -254,6 +259,50 @@ impl ImagePolicy {
             kinds,
             identity: identity.into(),
         })
+    }
+
+    /// What is no mistake in the documents that this policy was compiled from and hardly meant, in the order of
+    /// the files and lines: exemptions that have expired
+    /// at this time, kinds of objects that have no images, what is allowed and denied, expressions that are
+    /// never true, scopes in which nothing is, and rules that another one makes needless.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    ///
+    /// use imagereview_core::{ImagePolicy, PolicySource};
+    ///
+    /// let sources = [PolicySource::new("policy.yaml", r#"
+    /// apiVersion: imagereview/v1alpha1
+    /// kind: ImagePolicy
+    /// metadata: {name: example}
+    /// rules:
+    ///   - name: digests
+    ///     scope: {kinds: {include: [Deploymnt]}}
+    ///     digest: {}
+    /// "#)];
+    /// let doubts = ImagePolicy::compile(sources)?.doubts(sources, SystemTime::now());
+    /// assert_eq!(doubts.len(), 1);
+    /// assert!(doubts[0].to_string().contains(r#"did you mean "Deployment"?"#));
+    /// # Ok::<(), imagereview_core::PolicyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn doubts<'a>(
+        &self,
+        sources: impl IntoIterator<Item = PolicySource<'a>>,
+        now: SystemTime,
+    ) -> Vec<Problem> {
+        // The texts are read again, so that a policy that only decides holds nothing for this.
+        let mut doubts = Doubts::new(&self.kinds, Timestamp::try_from(now).ok());
+        let mut mistakes = Problems::default();
+        for source in sources {
+            doubts.in_source(source.name);
+            for node in node::parse(source.text, &mut mistakes) {
+                if let Some(document) = Document::read(&node, &mut mistakes) {
+                    doubts.of(&document);
+                }
+            }
+        }
+        doubts.finish()
     }
 
     /// What identifies this policy: the names of its documents and the SHA-256 of their
@@ -486,6 +535,14 @@ impl ImagePolicy {
             .iter()
             .flat_map(|document| &document.rules)
             .map(|rule| &*rule.name.0)
+    }
+
+    /// Whether a comment beside an image in its file exempts it from a rule, where a file is reviewed. The
+    /// comments are for the program that reads files; nothing here sees them.
+    #[must_use]
+    pub fn allows_inline_exemption(&self, rule: &str) -> bool {
+        let mut rules = self.documents.iter().flat_map(|document| &document.rules);
+        rules.any(|one| *one.name.0 == *rule && one.allows_inline_exemptions)
     }
 
     /// Decides a review, and reports for each image what each rule found.

@@ -23,6 +23,7 @@ use crate::{
     facts::Needs,
     language::{Language, Message},
     limits::ENTRIES_LIMIT,
+    object::PullPolicy,
     pattern::{
         Lengths, Reading, RegexBudget, RepositoryPattern, RepositorySet, TagPattern, TagSet,
     },
@@ -40,6 +41,7 @@ pub(super) enum Check {
     Registries(AllowDeny),
     Repositories(AllowDeny),
     MaxImages(usize),
+    PullPolicies(Vec<PullPolicy>),
     Facts(FactCheck),
     Statements(Box<StatementCheck>),
     #[cfg(feature = "cel")]
@@ -78,6 +80,12 @@ enum Cause<'c> {
         reason: Message,
         remedy: Option<Message>,
         branches: Box<[Branch]>,
+    },
+    PullPolicy,
+    OtherPullPolicy {
+        /// `None` where it is not known.
+        found: Option<String>,
+        allowed: &'c [PullPolicy],
     },
     ImageCount {
         images: usize,
@@ -353,7 +361,7 @@ impl Check {
         let steps = match self {
             Self::Tags(tags) => tags.steps(lengths),
             Self::Registries(lists) | Self::Repositories(lists) => lists.steps(lengths),
-            Self::Digest(_) | Self::MaxImages(_) => 0,
+            Self::Digest(_) | Self::MaxImages(_) | Self::PullPolicies(_) => 0,
             Self::Facts(_) => FACTS,
             Self::Statements(check) => check.steps(),
             #[cfg(feature = "cel")]
@@ -478,6 +486,15 @@ impl Check {
             Self::Digest(digest) => digest.judge(reference),
             Self::Registries(lists) => lists.judge(What::Registry, reference),
             Self::Repositories(lists) => lists.judge(What::Repository, reference),
+            Self::PullPolicies(allowed) => match image.pull_policy() {
+                Some(policy) if allowed.iter().any(|allowed| allowed.as_str() == policy) => {
+                    Finding::pass(Cause::PullPolicy)
+                }
+                found => Finding::fail(Cause::OtherPullPolicy {
+                    found: found.map(|found| Cut(found).to_string()),
+                    allowed,
+                }),
+            },
             Self::MaxImages(max) => {
                 let review = asked.review;
                 let images = review.images().len() + review.unreadable_images().len();
@@ -855,6 +872,20 @@ impl Finding<'_> {
                 ),
                 format!("{}{}未被禁止", what.chinese(), what.of(reference)),
             ),
+            Cause::PullPolicy => Message::new(
+                "its imagePullPolicy is allowed",
+                "imagePullPolicy在允许之列",
+            ),
+            Cause::OtherPullPolicy {
+                found: Some(found), ..
+            } => message(
+                format!("its imagePullPolicy is {found}"),
+                format!("imagePullPolicy为{found}"),
+            ),
+            Cause::OtherPullPolicy { found: None, .. } => Message::new(
+                "its imagePullPolicy is not known in this review",
+                "本次审查中无从得知imagePullPolicy",
+            ),
             Cause::ImageCount { images, max } => {
                 let english = format!("the review has {images} images, and may have {max}");
                 let chinese = format!("共有{images}个镜像,最多允许{max}个");
@@ -899,6 +930,14 @@ impl Finding<'_> {
                 "add the digest, as in name:tag@sha256:…",
                 "请加上摘要,如name:tag@sha256:…",
             )),
+            Cause::OtherPullPolicy { allowed, .. } => {
+                let allowed: Vec<&str> = allowed.iter().map(|policy| policy.as_str()).collect();
+                let allowed = allowed.join(", ");
+                Some(message(
+                    format!("set it to one of: {allowed}"),
+                    format!("请设为:{allowed}"),
+                ))
+            }
             Cause::DigestAlgorithm(known) => {
                 let known: Vec<&str> = known.iter().map(|algorithm| algorithm.as_str()).collect();
                 let known = known.join(", ");
