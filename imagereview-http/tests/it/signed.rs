@@ -27,7 +27,7 @@ fn key(examples: &Path) -> String {
     let policy = fs::read_to_string(examples.join("policies/signed-images.yaml")).unwrap();
     let lines = policy.lines().map(str::trim);
     let key = lines.skip_while(|line| !line.starts_with("-----BEGIN"));
-    key.take(4).map(|line| format!("{line}\n")).collect()
+    key.take(4).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]
