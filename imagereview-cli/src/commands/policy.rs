@@ -1,5 +1,6 @@
 //! `imagereview policy`: what policy authors need.
 
+mod compile;
 mod cost;
 mod diff;
 mod schema;
@@ -25,7 +26,7 @@ const EXAMPLES: &[Example] = &[
     ("Run the tests of this folder", "imagereview policy test"),
 ];
 
-/// Validate, test, compare and price policies
+/// Validate, test, compare, price and compile policies
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::POLICY_HELP, EXAMPLES))]
 pub(crate) struct PolicyCommand {
@@ -39,6 +40,7 @@ enum PolicySubcommand {
     Test(test::TestArgs),
     Diff(diff::DiffArgs),
     Cost(cost::CostArgs),
+    Compile(compile::CompileArgs),
     Schema(schema::SchemaArgs),
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn run(
         PolicySubcommand::Test(args) => test::run(args, out),
         PolicySubcommand::Diff(args) => diff::run(args, project, out),
         PolicySubcommand::Cost(args) => cost::run(args, out),
+        PolicySubcommand::Compile(args) => compile::run(args, out),
         PolicySubcommand::Schema(_) => schema::run(out),
     }
 }

@@ -20,6 +20,7 @@ const STATUSES: &[(&str, &[i32])] = &[
     ("policy test", &[0, 0]),
     ("policy diff", &[1]),
     ("policy cost", &[0, 0]),
+    ("policy compile", &[0, 0, 0]),
     ("policy schema", &[0]),
     ("respond", &[1, 0]),
     ("init", &[0, 0]),

@@ -1,0 +1,294 @@
+//! Ranges of versions as regular expressions over tags.
+//!
+//! RE2 compares no numbers, but an expression for all decimal numbers in a range is short, whatever the range. So
+//! tags as large as `20991231235959` are compared without an overflow, as imagereview-core does.
+
+use imagereview_core::document::{VersionBound, VersionReading};
+
+use crate::{cel::Condition, cost::TAG_LEN, pattern::matches};
+
+/// The largest number in a range. Larger ones are no versions that anybody releases.
+const MAX_NUMBER: u64 = 999_999_999_999_999_999;
+
+/// What stands for every number.
+const ANY: u64 = u64::MAX;
+
+/// What makes a tag a pre-release, after its numbers: as `PRE_RELEASE_WORDS` in imagereview-core.
+const PRE_RELEASE: &str = "^[vV]?[0-9][0-9.]*(?:[ab][0-9]|(?:.*[-._+])?(?i:(?:alpha|beta|rc|cr|pre|preview|dev|snapshot|nightly|canary|milestone)[0-9]*|m[0-9]+)(?:[-._+]|$))";
+
+/// Whether the tag is a version within all of these bounds.
+pub(crate) fn within(
+    bounds: &[VersionBound],
+    reading: VersionReading,
+) -> Result<Condition, String> {
+    let numbers = bounds
+        .iter()
+        .flat_map(|bound| bound.from.into_iter().chain(bound.to));
+    if numbers
+        .filter(|number| *number != ANY)
+        .any(|number| number > MAX_NUMBER)
+    {
+        return Err(format!("a number of the range is above {MAX_NUMBER}"));
+    }
+    let mut conditions = Vec::new();
+    for bound in bounds {
+        let Some(expression) = of_bound(bound) else {
+            return Ok(Condition::constant(false));
+        };
+        conditions.push(matches("image.tag", TAG_LEN, &expression));
+    }
+    if reading == VersionReading::Exact {
+        // The largest number of 64 bits.
+        let number = at_most(&u64::MAX.to_string());
+        let exact =
+            format!(r"^[vV]?{number}(?:\.{number}(?:\.{number}(?:\.[0-9.]*)?)?)?\.*(?:[^0-9.]|$)");
+        conditions.push(matches("image.tag", TAG_LEN, &exact));
+        conditions.push(matches("image.tag", TAG_LEN, PRE_RELEASE).not());
+    }
+    Ok(Condition::all(conditions))
+}
+
+/// An expression for the versions between two, both included; `None` for none.
+fn of_bound(bound: &VersionBound) -> Option<String> {
+    let mut boxes = Vec::new();
+    boxes_between(bound.from, bound.to, &mut boxes);
+    if boxes.is_empty() {
+        return None;
+    }
+    let versions: Vec<String> = boxes.iter().map(of_box).collect();
+    Some(format!(r"^[vV]?(?:{})\.*(?:[^0-9.]|$)", versions.join("|")))
+}
+
+/// Major, minor and patch, each within a range of its own.
+type Box3 = [(u64, u64); 3];
+
+const ALL: (u64, u64) = (0, ANY);
+
+/// The versions from one to another in the order of versions, as boxes.
+fn boxes_between(from: [u64; 3], to: [u64; 3], boxes: &mut Vec<Box3>) {
+    let [a, b, c] = from;
+    let [x, y, z] = to;
+    if from > to {
+        return;
+    }
+    if a == x {
+        let major = (a, a);
+        if b == y {
+            boxes.push([major, (b, b), (c, z)]);
+            return;
+        }
+        boxes.push([major, (b, b), (c, ANY)]);
+        between(b, y, |minors| boxes.push([major, minors, ALL]));
+        if y != ANY {
+            boxes.push([major, (y, y), (0, z)]);
+        }
+        return;
+    }
+    boxes.push([(a, a), (b, b), (c, ANY)]);
+    if b != ANY {
+        boxes.push([(a, a), (b + 1, ANY), ALL]);
+    }
+    if x == ANY {
+        boxes.push([(a + 1, ANY), ALL, ALL]);
+        return;
+    }
+    between(a, x, |majors| boxes.push([majors, ALL, ALL]));
+    if y == ANY {
+        boxes.push([(x, x), ALL, ALL]);
+        return;
+    }
+    if y > 0 {
+        boxes.push([(x, x), (0, y - 1), ALL]);
+    }
+    boxes.push([(x, x), (y, y), (0, z)]);
+}
+
+/// The numbers between two, if there are any.
+fn between(low: u64, high: u64, add: impl FnOnce((u64, u64))) {
+    if high == ANY {
+        add((low + 1, ANY));
+    } else if high > low + 1 {
+        add((low + 1, high - 1));
+    }
+}
+
+/// Missing numbers are 0, and a fourth is skipped.
+fn of_box([major, minor, patch]: &Box3) -> String {
+    let rest = format!(r"\.{}(?:\.[0-9.]*)?", of_numbers(*patch));
+    let rest = if patch.0 == 0 {
+        format!("(?:{rest})?")
+    } else {
+        rest
+    };
+    let rest = format!(r"\.{}{rest}", of_numbers(*minor));
+    let rest = if (minor.0, patch.0) == (0, 0) {
+        format!("(?:{rest})?")
+    } else {
+        rest
+    };
+    format!("{}{rest}", of_numbers(*major))
+}
+
+/// An expression for the decimal numbers from one to another, with zeros in front.
+fn of_numbers((low, high): (u64, u64)) -> String {
+    let expression = match (low, high) {
+        (0, ANY) => return "[0-9]+".into(),
+        (low, ANY) => at_least(&low.to_string()),
+        (0, high) => return at_most(&high.to_string()),
+        (low, high) if low == high => format!("0*{low}"),
+        (low, high) => {
+            let (low, high) = (low.to_string(), high.to_string());
+            if low.len() == high.len() {
+                format!("0*(?:{})", same_length(&low, &high).join("|"))
+            } else {
+                let mut parts = same_length(&low, &"9".repeat(low.len()));
+                if high.len() > low.len() + 1 {
+                    parts.push(format!("[1-9][0-9]{{{},{}}}", low.len(), high.len() - 2));
+                }
+                let first = format!("1{}", "0".repeat(high.len() - 1));
+                parts.extend(same_length(&first, &high));
+                format!("0*(?:{})", parts.join("|"))
+            }
+        }
+    };
+    expression
+}
+
+fn at_least(low: &str) -> String {
+    let mut parts = same_length(low, &"9".repeat(low.len()));
+    parts.push(format!("[1-9][0-9]{{{},}}", low.len()));
+    format!("0*(?:{})", parts.join("|"))
+}
+
+fn at_most(high: &str) -> String {
+    if high == "0" {
+        return "0+".into();
+    }
+    let mut parts = vec!["0".to_owned()];
+    if high.len() > 1 {
+        parts.push(format!("[1-9][0-9]{{0,{}}}", high.len() - 2));
+    }
+    let first = format!("1{}", "0".repeat(high.len() - 1));
+    parts.extend(same_length(&first, high));
+    format!("0*(?:{})", parts.join("|"))
+}
+
+/// Expressions for the numbers between two of the same length, both included.
+fn same_length(low: &str, high: &str) -> Vec<String> {
+    let (Some(a), Some(b)) = (low.bytes().next(), high.bytes().next()) else {
+        return vec![String::new()];
+    };
+    let (low_rest, high_rest) = (&low[1..], &high[1..]);
+    let digits = low_rest.len();
+    let with = |digit: u8, rests: Vec<String>| {
+        let rests = rests.into_iter();
+        rests
+            .map(|rest| format!("{}{rest}", char::from(digit)))
+            .collect::<Vec<_>>()
+    };
+    if a == b {
+        return with(a, same_length(low_rest, high_rest));
+    }
+    let whole = |first: u8, last: u8| {
+        let class = if first == last {
+            char::from(first).to_string()
+        } else {
+            format!("[{}-{}]", char::from(first), char::from(last))
+        };
+        match digits {
+            0 => class,
+            1 => format!("{class}[0-9]"),
+            digits => format!("{class}[0-9]{{{digits}}}"),
+        }
+    };
+    let low_is_first = low_rest.bytes().all(|byte| byte == b'0');
+    let high_is_last = high_rest.bytes().all(|byte| byte == b'9');
+    let mut parts = Vec::new();
+    let first = if low_is_first { a } else { a + 1 };
+    let last = if high_is_last { b } else { b - 1 };
+    if !low_is_first {
+        parts.extend(with(a, same_length(low_rest, &"9".repeat(digits))));
+    }
+    if first <= last {
+        parts.push(whole(first, last));
+    }
+    if !high_is_last {
+        parts.extend(with(b, same_length(&"0".repeat(digits), high_rest)));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_in_a_range_or_not() {
+        for low in 0..60_u64 {
+            for high in (low..=120).chain([ANY]) {
+                let expression = format!("^(?:{})$", of_numbers((low, high)));
+                let regex = regex::Regex::new(&expression).unwrap();
+                for number in 0..300 {
+                    for text in [number.to_string(), format!("00{number}")] {
+                        let expected = (low..=high).contains(&number);
+                        assert_eq!(
+                            regex.is_match(&text),
+                            expected,
+                            "{text} in {low}..={high}: {expression}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn versions_are_within_a_bound_or_not() {
+        let some = [0, 1, 2, 9, 10];
+        let ends = || {
+            let with_any = [0, 1, 10, ANY];
+            with_any.into_iter().flat_map(move |a| {
+                with_any
+                    .into_iter()
+                    .flat_map(move |b| with_any.into_iter().map(move |c| [a, b, c]))
+            })
+        };
+        for from in ends().filter(|from| !from.contains(&ANY)) {
+            for to in ends() {
+                let bound = of_bound(&bound(from, to));
+                let regex = bound.map(|expression| regex::Regex::new(&expression).unwrap());
+                for version in some.iter().flat_map(|a| {
+                    some.iter()
+                        .flat_map(move |b| some.iter().map(move |c| [*a, *b, *c]))
+                }) {
+                    let [a, b, c] = version;
+                    let expected = from <= version && version <= to;
+                    let is_match =
+                        |text: &str| regex.as_ref().is_some_and(|regex| regex.is_match(text));
+                    let mut texts = vec![
+                        format!("{a}.{b}.{c}"),
+                        format!("v{a}.{b}.{c}-alpine"),
+                        format!("{a}.{b}.{c}.7"),
+                    ];
+                    if c == 0 {
+                        texts.push(format!("{a}.{b}"));
+                    }
+                    if (b, c) == (0, 0) {
+                        texts.push(format!("{a}_x"));
+                    }
+                    for text in texts {
+                        assert_eq!(
+                            is_match(&text),
+                            expected,
+                            "{text} in {from:?}..={to:?}: {regex:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn bound(from: [u64; 3], to: [u64; 3]) -> VersionBound {
+        VersionBound::new(from, to)
+    }
+}
