@@ -65,20 +65,30 @@ fn by_kind(of_path: impl Fn(&str) -> String) -> String {
 fn images_of_pod_spec(pod_spec: &str, path: Option<&str>) -> String {
     let lists = IMAGE_LISTS.map(|(list, kind)| {
         let of_kind = format!("{pod_spec}.?{list}.orValue([])");
-        let name = "one.?name.orValue('')";
+        let name = "string(one.?name.orValue(''))";
+        // In a custom resource nobody may have checked that it is a text.
+        let text = |optional: &str| match path {
+            None => format!("string({optional}.orValue(''))"),
+            Some(_) => text(&format!("{optional}.orValue('')")),
+        };
         if kind == "volume" {
             let at = path.map(|path| format!("{path}.{list}[*].image.reference"));
             let at = at.as_deref().unwrap_or(list);
-            let image = image("one.image.?reference.orValue('')", name, kind, at);
+            let image = image(&text("one.image.?reference"), name, kind, at);
             format!("{of_kind}.filter(one, has(one.image)).map(one, {image})")
         } else {
             let at = path.map(|path| format!("{path}.{list}[*].image"));
             let at = at.as_deref().unwrap_or(list);
-            let image = image("one.?image.orValue('')", name, kind, at);
+            let image = image(&text("one.?image"), name, kind, at);
             format!("{of_kind}.map(one, {image})")
         }
     });
     lists.join(" +\n")
+}
+
+/// A value that must be a text; any other is an error.
+fn text(value: &str) -> String {
+    format!("string(type({value}) == string ? {value} : {value}.isNoText)")
 }
 
 fn image(written: &str, container: &str, kind: &str, list: &str) -> String {
@@ -189,7 +199,7 @@ impl Custom {
             lists.push(elements(object, path, 0, true, kubernetes, &leaf)?);
         }
         for path in &self.images {
-            let leaf = |text: &str| format!("[{}]", image(text, "''", "unknown", path));
+            let leaf = |value: &str| format!("[{}]", image(&text(value), "''", "unknown", path));
             lists.push(elements(object, path, 0, false, kubernetes, &leaf)?);
         }
         Ok(lists.join(" +\n"))
@@ -283,7 +293,7 @@ fn elements(
 }
 
 /// Words that CEL has a meaning of its own for.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 23] = [
     "as",
     "break",
     "const",
@@ -306,6 +316,7 @@ const RESERVED: [&str; 22] = [
     "void",
     "while",
     "isNoList",
+    "isNoText",
 ];
 
 /// A field of a value, and the same where it may be absent.
