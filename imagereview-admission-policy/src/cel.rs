@@ -1,6 +1,6 @@
 //! Text of the Common Expression Language, and what it costs the API server.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// The text of a string: raw where it has backslashes and that is possible, so that regular expressions stay
 /// as they are.
@@ -16,7 +16,8 @@ pub(crate) fn string(text: &str) -> String {
             '\n' => literal.push_str("\\n"),
             // A text of the user's may turn the direction of writing for whoever reads the policy.
             c if c.is_control() || is_invisible(c) => {
-                literal.push_str(&format!("\\U{:08x}", u32::from(c)));
+                // Writing to a string cannot fail.
+                let _ = write!(literal, "\\U{:08x}", u32::from(c));
             }
             c => literal.push(c),
         }

@@ -130,7 +130,7 @@ pub fn compile(
     let mut validating = Vec::new();
     for document in &documents {
         let (policies, refused) =
-            validation::policies(document, &customs, policy.identity(), &options);
+            validation::policies(document, &customs, policy.identity(), options);
         validating.extend(policies);
         refusals.extend(refused);
         refusals.extend(mutations(document));

@@ -30,7 +30,7 @@ const IMAGE_LISTS: [(&str, &str); 4] = [
 
 /// The path of the pod spec in an object of a built-in kind.
 pub(crate) fn pod_spec_path() -> String {
-    by_kind(|path| string(path))
+    by_kind(string)
 }
 
 /// The pod spec of an object of a built-in kind.
@@ -51,14 +51,14 @@ fn pod_metadata() -> String {
 }
 
 fn by_kind(of_path: impl Fn(&str) -> String) -> String {
-    let mut text = String::new();
-    for (kind, path) in ELSEWHERE {
-        text.push_str(&format!(
-            "request.kind.kind == '{kind}' ? {} :\n",
+    let elsewhere = ELSEWHERE.map(|(kind, path)| {
+        format!(
+            "request.kind.kind == '{kind}' ? {} :
+",
             of_path(path)
-        ));
-    }
-    text + &of_path(IN_TEMPLATE)
+        )
+    });
+    elsewhere.concat() + &of_path(IN_TEMPLATE)
 }
 
 /// The images of a pod spec, as a list of maps.
@@ -166,15 +166,14 @@ impl Custom {
 
     /// Whether a request is about it.
     pub(crate) fn condition(&self) -> String {
-        let mut text = format!(
-            "request.kind.group == {} && request.kind.kind == {}",
+        let version = self.version.as_deref().map(string);
+        let version = version.map(|version| format!(" && request.kind.version == {version}"));
+        format!(
+            "request.kind.group == {} && request.kind.kind == {}{}",
             string(&self.group),
-            string(&self.kind)
-        );
-        if let Some(version) = &self.version {
-            text.push_str(&format!(" && request.kind.version == {}", string(version)));
-        }
-        text
+            string(&self.kind),
+            version.unwrap_or_default()
+        )
     }
 
     /// What the variable of its images is called.
@@ -284,8 +283,7 @@ fn elements(
     }
     if !kubernetes.has_flatten() {
         return Err(format!(
-            "images are in lists of lists, which Kubernetes {} can't join; it can from 1.34",
-            kubernetes
+            "images are in lists of lists, which Kubernetes {kubernetes} can't join; it can from 1.34"
         ));
     }
     let inner = elements(&one, rest, depth + 1, leaf_is_many, kubernetes, leaf)?;

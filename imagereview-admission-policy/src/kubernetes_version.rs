@@ -16,16 +16,6 @@ impl KubernetesVersion {
     pub(crate) fn has_flatten(self) -> bool {
         self.minor >= 34
     }
-
-    /// Whether `MutatingAdmissionPolicy` is in `admissionregistration.k8s.io/v1`.
-    pub(crate) fn has_mutating_policy(self) -> bool {
-        self.minor >= 36
-    }
-
-    /// Whether policies are read from a folder of the control plane without a feature gate.
-    pub(crate) fn has_static_manifests(self) -> bool {
-        self.minor >= 37
-    }
 }
 
 impl Default for KubernetesVersion {
@@ -39,21 +29,21 @@ impl Default for KubernetesVersion {
 #[error(
     "write a version of Kubernetes from 1.30 on, such as 1.34; older ones have no ValidatingAdmissionPolicy in v1"
 )]
-pub struct KubernetesVersionError;
+pub struct KubernetesVersionError(());
 
 impl FromStr for KubernetesVersion {
     type Err = KubernetesVersionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.strip_prefix('v').unwrap_or(text);
-        let (major, minor) = text.split_once('.').ok_or(KubernetesVersionError)?;
+        let (major, minor) = text.split_once('.').ok_or(KubernetesVersionError(()))?;
         // A patch release is of its minor one.
         let minor = minor.split('.').next().unwrap_or_default();
         let version = Self {
-            minor: minor.parse().map_err(|_| KubernetesVersionError)?,
+            minor: minor.parse().map_err(|_| KubernetesVersionError(()))?,
         };
         if major != "1" || version < Self::OLDEST {
-            return Err(KubernetesVersionError);
+            return Err(KubernetesVersionError(()));
         }
         Ok(version)
     }

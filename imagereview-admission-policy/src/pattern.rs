@@ -2,6 +2,7 @@
 
 use imagereview_core::document::{
     HostForm, NameOutline, PathForm, PortForm, RepositoryOutline, TagForm, TagOutline,
+    VersionReading,
 };
 
 use crate::{
@@ -290,6 +291,7 @@ pub(crate) fn tags(patterns: &[TagOutline]) -> Result<Condition, String> {
     let mut in_any_case: Vec<&str> = Vec::new();
     let mut expressions = Vec::new();
     let mut ranges = Vec::new();
+    let mut allows = false;
     for pattern in patterns {
         for form in &pattern.forms {
             let problem = |reason: String| format!("{:?}: {reason}", pattern.text);
@@ -306,7 +308,8 @@ pub(crate) fn tags(patterns: &[TagOutline]) -> Result<Condition, String> {
                     let bounds = bounds.as_deref().ok_or_else(|| {
                         problem("CEL can't put pre-releases in their order".into())
                     })?;
-                    ranges.push(version::within(bounds, *reading).map_err(problem)?);
+                    ranges.push(version::within(bounds).map_err(problem)?);
+                    allows |= *reading == VersionReading::Exact;
                 }
                 _ => return Err(problem(UNKNOWN.into())),
             }
@@ -319,7 +322,13 @@ pub(crate) fn tags(patterns: &[TagOutline]) -> Result<Condition, String> {
     ];
     let conditions = conditions.into_iter();
     let expressions = expressions.iter().map(matching);
-    Ok(Condition::any(conditions.chain(expressions).chain(ranges)))
+    let mut ranges = Condition::any(ranges);
+    if allows {
+        ranges = Condition::all([version::is_release(), ranges]);
+    }
+    Ok(Condition::any(
+        conditions.chain(expressions).chain([ranges]),
+    ))
 }
 
 /// The longest name or value that is compared with patterns, in bytes; as in imagereview-core.

@@ -60,7 +60,7 @@ impl Writer {
                     self.character(c);
                 }
             }
-            HirKind::Class(class) => self.class(&ranges(class)?),
+            HirKind::Class(class) => self.class(&ranges(class)),
             HirKind::Look(look) => self.text.push_str(match look {
                 Look::Start => "^",
                 Look::End => "$",
@@ -219,8 +219,8 @@ impl Writer {
     }
 }
 
-fn ranges(class: &Class) -> Result<Vec<(u32, u32)>, String> {
-    Ok(match class {
+fn ranges(class: &Class) -> Vec<(u32, u32)> {
+    match class {
         Class::Unicode(class) => {
             let ranges = class.iter();
             ranges
@@ -234,7 +234,7 @@ fn ranges(class: &Class) -> Result<Vec<(u32, u32)>, String> {
                 .map(|range| (u32::from(range.start()), u32::from(range.end())))
                 .collect()
         }
-    })
+    }
 }
 
 /// What is up to `last` and in none of the ranges, which are in order.
@@ -259,9 +259,7 @@ fn is_case_closed(hir: &Hir) -> bool {
         HirKind::Empty | HirKind::Look(_) => true,
         HirKind::Literal(literal) => !literal.0.iter().any(u8::is_ascii_alphabetic),
         HirKind::Class(class) => {
-            let Ok(ranges) = ranges(class) else {
-                return false;
-            };
+            let ranges = ranges(class);
             let has = |byte: u8| {
                 let value = u32::from(byte);
                 ranges
@@ -279,8 +277,9 @@ fn is_case_closed(hir: &Hir) -> bool {
 /// Whether a letter is in it that matches in both cases.
 fn has_letters(hir: &Hir) -> bool {
     match hir.kind() {
-        HirKind::Class(class) => ranges(class)
-            .is_ok_and(|ranges| matches!(ranges[..], [(a, b), ..] if a == b && a < 0x7f)),
+        HirKind::Class(class) => {
+            matches!(ranges(class)[..], [(a, b), ..] if a == b && a < 0x7f)
+        }
         HirKind::Repetition(repetition) => has_letters(&repetition.sub),
         HirKind::Capture(capture) => has_letters(&capture.sub),
         HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(has_letters),

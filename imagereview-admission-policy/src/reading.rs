@@ -211,11 +211,21 @@ fn images(
             )
             .costing(FIELD + MAP_FIELD * 6 + STEP),
         );
-        new.push_str(&format!("{} ? variables.{name} :\n", custom.condition()));
-        old.push_str(&format!(
-            "{} ? variables.{old_name} :\n",
-            custom.condition()
-        ));
+        let condition = custom.condition();
+        new.extend([
+            &*condition,
+            " ? variables.",
+            &name,
+            " :
+",
+        ]);
+        old.extend([
+            &*condition,
+            " ? variables.",
+            &old_name,
+            " :
+",
+        ]);
     }
     new.push_str(&kinds::builtin_images("variables.podSpec"));
     old.push_str(&kinds::builtin_images("variables.oldPodSpec"));

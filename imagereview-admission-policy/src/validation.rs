@@ -43,7 +43,7 @@ pub(crate) fn policies(
     document: &DocumentOutline,
     customs: &[Custom],
     identity: &str,
-    options: &Options,
+    options: Options,
 ) -> (Vec<ValidatingPolicy>, Vec<Refusal>) {
     let mut refusals = Vec::new();
     let refuse_document = |reason: String| {
@@ -160,7 +160,7 @@ impl Compiled<'_> {
 struct Builder<'o> {
     document: &'o DocumentOutline,
     identity: &'o str,
-    options: &'o Options,
+    options: Options,
     mode: Mode,
     customs: &'o [Custom],
     doc_images: &'o Condition,
@@ -225,7 +225,7 @@ impl Builder<'_> {
         for (rule, which) in &rules {
             self.rule(rule, *which, judged, &mut variables, &mut validations);
             failed.push((rule.variable(), rule.outline.name.to_string()));
-            exempted.extend(self.exempted(rule));
+            exempted.extend(Self::exempted(rule));
         }
         failed.sort_by(|one, other| one.1.cmp(&other.1));
         let audit_annotations = self.annotations(&failed, &exempted, &mut variables);
@@ -325,7 +325,7 @@ impl Builder<'_> {
         let images = if rule.in_scope.is(true) {
             images
         } else {
-            format!("!({}) ? [] :\n{images}", rule.in_scope)
+            format!("!({}) ? [] :\n({images})", rule.in_scope)
         };
         let description = outline.description.as_deref();
         let comment = format!("The images that fail {}.", outline.name);
@@ -383,18 +383,26 @@ impl Builder<'_> {
     /// The images of an object that has more than it may: new ones come last.
     fn too_many(&self, max: usize, which: Which) -> String {
         let new = format!(
-            "(size(variables.images) > {max} ? variables.references.filter(image, image.state == 'new') : [])"
+            "size(variables.images) > {max} ? variables.references{} : []",
+            self.only("new")
         );
+        // Among those that were there before the order decides. Nothing but a container's name says where it is.
+        let is_beyond = if self.customs.is_empty() {
+            format!(
+                ".filter(image, variables.unchangedImages.map(one, one.list + '/' + one.container).indexOf(\n  \
+                 image.list + '/' + image.container) >= {max})"
+            )
+        } else {
+            String::new()
+        };
         let unchanged = format!(
-            "(size(variables.unchangedImages) > {max} ? variables.references.filter(image, image.state == 'unchanged') : [])"
+            "size(variables.unchangedImages) > {max} ? variables.references{}{is_beyond} : []",
+            self.only("unchanged")
         );
         match (which.new, which.unchanged) {
-            (true, true) => format!("{new} +\n{unchanged}"),
-            (true, false) => new.replace(".filter(image, image.state == 'new')", &self.only("new")),
-            _ => unchanged.replace(
-                ".filter(image, image.state == 'unchanged')",
-                &self.only("unchanged"),
-            ),
+            (true, true) => format!("({new}) +\n({unchanged})"),
+            (true, false) => new,
+            _ => unchanged,
         }
     }
 
@@ -405,9 +413,8 @@ impl Builder<'_> {
         let mut all = modes
             .chain([unreadable])
             .filter(|which| which.new || which.unchanged);
-        let is_alone =
-            all.all(|which| which.new == (state == "new") && which.unchanged == (state != "new"));
-        if is_alone {
+        let is_new = state == "new";
+        if all.all(|which| which.new == is_new && which.unchanged != is_new) {
             String::new()
         } else {
             format!(".filter(image, image.state == '{state}')")
@@ -415,7 +422,7 @@ impl Builder<'_> {
     }
 
     /// What is recorded of exemptions from a rule: the text, and when.
-    fn exempted(&self, compiled: &Compiled<'_>) -> Vec<String> {
+    fn exempted(compiled: &Compiled<'_>) -> Vec<String> {
         let mut earlier: Vec<Condition> = Vec::new();
         let mut all = Vec::new();
         for exemption in &compiled.exemptions {
@@ -495,7 +502,7 @@ impl Builder<'_> {
                 named.name
             ));
         }
-        let cost = self.cost(&variables, validations.len() as u64);
+        let cost = Self::cost(&variables, validations.len() as u64);
         if cost.images < LEAST_IMAGES {
             return Err(format!(
                 "its rules cost the API server {} for an image with the longest names, so it would stop after {} images, \
@@ -544,7 +551,7 @@ impl Builder<'_> {
         Ok(policy)
     }
 
-    fn cost(&self, variables: &[Variable], validations: u64) -> PolicyCost {
+    fn cost(variables: &[Variable], validations: u64) -> PolicyCost {
         let per_image = variables.iter().map(|variable| variable.per_image);
         let all = per_image.clone().fold(0, u64::saturating_add);
         let expression = per_image.max().unwrap_or_default();

@@ -3,7 +3,7 @@
 //! RE2 compares no numbers, but an expression for all decimal numbers in a range is short, whatever the range. So
 //! tags as large as `20991231235959` are compared without an overflow, as imagereview-core does.
 
-use imagereview_core::document::{VersionBound, VersionReading};
+use imagereview_core::document::VersionBound;
 
 use crate::{cel::Condition, cost::TAG_LEN, pattern::matches};
 
@@ -17,10 +17,7 @@ const ANY: u64 = u64::MAX;
 const PRE_RELEASE: &str = "^[vV]?[0-9][0-9.]*(?:[ab][0-9]|(?:.*[-._+])?(?i:(?:alpha|beta|rc|cr|pre|preview|dev|snapshot|nightly|canary|milestone)[0-9]*|m[0-9]+)(?:[-._+]|$))";
 
 /// Whether the tag is a version within all of these bounds.
-pub(crate) fn within(
-    bounds: &[VersionBound],
-    reading: VersionReading,
-) -> Result<Condition, String> {
+pub(crate) fn within(bounds: &[VersionBound]) -> Result<Condition, String> {
     let numbers = bounds
         .iter()
         .flat_map(|bound| bound.from.into_iter().chain(bound.to));
@@ -37,15 +34,19 @@ pub(crate) fn within(
         };
         conditions.push(matches("image.tag", TAG_LEN, &expression));
     }
-    if reading == VersionReading::Exact {
-        // The largest number of 64 bits.
-        let number = at_most(&u64::MAX.to_string());
-        let exact =
-            format!(r"^[vV]?{number}(?:\.{number}(?:\.{number}(?:\.[0-9.]*)?)?)?\.*(?:[^0-9.]|$)");
-        conditions.push(matches("image.tag", TAG_LEN, &exact));
-        conditions.push(matches("image.tag", TAG_LEN, PRE_RELEASE).not());
-    }
     Ok(Condition::all(conditions))
+}
+
+/// Whether the tag is no pre-release, and has no number that is too large: what a pattern that allows asks of each. A
+/// number of 64 bits has 20 digits at most; the largest of 19 digits is as good a limit, and shorter to say.
+pub(crate) fn is_release() -> Condition {
+    let number = "0*[0-9]{1,19}";
+    let exact =
+        format!(r"^[vV]?{number}(?:\.{number}(?:\.{number}(?:\.[0-9.]*)?)?)?\.*(?:[^0-9.]|$)");
+    Condition::all([
+        matches("image.tag", TAG_LEN, &exact),
+        matches("image.tag", TAG_LEN, PRE_RELEASE).not(),
+    ])
 }
 
 /// An expression for the versions between two, both included; `None` for none.
@@ -66,41 +67,43 @@ const ALL: (u64, u64) = (0, ANY);
 
 /// The versions from one to another in the order of versions, as boxes.
 fn boxes_between(from: [u64; 3], to: [u64; 3], boxes: &mut Vec<Box3>) {
-    let [a, b, c] = from;
-    let [x, y, z] = to;
     if from > to {
         return;
     }
-    if a == x {
-        let major = (a, a);
-        if b == y {
-            boxes.push([major, (b, b), (c, z)]);
+    let [from_major, from_minor, from_patch] = from;
+    let [to_major, to_minor, to_patch] = to;
+    let of_first = (from_major, from_major);
+    if from_major == to_major {
+        if from_minor == to_minor {
+            boxes.push([of_first, (from_minor, from_minor), (from_patch, to_patch)]);
             return;
         }
-        boxes.push([major, (b, b), (c, ANY)]);
-        between(b, y, |minors| boxes.push([major, minors, ALL]));
-        if y != ANY {
-            boxes.push([major, (y, y), (0, z)]);
+        boxes.push([of_first, (from_minor, from_minor), (from_patch, ANY)]);
+        between(from_minor, to_minor, |minors| {
+            boxes.push([of_first, minors, ALL]);
+        });
+        if to_minor != ANY {
+            boxes.push([of_first, (to_minor, to_minor), (0, to_patch)]);
         }
         return;
     }
-    boxes.push([(a, a), (b, b), (c, ANY)]);
-    if b != ANY {
-        boxes.push([(a, a), (b + 1, ANY), ALL]);
-    }
-    if x == ANY {
-        boxes.push([(a + 1, ANY), ALL, ALL]);
+    boxes.push([of_first, (from_minor, from_minor), (from_patch, ANY)]);
+    boxes.push([of_first, (from_minor + 1, ANY), ALL]);
+    between(from_major, to_major, |majors| {
+        boxes.push([majors, ALL, ALL]);
+    });
+    let of_last = (to_major, to_major);
+    if to_major == ANY {
         return;
     }
-    between(a, x, |majors| boxes.push([majors, ALL, ALL]));
-    if y == ANY {
-        boxes.push([(x, x), ALL, ALL]);
+    if to_minor == ANY {
+        boxes.push([of_last, ALL, ALL]);
         return;
     }
-    if y > 0 {
-        boxes.push([(x, x), (0, y - 1), ALL]);
+    if to_minor > 0 {
+        boxes.push([of_last, (0, to_minor - 1), ALL]);
     }
-    boxes.push([(x, x), (y, y), (0, z)]);
+    boxes.push([of_last, (to_minor, to_minor), (0, to_patch)]);
 }
 
 /// The numbers between two, if there are any.
@@ -131,10 +134,10 @@ fn of_box([major, minor, patch]: &Box3) -> String {
 
 /// An expression for the decimal numbers from one to another, with zeros in front.
 fn of_numbers((low, high): (u64, u64)) -> String {
-    let expression = match (low, high) {
-        (0, ANY) => return "[0-9]+".into(),
+    match (low, high) {
+        (0, ANY) => "[0-9]+".into(),
         (low, ANY) => at_least(&low.to_string()),
-        (0, high) => return at_most(&high.to_string()),
+        (0, high) => at_most(&high.to_string()),
         (low, high) if low == high => format!("0*{low}"),
         (low, high) => {
             let (low, high) = (low.to_string(), high.to_string());
@@ -150,8 +153,7 @@ fn of_numbers((low, high): (u64, u64)) -> String {
                 format!("0*(?:{})", parts.join("|"))
             }
         }
-    };
-    expression
+    }
 }
 
 fn at_least(low: &str) -> String {
@@ -244,51 +246,44 @@ mod tests {
 
     #[test]
     fn versions_are_within_a_bound_or_not() {
-        let some = [0, 1, 2, 9, 10];
-        let ends = || {
-            let with_any = [0, 1, 10, ANY];
-            with_any.into_iter().flat_map(move |a| {
-                with_any
-                    .into_iter()
-                    .flat_map(move |b| with_any.into_iter().map(move |c| [a, b, c]))
-            })
-        };
-        for from in ends().filter(|from| !from.contains(&ANY)) {
-            for to in ends() {
-                let bound = of_bound(&bound(from, to));
-                let regex = bound.map(|expression| regex::Regex::new(&expression).unwrap());
-                for version in some.iter().flat_map(|a| {
-                    some.iter()
-                        .flat_map(move |b| some.iter().map(move |c| [*a, *b, *c]))
-                }) {
-                    let [a, b, c] = version;
+        let ends = all(&[0, 1, 10, ANY]);
+        let versions = all(&[0, 1, 2, 9, 10]);
+        for from in ends.iter().filter(|from| !from.contains(&ANY)) {
+            for to in &ends {
+                let expression = of_bound(&VersionBound::new(*from, *to));
+                let regex = expression.map(|expression| regex::Regex::new(&expression).unwrap());
+                for version in &versions {
+                    let [major, minor, patch] = version;
                     let expected = from <= version && version <= to;
-                    let is_match =
-                        |text: &str| regex.as_ref().is_some_and(|regex| regex.is_match(text));
+                    let whole = format!("{major}.{minor}.{patch}");
                     let mut texts = vec![
-                        format!("{a}.{b}.{c}"),
-                        format!("v{a}.{b}.{c}-alpine"),
-                        format!("{a}.{b}.{c}.7"),
+                        format!("v{whole}-alpine"),
+                        format!("{whole}.7"),
+                        format!("{whole}..x"),
+                        whole,
                     ];
-                    if c == 0 {
-                        texts.push(format!("{a}.{b}"));
+                    if *patch == 0 {
+                        texts.push(format!("{major}.{minor}"));
                     }
-                    if (b, c) == (0, 0) {
-                        texts.push(format!("{a}_x"));
+                    if (*minor, *patch) == (0, 0) {
+                        texts.push(format!("{major}_x"));
                     }
                     for text in texts {
-                        assert_eq!(
-                            is_match(&text),
-                            expected,
-                            "{text} in {from:?}..={to:?}: {regex:?}"
-                        );
+                        let found = regex.as_ref().is_some_and(|regex| regex.is_match(&text));
+                        assert_eq!(found, expected, "{text} in {from:?}..={to:?}: {regex:?}");
                     }
                 }
             }
         }
     }
 
-    fn bound(from: [u64; 3], to: [u64; 3]) -> VersionBound {
-        VersionBound::new(from, to)
+    fn all(numbers: &[u64]) -> Vec<[u64; 3]> {
+        let mut all = Vec::new();
+        for major in numbers {
+            for minor in numbers {
+                all.extend(numbers.iter().map(|patch| [*major, *minor, *patch]));
+            }
+        }
+        all
     }
 }
