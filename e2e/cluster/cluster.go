@@ -71,22 +71,26 @@ type APIServer struct {
 // no controllers run here.
 func Start(t testing.TB, etcd, admissionConfiguration string) *APIServer {
 	t.Helper()
+	if admissionConfiguration == "" {
+		return StartWith(t, etcd)
+	}
+	return StartWith(t, etcd, "--enable-admission-plugins=ImagePolicyWebhook", "--admission-control-config-file="+admissionConfiguration)
+}
+
+// StartWith does the same with further flags.
+func StartWith(t testing.TB, etcd string, more ...string) *APIServer {
+	t.Helper()
 	directory := t.TempDir()
 	auditLog := filepath.Join(directory, "audit.log")
 	auditPolicy := filepath.Join(directory, "audit_policy.yaml")
 	if err := os.WriteFile(auditPolicy, []byte(metadataOfPods), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	flags := []string{
+	flags := append([]string{
 		"--disable-admission-plugins=ServiceAccount",
 		"--audit-policy-file=" + auditPolicy,
 		"--audit-log-path=" + auditLog,
-	}
-	if admissionConfiguration != "" {
-		flags = append(flags,
-			"--enable-admission-plugins=ImagePolicyWebhook",
-			"--admission-control-config-file="+admissionConfiguration)
-	}
+	}, more...)
 	// A folder of its own is a storage prefix of its own.
 	server, err := apiserver.StartTestServer(t, nil, flags, storage(etcd, directory))
 	if err != nil {

@@ -142,10 +142,6 @@ impl Condition {
     pub(crate) fn cost(&self) -> u64 {
         self.cost
     }
-
-    pub(crate) fn with_cost(self, cost: u64) -> Self {
-        Self { cost, ..self }
-    }
 }
 
 impl fmt::Display for Condition {

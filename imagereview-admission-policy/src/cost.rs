@@ -22,7 +22,6 @@ pub const OBJECT_LIMIT: usize = 1_400_000;
 pub const LEAST_IMAGES: u64 = 50;
 
 /// The longest parts of a reference, in bytes.
-pub(crate) const NAME_LEN: u64 = 512;
 pub(crate) const PART_LEN: u64 = 256;
 pub(crate) const TAG_LEN: u64 = 128;
 

@@ -7,7 +7,7 @@ use imagereview_core::document::{
 
 use crate::{
     cel::{Condition, string, strings},
-    cost::{self, FIELD, NAME_LEN, PART_LEN, TAG_LEN},
+    cost::{self, FIELD, PART_LEN, TAG_LEN},
     re2::{Alphabet, re2},
     version,
 };
@@ -56,43 +56,29 @@ pub(crate) fn repositories(
         added.map_err(|reason| format!("{:?}: {reason}", pattern.text))?;
     }
     let (registry, name) = match reading {
-        Reading::Exact => ("image.registry", "image.registry + '/' + image.repository"),
-        Reading::Broad => ("image.broadHost", "image.broadHost + '/' + image.broadPath"),
+        Reading::Exact => ("image.registry", "image.name"),
+        Reading::Broad => ("image.broadHost", "image.broadName"),
     };
-    let concat = NAME_LEN / 5;
-    let any_end = |function: &str, text: &str, ends: &[String], cost: u64| match ends {
-        [] => Condition::constant(false),
-        [one] => Condition::new(format!("({text}).{function}({})", string(one)), cost),
-        ends => {
-            let longest = ends.iter().map(String::len).max().unwrap_or_default();
-            Condition::new(
-                format!("{}.exists(end, ({text}).{function}(end))", strings(ends)),
-                cost::each(ends.len(), longest).saturating_add(cost * ends.len() as u64),
-            )
-        }
-    };
-    let without_parentheses = |condition: Condition, text: &str| {
-        let simple = condition.to_string().replace(&format!("({text})"), text);
-        Condition::new(simple, condition.cost())
-    };
-    let domains = any_end("endsWith", registry, &shapes.domains, FIELD + PART_LEN / 10);
     let conditions = [
         is_one_of(registry, &shapes.registries),
-        without_parentheses(domains, registry),
-        one_of_names(name, &shapes.names, concat),
-        any_end("startsWith", name, &shapes.folders, FIELD + concat),
+        any_end(registry, "endsWith", &shapes.domains),
+        is_one_of(name, &shapes.names),
+        any_end(name, "startsWith", &shapes.folders),
     ];
     Ok(Condition::any(conditions.into_iter().chain(shapes.others)))
 }
 
-fn one_of_names(name: &str, names: &[String], concat: u64) -> Condition {
-    match names {
-        [one] => Condition::new(format!("{name} == {}", string(one)), FIELD + concat),
-        names => {
-            let condition = is_one_of(&format!("({name})"), names);
-            let cost = condition.cost() + concat;
-            condition.with_cost(cost)
-        }
+/// Whether a field begins or ends with one of some texts.
+fn any_end(field: &str, function: &str, ends: &[String]) -> Condition {
+    let longest = ends.iter().map(String::len).max().unwrap_or_default();
+    let cost = cost::each(ends.len(), longest);
+    match ends {
+        [] => Condition::constant(false),
+        [one] => Condition::new(format!("{field}.{function}({})", string(one)), cost),
+        ends => Condition::new(
+            format!("{}.exists(end, {field}.{function}(end))", strings(ends)),
+            cost,
+        ),
     }
 }
 

@@ -121,7 +121,8 @@ impl Writer {
             }
             _ => false,
         };
-        if is_one {
+        if is_one || matches!(repetition.sub.kind(), HirKind::Capture(_)) {
+            // A group has parentheses of its own.
             self.write(&repetition.sub)?;
         } else {
             self.group(&repetition.sub)?;

@@ -329,42 +329,38 @@ fn references(fields: &[&str], needs: Needs) -> Vec<Variable> {
             "image.rest.contains('@') ? image.rest.split('@')[1] : ''".to_owned(),
         ),
     ];
-    let mut all = Vec::new();
-    let last = if needs.broad || needs.short {
-        "parts"
-    } else {
-        "references"
-    };
-    all.push(
+    let mut all = vec![
         Variable::new(
-            last,
-            "Their parts. Without a host it is Docker Hub, whose official images are in library/; without tag and digest the tag is latest.",
-            format!("variables.readable.map(image, {})", carrying(&fields, &parts)),
+            "parts",
+            "Their parts. Without a host it is Docker Hub, whose official images are in library/; without tag and digest the tag \
+             is latest.",
+            format!(
+                "variables.readable.map(image, {})",
+                carrying(&fields, &parts)
+            ),
         )
         .costing(carried(&fields) + 5 * MAP_FIELD + 900),
-    );
+    ];
     fields.extend(["registry", "repository", "tag", "tagIsImplied", "digest"]);
+    let mut names = vec![("name", "image.registry + '/' + image.repository".to_owned())];
     if needs.short {
-        let short = (
+        names.push((
             "short",
             "image.registry == 'docker.io' && image.repository.matches('^library/[^/]*$') ? image.repository.substring(8) : ''".to_owned(),
-        );
-        let name = if needs.broad { "named" } else { "references" };
-        all.push(
-            Variable::new(
-                name,
-                "The short name of an official image of Docker Hub.",
-                format!(
-                    "variables.{last}.map(image, {})",
-                    carrying(&fields, &[short])
-                ),
-            )
-            .costing(carried(&fields) + 300),
-        );
-        fields.push("short");
+        ));
     }
+    let (name, comment) = match (needs.broad, needs.short) {
+        (true, _) => ("names", "Registry and repository together."),
+        (false, false) => ("references", "Registry and repository together."),
+        (false, true) => (
+            "references",
+            "Registry and repository together, and the short name of an official image of Docker Hub.",
+        ),
+    };
+    let named = format!("variables.parts.map(image, {})", carrying(&fields, &names));
+    all.push(Variable::new(name, comment, named).costing(carried(&fields) + 500));
+    fields.extend(names.iter().map(|(name, _)| *name));
     if needs.broad {
-        let before = if needs.short { "named" } else { "parts" };
         let host = "image.registry.substring(0, size(image.registry) - size(image.registry.find(':[0-9]+$'))).lowerAscii()";
         let hosts = [
             (
@@ -380,7 +376,7 @@ fn references(fields: &[&str], needs: Needs) -> Vec<Variable> {
             Variable::new(
                 "hosts",
                 "As deny patterns read a registry: in any case, without its port, and every host of Docker Hub is docker.io.",
-                format!("variables.{before}.map(image, {})", carrying(&fields, &hosts)),
+                format!("variables.names.map(image, {})", carrying(&fields, &hosts)),
             )
             .costing(carried(&fields) + 1500),
         );
@@ -390,6 +386,12 @@ fn references(fields: &[&str], needs: Needs) -> Vec<Variable> {
             (
                 "broadPath",
                 format!("({is_official} ? 'library/' : '') + image.repository"),
+            ),
+            (
+                "broadName",
+                format!(
+                    "image.broadHost + '/' + ({is_official} ? 'library/' : '') + image.repository"
+                ),
             ),
             (
                 "broadShort",

@@ -207,7 +207,7 @@ fn of_digest(digest: &DigestOutline) -> Vec<Failure> {
 fn of_lists(lists: &ListsOutline, what: &str) -> Result<Vec<Failure>, String> {
     let name = match what {
         "registry" => "image.registry",
-        _ => "image.registry + '/' + image.repository",
+        _ => "image.name",
     };
     let said = |how: &str| {
         format!(

@@ -149,7 +149,10 @@ fn static_manifests_have_the_names_that_the_api_server_wants() {
     for policy in &compiled.validating {
         assert!(policy.name.ends_with(".static.k8s.io"), "{}", policy.name);
         let yaml = policy.to_yaml();
-        assert_eq!(yaml.matches(&*format!("name: {}\n", policy.name)).count(), 2);
+        assert_eq!(
+            yaml.matches(&*format!("name: {}\n", policy.name)).count(),
+            2
+        );
     }
 }
 
