@@ -14,8 +14,10 @@ import (
 )
 
 var (
-	seed     = flag.Uint64("seed", 1, "where the random requests begin")
-	requests = flag.Int("requests", 2_000, "how many random requests are decided by each policy")
+	seed       = flag.Uint64("seed", 1, "where the random requests begin")
+	requests   = flag.Int("requests", 2_000, "how many random requests are decided by each policy")
+	throughAPI = flag.Int("through-api", 2_000, "how many random images are sent to a real API server")
+	creations  = flag.Int("creations", 200, "how many pods are created to see how long that takes")
 )
 
 // batch is how many requests the program is asked about at once.

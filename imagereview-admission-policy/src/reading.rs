@@ -357,8 +357,8 @@ fn references(fields: &[&str], needs: Needs) -> Vec<Variable> {
             "Registry and repository together, and the short name of an official image of Docker Hub.",
         ),
     };
-    let named = format!("variables.parts.map(image, {})", carrying(&fields, &names));
-    all.push(Variable::new(name, comment, named).costing(carried(&fields) + 500));
+    let with_names = format!("variables.parts.map(image, {})", carrying(&fields, &names));
+    all.push(Variable::new(name, comment, with_names).costing(carried(&fields) + 500));
     fields.extend(names.iter().map(|(name, _)| *name));
     if needs.broad {
         let host = "image.registry.substring(0, size(image.registry) - size(image.registry.find(':[0-9]+$'))).lowerAscii()";

@@ -12,13 +12,14 @@ mod policy;
 mod resolve;
 mod respond;
 mod review;
+mod verify_pull;
 
 use std::{io::Write, time::SystemTime};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::after_help::{Example, after_help};
-pub(crate) use self::error::CliError;
+pub(crate) use self::{error::CliError, verify_pull::command_line};
 use crate::{exit_status::ExitStatus, project::Project};
 
 /// What the end of `--help` shows.
@@ -48,6 +49,7 @@ enum Command {
     Resolve(resolve::ResolveArgs),
     Policy(policy::PolicyCommand),
     Respond(respond::RespondArgs),
+    VerifyPull(verify_pull::VerifyPullArgs),
     Init(Box<init::InitArgs>),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -63,6 +65,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<ExitStatus, CliError
         Command::Resolve(args) => Ok(resolve::run(args, out)?),
         Command::Policy(command) => policy::run(command, &Project::find()?, out),
         Command::Respond(args) => respond::run(args, &Project::find()?, out),
+        Command::VerifyPull(args) => verify_pull::run(args, out),
         Command::Init(args) => {
             init::run(args, SystemTime::now(), out)?;
             Ok(ExitStatus::default())

@@ -185,9 +185,8 @@ fn patterns_by_the_thousand_are_said_until_the_api_server_would_stop() {
     let exact = |n: usize| format!("registry.example.com/team/app-{n}");
     let folders = |n: usize| format!("registry.example.com/team-{n}/**");
     let globs = |n: usize| format!("\"registry.example.com/*-{n}/app\"");
-    type Pattern = fn(usize) -> String;
     for (pattern, fits, is_too_many) in [
-        (exact as Pattern, 2000, 3000),
+        (exact as fn(usize) -> String, 2000, 3000),
         (folders, 500, 3000),
         (globs, 10, 500),
     ] {
