@@ -86,12 +86,11 @@ func StartWith(t testing.TB, etcd, admissionConfiguration string, further ...str
 	if err := os.WriteFile(auditPolicy, []byte(metadataOfPods), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	flags := []string{
+	flags := append([]string{
 		"--disable-admission-plugins=ServiceAccount",
 		"--audit-policy-file=" + auditPolicy,
 		"--audit-log-path=" + auditLog,
-	}
-	flags = append(flags, further...)
+	}, further...)
 	if admissionConfiguration != "" {
 		flags = append(flags,
 			"--enable-admission-plugins=ImagePolicyWebhook",

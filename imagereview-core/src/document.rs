@@ -50,6 +50,7 @@ mod material;
 #[cfg(feature = "mutation")]
 mod mutations;
 mod node;
+mod outline;
 mod price;
 mod problem;
 mod read;
@@ -92,6 +93,11 @@ pub use self::{
     explanation::{Branch, Explanation, ImageExplanation, Outcome, Step},
     file_name::is_policy_file,
     files::PolicyFiles,
+    outline::{
+        DigestOutline, DocumentOutline, ExemptionOutline, HostForm, IncludeExclude, ListsOutline,
+        MutationsOutline, NameOutline, PathForm, PortForm, RepositoryOutline, RuleOutline,
+        ScopeOutline, TagForm, TagOutline, TagsOutline, VersionBound, VersionReading, outlines,
+    },
     price::{PolicyPrice, RulePrice},
     problem::{PolicyErrors, Problem},
     source::PolicySource,
@@ -645,12 +651,11 @@ impl CompiledDocument {
             });
         }
         Some(Self {
-            modes: Modes::default()
-                .with_unreadable_references(
-                    declared.unreadable_references.unwrap_or(mode).min(mode),
-                )
-                .with_unreadable_object(mode)
-                .with_unchanged(declared.unchanged_images.unwrap_or(Mode::Warn).min(mode)),
+            modes: modes(
+                mode,
+                declared.unreadable_references,
+                declared.unchanged_images,
+            ),
             #[cfg(feature = "mutation")]
             mutations,
             scope: scope?,
@@ -794,6 +799,14 @@ impl CompiledDocument {
         let scope = self.scope.review_steps().saturating_mul(3);
         exemptions.chain(rules).fold(scope, u64::saturating_add)
     }
+}
+
+/// The modes of a document: what is declared, capped at its mode.
+fn modes(mode: Mode, unreadable_references: Option<Mode>, unchanged: Option<Mode>) -> Modes {
+    Modes::default()
+        .with_unreadable_references(unreadable_references.unwrap_or(mode).min(mode))
+        .with_unreadable_object(mode)
+        .with_unchanged(unchanged.unwrap_or(Mode::Warn).min(mode))
 }
 
 /// Gives each rule its share of the [`STEPS_LIMIT`]: as many steps as the largest review takes it, and

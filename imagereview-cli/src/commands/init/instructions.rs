@@ -41,6 +41,18 @@ pub(super) fn instructions(args: &InitArgs, certificates: &Certificates) -> Resu
     let webhooks: Vec<&str> = args.webhooks().map(Webhook::file_name).collect();
     let webhooks = if webhooks.is_empty() {
         String::new()
+    } else if args.is_static {
+        let folders: Vec<&str> = args.webhooks().filter_map(|one| one.folder(args)).collect();
+        format!(
+            include_str!("static_webhook_instructions.txt"),
+            folders = folders.join("\n    "),
+            mount_path = args.mount_path,
+            admission_configuration = ADMISSION_CONFIGURATION,
+            options = options,
+            listen = listen,
+            server_certificate = SERVER_CERTIFICATE,
+            server_key = SERVER_KEY
+        )
     } else {
         let apply = webhooks.join(" -f ");
         format!(
