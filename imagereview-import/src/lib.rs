@@ -57,6 +57,7 @@ mod meaning;
 mod mutation;
 mod namespaces;
 mod portieris;
+mod rego;
 mod remark;
 mod samples;
 mod signatures;
@@ -83,7 +84,7 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// A text of one or more YAML or JSON documents.
+    /// A text of one or more YAML or JSON documents, or of Rego if the name ends in `.rego`.
     #[must_use]
     pub fn new(name: &'a str, text: &'a str) -> Self {
         Self { name, text }
@@ -108,6 +109,10 @@ pub struct Import {
 pub fn import<'a>(sources: impl IntoIterator<Item = Source<'a>>) -> Result<Import, ImportError> {
     let mut sink = Sink::default();
     for source in sources {
+        if source.name.ends_with(rego::ENDING) {
+            rego::import(source.name, source.text, &mut sink)?;
+            continue;
+        }
         for node in &yaml::parse(source.name, source.text)? {
             object(&At::root(source.name, node), &mut sink)?;
         }
@@ -272,5 +277,27 @@ impl Import {
             None => Vec::new(),
             Some(policy) => compare::differences(&self.originals, policy, image, namespace, kind),
         }
+    }
+
+    /// Whether all rules that were read allow an image in a container, as their engines read the string. Rules over
+    /// what only registries know are left out.
+    ///
+    /// ```
+    /// use imagereview_import::{Source, import};
+    ///
+    /// let import = import([Source::new("repos.yaml", r#"
+    /// apiVersion: constraints.gatekeeper.sh/v1beta1
+    /// kind: K8sAllowedRepos
+    /// metadata: {name: our-registry}
+    /// spec: {parameters: {repos: [registry.example.com]}}
+    /// "#)])?;
+    ///
+    /// assert!(import.original_allows("registry.example.com.evil.example/app:1"));
+    /// # Ok::<(), imagereview_import::ImportError>(())
+    /// ```
+    #[must_use]
+    pub fn original_allows(&self, image: &str) -> bool {
+        let mut originals = self.originals.iter().filter(|read| read.is_comparable);
+        originals.all(|read| read.original.allows(image))
     }
 }

@@ -185,7 +185,7 @@ fn resolved(digest: ContentDigest, head: &Head, subject: Subject<'_>) -> Resolve
 
 /// The digest of a manifest that was asked for by tag: SHA-256, or what the registry uses in its
 /// place and says in a header, which must be right.
-fn computed_digest(
+pub(super) fn computed_digest(
     subject: Subject<'_>,
     head: &Head,
     body: &Bytes,
@@ -217,7 +217,7 @@ fn refuse_schema_1(subject: Subject<'_>, head: &Head) -> Result<(), AskError> {
     Ok(())
 }
 
-fn check_digest(
+pub(super) fn check_digest(
     subject: Subject<'_>,
     digest: &ContentDigest,
     body: &Bytes,

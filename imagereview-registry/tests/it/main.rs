@@ -15,5 +15,6 @@ mod quirks;
 mod redaction;
 mod redirects;
 mod schema;
+mod signatures;
 mod tls;
 mod tokens;
