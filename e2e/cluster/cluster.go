@@ -62,6 +62,9 @@ type APIServer struct {
 	Client   kubernetes.Interface
 	Config   *rest.Config
 	AuditLog string // the file that its audit log goes to
+	// Authority is the file with the certificates that its own is verified with, as those who run in the cluster have it. The
+	// client above knows it by another.
+	Authority string
 }
 
 // Start runs a kube-apiserver whose ImagePolicyWebhook plugin is set up by an admission configuration file, or is off
@@ -104,7 +107,8 @@ func StartWith(t testing.TB, etcd, admissionConfiguration string, further ...str
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &APIServer{Client: client, Config: server.ClientConfig, AuditLog: auditLog}
+	authority := server.ServerOpts.SecureServing.ServerCert.CertKey.CertFile
+	return &APIServer{Client: client, Config: server.ClientConfig, AuditLog: auditLog, Authority: authority}
 }
 
 // metadataOfPods is the audit policy: one line for each request about pods, with the annotations that plugins add.

@@ -249,16 +249,30 @@ fn registry_matches(patterns: &[String], registry: &str) -> Option<bool> {
     let (host, port) = parts(registry);
     let matches = |pattern: &String| {
         let (pattern, its_port) = parts(pattern);
-        let is_host = match pattern.strip_prefix('*') {
-            Some("") => true,
-            Some(below) => host.ends_with(below),
-            None => host == pattern,
-        };
+        let is_host = pattern == "*" || host_matches(&pattern, &host);
         // A lone star is every registry.
         let is_any = its_port.as_deref() == Some("*") || pattern == "*" && its_port.is_none();
         is_host && (is_any || port == its_port)
     };
     Some(patterns.iter().any(matches))
+}
+
+/// Whether a host is written so: one name or more for a star that the pattern begins with, and one for
+/// each other.
+fn host_matches(pattern: &str, host: &str) -> bool {
+    let (pattern, is_below) = match pattern.strip_prefix("*.") {
+        Some(rest) => (rest, true),
+        None => (pattern, false),
+    };
+    let pattern: Vec<&str> = pattern.rsplit('.').collect();
+    let host: Vec<&str> = host.rsplit('.').collect();
+    let is_long_enough = if is_below {
+        host.len() > pattern.len()
+    } else {
+        host.len() == pattern.len()
+    };
+    let mut names = pattern.iter().zip(&host);
+    is_long_enough && names.all(|(pattern, name)| *pattern == "*" || pattern == name)
 }
 
 fn swapped(text: &str) -> String {

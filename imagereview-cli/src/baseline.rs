@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::{ReviewedFile, ReviewedImage},
-    input::{Source, normalized},
+    input::{BUILT, Source, normalized},
 };
 
 /// Findings that are accepted.
@@ -108,7 +108,7 @@ impl Baseline {
 
     /// The path of a file from the folder of the baseline.
     fn path_of(&self, file: &str) -> String {
-        if file == Source::Stdin.to_string() {
+        if file == Source::Stdin.to_string() || file.starts_with(BUILT) {
             return file.to_owned();
         }
         let path = normalized(Path::new(file));
@@ -174,7 +174,7 @@ impl Baseline {
         let gone = self.accepted.difference(&self.found);
         let stdin = Source::Stdin.to_string();
         gone.filter(move |finding| {
-            let is_file = finding.file != stdin;
+            let is_file = finding.file != stdin && !finding.file.starts_with(BUILT);
             self.reviewed.contains(&finding.file)
                 || (is_file && !self.folder.join(&finding.file).exists())
         })

@@ -43,7 +43,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Review(review::ReviewArgs),
+    Review(Box<review::ReviewArgs>),
     Check(check::CheckArgs),
     Explain(explain::ExplainArgs),
     Inventory(inventory::InventoryArgs),

@@ -7,6 +7,7 @@ pub(crate) mod documents;
 mod explanation;
 mod files;
 mod json;
+mod kustomization;
 pub(crate) mod layout;
 mod lines;
 mod parts;
@@ -17,6 +18,7 @@ mod source;
 mod substitution;
 mod syntax;
 mod text;
+mod tracked;
 pub(crate) mod yaml;
 
 pub(crate) use self::{
@@ -24,12 +26,13 @@ pub(crate) use self::{
     explanation::near,
     files::{Input, InputError, Skip, inputs, inputs_as_in_folder},
     json::json_error,
+    kustomization::{Kustomization, build, mark_patches},
     layout::locate,
     lines::{Lines, around},
     parts::{Part, Parts, Start},
     position::Position,
     review_stream::{ReviewRequest, ReviewStream, StreamError},
-    source::{Source, normalized},
+    source::{BUILT, Source, normalized},
     syntax::Syntax,
     text::{TextError, read_text},
     yaml::{from_yaml, from_yaml_file, yaml_error},

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use imagereview_core::{ImagePolicy, NoLatestTag, Policy, PolicyErrors, workload::WorkloadKinds};
-use imagereview_files::PolicyPaths;
+use imagereview_files::{PolicyPaths, PolicyTexts};
 
 /// Why there is no policy.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,12 @@ impl LoadedPolicy {
 
 /// Compiles documents, and those that folders hold, to one policy.
 pub(crate) fn compile(paths: &[PathBuf]) -> Result<ImagePolicy, PolicyFileError> {
-    usable(PolicyPaths::open(paths)?.read()?.compile()?)
+    usable(read(paths)?.compile()?)
+}
+
+/// Reads documents, and those that folders hold.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<PolicyTexts, PolicyFileError> {
+    Ok(PolicyPaths::open(paths)?.read()?)
 }
 
 /// The policy, if signatures can be verified with all that it names.

@@ -35,13 +35,16 @@
 //! (the namespace of a bare reference, the containers of an `ImageReview`) never skips a rule and
 //! never grants an exemption.
 
+mod asked;
 mod check;
 mod custom_resources;
 mod declaration;
+mod doubt;
 mod exemption;
 mod explanation;
 mod facts;
 mod failure;
+mod file_name;
 mod files;
 mod material;
 #[cfg(feature = "mutation")]
@@ -55,7 +58,9 @@ mod rule;
 mod schema;
 mod scope;
 mod signed;
+mod source;
 mod template;
+mod written;
 mod yaml_error;
 
 use std::{
@@ -63,15 +68,18 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::Arc,
+    time::SystemTime,
 };
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 #[cfg(feature = "schema")]
 pub use self::schema::json_schema;
 use self::{
-    check::Asked,
+    asked::Asked,
     declaration::{Document, Name},
+    doubt::Doubts,
     exemption::Exemption,
     failure::{Failure, Failures},
     problem::Problems,
@@ -82,9 +90,11 @@ use self::{
 pub use self::{
     declaration::{API_VERSION, KIND},
     explanation::{Branch, Explanation, ImageExplanation, Outcome, Step},
+    file_name::is_policy_file,
     files::PolicyFiles,
     price::{PolicyPrice, RulePrice},
     problem::{PolicyErrors, Problem},
+    source::PolicySource,
 };
 #[cfg(feature = "mutation")]
 use crate::{
@@ -102,58 +112,6 @@ use crate::{
     review::{Image, Review},
     workload::{self, KnownResources, WorkloadKinds},
 };
-
-/// The text of a policy, and the name of the file that it came from.
-#[derive(Clone, Copy, Debug)]
-pub struct PolicySource<'a> {
-    name: &'a str,
-    text: &'a str,
-    files: &'a PolicyFiles,
-}
-
-impl<'a> PolicySource<'a> {
-    /// A text of one or more YAML documents, and the name that problems call it by.
-    #[must_use]
-    pub fn new(name: &'a str, text: &'a str) -> Self {
-        Self {
-            name,
-            text,
-            files: Self::without_files(),
-        }
-    }
-}
-
-/// Whether a file of a policy folder is part of the policy, by its name: it ends in `.yaml`, `.yml`
-/// or `.json`, does not begin with a dot (a mounted `ConfigMap` keeps its versions under such names),
-/// and is neither a test of a policy (`_test.yaml`) nor a trusted root (`trusted_root.json`,
-/// `staging.trusted_root.json`).
-///
-/// It is here so that all who read a folder read the same policy.
-///
-/// ```
-/// use imagereview_core::document::is_policy_file;
-///
-/// assert!(is_policy_file("baseline.yaml"));
-/// assert!(!is_policy_file("baseline_test.yaml"));
-/// assert!(!is_policy_file("trusted_root.json"));
-/// assert!(!is_policy_file("..data"));
-/// assert!(!is_policy_file("README.md"));
-/// ```
-#[must_use]
-pub fn is_policy_file(name: &str) -> bool {
-    let stem = [".yaml", ".yml", ".json"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending));
-    // What signatures are verified with lies beside the policy that names it.
-    let is_trusted_root = ["trusted_root.json", "trusted-root.json"]
-        .iter()
-        .any(|end| {
-            let before = name.strip_suffix(end);
-            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
-        });
-    let is_test = |stem: &str| stem.ends_with("_test");
-    stem.is_some_and(|stem| !name.starts_with('.') && !is_test(stem)) && !is_trusted_root
-}
 
 /// A compiled policy document, or several that must all pass.
 ///
@@ -208,7 +166,7 @@ impl ImagePolicy {
         let mut hash = Sha256::new();
         let mut found = 0;
         for source in sources {
-            problems.in_source(source.name);
+            problems.in_source(source.name, source.text);
             hash.update(source.text.len().to_le_bytes());
             hash.update(source.text);
             for (name, text) in source.files.iter() {
@@ -254,6 +212,50 @@ impl ImagePolicy {
             kinds,
             identity: identity.into(),
         })
+    }
+
+    /// What is no mistake in the documents that this policy was compiled from and hardly meant, in the order of
+    /// the files and lines: exemptions that have expired
+    /// at this time, kinds of objects that have no images, what is allowed and denied, expressions that are
+    /// never true, scopes in which nothing is, and rules that another one makes needless.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    ///
+    /// use imagereview_core::{ImagePolicy, PolicySource};
+    ///
+    /// let sources = [PolicySource::new("policy.yaml", r#"
+    /// apiVersion: imagereview/v1alpha1
+    /// kind: ImagePolicy
+    /// metadata: {name: example}
+    /// rules:
+    ///   - name: digests
+    ///     scope: {kinds: {include: [Deploymnt]}}
+    ///     digest: {}
+    /// "#)];
+    /// let doubts = ImagePolicy::compile(sources)?.doubts(sources, SystemTime::now());
+    /// assert_eq!(doubts.len(), 1);
+    /// assert!(doubts[0].to_string().contains(r#"did you mean "Deployment"?"#));
+    /// # Ok::<(), imagereview_core::PolicyErrors>(())
+    /// ```
+    #[must_use]
+    pub fn doubts<'a>(
+        &self,
+        sources: impl IntoIterator<Item = PolicySource<'a>>,
+        now: SystemTime,
+    ) -> Vec<Problem> {
+        // The texts are read again, so that a policy that only decides holds nothing for this.
+        let mut doubts = Doubts::new(&self.kinds, Timestamp::try_from(now).ok());
+        let mut mistakes = Problems::default();
+        for source in sources {
+            doubts.in_source(source.name);
+            for node in node::parse(source.text, &mut mistakes) {
+                if let Some(document) = Document::read(&node, &mut mistakes) {
+                    doubts.of(&document);
+                }
+            }
+        }
+        doubts.finish()
     }
 
     /// What identifies this policy: the names of its documents and the SHA-256 of their
@@ -486,6 +488,14 @@ impl ImagePolicy {
             .iter()
             .flat_map(|document| &document.rules)
             .map(|rule| &*rule.name.0)
+    }
+
+    /// Whether a comment beside an image in its file exempts it from a rule, where a file is reviewed. The
+    /// comments are for the program that reads files; nothing here sees them.
+    #[must_use]
+    pub fn allows_inline_exemption(&self, rule: &str) -> bool {
+        let mut rules = self.documents.iter().flat_map(|document| &document.rules);
+        rules.any(|one| *one.name.0 == *rule && one.allows_inline_exemptions)
     }
 
     /// Decides a review, and reports for each image what each rule found.

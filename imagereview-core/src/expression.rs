@@ -10,6 +10,7 @@ mod language;
 mod predicate;
 mod price;
 mod regex;
+mod result;
 mod variables;
 
 use std::{
@@ -37,6 +38,7 @@ use self::{
         image_fields, size_of, size_of_fields,
     },
 };
+pub(crate) use self::{failure::ExpressionError, result::never_decides};
 use crate::{
     pattern::RegexBudget,
     quote::{Quoted, first_chars},
@@ -96,13 +98,14 @@ impl std::fmt::Debug for Expression {
 }
 
 impl Expression {
-    pub(super) fn compile(text: &str, budget: &mut RegexBudget) -> Result<Self, String> {
+    pub(super) fn compile(text: &str, budget: &mut RegexBudget) -> Result<Self, ExpressionError> {
         Self::over(&VARIABLES, text, budget)
     }
 
     /// An expression over the predicate of an attestation, too. It uses no facts of the image.
     pub(super) fn of_predicate(text: &str, budget: &mut RegexBudget) -> Result<Self, String> {
-        let expression = Self::over(&PREDICATE_VARIABLES, text, budget)?;
+        let expression = Self::over(&PREDICATE_VARIABLES, text, budget)
+            .map_err(|error: ExpressionError| error.to_string())?;
         match expression.facts.first() {
             None => Ok(expression),
             Some(fact) => Err(format!(
@@ -115,9 +118,9 @@ impl Expression {
         variables: &'static [&'static str],
         text: &str,
         budget: &mut RegexBudget,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, ExpressionError> {
         if text.len() > MAX_LEN {
-            return Err(format!("the expression is longer than {MAX_LEN} bytes"));
+            return Err(format!("the expression is longer than {MAX_LEN} bytes").into());
         }
         let parser = ENV.parser().max_recursion_depth(MAX_BRACKETS);
         let mut root = parser.parse(text).map_err(|errors| unparsable(&errors))?;

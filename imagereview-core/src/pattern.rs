@@ -8,6 +8,7 @@
 
 mod glob;
 mod globs;
+mod host_shape;
 mod name;
 mod price;
 mod reading;

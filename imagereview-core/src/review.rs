@@ -51,6 +51,7 @@ pub struct Review<'a> {
     name: Option<&'a str>,
     labels: Option<&'a StringMap<'a>>,
     annotations: Option<&'a StringMap<'a>>,
+    namespace_labels: Option<&'a StringMap<'a>>,
     time: Option<SystemTime>,
     kind: Option<ObjectKind<'a>>,
     operation: Option<Operation>,
@@ -95,6 +96,7 @@ impl<'a> Review<'a> {
                 location,
                 position,
                 is_unchanged: false,
+                pull_policy: None,
             }),
             Err(error) => self.unreadable.push(UnreadableImage {
                 text,
@@ -103,6 +105,20 @@ impl<'a> Review<'a> {
                 position,
                 is_unchanged: false,
             }),
+        }
+    }
+
+    /// Adds the image of a container, or of a volume, which may say [when it is pulled](Image::pull_policy).
+    pub fn add_image_of_container(
+        &mut self,
+        text: &'a str,
+        location: Location<'a>,
+        pull_policy: Option<&'a str>,
+    ) {
+        let before = self.images.len();
+        self.add_image(text, location);
+        if let Some(image) = self.images.get_mut(before) {
+            image.pull_policy = Some(pull_policy.unwrap_or_default());
         }
     }
 
@@ -177,6 +193,13 @@ impl<'a> Review<'a> {
     #[must_use]
     pub fn with_labels(mut self, labels: &'a StringMap<'a>) -> Self {
         self.labels = Some(labels);
+        self
+    }
+
+    /// Sets the labels of the namespace. No request has them, so whoever knows them says so.
+    #[must_use]
+    pub fn with_namespace_labels(mut self, labels: &'a StringMap<'a>) -> Self {
+        self.namespace_labels = Some(labels);
         self
     }
 
@@ -341,6 +364,18 @@ impl<'a> Review<'a> {
     /// Whether an object whose images cannot be known was the same before this update.
     pub(crate) fn is_unchanged_object(&self) -> bool {
         self.is_unchanged_object
+    }
+
+    /// The labels of the pod, if the request has them.
+    #[cfg(feature = "document")]
+    pub(crate) fn labels(&self) -> Option<&'a StringMap<'a>> {
+        self.labels
+    }
+
+    /// The labels of the namespace, where they are known.
+    #[must_use]
+    pub fn namespace_labels(&self) -> Option<&'a StringMap<'a>> {
+        self.namespace_labels
     }
 
     /// Whether annotations came with the request; there may be none among them.

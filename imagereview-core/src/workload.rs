@@ -365,7 +365,13 @@ impl<'a> Workload<'a> {
     pub fn review(&self) -> Review<'_> {
         let mut review = self.review_without_images();
         for image in &self.images {
-            review.add_image(&image.text, image.location.as_borrowed());
+            let location = image.location.as_borrowed();
+            if image.pod_spec.is_some() {
+                let pull_policy = image.pull_policy.as_deref();
+                review.add_image_of_container(&image.text, location, pull_policy);
+            } else {
+                review.add_image(&image.text, location);
+            }
         }
         review
     }

@@ -39,6 +39,9 @@ impl ImageArgs {
             if let Some(namespace) = &self.namespace.namespace {
                 review = review.with_namespace(namespace);
             }
+            if let Some(labels) = self.namespace.labels() {
+                review = review.with_namespace_labels(labels);
+            }
             (image, review.with_time(now))
         })
     }

@@ -12,7 +12,7 @@ use clap::ValueHint;
 use super::env_file::EnvFile;
 use crate::{
     exit_status::ExitStatus,
-    input::{Input, Skip, Source, inputs, inputs_as_in_folder, normalized},
+    input::{Input, Skip, Source, build, inputs, inputs_as_in_folder, mark_patches, normalized},
     project::Project,
     terminal::{OneLine, print_diagnostic},
 };
@@ -26,6 +26,10 @@ pub(crate) struct NoInput;
 
 /// What to read.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct InputArgs {
     /// File, folder, pattern such as 'k8s/**/*.yaml', or - for standard input
     ///
@@ -38,10 +42,10 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
 
-    /// Skip files in folders that a .gitignore excludes
+    /// Skip files in folders that a .gitignore excludes, and that git does not track
     ///
-    /// A file that git tracks is deployed even if a .gitignore excludes it. So none is used without
-    /// this option.
+    /// git tells which of the excluded files it tracks. Those are deployed all the same, so they are
+    /// reviewed.
     #[arg(long)]
     gitignore: bool,
 
@@ -57,6 +61,13 @@ pub(crate) struct InputArgs {
     /// templates, which Helm writes before each document, begin there.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     stdin_name: Option<PathBuf>,
+
+    /// Build each kustomization with kustomize, or else kubectl, and review the objects too
+    ///
+    /// Those are built that no other kustomization among the inputs is built from. kustomize fetches
+    /// what a kustomization takes from elsewhere.
+    #[arg(long)]
+    kustomize: bool,
 
     /// Exit with status 2 if anything was not reviewed
     ///
@@ -91,10 +102,10 @@ impl InputArgs {
     pub(crate) fn held(inputs: Vec<Input>) -> (Vec<Input>, ExitStatus) {
         let mut outcome = ExitStatus::default();
         let mut lasting = Vec::new();
-        for Input { source, is_named } in inputs {
-            let name = source.to_string();
-            match source.held() {
-                Ok(source) => lasting.push(Input { source, is_named }),
+        for input in inputs {
+            let name = input.source.to_string();
+            match input.source.held() {
+                Ok(source) => lasting.push(Input { source, ..input }),
                 Err(error) => {
                     print_diagnostic(format_args!("{name}: {error}"));
                     outcome = ExitStatus::Error;
@@ -157,6 +168,18 @@ impl InputArgs {
                 Err(error) => {
                     print_diagnostic(error);
                     outcome = ExitStatus::Error;
+                }
+            }
+        }
+        mark_patches(&mut all);
+        if self.kustomize {
+            for built in build(&mut all) {
+                match built {
+                    Ok(input) => all.push(input),
+                    Err(error) => {
+                        print_diagnostic(error);
+                        outcome = ExitStatus::Error;
+                    }
                 }
             }
         }

@@ -38,7 +38,7 @@ pub(crate) struct PolicyCommand {
 enum PolicySubcommand {
     Validate(validate::ValidateArgs),
     Test(test::TestArgs),
-    Diff(diff::DiffArgs),
+    Diff(Box<diff::DiffArgs>),
     Cost(cost::CostArgs),
     Import(import::ImportArgs),
     Schema(schema::SchemaArgs),

@@ -134,7 +134,7 @@ pub(crate) fn run(
     };
     let reviewer = || {
         Reviewer::new(&policy, args.inputs.variables(project))
-            .in_namespace(args.namespace.namespace.as_deref())
+            .in_namespace(args.namespace.namespace.as_deref(), args.namespace.labels())
             .with_fixer(fixer)
     };
     let mut facts = args.facts.source()?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use imagereview_core::{
-    Review,
+    Review, StringMap,
     facts::{Facts, Needs},
 };
 
@@ -21,6 +21,8 @@ pub(super) struct Context<'p> {
     pub(super) variables: BTreeMap<String, String>,
     /// The namespace of objects that name none, if that is known.
     pub(super) namespace: Option<String>,
+    /// The labels of that namespace, if they are known.
+    pub(super) namespace_labels: Option<StringMap<'static>>,
     /// When the run began: the time by which every review of it is decided.
     pub(super) now: SystemTime,
     /// What is known of images.
@@ -50,9 +52,18 @@ impl Context<'_> {
         title: impl Into<String>,
         review: Review<'_>,
     ) -> ReviewedDocument {
-        match (&self.namespace, review.namespace()) {
-            (Some(namespace), None) => self.decide(title, review.with_namespace(namespace)),
-            _ => self.decide(title, review),
+        let Some(namespace) = &self.namespace else {
+            return self.decide(title, review);
+        };
+        let is_there = review.namespace().is_none_or(|own| own == namespace);
+        let mut review = if is_there {
+            review.with_namespace(namespace)
+        } else {
+            review
+        };
+        if let Some(labels) = self.namespace_labels.as_ref().filter(|_| is_there) {
+            review = review.with_namespace_labels(labels);
         }
+        self.decide(title, review)
     }
 }

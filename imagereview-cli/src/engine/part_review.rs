@@ -1,7 +1,9 @@
 //! Reviews one part of an input: finds its documents, decides them, and finds where their images
 //! are.
 
+mod comments;
 mod compose;
+mod kustomization;
 mod pipeline;
 
 use std::{
@@ -20,6 +22,7 @@ use imagereview_core::{
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::Value as Json;
 
+use self::kustomization::without_missing_images;
 use super::{
     context::Context,
     object::{title, title_of_unreadable},
@@ -54,6 +57,7 @@ pub(super) struct PartReview<'r> {
     /// Found where the first position is asked for.
     lines: OnceCell<Lines<'r>>,
     input: &'r Input,
+    syntax: Syntax,
     file: ReviewedFile,
 }
 
@@ -71,6 +75,7 @@ impl<'r> PartReview<'r> {
             start: file.start.position,
             lines: OnceCell::new(),
             input,
+            syntax: Syntax::Yaml,
             file,
         }
     }
@@ -79,10 +84,12 @@ impl<'r> PartReview<'r> {
     ///
     /// Before it, so many documents of JSON have been read of the input.
     pub(super) fn run(mut self, syntax: Syntax, json_before: usize) -> ReviewedFile {
+        self.syntax = syntax;
         match syntax {
             Syntax::Dockerfile => self.dockerfile(),
             Syntax::Json | Syntax::Yaml => self.documents(syntax, json_before),
         }
+        self.check_comments();
         self.file
     }
 
@@ -106,6 +113,9 @@ impl<'r> PartReview<'r> {
     /// Adds what came of the document at these bytes, and finds its images there. Their paths begin
     /// behind `prefix`.
     fn add(&mut self, mut documents: Vec<ReviewedDocument>, range: Range<usize>, prefix: &str) {
+        if self.input.is_patch {
+            documents.iter_mut().for_each(without_missing_images);
+        }
         let is_wanted =
             |image: &ReviewedImage| self.context.locates_all || !image.violations.is_empty();
         if let Some(template) = self.rendered_from(&self.text[range.clone()]) {
@@ -137,7 +147,8 @@ impl<'r> PartReview<'r> {
 
     /// Adds what came of a document whose images are found. More violations than are kept are an
     /// error: neither a report nor a baseline has them.
-    fn add_located(&mut self, document: ReviewedDocument) {
+    fn add_located(&mut self, mut document: ReviewedDocument) {
+        self.exempt_by_comments(&mut document);
         if document.omitted > 0 {
             let (title, omitted) = (&document.title, document.omitted);
             self.file.diagnostics.push(Diagnostic {
@@ -156,6 +167,7 @@ impl<'r> PartReview<'r> {
     fn rendered_from(&self, document: &str) -> Option<String> {
         let chart = match &self.input.source {
             Source::NamedStdin(path) if path.is_dir() => Some(&**path),
+            Source::Built(file, ..) => return Some(file.clone()),
             source if source.is_stream() => None,
             _ => return None,
         };
@@ -194,7 +206,11 @@ impl<'r> PartReview<'r> {
         // In a folder, JSON with comments is most often the settings of some tool.
         if self.input.is_named || may_matter(self.text) {
             let position = self.start.within(error.line(), error.column());
-            self.error(position, json_error(error));
+            if is_action(self.text, error) {
+                self.template(position);
+            } else {
+                self.error(position, json_error(error));
+            }
         } else {
             self.file.skipped += 1;
         }
@@ -213,6 +229,9 @@ impl<'r> PartReview<'r> {
     fn json_document(&mut self, document: &str, range: Range<usize>) {
         let type_meta: TypeMeta<'_> = serde_json::from_str(document).unwrap_or_default();
         let bytes = document.as_bytes();
+        if let Some(kustomization) = self.kustomization_of(document) {
+            return self.kustomization(&kustomization, range);
+        }
         match type_meta.kind.as_deref() {
             Some(image_review::KIND) => match ImageReview::from_slice(bytes) {
                 Ok(review) => {
@@ -264,6 +283,9 @@ impl<'r> PartReview<'r> {
         }
         if let Err(error) = agree(text) {
             return self.disagree(&error, &range, json_error);
+        }
+        if let Some(kustomization) = self.kustomization_of(text) {
+            return self.kustomization(&kustomization, range);
         }
         let kinds = self.context.policy.kinds();
         match from_yaml(text, |yaml| kinds.deserialize(yaml)) {
@@ -368,7 +390,6 @@ impl<'r> PartReview<'r> {
         manifest: impl Iterator<Item = Result<Workload<'a>, UnreadableObject<'a>>>,
         range: Range<usize>,
     ) {
-        let is_json = self.text[range.clone()].trim_start().starts_with('{');
         let mut objects = Vec::new();
         let mut is_kubernetes = true;
         let mut reviewed = Vec::new();
@@ -386,13 +407,11 @@ impl<'r> PartReview<'r> {
                         reviewed.extend(images.map(|(_, place)| place.path().to_string()));
                     }
                     // One image that is still to be filled in must not keep the others from being
-                    // reviewed, unless nothing can be made of the object as it is. Nor is JSON
-                    // that a program wrote a template.
+                    // reviewed, unless nothing can be made of the object as it is.
                     let is_open = |text: &str| text.contains("{{");
-                    let is_template = !is_json
-                        && (object.name().is_some_and(is_open)
-                            || object.namespace().is_some_and(is_open)
-                            || object.images().all(|(image, _)| is_open(image)));
+                    let is_template = object.name().is_some_and(is_open)
+                        || object.namespace().is_some_and(is_open)
+                        || object.images().all(|(image, _)| is_open(image));
                     let first = object
                         .images()
                         .find(|(image, _)| is_template && is_open(image));
@@ -624,6 +643,17 @@ enum Object<'t> {
     Template(String),
     Unreadable(UnreadableObject<'t>),
 }
+
+/// Whether JSON ends where an action of a template begins, or right behind its first brace.
+fn is_action(text: &str, error: &serde_json::Error) -> bool {
+    let line = text.split('\n').nth(error.line().saturating_sub(1));
+    let line = line.unwrap_or_default().as_bytes();
+    let at = error.column().min(line.len());
+    line[at.saturating_sub(2)..(at + 1).min(line.len())]
+        .windows(2)
+        .any(|two| two == b"{{")
+}
+
 fn is_missing(error: &ObjectError) -> bool {
     matches!(error.kind(), ObjectErrorKind::Missing)
 }

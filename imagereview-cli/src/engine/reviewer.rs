@@ -9,7 +9,10 @@ use std::{
     time::SystemTime,
 };
 
-use imagereview_core::facts::{Facts, Needs};
+use imagereview_core::{
+    StringMap,
+    facts::{Facts, Needs},
+};
 
 use rayon::{
     ThreadPoolBuilder,
@@ -24,7 +27,7 @@ use super::{
 };
 use crate::{
     fix::Fixer,
-    input::{Input, Part, Parts, Syntax, TextError, agreement::may_matter},
+    input::{Input, Part, Parts, Source, Syntax, TextError, agreement::may_matter},
     policy_file::LoadedPolicy,
 };
 
@@ -46,6 +49,7 @@ impl<'p> Reviewer<'p> {
                 policy,
                 variables,
                 namespace: None,
+                namespace_labels: None,
                 now: SystemTime::now(),
                 facts: None,
                 needs: None,
@@ -55,9 +59,14 @@ impl<'p> Reviewer<'p> {
         }
     }
 
-    /// Takes this for the namespace of objects that name none.
-    pub(crate) fn in_namespace(mut self, namespace: Option<&str>) -> Self {
+    /// Takes this for the namespace of objects that name none, and these for its labels.
+    pub(crate) fn in_namespace(
+        mut self,
+        namespace: Option<&str>,
+        labels: Option<&StringMap<'static>>,
+    ) -> Self {
         self.context.namespace = namespace.map(str::to_owned);
+        self.context.namespace_labels = labels.cloned();
         self
     }
 
@@ -182,9 +191,12 @@ impl<'p> Reviewer<'p> {
             let mut needs = needs.lock().unwrap_or_else(PoisonError::into_inner);
             needs.extend(found);
         }
-        let fix = self
+        // What is built is in no file.
+        let fixer = self
             .fixer
-            .map(|fixer| fixer.fix(&input.source, &text, syntax, &self.context.variables));
+            .filter(|_| !matches!(input.source, Source::Built(..)));
+        let fix =
+            fixer.map(|fixer| fixer.fix(&input.source, &text, syntax, &self.context.variables));
         let text = match &fix {
             Some(fix) if self.fixer.is_some_and(|fixer| !fixer.is_dry()) => fix.after.clone(),
             _ => text,

@@ -6,9 +6,18 @@ use std::{
 };
 
 use globset::{GlobBuilder, GlobMatcher};
-use ignore::{WalkBuilder, gitignore::GitignoreBuilder, overrides::OverrideBuilder};
+use ignore::{
+    WalkBuilder,
+    gitignore::GitignoreBuilder,
+    overrides::{Override, OverrideBuilder},
+};
 
-use super::{dockerfile::is_dockerfile, source::Source};
+use super::{
+    dockerfile::is_dockerfile,
+    kustomization::Kustomization,
+    source::Source,
+    tracked::{TrackedError, tracked_but_ignored},
+};
 
 /// Something to read, and whether it was asked for by its own name. What a folder holds may be
 /// anything; what is named is meant to be reviewed.
@@ -16,6 +25,21 @@ use super::{dockerfile::is_dockerfile, source::Source};
 pub(crate) struct Input {
     pub(crate) source: Source,
     pub(crate) is_named: bool,
+    /// Whether a kustomization lists it as a patch.
+    pub(crate) is_patch: bool,
+    /// Whether it is a kustomization, and what is built from it is reviewed too.
+    pub(crate) is_built: bool,
+}
+
+impl Input {
+    fn new(source: Source, is_named: bool) -> Self {
+        Self {
+            source,
+            is_named,
+            is_patch: false,
+            is_built: false,
+        }
+    }
 }
 
 /// What of a folder is skipped, beside hidden files.
@@ -23,7 +47,7 @@ pub(crate) struct Input {
 pub(crate) struct Skip<'a> {
     /// Patterns, as in a `.gitignore`.
     pub(crate) exclude: &'a [&'a str],
-    /// Whether a `.gitignore` skips files. One that git tracks may be in it, and is deployed all the same.
+    /// Whether a `.gitignore` skips files, but for those that git tracks: those are deployed all the same.
     pub(crate) gitignore: bool,
 }
 
@@ -41,6 +65,8 @@ pub(crate) enum InputError {
     },
     #[error("the pattern {pattern:?} of what is excluded is wrong: {cause}")]
     Exclude { pattern: String, cause: String },
+    #[error(transparent)]
+    Tracked(#[from] TrackedError),
     #[error("{0}: no file matches")]
     NoMatch(String),
     #[error("{0}: there are no manifests, Compose files or Dockerfiles in this folder")]
@@ -67,12 +93,7 @@ pub(crate) fn inputs(argument: &OsStr, skip: Skip<'_>) -> Vec<Result<Input, Inpu
     if argument.is_empty() {
         return vec![Err(InputError::NoName)];
     }
-    let named = |source| {
-        vec![Ok(Input {
-            source,
-            is_named: true,
-        })]
-    };
+    let named = |source| vec![Ok(Input::new(source, true))];
     let source = Source::from(argument);
     let Source::File(path) = &source else {
         return named(source);
@@ -169,7 +190,7 @@ fn has_manifests(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str);
     let name = path.file_name().and_then(OsStr::to_str);
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-        || name.is_some_and(is_dockerfile)
+        || name.is_some_and(|name| is_dockerfile(name) || Kustomization::is_name(name))
 }
 
 /// The files below a folder that are wanted, without hidden ones and those that are skipped.
@@ -189,6 +210,60 @@ fn walk(
         Ok(overrides) => overrides,
         Err(error) => return vec![Err(InputError::Walk(error))],
     };
+    let mut found: Vec<_> = walk_by(folder, skip, overrides.clone(), is_wanted).collect();
+    if skip.gitignore {
+        match tracked_but_ignored(folder) {
+            Ok(paths) => add_tracked(folder, paths, &overrides, is_wanted, &mut found),
+            Err(error) => found.push(Err(InputError::Tracked(error))),
+        }
+    }
+    found
+}
+
+/// Adds files that git tracks, unless they are hidden or excluded, in the order of the paths.
+fn add_tracked(
+    folder: &Path,
+    paths: Vec<PathBuf>,
+    overrides: &Override,
+    is_wanted: &dyn Fn(&Path) -> bool,
+    found: &mut Vec<Result<Input, InputError>>,
+) {
+    let is_skipped = |path: &Path| {
+        let below = path.strip_prefix(folder).unwrap_or(path);
+        let is_hidden = |part: &OsStr| part.as_encoded_bytes().starts_with(b".");
+        let mut folders = path.ancestors().skip(1).take(below.iter().count());
+        below.iter().any(is_hidden)
+            || overrides.matched(path, false).is_ignore()
+            || folders.any(|folder| overrides.matched(folder, true).is_ignore())
+    };
+    let mut is_new = false;
+    for path in paths {
+        if !is_skipped(&path) && is_wanted(&path) && path.is_file() {
+            let source = Source::File(without_here(&path));
+            let is_there = |input: &Input| input.source == source;
+            if !found.iter().flatten().any(is_there) {
+                found.push(Ok(Input::new(source, false)));
+                is_new = true;
+            }
+        }
+    }
+    if is_new {
+        found.sort_by_cached_key(|input| match input {
+            Ok(Input {
+                source: Source::File(path),
+                ..
+            }) => Some(path.clone()),
+            _ => None,
+        });
+    }
+}
+
+fn walk_by(
+    folder: &Path,
+    skip: Skip<'_>,
+    overrides: Override,
+    is_wanted: &dyn Fn(&Path) -> bool,
+) -> impl Iterator<Item = Result<Input, InputError>> {
     WalkBuilder::new(folder)
         // What nobody sees in the change that is reviewed hides nothing in it.
         .ignore(false)
@@ -206,12 +281,9 @@ fn walk(
             Ok(entry) => {
                 let is_file = entry.file_type().is_some_and(|kind| !kind.is_dir());
                 (is_file && is_wanted(entry.path()) && entry.path().is_file()).then(|| {
-                    Ok(Input {
-                        source: Source::File(without_here(entry.path())),
-                        is_named: false,
-                    })
+                    let source = Source::File(without_here(entry.path()));
+                    Ok(Input::new(source, false))
                 })
             }
         })
-        .collect()
 }

@@ -10,6 +10,9 @@ use std::{
     sync::Arc,
 };
 
+/// How the name of what was built begins: with the command that builds it.
+pub(crate) const BUILT: &str = "kustomize build ";
+
 /// A file, or standard input, which is written `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -19,6 +22,8 @@ pub(crate) enum Source {
     NamedStdin(PathBuf),
     /// What a source gave that can be read only once.
     Held(Box<Source>, Arc<[u8]>),
+    /// What was built from a kustomization: the name of its file, its folder, and the objects.
+    Built(String, PathBuf, Arc<[u8]>),
 }
 
 impl Source {
@@ -26,7 +31,7 @@ impl Source {
     pub(crate) fn file_name(&self) -> Option<&str> {
         match self {
             Self::File(path) | Self::NamedStdin(path) => path.file_name()?.to_str(),
-            Self::Stdin => None,
+            Self::Stdin | Self::Built(..) => None,
             Self::Held(source, _) => source.file_name(),
         }
     }
@@ -37,6 +42,7 @@ impl Source {
             Self::File(path) | Self::NamedStdin(path) => path.parent(),
             Self::Stdin => None,
             Self::Held(source, _) => source.folder(),
+            Self::Built(_, folder, _) => Some(folder),
         }
     }
 
@@ -51,7 +57,7 @@ impl Source {
     pub(crate) fn is_stdin(&self) -> bool {
         match self {
             Self::Stdin | Self::NamedStdin(_) => true,
-            Self::File(_) => false,
+            Self::File(_) | Self::Built(..) => false,
             Self::Held(source, _) => source.is_stdin(),
         }
     }
@@ -59,7 +65,7 @@ impl Source {
     /// Whether it is no file: nothing that is found in it has a place where people can look it up.
     pub(crate) fn is_stream(&self) -> bool {
         match self {
-            Self::Stdin => true,
+            Self::Stdin | Self::Built(..) => true,
             Self::NamedStdin(_) => false,
             Self::File(_) => !self.is_lasting(),
             Self::Held(source, _) => source.is_stream(),
@@ -90,7 +96,7 @@ impl Source {
                 let metadata = path.metadata().ok()?;
                 metadata.is_file().then_some(metadata.len())
             }
-            Self::Held(_, bytes) => Some(bytes.len() as u64),
+            Self::Held(_, bytes) | Self::Built(_, _, bytes) => Some(bytes.len() as u64),
         }
     }
 
@@ -98,7 +104,9 @@ impl Source {
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read>> {
         match self {
             Self::Stdin | Self::NamedStdin(_) => Ok(Box::new(io::stdin().lock())),
-            Self::Held(_, bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
+            Self::Held(_, bytes) | Self::Built(_, _, bytes) => {
+                Ok(Box::new(Cursor::new(Arc::clone(bytes))))
+            }
             Self::File(path) => {
                 let file = File::open(path)?;
                 // Some systems let a folder be opened and only then fail to read it.
@@ -131,6 +139,7 @@ impl fmt::Display for Source {
             Self::File(path) | Self::NamedStdin(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("<stdin>"),
             Self::Held(source, _) => source.fmt(f),
+            Self::Built(_, folder, _) => write!(f, "{BUILT}{}", folder.display()),
         }
     }
 }

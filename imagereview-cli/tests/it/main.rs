@@ -1,7 +1,9 @@
 //! The program as people and other programs run it.
 
 mod baseline;
+mod cases;
 mod cmd;
+mod comments;
 mod docs;
 mod examples;
 mod facts;
@@ -11,6 +13,7 @@ mod formats;
 mod import;
 mod init;
 mod integrations;
+mod kustomize;
 mod policy_test;
 mod readers;
 mod resolve;
@@ -18,4 +21,5 @@ mod respond;
 mod review;
 mod support;
 mod unreviewed;
+mod validate;
 mod verify;

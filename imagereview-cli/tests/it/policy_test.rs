@@ -12,12 +12,15 @@ fn a_case_can_give_all_that_a_rule_may_depend_on() {
         format!("- {{name: {name}, scope: {{{scope}}}, repositories: {{deny: ['**/{name}']}}}}\n")
     };
     let policy = format!(
-        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: p}}\nrules:\n{}{}{}{}",
+        "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {{name: p}}\nrules:\n{}{}{}{}{}{}",
         rule("container", "containers: [init]"),
         rule("kind", "kinds: {include: [Deployment]}"),
         rule("operation", "operations: [UPDATE]"),
+        rule("label", "labels: {tier: gold}"),
+        rule("namespace", "namespaceLabels: {env: prod}"),
         "- {name: user, expression: 'review.user == \"alice\" && \"ops\" in review.groups'}\n\
-         - {name: old, repositories: {deny: ['**/old']}}\n",
+         - {name: old, repositories: {deny: ['**/old']}}\n\
+         - {name: pull, scope: {images: {include: ['**/pull']}}, imagePullPolicies: [Always]}\n",
     );
     fs::write(folder.path().join("policy.yaml"), policy).unwrap();
     let cases = [
@@ -27,6 +30,14 @@ fn a_case_can_give_all_that_a_rule_may_depend_on() {
         ("kind", "kind: Pod", "allowed"),
         ("operation", "operation: UPDATE", "denied"),
         ("operation", "operation: CREATE", "allowed"),
+        ("label", "labels: {tier: gold}", "denied"),
+        ("label", "labels: {tier: free}", "allowed"),
+        ("label", "namespace: a", "denied"),
+        ("namespace", "namespaceLabels: {env: prod}", "denied"),
+        ("namespace", "namespaceLabels: {}", "allowed"),
+        ("pull", "imagePullPolicy: Always", "allowed"),
+        ("pull", "imagePullPolicy: Never", "denied"),
+        ("pull", "kind: Pod", "denied"),
         ("old", "oldImages: []", "denied"),
         ("old", "oldImages: [old:1]", "allowed"),
         ("old", "oldImages: [old:1], operation: UPDATE", "allowed"),
@@ -58,7 +69,7 @@ fn a_case_can_give_all_that_a_rule_may_depend_on() {
     .unwrap();
     let (status, stdout, stderr) = run_in(folder.path(), &["policy", "test"]);
     assert_eq!((status, &*stderr), (Some(0), ""), "{stdout}");
-    assert!(stdout.ends_with("12 passed, 0 failed\n"), "{stdout}");
+    assert!(stdout.ends_with("20 passed, 0 failed\n"), "{stdout}");
 
     let wrong = "policy: policy.yaml\ntests:\n- {name: a, images: [a], container: sidecar, expect: denied}\n";
     fs::write(folder.path().join("p_test.yaml"), wrong).unwrap();

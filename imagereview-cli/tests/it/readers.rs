@@ -1,7 +1,7 @@
 //! Texts that other readers take otherwise than they look: each is read as kubectl, Docker Compose or `BuildKit` reads it,
 //! or makes status 2.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -476,6 +476,70 @@ fn only_a_gitignore_hides_files_and_only_where_asked_for() {
     write("k8s/.gitignore", "evil.yaml\n");
     write("k8s/.imagereview.yaml", "gitignore: true\n");
     assert_eq!(review(&k8s, &[]).images.len(), 1);
+}
+
+/// What deploys a commit deploys every file in it.
+#[test]
+fn a_file_that_git_tracks_is_reviewed_although_it_is_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        let output = git.current_dir(folder).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    git(&["init", "-q"]);
+    write(".gitignore", "evil.yaml\nlocal.yaml\n.hidden\nout/\n");
+    for name in [
+        "a.yaml",
+        "evil.yaml",
+        "local.yaml",
+        "z.yaml",
+        "x/evil.yaml",
+        "out/b.yaml",
+        ".hidden/c.yaml",
+    ] {
+        let image = name.replace(['/', '.'], "-");
+        write(
+            name,
+            &POD.replace("\"a:1\"", &format!("\"r.example.com/{image}:1\"")),
+        );
+    }
+    git(&[
+        "add",
+        "-f",
+        "a.yaml",
+        "evil.yaml",
+        "x/evil.yaml",
+        "out/b.yaml",
+        ".hidden/c.yaml",
+    ]);
+    let images = |arguments: &[&str]| {
+        let found = review(folder, arguments).images;
+        let names = found
+            .iter()
+            .map(|image| image.rsplit('/').next().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        images(&["--gitignore"]),
+        [
+            "a-yaml:1",
+            "evil-yaml:1",
+            "out-b-yaml:1",
+            "x-evil-yaml:1",
+            "z-yaml:1"
+        ]
+    );
+    assert_eq!(
+        images(&["--gitignore", "--exclude=x/", "--exclude=b.yaml"]),
+        ["a-yaml:1", "evil-yaml:1", "z-yaml:1"]
+    );
 }
 
 /// What was found and not reviewed is reported, wherever it is.

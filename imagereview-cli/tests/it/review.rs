@@ -541,7 +541,8 @@ spec: {{containers: [{}]}}
         (pod("p", &["nginx", "{{ x }}"]), Some(1)),
         (pod("p", &["{{ x }}"]), Some(0)),
         (pod("{{ n }}", &["nginx", "{{ x }}"]), Some(0)),
-        (json.to_owned(), Some(1)),
+        (json.to_owned(), Some(0)),
+        (json.replace("{{ x }}", "nginx"), Some(1)),
     ] {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("pod.yaml"), &text).unwrap();

@@ -121,8 +121,15 @@ declare! {
         "repositories" repositories: Option<Repositories>,
         /// The most images that one review may have.
         "maxImages" max_images: Option<usize>,
+        /// What `imagePullPolicy` may be, for containers and volumes. Where none is written it is what
+        /// Kubernetes puts there: `Always` for the tag `latest`, and else `IfNotPresent`. An image of which
+        /// that is not known, as in an `ImageReview`, fails.
+        "imagePullPolicies" image_pull_policies: Option<Vec<PullPolicy>>,
         /// What only its registry can tell of an image: platforms, age, size, user and more.
         "facts" facts: Option<Facts>,
+        /// Whether a comment beside an image in its file exempts it from the rule, where a file is reviewed:
+        /// `# imagereview: ignore[RULE] REASON`. `deny` if left out. No cluster sees comments.
+        "inlineExemptions" inline_exemptions: Option<Verdict>,
         /// Who must have signed the image.
         "signed" signed: Option<Signed>,
         /// What must be attested of the image, and by whom.
@@ -158,7 +165,7 @@ declare! {
     }
 
     /// Registries: a host with an optional port (`registry.example.com:5000`), `*.example.com` for
-    /// every host below a domain, or `*`.
+    /// every host below a domain, `a.*.example.com` with one name for each other star, or `*`.
     struct Registries {
         /// The registry must match one of these, exactly.
         "allow" allow: Option<Vec<RegistryPattern>>,
@@ -432,6 +439,13 @@ declare! {
         /// `.image-policy.k8s.io/`: the API server forwards no others. Whoever creates a pod sets its
         /// annotations, so they can put it out of this scope.
         "annotations" annotations: Option<BTreeMap<ForwardedKey, NamePattern>>,
+        /// Which labels the pod must have (those of the template, in an object that has one; else the
+        /// object's own), with globs for their values. An `ImageReview` has none, and is in
+        /// scope. Whoever creates a pod sets its labels, so they can put it out of this scope.
+        "labels" labels: Option<BTreeMap<EntryName, NamePattern>>,
+        /// Which labels the namespace must have, with globs for their values. No request has them, so it is
+        /// in scope unless they are known otherwise (`--namespace-labels` of the command line).
+        "namespaceLabels" namespace_labels: Option<BTreeMap<EntryName, NamePattern>>,
         /// Which kinds of objects (`Pod`, `Deployment`).
         "kinds" kinds: Option<Names>,
         /// Which operations.
@@ -760,7 +774,7 @@ texts! {
     };
     RegistryPattern = RegistryPattern::parse, {
         "description": "A registry: a host with an optional port, `*.example.com` for every host below a \
-                        domain, or `*`.",
+                        domain, `a.*.example.com` with one name for each other star, or `*`.",
         "type": "string",
         "pattern": "^[^/]+$",
         "examples": ["docker.io", "registry.example.com:5000", "*.example.com"],

@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use self::condition::{Condition, Of, has_media_type, has_platforms, listed, platforms};
 #[cfg(feature = "cel")]
 use self::trouble::missing;
+use self::trouble::shown;
 pub(super) use self::trouble::{Trouble, failed, message, unavailable, unknown};
 use super::{
     declaration::{self, IfUnavailable},
@@ -163,6 +164,17 @@ impl FactSettings {
             .kind()
             .is_none_or(|kind| (kind.group(), kind.name()) == ("", "Pod"));
         if is_pulled && !self.takes_tags && image.reference().digest().is_none() {
+            let facts = review.facts();
+            let fact = facts.and_then(|facts| facts.image(image.reference()));
+            // Where it should have been pinned, its author can do nothing about the tag.
+            if let Some(why) = fact.and_then(Fact::unavailable) {
+                let why = shown(why);
+                let reason = message(
+                    format!("it has no digest, and its registry could not be asked for one: {why}"),
+                    format!("没有摘要,也无法向其镜像仓库询问:{why}"),
+                );
+                return Some(FactFinding::new(false, reason));
+            }
             let reason = Message::new(
                 "it has no digest, so what is known of it now may not be what is pulled",
                 "没有摘要,现在得知的情况未必是将来拉取的镜像",

@@ -3,6 +3,7 @@
 use std::{cell::Cell, sync::Arc};
 
 use crate::{
+    language::{Language, Message},
     limits::{STEPS_LIMIT, VIOLATIONS_LIMIT},
     pattern::Lengths,
     review::Image,
@@ -39,6 +40,20 @@ pub(super) struct Meter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooManySteps {
     pub(super) share: u64,
+}
+
+impl TooManySteps {
+    /// That an image can't be decided.
+    pub(super) fn message(self) -> Message {
+        let Self { share } = self;
+        Message::from(format!(
+            "the rule could not be decided: it takes more than {share} steps for this review"
+        ))
+        .with(
+            Language::Chinese,
+            format!("规则无法判定:本次审查所需步数超过{share}"),
+        )
+    }
 }
 
 impl Meter {

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+#[cfg(feature = "cel")]
+use super::written::place_in;
 use crate::quote::first_chars;
 
 /// A place in a text: line and column, both from 1.
@@ -110,6 +112,7 @@ const MAX_CHARS: usize = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     source: Box<str>,
+    text: Box<str>,
     path: String,
     all: Vec<Problem>,
     /// How many there are beyond those.
@@ -132,9 +135,21 @@ impl Problems {
         }
     }
 
-    /// Sets the file that is read from here on.
-    pub(super) fn in_source(&mut self, source: &str) {
+    /// Sets the file that is read from here on, and its text.
+    pub(super) fn in_source(&mut self, source: &str, text: &str) {
         self.source = source.into();
+        self.text = text.into();
+    }
+
+    /// Where a line and column of a value are that begins at a position; `None` where that can't be told.
+    #[cfg(feature = "cel")]
+    pub(super) fn place_in(
+        &self,
+        position: Position,
+        value: &str,
+        (line, column): (usize, usize),
+    ) -> Option<Position> {
+        place_in(&self.text, position, value, line, column)
     }
 
     pub(super) fn source(&self) -> &str {
@@ -187,10 +202,15 @@ impl Problems {
     }
 
     /// The value if there was no problem.
-    pub(super) fn finish<T>(mut self, value: T) -> Result<T, PolicyErrors> {
+    pub(super) fn finish<T>(self, value: T) -> Result<T, PolicyErrors> {
         if self.all.is_empty() {
             return Ok(value);
         }
+        Err(PolicyErrors(self.sorted()))
+    }
+
+    /// All of them, in the order of the files and lines.
+    pub(super) fn sorted(mut self) -> Vec<Problem> {
         // The files stay in the order in which they were given.
         let mut sources: Vec<Box<str>> = Vec::new();
         for problem in &self.all {
@@ -209,6 +229,6 @@ impl Problems {
                 ..last.clone()
             });
         }
-        Err(PolicyErrors(self.all))
+        self.all
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 #[cfg(feature = "cel")]
 use super::facts::FactSettings;
 use super::{
-    check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
+    asked::Asked,
+    check::{AllowDeny, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
     explanation::{Branch, Outcome, Step},
     facts::FactCheck,
@@ -34,6 +35,8 @@ pub(super) struct Rule {
     message: Option<Text>,
     remedy: Option<Text>,
     checks: Vec<Check>,
+    /// Whether a comment exempts from it.
+    pub(super) allows_inline_exemptions: bool,
     /// The most steps that it may take for a review.
     share: u64,
     pub(super) shared_name: Arc<str>,
@@ -166,6 +169,9 @@ impl Rule {
         if let Some(max) = declared.max_images {
             add(Some(Check::MaxImages(max)));
         }
+        if let Some(allowed) = declared.image_pull_policies {
+            add(Some(Check::PullPolicies(allowed)));
+        }
         #[cfg(feature = "cel")]
         let settings = declared.facts.as_ref().map(FactSettings::compile);
         // Facts that have settings only are for the expression.
@@ -193,22 +199,37 @@ impl Rule {
         }
         if let Some(declaration::Expression { text, position }) = declared.expression {
             #[cfg(feature = "cel")]
-            let expression = Expression::compile(&text, regexes).map(|expression| {
-                if !expression.facts().is_empty() {
-                    only_settings = None;
-                }
-                Check::Expression(expression, settings.unwrap_or_default())
-            });
+            let expression = Expression::compile(&text, regexes)
+                .map(|expression| {
+                    if !expression.facts().is_empty() {
+                        only_settings = None;
+                    }
+                    Check::Expression(expression, settings.unwrap_or_default())
+                })
+                .map_err(|error| {
+                    let place = error
+                        .at
+                        .and_then(|at| problems.place_in(position, &text, at));
+                    match place {
+                        Some(place) => (place, error.message),
+                        None => (position, error.to_string()),
+                    }
+                });
             #[cfg(not(feature = "cel"))]
-            let expression: Result<Check, String> = Err(format!(
-                "this build cannot read expressions (the feature \"cel\" is off): {text:?}"
+            let expression: Result<Check, _> = Err((
+                position,
+                format!(
+                    "this build cannot read expressions (the feature \"cel\" is off): {text:?}"
+                ),
             ));
             add(match expression {
                 Ok(check) => Some(check),
-                Err(error) => problems.within(format_args!(".expression"), |problems| {
-                    problems.add(position, error);
-                    None
-                }),
+                Err((position, error)) => {
+                    problems.within(format_args!(".expression"), |problems| {
+                        problems.add(position, error);
+                        None
+                    })
+                }
             });
         }
         if let Some(position) = only_settings {
@@ -224,7 +245,7 @@ impl Rule {
             problems.add(
                 position,
                 "the rule has no checks; give tags, digest, registries, repositories, maxImages, \
-                 facts, signed, attested or expression",
+                 imagePullPolicies, facts, signed, attested or expression",
             );
             complete = false;
         }
@@ -238,6 +259,8 @@ impl Rule {
             message: declared.message,
             remedy: declared.remedy,
             checks,
+            allows_inline_exemptions: declared.inline_exemptions
+                == Some(declaration::Verdict::Allow),
             share: u64::MAX,
         })
     }

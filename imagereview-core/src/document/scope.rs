@@ -1,7 +1,9 @@
 //! Which images a document or rule applies to.
 
+use std::collections::BTreeMap;
+
 use super::{
-    declaration::{self, NamespacePattern, SystemNamespaces},
+    declaration::{self, EntryName, NamespacePattern, SystemNamespaces},
     price::CHECK,
     problem::{Position, Problems},
 };
@@ -13,7 +15,7 @@ use crate::{
         Lengths, MAX_VALUE_LEN, NamePattern, NameSet, PatternError, Reading, RepositoryPattern,
         RepositorySet,
     },
-    review::{Image, Review},
+    review::{Image, Review, StringMap},
 };
 
 /// The longest groups of a user together that are compared with patterns, in bytes. A user of more is
@@ -31,6 +33,8 @@ pub(super) struct Scope {
     images: IncludeExclude<RepositorySet>,
     containers: Option<Vec<ContainerKind>>,
     annotations: Vec<(Box<str>, NameSet)>,
+    labels: Vec<(Box<str>, NameSet)>,
+    namespace_labels: Vec<(Box<str>, NameSet)>,
     kinds: IncludeExclude<NameSet>,
     operations: Option<Vec<Operation>>,
     users: IncludeExclude<NameSet>,
@@ -84,6 +88,8 @@ pub(super) enum OutOfScope {
     Image,
     Container,
     Annotation,
+    Label,
+    NamespaceLabel,
     Kind,
     Operation,
     User,
@@ -98,6 +104,14 @@ impl OutOfScope {
             Self::Kind => Message::new("not about this kind of object", "不适用于此类对象"),
             Self::Operation => Message::new("not about this operation", "不适用于此操作"),
             Self::User => Message::new("not about this user", "不适用于此用户"),
+            Self::Label => Message::new(
+                "about other labels than this pod has",
+                "标签不符合其适用范围",
+            ),
+            Self::NamespaceLabel => Message::new(
+                "about other labels than this namespace has",
+                "命名空间的标签不符合其适用范围",
+            ),
             Self::Annotation => Message::new(
                 "about other annotations than this review has",
                 "注解不符合其适用范围",
@@ -135,6 +149,16 @@ impl Scope {
             let set = compiled(Some(NameSet::new(&[pattern])), position, problems).ok()??;
             annotations.push((key.0, set));
         }
+        let mut entries = |declared: Option<BTreeMap<EntryName, NamePattern>>| {
+            let entries = declared.unwrap_or_default().into_iter();
+            let compile = |(key, pattern): (EntryName, NamePattern)| {
+                let set = compiled(Some(NameSet::new(&[pattern])), position, problems).ok()??;
+                Some((key.as_ref().into(), set))
+            };
+            entries.map(compile).collect::<Option<Vec<_>>>()
+        };
+        let labels = entries(declared.labels)?;
+        let namespace_labels = entries(declared.namespace_labels)?;
         for kind in all_names(declared.kinds.as_ref()) {
             let is_kind = |c: char| c.is_ascii_alphanumeric() || "*?[]{},".contains(c);
             if kind.starts_with(|c: char| c.is_ascii_lowercase()) || !kind.chars().all(is_kind) {
@@ -176,6 +200,8 @@ impl Scope {
             images,
             containers: declared.containers,
             annotations,
+            labels,
+            namespace_labels,
         })
     }
 
@@ -195,7 +221,8 @@ impl Scope {
             names(&self.groups, ENTRIES_LIMIT as u64, MAX_GROUPS_LEN),
             names(&self.service_accounts, 1, MAX_VALUE_LEN),
         ];
-        let annotations = self.annotations.iter();
+        let entries = [&self.annotations, &self.labels, &self.namespace_labels];
+        let annotations = entries.into_iter().flatten();
         let annotations = annotations.map(|(_, value)| most(1, MAX_VALUE_LEN)(value));
         sets.into_iter()
             .chain(annotations)
@@ -226,6 +253,26 @@ impl Scope {
         };
         if review.tells_annotations() && !self.annotations.iter().all(has) {
             return Err(OutOfScope::Annotation);
+        }
+        let known = [
+            (review.labels(), &self.labels, OutOfScope::Label),
+            (
+                review.namespace_labels(),
+                &self.namespace_labels,
+                OutOfScope::NamespaceLabel,
+            ),
+        ];
+        for (labels, wanted, out) in known {
+            let is_there = |labels: &StringMap<'_>| {
+                wanted.iter().all(|(key, value)| {
+                    labels
+                        .get(key)
+                        .is_some_and(|found| found.len() > MAX_VALUE_LEN || value.matches(found))
+                })
+            };
+            if labels.is_some_and(|labels| !is_there(labels)) {
+                return Err(out);
+            }
         }
         if let Some(kind) = review.kind()
             && !self.kinds.admits_name(kind.name())

@@ -14,6 +14,7 @@ use std::{
 use super::{
     glob::{glob, is_glob, stray_character},
     globs::Globs,
+    host_shape::{HostShape, ShapedHosts},
     price::{LOOK_UP, Lengths, Price},
     reading::{PatternError, Reading},
 };
@@ -54,6 +55,8 @@ enum Host {
     Any,
     /// `*.example.com`: every name below this domain.
     Below(Box<str>),
+    /// `a.*.example.com`: one name for each star.
+    Shaped(HostShape),
     Exact(Box<str>),
 }
 
@@ -96,6 +99,12 @@ impl RegistryPattern {
             port,
             path: Path::Any,
         }))
+    }
+}
+
+impl RegistryPattern {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_str()
     }
 }
 
@@ -178,13 +187,14 @@ fn parse_host(text: &str) -> Result<(Host, Port), PatternError> {
         };
         return Ok((Host::Any, port));
     }
+    let shape = match HostShape::parse(name) {
+        Ok(shape) => shape,
+        Err(error) => return wrong(error),
+    };
     let (domain, below) = match name.strip_prefix("*.") {
         Some(domain) => (domain, true),
         None => (name, false),
     };
-    if domain.contains('*') {
-        return wrong("\"*\" stands for whole names before a domain, as in \"*.example.com\"");
-    }
     if domain.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return wrong("write it in lower case");
     }
@@ -195,13 +205,22 @@ fn parse_host(text: &str) -> Result<(Host, Port), PatternError> {
         return Ok((Host::Exact(domain.into()), port));
     }
     let in_host = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
-    let well_formed = domain
-        .split('.')
-        .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
-    if !well_formed || !domain.chars().all(in_host) {
+    let is_name = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(in_host)
+    };
+    let well_formed = match &shape {
+        Some(shape) => shape.written().all(is_name),
+        None => domain.split('.').all(is_name),
+    };
+    if !well_formed {
         return wrong("a host is names of lower-case letters, digits and dashes between dots");
     }
-    let host = if below {
+    let host = if let Some(shape) = shape {
+        Host::Shaped(shape)
+    } else if below {
         Host::Below(domain.into())
     } else if domain == "index.docker.io" && port == Port::Unwritten {
         // It is `docker.io` in every reference, so as a pattern it would match nothing.
@@ -275,6 +294,7 @@ pub(crate) struct RepositorySet {
     /// How long the domains are that `below` has: no others are looked up.
     below_lengths: TextLengths,
     exact: HashMap<Box<str>, Ports>,
+    shaped: ShapedHosts<Ports>,
     registry_price: Price,
     path_price: Price,
 }
@@ -318,6 +338,7 @@ impl RepositorySet {
             below: HashMap::new(),
             below_lengths: TextLengths::default(),
             exact: HashMap::new(),
+            shaped: ShapedHosts::default(),
             registry_price: Price::default(),
             path_price: Price::default(),
         };
@@ -331,6 +352,14 @@ impl RepositorySet {
                     }
                     set.below.entry(domain.clone()).or_default()
                 }
+                Host::Shaped(host) => {
+                    let mut hubs = DOCKER_HUB_HOSTS.iter();
+                    if reading == Reading::Wide && hubs.any(|hub| host.matches(hub)) {
+                        let hub = set.exact.entry(DEFAULT_REGISTRY.into()).or_default();
+                        hub.add(pattern, reading, index);
+                    }
+                    set.shaped.entry(host)
+                }
                 Host::Exact(host) => {
                     let host = match reading {
                         Reading::Strict => Cow::Borrowed(&**host),
@@ -342,20 +371,20 @@ impl RepositorySet {
             ports.add(pattern, reading, index);
         }
         let hosts = set.below.values_mut().chain(set.exact.values_mut());
+        let hosts = hosts.chain(set.shaped.values_mut());
         for paths in hosts.chain([&mut set.any]).flat_map(Ports::paths_mut) {
             paths.compile()?;
         }
         set.patterns = patterns;
         set.below_lengths = TextLengths::of(set.below.keys());
-        set.registry_price = Price::new(LOOK_UP, 4) + set.below_lengths.price();
+        set.registry_price =
+            Price::new(LOOK_UP, 4) + set.below_lengths.price() + set.shaped.price();
         // One domain of each length is above a host.
-        let largest = |hosts: &HashMap<Box<str>, Ports>| {
-            let prices = hosts.values().map(Ports::price);
-            prices.fold(Price::default(), Price::max)
-        };
-        let below = largest(&set.below).times(set.below_lengths.0.len() as u64);
+        let below = largest(set.below.values()).times(set.below_lengths.0.len() as u64);
+        let shaped = largest(set.shaped.values()).times(set.shaped.len() as u64);
+        let exact = largest(set.exact.values());
         // An official image of Docker Hub has two paths.
-        set.path_price = (set.any.price() + largest(&set.exact) + below).times(2);
+        set.path_price = (set.any.price() + exact + below + shaped).times(2);
         Ok(set)
     }
 
@@ -389,6 +418,7 @@ impl RepositorySet {
         let domains = domains.filter(|domain| self.below_lengths.0.contains(&domain.len()));
         let below = domains.filter_map(|domain| self.below.get(domain));
         let first = below
+            .chain(self.shaped.find(&host))
             .chain(self.exact.get(&*host))
             .chain([&self.any])
             .flat_map(|ports| ports.matching(port, self.reading))
@@ -399,6 +429,11 @@ impl RepositorySet {
             .min()?;
         Some(&self.patterns[first])
     }
+}
+
+/// The most that one of several costs.
+fn largest<'p>(ports: impl Iterator<Item = &'p Ports>) -> Price {
+    ports.map(Ports::price).fold(Price::default(), Price::max)
 }
 
 /// The full and the short path of an official image of Docker Hub, whichever was written.

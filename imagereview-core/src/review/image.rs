@@ -1,7 +1,10 @@
 //! One image of a review.
 
 use super::location::Location;
-use crate::reference::{ImageRef, ReferenceError};
+use crate::{
+    object::PullPolicy,
+    reference::{DEFAULT_TAG, ImageRef, ReferenceError},
+};
 
 /// One image of a review whose reference is valid.
 #[derive(Clone, Debug)]
@@ -10,6 +13,8 @@ pub struct Image<'a> {
     pub(super) location: Location<'a>,
     pub(super) position: usize,
     pub(super) is_unchanged: bool,
+    /// What its container says, or nothing; `None` where the request has no containers.
+    pub(super) pull_policy: Option<&'a str>,
 }
 
 impl<'a> Image<'a> {
@@ -29,6 +34,41 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn position(&self) -> usize {
         self.position
+    }
+
+    /// When the node pulls it: its `imagePullPolicy`, or what Kubernetes puts where there is none. `None`
+    /// where the request has no containers, as an `ImageReview` has not.
+    ///
+    /// Source: `SetDefaults_Container` of Kubernetes' `pkg/apis/core/v1/defaults.go`.
+    ///
+    /// ```
+    /// use imagereview_core::workload::Manifest;
+    ///
+    /// let pod = r#"{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [
+    ///     {"image": "a"}, {"image": "a:1"}, {"image": "a:1", "imagePullPolicy": "Always"}]}}"#;
+    /// let manifest: Manifest<'_> = serde_json::from_str(pod)?;
+    /// let object = manifest.into_iter().next().unwrap()?;
+    /// let review = object.review();
+    /// let policies: Vec<_> = review.images().iter().flat_map(|image| image.pull_policy()).collect();
+    /// assert_eq!(policies, ["Always", "IfNotPresent", "Always"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn pull_policy(&self) -> Option<&'a str> {
+        let written = self.pull_policy?;
+        if !written.is_empty() {
+            return Some(written);
+        }
+        let is_latest = match self.reference.tag() {
+            Some(tag) => tag == DEFAULT_TAG,
+            None => self.reference.digest().is_none(),
+        };
+        let policy = if is_latest {
+            PullPolicy::Always
+        } else {
+            PullPolicy::IfNotPresent
+        };
+        Some(policy.as_str())
     }
 
     /// Whether the same image was at the [same location](crate::Review::with_former_images) in the object

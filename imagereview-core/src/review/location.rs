@@ -108,10 +108,13 @@ impl<'a> Location<'a> {
     /// The container's name and the JSON path, to be displayed in a sentence of this language.
     ///
     /// ```
-    /// # use imagereview_core::{Language, Location};
+    /// # use imagereview_core::{ContainerKind, Language, Location};
     /// let location = Location::new("spec.containers", 0, "image").with_container("web");
     /// let shown = location.describe(Language::Chinese).to_string();
     /// assert_eq!(shown, r#"容器"web",spec.containers[0].image"#);
+    /// let volume = location.with_kind(ContainerKind::Volume);
+    /// let shown = volume.describe(Language::English).to_string();
+    /// assert_eq!(shown, r#"image volume "web", spec.containers[0].image"#);
     /// ```
     #[must_use]
     pub fn describe(&self, language: Language) -> impl fmt::Display + '_ {
@@ -168,7 +171,10 @@ impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(location, language) = self;
         if let Some(name) = location.container() {
+            let is_volume = location.kind == ContainerKind::Volume;
             match language {
+                Language::English if is_volume => write!(f, "image volume {}, ", Quoted(name)),
+                Language::Chinese if is_volume => write!(f, "镜像卷{},", Quoted(name)),
                 Language::English => write!(f, "container {}, ", Quoted(name)),
                 Language::Chinese => write!(f, "容器{},", Quoted(name)),
             }?;

@@ -141,6 +141,14 @@ static BUILTIN_KINDS: LazyLock<WorkloadKinds> = LazyLock::new(|| {
 });
 
 impl WorkloadKinds {
+    /// The names of the kinds.
+    #[cfg(feature = "document")]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(|name| &**name)
+    }
+}
+
+impl WorkloadKinds {
     /// The built-in kinds alone: Pod, `ReplicationController` and `PodTemplate` of the core group,
     /// Deployment, `ReplicaSet`, `StatefulSet` and `DaemonSet` of `apps`, Job and `CronJob` of
     /// `batch`.

@@ -56,7 +56,7 @@ exemptions:
         r#"9:5: rules[1]: there is no field "nam" here; did you mean "name"?; the fields are name, description"#,
         r#"9:5: rules[1]: the field "name" is missing"#,
         r#"10:25: rules[1].registries.deny[0]: "Example.com" is no registry: write it in lower case"#,
-        r#"10:38: rules[1].registries.deny[1]: "a.*.com" is no registry: "*" stands for whole names before a domain, as in "*.example.com""#,
+        r#"10:38: rules[1].registries.deny[1]: "a.*.com" is no registry: the last two names of a host must be written, as in "a.*.example.com""#,
         r#"10:49: rules[1].registries.deny[2]: "example.com/x" is more than a registry"#,
         r#"10:66: rules[1].registries.deny[3]: "x:http" is no registry: the port is a number or "*""#,
         r#"11:28: rules[1].repositories.allow[0]: "nginx:1" has a tag or digest"#,
@@ -450,6 +450,29 @@ fn yaml_bombs_and_deep_nesting_are_refused() {
 
 #[test]
 #[cfg(feature = "cel")]
+fn an_error_in_an_expression_is_where_it_is_written() {
+    for (rule, at) in [
+        ("  - {name: a, expression: image.tag = 'x'}", "5:37"),
+        ("  - {name: a, expression: \"image.tag = 'x'\"}", "5:38"),
+        (
+            "  - name: a\n    expression: >-\n      image.tag\n      = 'x'",
+            "8:7",
+        ),
+        (
+            "  - name: a\n    expression: |\n      image.tag\n       = 'x'",
+            "8:8",
+        ),
+        // It is written otherwise than it reads.
+        ("  - {name: a, expression: 'image.tag = ''x'''}", "5:27"),
+    ] {
+        let found = problems(&with_rules(rule));
+        let expected = format!("{at}: rules[0].expression: this is no CEL expression: ");
+        assert!(found[0].contains(&expected), "{rule}: {found:?}");
+    }
+}
+
+#[test]
+#[cfg(feature = "cel")]
 fn expressions_that_cannot_be_bounded_are_refused() {
     let long = format!("'{}' == ''", "x".repeat(3000));
     let brackets = format!("{}true{}", "(".repeat(9), ")".repeat(9));
@@ -458,7 +481,23 @@ fn expressions_that_cannot_be_bounded_are_refused() {
     for (expression, expected) in [
         (
             "image.registry ==",
-            "this is no CEL expression: \"Syntax error: mismatched input '<EOF>'",
+            "this is no CEL expression: it ends before it is complete",
+        ),
+        (
+            "image.tag = 'x'",
+            "this is no CEL expression: \"=\" is not expected here; write == to compare",
+        ),
+        (
+            "image.tag == 'x' | true",
+            "this is no CEL expression: one sign of || or && is missing here",
+        ),
+        (
+            "image.tag == @",
+            "this is no CEL expression: \"@\" means nothing here",
+        ),
+        (
+            "image.tag ==) 'x'",
+            "this is no CEL expression: \")\" is not expected here",
         ),
         (
             "img.registry == 'x'",

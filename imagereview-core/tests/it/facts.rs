@@ -414,6 +414,26 @@ fn a_tag_is_not_what_is_pulled() {
     }
 }
 
+#[test]
+fn an_image_that_could_not_be_pinned_says_why() {
+    let policy = compiled("facts: {nonRoot: true}");
+    let name = "registry.example.com/app:1";
+    let mut facts = Facts::new();
+    let why = Unavailable::new(Cause::Denied, "access was denied\nto all");
+    facts.insert(&ImageRef::parse(name).unwrap(), Fact::Unavailable(why));
+    let review: Review<'_> = [name].into_iter().collect();
+    let review = review.with_time(now()).with_facts(&facts);
+    let verdict = decide(&policy, &review);
+    assert!(!verdict.is_allowed());
+    assert_eq!(
+        reason(&verdict),
+        "it has no digest, and its registry could not be asked for one: access was denied to all"
+    );
+    let mut needs = Needs::new();
+    policy.needs(&review, &mut needs);
+    assert!(needs.is_empty());
+}
+
 fn needs_of(policy: &impl Policy, review: &Review<'_>) -> Vec<(String, Need)> {
     let mut needs = Needs::new();
     policy.needs(review, &mut needs);

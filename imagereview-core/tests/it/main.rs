@@ -11,6 +11,8 @@ mod document_admission;
 mod document_errors;
 #[cfg(feature = "document")]
 mod document_rules;
+#[cfg(feature = "cel")]
+mod doubts;
 #[cfg(all(
     feature = "cel",
     feature = "facts-file",
@@ -34,6 +36,8 @@ mod no_latest_tag;
 mod patterns;
 #[cfg(all(feature = "document", feature = "mutation"))]
 mod pins;
+#[cfg(feature = "document")]
+mod pod_rules;
 #[cfg(all(feature = "document", feature = "mutation"))]
 mod properties;
 #[cfg(feature = "oci-spec")]

@@ -84,7 +84,7 @@ pub(crate) fn run(
         let reviewer = || {
             Reviewer::new(&policy, args.inputs.variables(project))
                 .locating_all(true)
-                .in_namespace(args.namespace.namespace.as_deref())
+                .in_namespace(args.namespace.namespace.as_deref(), args.namespace.labels())
         };
         if policy.uses_facts() {
             facts

@@ -152,7 +152,10 @@ fn read(args: &ImportArgs) -> Result<Import, Unreadable> {
     }
     let mut texts = Vec::new();
     for argument in &args.files {
-        for Input { source, is_named } in found(argument)? {
+        for Input {
+            source, is_named, ..
+        } in found(argument)?
+        {
             // A folder of policies may have Dockerfiles and other inputs of reviews in it.
             if is_named || source.is_kubectls() {
                 let name = source.to_string();

@@ -6,8 +6,8 @@ use std::{
 };
 
 use imagereview_core::{
-    ContainerKind, ImagePolicy, Language, Location, Operation, Review, User, Verdict, Violation,
-    decide, facts::Facts, object::ObjectKind, policy::UNREADABLE_REFERENCE,
+    ContainerKind, ImagePolicy, Language, Location, Operation, Review, StringMap, User, Verdict,
+    Violation, decide, facts::Facts, object::ObjectKind, policy::UNREADABLE_REFERENCE,
 };
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -28,6 +28,15 @@ pub(super) struct Case {
     /// What the annotations of the pod are, in pairs.
     #[serde(default)]
     annotations: BTreeMap<String, String>,
+    /// The labels of the pod; not known if absent.
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+    /// The labels of its namespace; not known if absent.
+    #[serde(default)]
+    namespace_labels: Option<BTreeMap<String, String>>,
+    /// When all images are pulled; not known if absent.
+    #[serde(default)]
+    image_pull_policy: Option<String>,
     /// The kind of object, such as `Deployment`.
     #[serde(default)]
     kind: Option<String>,
@@ -108,14 +117,23 @@ impl Case {
 
     /// Uses the review that is to be decided.
     pub(super) fn review<T>(&self, facts: &Facts, use_it: impl FnOnce(&Review<'_>) -> T) -> T {
-        let annotations = self.annotations.iter();
-        let annotations = annotations.map(|(k, v)| (k.as_str(), v.as_str()));
-        let annotations = annotations.collect();
+        fn entries(map: &BTreeMap<String, String>) -> StringMap<'_> {
+            map.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect()
+        }
+        let annotations = entries(&self.annotations);
+        let labels = self.labels.as_ref().map(entries);
+        let namespace_labels = self.namespace_labels.as_ref().map(entries);
         let user = self.user();
         let mut review = self.request().with_facts(facts);
         review = review.with_annotations(&annotations);
         if let Some(user) = &user {
             review = review.with_user(user);
+        }
+        if let Some(labels) = &labels {
+            review = review.with_labels(labels);
+        }
+        if let Some(labels) = &namespace_labels {
+            review = review.with_namespace_labels(labels);
         }
         use_it(&review)
     }
@@ -142,7 +160,11 @@ impl Case {
     fn request(&self) -> Review<'_> {
         let mut review = Review::with_capacity(self.images.len());
         for (index, image) in self.images.iter().enumerate() {
-            review.add_image(image, self.location(index));
+            let location = self.location(index);
+            match self.image_pull_policy.as_deref() {
+                Some(policy) => review.add_image_of_container(image, location, Some(policy)),
+                None => review.add_image(image, location),
+            }
         }
         review = review.with_time(self.time.unwrap_or_else(SystemTime::now));
         if let Some(namespace) = &self.namespace {
