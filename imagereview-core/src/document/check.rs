@@ -9,7 +9,7 @@ use super::{
     declaration::{self, Pinned},
     explanation::Branch,
     facts::{FactCheck, FactFinding},
-    price::{CHECK, FACTS, TooManySteps, lengths},
+    price::{CHECK, TooManySteps, lengths},
     problem::Problems,
     scope::{compiled, repositories},
     signed::StatementCheck,
@@ -174,7 +174,8 @@ impl Check {
             Self::Tags(tags) => tags.steps(lengths),
             Self::Registries(lists) | Self::Repositories(lists) => lists.steps(lengths),
             Self::Digest(_) | Self::MaxImages(_) | Self::PullPolicies(_) => 0,
-            Self::Facts(_) => FACTS,
+            // They depend on what is known of the image.
+            Self::Facts(_) => 0,
             Self::Statements(check) => check.steps(),
             #[cfg(feature = "cel")]
             Self::Expression(..) => 0,
@@ -191,6 +192,7 @@ impl Check {
             Self::Expression(expression, _) => steps.saturating_add(expression.most_steps()),
             #[cfg(feature = "cel")]
             Self::Statements(check) => steps.saturating_add(check.expression_steps()),
+            Self::Facts(facts) => steps.saturating_add(facts.most_steps().saturating_mul(images)),
             _ => steps,
         }
     }
@@ -273,7 +275,12 @@ impl Check {
         asked: &Asked<'_>,
         image: &Image<'_>,
     ) -> impl Iterator<Item = Finding<'_>> {
-        let steps = asked.take_steps(self.steps(lengths(image)));
+        let of_facts = match self {
+            Self::Facts(facts) => facts.steps(asked.review, image),
+            _ => 0,
+        };
+        let steps = self.steps(lengths(image)).saturating_add(of_facts);
+        let steps = asked.take_steps(steps);
         let several = match self {
             _ if steps.is_err() => Vec::new(),
             Self::Facts(facts) => facts.judge(asked.review, image, asked.asks_of_unchanged),

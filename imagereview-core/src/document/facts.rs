@@ -13,6 +13,7 @@ pub(super) use self::trouble::{Trouble, failed, message, unavailable, unknown};
 use super::{
     declaration::{self, IfUnavailable},
     explanation::Branch,
+    price::{CONDITION, FACTS, PLATFORMS},
     problem::Problems,
 };
 #[cfg(feature = "cel")]
@@ -323,6 +324,32 @@ impl FactCheck {
     /// For how long an older answer is good enough while the registry is away.
     pub(super) fn stale_for(&self) -> Duration {
         self.settings.stale_for
+    }
+
+    /// The steps to judge an image by what is known of it, at most.
+    pub(super) fn steps(&self, review: &Review<'_>, image: &Image<'_>) -> u64 {
+        let facts = review.facts();
+        let known = match facts.and_then(|facts| facts.image(image.reference())) {
+            Some(Fact::Known(facts)) => facts.platforms(),
+            _ => &[],
+        };
+        let steps = known.iter().map(|platform| {
+            let details = match &platform.details {
+                Some(Fact::Known(details)) => Some(details),
+                _ => None,
+            };
+            let conditions = self.conditions.iter();
+            let steps = conditions.map(|condition| condition.steps(details));
+            steps.fold(CONDITION, u64::saturating_add)
+        });
+        steps.fold(FACTS, u64::saturating_add)
+    }
+
+    /// The same for an image of which much is known.
+    pub(super) fn most_steps(&self) -> u64 {
+        let conditions = self.conditions.iter().map(Condition::most_steps);
+        let platform = conditions.fold(CONDITION, u64::saturating_add);
+        FACTS.saturating_add(platform.saturating_mul(PLATFORMS))
     }
 
     /// Whether it has settings only.

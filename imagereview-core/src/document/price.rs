@@ -12,8 +12,19 @@ use crate::{
 /// The steps of a check itself, beside those of its patterns.
 pub(super) const CHECK: u64 = 50;
 
-/// The steps to compare what is known of an image with the checks of a rule.
+/// The steps to look up what is known of an image and to say what of it fails, beside those of its values.
 pub(super) const FACTS: u64 = 20_000;
+
+/// The steps of a condition on a platform, and those of a value, beside those of its patterns.
+pub(super) const CONDITION: u64 = 200;
+pub(super) const VALUE: u64 = 50;
+
+/// What the price takes an image to have, as most have no more: this many platforms, each with this
+/// many values of a kind, of this many bytes. An image that has more takes more steps, which are counted before
+/// they are made.
+pub(super) const PLATFORMS: u64 = 4;
+pub(super) const VALUES: u64 = 4;
+pub(super) const VALUE_BYTES: u64 = 64;
 
 /// The steps to describe a violation.
 pub(super) const DESCRIBE: u64 = 5_000;

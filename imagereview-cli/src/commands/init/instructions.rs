@@ -55,14 +55,31 @@ pub(super) fn instructions(args: &InitArgs, certificates: &Certificates) -> Resu
         )
     } else {
         let apply = webhooks.join(" -f ");
-        format!(
-            include_str!("webhook_instructions.txt"),
-            apply = apply,
-            options = options,
-            listen = listen,
-            server_certificate = SERVER_CERTIFICATE,
-            server_key = SERVER_KEY
-        )
+        match &args.service {
+            Some(service) => format!(
+                include_str!("service_instructions.txt"),
+                namespace = service.namespace(),
+                name = service.name(),
+                port = service.port(),
+                apply = apply,
+                options = if args.default_allow {
+                    " \\\n        --set-json 'options=[\"--max-body-bytes=20971520\"]'"
+                } else {
+                    ""
+                },
+                server_certificate = SERVER_CERTIFICATE,
+                server_key = SERVER_KEY,
+                ca_certificate = CA_CERTIFICATE,
+            ),
+            None => format!(
+                include_str!("webhook_instructions.txt"),
+                apply = apply,
+                options = options,
+                listen = listen,
+                server_certificate = SERVER_CERTIFICATE,
+                server_key = SERVER_KEY
+            ),
+        }
     };
     Ok(format!(
         include_str!("instructions.txt"),
