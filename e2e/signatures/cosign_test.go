@@ -90,6 +90,10 @@ func TestCosignAgrees(t *testing.T) {
 						asked++
 						theirs, output := cosignSays(t, c, question, by.public, image)
 						ours, outcome := oursSays(t, question, by.public, image.DigestStr(), found)
+						// The command finds the evidence itself.
+						if command, printed := commandSays(t, question, by.public, image); command != ours {
+							t.Errorf("%s: %+v: the verifier says %t, the command %t: %s", registry, question, ours, command, printed)
+						}
 						if err := differences.judge(question, theirs, ours); err != nil {
 							t.Errorf("%s: %+v: %v\ncosign: %s\nours: %s", registry, question, err, output, outcome)
 						}
@@ -133,6 +137,21 @@ func cosignSays(t *testing.T, c cosign, question question, public string, image 
 	}
 	output, ok := c.run(t, slices.Concat(arguments, []string{"--insecure-ignore-tlog", "--key", public, image.String()})...)
 	return ok, output
+}
+
+// commandSays asks the command line, which has to find what there is in the registry.
+func commandSays(t *testing.T, question question, public string, image name.Digest) (bool, string) {
+	t.Helper()
+	arguments := []string{"verify", "--key", public}
+	if question.Asked == "attestation" {
+		arguments = append(arguments, "--predicate-type", predicateType)
+	}
+	command := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("IMAGEREVIEW_BIN"), "imagereview"), append(arguments, image.String())...)
+	output, err := command.CombinedOutput()
+	if status := command.ProcessState.ExitCode(); status != 0 && status != 1 && question.By != "P-521" {
+		t.Fatalf("status %d: %s", status, output)
+	}
+	return err == nil, string(output)
 }
 
 // oursSays asks the verifier of this repository.

@@ -11,7 +11,7 @@ use imagereview_core::Mode;
 use crate::{
     draft::{Document, Scope},
     error::ImportError,
-    formula::{Field, Formula, LooksAt, Original},
+    formula::{Field, Formula, LooksAt},
     sink::{Sink, Taking, digest_required, no_ephemeral_containers},
     wildcard::Wild,
     yaml::At,
@@ -70,19 +70,10 @@ pub(crate) fn take(
     sink.take(
         document,
         Taking {
-            name,
-            at: &place,
-            original: Original {
-                requirement: formula,
-                exempt: Vec::new(),
-                looks_at,
-            },
-            meant: None,
-            scope: scope.clone(),
             mode,
             message: at.text_of("message").map(str::to_owned),
-            exempt_at: None,
             checks,
+            ..Taking::new(name, &place, formula, looks_at, scope)
         },
     );
     Ok(())
@@ -593,7 +584,7 @@ fn equal(left: Value, right: Value) -> Result<Value, String> {
 
 /// A regular expression that is a text between `^` and `$`, or without one of them, with `.*` as its only
 /// wildcard.
-fn regex(text: &str) -> Result<Wild, String> {
+pub(crate) fn regex(text: &str) -> Result<Wild, String> {
     let unknown = || {
         format!(
             "the regular expression {text:?} is more than a beginning, an end and .*; write it in an expression of \

@@ -9,10 +9,11 @@ use crate::{
     cel_reading,
     draft::{Document, Names, Scope},
     error::ImportError,
-    formula::{Field, Formula, LooksAt, Original},
+    formula::{Field, Formula, LooksAt},
     meaning::names_host,
     namespaces::namespace_selector,
-    sink::{SIGNATURES, Sink, Taking},
+    signatures::{self, Needed, SignedRule},
+    sink::{Sink, Taking},
     wildcard::Wild,
     yaml::At,
 };
@@ -81,20 +82,20 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
         }
     }
     let module = spec.required_text("module")?;
-    let settings = spec.get("settings");
     match module_name(module) {
         "trusted-repos" | "trusted-repos-policy" => {
             let settings = spec.required_map("settings")?;
             trusted_repos(name, &settings, &scope, &mut document, sink)?;
         }
         "verify-image-signatures" => {
-            let at = settings.unwrap_or_else(|| spec.clone());
-            sink.remarks.not_taken(&at, SIGNATURES);
+            let settings = spec.required_map("settings")?;
+            verify_signatures(name, &settings, &scope, &mut document, sink)?;
         }
         "latest-tag" | "disallow-latest-tag" => {
             let latest = Formula::atom(Field::TagOrLatest, Wild::exact("latest"));
             let at = spec.get("module").unwrap_or_else(|| spec.clone());
-            take(name, &at, latest.not(), None, &scope, &mut document, sink);
+            let rule = Taking::new(name, &at, latest.not(), LooksAt::CONTAINERS, &scope);
+            sink.take(&mut document, rule);
         }
         "cel-policy" => {
             let settings = spec.required_map("settings")?;
@@ -124,33 +125,50 @@ fn module_name(module: &str) -> &str {
     name.strip_suffix(".wasm").unwrap_or(name)
 }
 
-fn take(
+/// The module `verify-image-signatures`: for each pattern over images, who must have signed them.
+fn verify_signatures(
     name: &str,
-    at: &At<'_>,
-    requirement: Formula,
-    meant: Option<Formula>,
+    settings: &At<'_>,
     scope: &Scope,
     document: &mut Document,
     sink: &mut Sink,
-) {
-    sink.take(
-        document,
-        Taking {
-            name,
-            at,
-            original: Original {
-                requirement,
-                exempt: Vec::new(),
-                looks_at: LooksAt::CONTAINERS,
-            },
-            meant,
-            scope: scope.clone(),
-            mode: None,
-            message: None,
-            exempt_at: None,
-            checks: None,
-        },
-    );
+) -> Result<(), ImportError> {
+    sink.remarks
+        .unknown_fields(settings, &["signatures", "modifyImagesWithDigest"]);
+    for item in settings.list("signatures")? {
+        sink.remarks
+            .unknown_fields(&item, &["image", "pubKeys", "keyless"]);
+        let image = item.required_text("image")?.to_owned();
+        let images = signatures::repositories(&[(item.clone(), image)], sink);
+        let mut found = Vec::new();
+        for key in item.list("pubKeys")? {
+            let authority = signatures::key(key.text().unwrap_or_default());
+            found.push((key, authority));
+        }
+        for identity in item.list("keyless")? {
+            let authority = signatures::keyless(&identity, sink);
+            found.push((identity, authority));
+        }
+        match signatures::of_several(found, Needed::All, sink) {
+            Some(by) => signatures::take(
+                SignedRule {
+                    name,
+                    at: &item,
+                    images,
+                    images_excluded: Vec::new(),
+                    by,
+                    repository: None,
+                    scope: scope.clone(),
+                },
+                document,
+                sink,
+            ),
+            None => sink
+                .remarks
+                .not_taken(&item, "not all who must have signed could be taken"),
+        }
+    }
+    Ok(())
 }
 
 fn trusted_repos(
@@ -196,11 +214,17 @@ fn trusted_repos(
         };
         if !names.include.is_empty() {
             let requirement = is_one_of(&names.include);
-            take(name, &at, requirement, None, scope, document, sink);
+            sink.take(
+                document,
+                Taking::new(name, &at, requirement, LooksAt::CONTAINERS, scope),
+            );
         }
         if !names.exclude.is_empty() {
             let requirement = is_one_of(&names.exclude).not();
-            take(name, &at, requirement, None, scope, document, sink);
+            sink.take(
+                document,
+                Taking::new(name, &at, requirement, LooksAt::CONTAINERS, scope),
+            );
         }
     }
     if let Some((at, names)) = lists("images")? {
@@ -214,11 +238,21 @@ fn trusted_repos(
                      Docker Hub",
                 );
             }
-            take(name, &at, read, Some(meant), scope, document, sink);
+            let rule = Taking::new(name, &at, read, LooksAt::CONTAINERS, scope);
+            sink.take(
+                document,
+                Taking {
+                    meant: Some(meant),
+                    ..rule
+                },
+            );
         }
         if !names.exclude.is_empty() {
             let read = Formula::Or(names.exclude.iter().map(|one| image(one, true)).collect());
-            take(name, &at, read.not(), None, scope, document, sink);
+            sink.take(
+                document,
+                Taking::new(name, &at, read.not(), LooksAt::CONTAINERS, scope),
+            );
         }
     }
     Ok(())

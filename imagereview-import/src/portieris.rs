@@ -8,8 +8,8 @@ use imagereview_core::Mode;
 use crate::{
     draft::Scope,
     error::ImportError,
-    formula::{Field, Formula, LooksAt, Original},
-    sink::{SIGNATURES, Sink, Taking},
+    formula::{Field, Formula, LooksAt},
+    sink::{Sink, Taking},
     wildcard::Wild,
     yaml::At,
 };
@@ -62,21 +62,7 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
     all.extend(rejected);
     sink.take(
         &mut document,
-        Taking {
-            name,
-            at: &place,
-            original: Original {
-                requirement: Formula::And(all),
-                exempt: Vec::new(),
-                looks_at: LooksAt::CONTAINERS,
-            },
-            meant: None,
-            scope,
-            mode: None,
-            message: None,
-            exempt_at: None,
-            checks: None,
-        },
+        Taking::new(name, &place, Formula::And(all), LooksAt::CONTAINERS, &scope),
     );
     sink.finish(document);
     Ok(())
@@ -97,13 +83,15 @@ fn policy(at: &At<'_>, sink: &mut Sink) {
                     {
                         sink.remarks.not_taken(
                             &one,
-                            "its key is in a secret; write the rule signed by hand, as docs/policy.md shows",
+                            "its key is in a secret; write the rule signed by hand, as docs/signatures.md shows",
                         );
                     }
                 }
             }
             "mutateImage" => {}
-            "trust" => sink.remarks.not_taken(&value, SIGNATURES),
+            "trust" => sink
+                .remarks
+                .not_taken(&value, "signatures of Docker Content Trust are not taken"),
             _ => sink
                 .remarks
                 .not_taken(&value, "a document has no such requirement"),

@@ -8,7 +8,7 @@ use imagereview_core::Mode;
 use crate::{
     draft::Scope,
     error::ImportError,
-    formula::{Field, Formula, LooksAt, Original},
+    formula::{Field, Formula, LooksAt},
     sink::{Sink, Taking},
     wildcard::Wild,
     yaml::{At, Node, Value},
@@ -58,19 +58,14 @@ pub(crate) fn import(source: &str, text: &str, sink: &mut Sink) -> Result<(), Im
             Ok((denied, looks_at)) => sink.take(
                 &mut document,
                 Taking {
-                    name: package.trim(),
-                    at: &place,
-                    original: Original {
-                        requirement: denied.not(),
-                        exempt: Vec::new(),
-                        looks_at,
-                    },
-                    meant: None,
-                    scope: Scope::default(),
                     mode: Some(rule.mode),
-                    message: None,
-                    exempt_at: None,
-                    checks: None,
+                    ..Taking::new(
+                        package.trim(),
+                        &place,
+                        denied.not(),
+                        looks_at,
+                        &Scope::default(),
+                    )
                 },
             ),
             Err((line, reason)) => {

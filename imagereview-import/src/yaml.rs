@@ -249,6 +249,12 @@ impl<'n> At<'n> {
         }
     }
 
+    /// The text without white space, to be compared with a shape.
+    pub(crate) fn dense_text(&self) -> String {
+        let text = self.text().unwrap_or_default();
+        text.chars().filter(|c| !c.is_whitespace()).collect()
+    }
+
     pub(crate) fn bool(&self) -> Option<bool> {
         match &self.node.value {
             Value::Bool(value) => Some(*value),

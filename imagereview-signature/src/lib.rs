@@ -66,6 +66,7 @@ mod base64;
 mod certificate;
 mod certified;
 mod chain;
+mod check;
 mod format;
 mod json;
 mod keyed;

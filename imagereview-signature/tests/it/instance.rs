@@ -7,14 +7,13 @@ use std::{
 
 use imagereview_core::facts::{Evidence, TimeProof, Trust};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType,
-    SigningKey as _,
+    CertificateParams, CertifiedIssuer, CustomExtension, ExtendedKeyUsagePurpose, KeyPair,
+    KeyUsagePurpose, PublicKeyData as _, SanType, SigningKey as _,
 };
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::forger::{DSSE, IN_TOTO, SIMPLE_SIGNING, base64};
+use crate::forger::{DSSE, IN_TOTO, SIMPLE_SIGNING, authority, base64};
 
 pub(crate) const EMAIL: &str = "dev@example.com";
 pub(crate) const ISSUER: &str = "https://issuer.example.com";
@@ -48,15 +47,8 @@ fn hex(bytes: &[u8]) -> String {
 
 impl Instance {
     pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "an authority");
-        let key = KeyPair::generate().unwrap();
         Self {
-            authority: CertifiedIssuer::self_signed(params, key).unwrap(),
+            authority: authority(),
             log: KeyPair::generate().unwrap(),
         }
     }
