@@ -24,7 +24,7 @@ pub(crate) mod yaml;
 pub(crate) use self::{
     compose::{ComposeFile, is_compose},
     explanation::near,
-    files::{Input, InputError, Skip, inputs, inputs_as_in_folder},
+    files::{InputError, Skip, inputs, inputs_as_in_folder},
     json::json_error,
     kustomization::{Kustomization, build, mark_patches},
     layout::locate,
@@ -32,7 +32,7 @@ pub(crate) use self::{
     parts::{Part, Parts, Start},
     position::Position,
     review_stream::{ReviewRequest, ReviewStream, StreamError},
-    source::{BUILT, Source, normalized},
+    source::{BUILT, Input, Source, normalized},
     syntax::Syntax,
     text::{TextError, read_text},
     yaml::{from_yaml, from_yaml_file, yaml_error},

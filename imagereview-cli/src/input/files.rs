@@ -15,32 +15,9 @@ use ignore::{
 use super::{
     dockerfile::is_dockerfile,
     kustomization::Kustomization,
-    source::Source,
+    source::{Input, Source},
     tracked::{TrackedError, tracked_but_ignored},
 };
-
-/// Something to read, and whether it was asked for by its own name. What a folder holds may be
-/// anything; what is named is meant to be reviewed.
-#[derive(Debug)]
-pub(crate) struct Input {
-    pub(crate) source: Source,
-    pub(crate) is_named: bool,
-    /// Whether a kustomization lists it as a patch.
-    pub(crate) is_patch: bool,
-    /// Whether it is a kustomization, and what is built from it is reviewed too.
-    pub(crate) is_built: bool,
-}
-
-impl Input {
-    fn new(source: Source, is_named: bool) -> Self {
-        Self {
-            source,
-            is_named,
-            is_patch: false,
-            is_built: false,
-        }
-    }
-}
 
 /// What of a folder is skipped, beside hidden files.
 #[derive(Clone, Copy, Debug)]

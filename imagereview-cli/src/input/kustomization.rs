@@ -14,8 +14,7 @@ use serde_json::Value as Json;
 
 use super::{
     agreement::agree,
-    files::Input,
-    source::{Source, normalized},
+    source::{Input, Source, normalized},
     yaml::from_yaml,
 };
 

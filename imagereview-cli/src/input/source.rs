@@ -26,6 +26,29 @@ pub(crate) enum Source {
     Built(String, PathBuf, Arc<[u8]>),
 }
 
+/// Something to read, and whether it was asked for by its own name. What a folder holds may be
+/// anything; what is named is meant to be reviewed.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) source: Source,
+    pub(crate) is_named: bool,
+    /// Whether a kustomization lists it as a patch.
+    pub(crate) is_patch: bool,
+    /// Whether it is a kustomization, and what is built from it is reviewed too.
+    pub(crate) is_built: bool,
+}
+
+impl Input {
+    pub(super) fn new(source: Source, is_named: bool) -> Self {
+        Self {
+            source,
+            is_named,
+            is_patch: false,
+            is_built: false,
+        }
+    }
+}
+
 impl Source {
     /// The name of the file in its folder.
     pub(crate) fn file_name(&self) -> Option<&str> {
