@@ -62,11 +62,13 @@ replicas: 3
 image: {repository: "[2001:db8::1]:5000/imagereview", tag: "1.2", pullPolicy: Always, pullSecrets: [{name: registry}]}
 tls: {mutual: true, secret: other, caBundle: "-----BEGIN CERTIFICATE-----\n", clientNames: [kube-apiserver, "other name"]}
 policies: {base.yaml: "apiVersion: x\nkind: y\n"}
-listen: "[::]"
+listen: 0.0.0.0
 log: {format: text, level: debug, audit: true}
 options: ["--max-body-bytes=1048576", "--header-timeout=1m"]
 environment: [{name: IMAGEREVIEW_BODY_TIMEOUT, value: 5s}]
-service: {port: 8443, clusterIP: 10.96.0.20, annotations: {example.com/a: b}}
+extraVolumes: [{name: more, emptyDir: {}}]
+extraVolumeMounts: [{name: more, mountPath: /etc/imagereview/more, readOnly: true}]
+service: {port: 8443, ipFamilyPolicy: RequireDualStack, clusterIP: 10.96.0.20, annotations: {example.com/a: b}}
 nodeSelector: {example.com/pool: system}
 tolerations: [{key: node-role.kubernetes.io/control-plane, operator: Exists}]
 affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}}

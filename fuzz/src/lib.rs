@@ -3,6 +3,7 @@
 
 pub mod document;
 pub mod expression;
+pub mod signature;
 pub mod verdict;
 
 use std::{collections::BTreeSet, sync::LazyLock};

@@ -12,6 +12,8 @@ mod policy;
 mod resolve;
 mod respond;
 mod review;
+mod tree;
+mod verify;
 
 use std::{io::Write, time::SystemTime};
 
@@ -46,6 +48,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Inventory(inventory::InventoryArgs),
     Resolve(resolve::ResolveArgs),
+    Verify(Box<verify::VerifyArgs>),
     Policy(policy::PolicyCommand),
     Respond(respond::RespondArgs),
     Init(Box<init::InitArgs>),
@@ -61,6 +64,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<ExitStatus, CliError
         Command::Explain(args) => explain::run(args, &Project::find()?, out),
         Command::Inventory(args) => inventory::run(args, &Project::find()?, out),
         Command::Resolve(args) => Ok(resolve::run(args, out)?),
+        Command::Verify(args) => verify::run(args, &Project::find()?, out),
         Command::Policy(command) => policy::run(command, &Project::find()?, out),
         Command::Respond(args) => respond::run(args, &Project::find()?, out),
         Command::Init(args) => {

@@ -5,5 +5,5 @@ mod source;
 
 pub(crate) use self::{
     file::{FactsFileReadError, read},
-    source::{FactSource, FactsError, FactsFrom, Registries},
+    source::{FactSource, FactsError, FactsFrom, Registries, verified},
 };

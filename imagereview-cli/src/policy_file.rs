@@ -12,6 +12,9 @@ pub(crate) enum PolicyFileError {
     Files(#[from] imagereview_files::PolicyFileError),
     #[error("{0}")]
     Policy(#[from] PolicyErrors),
+    /// Signatures can't be verified with what a document names.
+    #[error("{0}")]
+    Trust(String),
 }
 
 /// The policy of a run.
@@ -62,5 +65,18 @@ impl LoadedPolicy {
 
 /// Compiles documents, and those that folders hold, to one policy.
 pub(crate) fn compile(paths: &[PathBuf]) -> Result<ImagePolicy, PolicyFileError> {
-    Ok(PolicyPaths::open(paths)?.read()?.compile()?)
+    usable(PolicyPaths::open(paths)?.read()?.compile()?)
+}
+
+/// The policy, if signatures can be verified with all that it names.
+pub(crate) fn usable(policy: ImagePolicy) -> Result<ImagePolicy, PolicyFileError> {
+    let unusable = policy.trusts().filter_map(|(declared_at, trust)| {
+        let why = imagereview_registry::unusable(trust)?;
+        Some(format!("{declared_at}: {why}"))
+    });
+    let unusable: Vec<String> = unusable.collect();
+    if unusable.is_empty() {
+        return Ok(policy);
+    }
+    Err(PolicyFileError::Trust(unusable.join("\n")))
 }

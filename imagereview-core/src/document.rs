@@ -368,8 +368,8 @@ impl ImagePolicy {
         })
     }
 
-    /// Whether any rule evaluates an expression, whose cost grows with what is reviewed faster than
-    /// that of the other checks.
+    /// Whether any rule evaluates an expression or reads attestations, whose cost grows with what is
+    /// reviewed faster than that of the other checks.
     #[must_use]
     pub fn has_expressions(&self) -> bool {
         let mut rules = self.documents.iter().flat_map(|document| &document.rules);

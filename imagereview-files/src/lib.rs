@@ -37,6 +37,11 @@
 //! Symbolic links are followed, because a mounted `ConfigMap` is made of them. What is read once is
 //! given again at each `read`.
 //!
+//! # What lies beside a policy
+//!
+//! A document may name files of its own folder: public keys, certificates, trusted roots. They are read
+//! with it, anew each time. What a pipe or standard input gives has no folder, so it can name none.
+//!
 //! # What is refused
 //!
 //! A policy that is read in part is a weaker policy. So whatever is wrong with one file is an error
@@ -66,6 +71,7 @@
 //! [clap]: https://docs.rs/clap/4
 #![forbid(unsafe_code)]
 
+mod beside;
 #[cfg(feature = "clap")]
 mod clap_value;
 mod error;

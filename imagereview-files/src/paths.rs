@@ -6,8 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use imagereview_core::document::PolicyFiles;
+
 use crate::{
-    MAX_TOTAL_BYTES, PolicyFileError, PolicyTexts, folder,
+    MAX_TOTAL_BYTES, PolicyFileError, PolicyTexts, beside, folder,
     read::{self, regular_file},
     texts::PolicyText,
 };
@@ -58,13 +60,14 @@ impl PolicyPaths {
         let mut reading = Reading::default();
         for named in &self.0 {
             match named {
-                Named::Once { path, text } => reading.add(path, |_| Ok(text.clone()))?,
+                // Nothing lies beside what has no folder.
+                Named::Once { path, text } => reading.add(path, None, |_| Ok(text.clone()))?,
                 Named::Lasting(path) if path.is_dir() => {
                     for file in folder::policy_files(path)? {
-                        reading.add(&file, regular_file)?;
+                        reading.add(&file, file.parent(), regular_file)?;
                     }
                 }
-                Named::Lasting(path) => reading.add(path, regular_file)?,
+                Named::Lasting(path) => reading.add(path, path.parent(), regular_file)?,
             }
         }
         Ok(PolicyTexts::new(reading.texts))
@@ -113,6 +116,7 @@ impl Reading {
     fn add(
         &mut self,
         path: &Path,
+        folder: Option<&Path>,
         read: impl FnOnce(&Path) -> Result<String, PolicyFileError>,
     ) -> Result<(), PolicyFileError> {
         if !self.paths.insert(path.to_owned()) {
@@ -120,13 +124,14 @@ impl Reading {
             return Err(PolicyFileError::Repeated { path });
         }
         let text = read(path)?;
-        self.bytes += text.len();
+        let files = folder.map_or_else(PolicyFiles::new, |folder| beside::named(folder, &text));
+        self.bytes += text.len() + files.bytes();
         if self.bytes > MAX_TOTAL_BYTES {
             let path = path.to_owned();
             return Err(PolicyFileError::TooLargeTogether { path });
         }
         let name = path.display().to_string();
-        self.texts.push(PolicyText { name, text });
+        self.texts.push(PolicyText { name, text, files });
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! Policy documents as they were read.
 
-use imagereview_core::{ImagePolicy, PolicyErrors, PolicySource};
+use imagereview_core::{ImagePolicy, PolicyErrors, PolicySource, document::PolicyFiles};
 
-/// The texts of policy files, in their order, each with the name of its file.
+/// The texts of policy files, in their order, each with the name of its file, and what lies beside it that
+/// it names: keys, certificates, trusted roots.
 ///
 /// Two are equal if they have the same names and texts; so a hash shows a change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +14,7 @@ pub struct PolicyTexts(Vec<PolicyText>);
 pub(crate) struct PolicyText {
     pub(crate) name: String,
     pub(crate) text: String,
+    pub(crate) files: PolicyFiles,
 }
 
 impl PolicyTexts {
@@ -30,7 +32,7 @@ impl PolicyTexts {
     pub fn sources(&self) -> impl Iterator<Item = PolicySource<'_>> {
         self.0
             .iter()
-            .map(|file| PolicySource::new(&file.name, &file.text))
+            .map(|file| PolicySource::new(&file.name, &file.text).with_files(&file.files))
     }
 
     /// Compiles the documents in all the texts to one policy.

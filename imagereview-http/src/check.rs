@@ -78,13 +78,14 @@ impl Check {
         let mut check = Self::default();
         match policy.into().open().and_then(|policy| policy.load()) {
             Ok(served) => {
-                let warning = served.price_warning();
+                let warnings = served.warnings();
                 check.facts.push(match served.identity {
                     Some(identity) => format!("policy: {identity}"),
                     None => "policy: built in".to_owned(),
                 });
-                let warning = warning.map(|warning| format!("warning: {warning}"));
-                check.facts.extend(warning);
+                let warnings = warnings.into_iter();
+                let warnings = warnings.map(|warning| format!("warning: {warning}"));
+                check.facts.extend(warnings);
             }
             Err(error) => check.problems.push(error.to_string()),
         }

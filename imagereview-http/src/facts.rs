@@ -2,12 +2,12 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use arc_swap::ArcSwap;
 use imagereview_core::facts::{Cause, Fact, Facts, Needs, Unavailable};
-use imagereview_registry::PodSecrets;
+use imagereview_registry::{PodSecrets, Verifiers, verified_again};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 use crate::config::OpenedFacts;
@@ -26,6 +26,8 @@ pub(crate) struct FactsForReviews {
     source: ArcSwap<OpenedFacts>,
     waits: Semaphore,
     time: Duration,
+    /// For facts that were saved.
+    verifiers: Verifiers,
 }
 
 impl FactsForReviews {
@@ -34,7 +36,13 @@ impl FactsForReviews {
             source: ArcSwap::from_pointee(source),
             waits: Semaphore::new(MOST_AT_A_TIME),
             time,
+            verifiers: Verifiers::new(),
         }
+    }
+
+    /// Facts that were saved, with the signatures in them verified again.
+    fn saved(&self, facts: &Facts, needs: &Needs) -> Facts {
+        verified_again(facts, needs, &self.verifiers, SystemTime::now())
     }
 
     /// Whether there is anybody to ask.
@@ -77,7 +85,7 @@ impl FactsForReviews {
     ) -> Facts {
         let (mut client, pull_secrets) = match &**self.source.load() {
             OpenedFacts::Nowhere => return Facts::new(),
-            OpenedFacts::Saved(facts) => return Facts::clone(facts),
+            OpenedFacts::Saved(facts) => return self.saved(facts, &needs),
             OpenedFacts::Registries {
                 client,
                 pull_secrets,

@@ -3,6 +3,7 @@
 mod allocator;
 mod args;
 mod dev;
+mod service_manager;
 
 use std::{
     io::{self, Write},
@@ -150,6 +151,12 @@ async fn run(args: &Args, log: &Log) -> Result<(), StartError> {
         let _ = writeln!(io::stdout(), "{}", pki.hint(address));
     }
     tokio::spawn(reload_at(hang_up, server.reload()));
+    // It listens, and what comes from now on is answered.
+    service_manager::tell(service_manager::READY);
+    let shutdown = async {
+        shutdown.await;
+        service_manager::tell(service_manager::STOPPING);
+    };
     server.serve(shutdown).await;
     #[cfg(feature = "opentelemetry")]
     if let Some(traces) = traces {

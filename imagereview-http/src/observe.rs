@@ -1,6 +1,7 @@
 //! What others see of the server: log, audit log, metrics and traces.
 
 mod audit;
+mod line_rate;
 mod lines;
 mod log;
 mod metrics;
@@ -12,5 +13,6 @@ pub use self::log::{Log, LogFormat};
 pub use self::traces::{Traces, TracesError};
 pub(crate) use self::{
     audit::Audit,
+    line_rate::LineRate,
     metrics::{Counted, Format, Metrics, Part, RefusalMetrics, RegistryMetrics},
 };

@@ -45,6 +45,9 @@ pub enum PolicyError {
     /// The documents have mistakes: all of them, one a line.
     #[error("the policy cannot be used:\n{0}")]
     Documents(PolicyErrors),
+    /// Signatures can't be verified with what a document names.
+    #[error("the policy cannot be used:\n{0}")]
+    Trust(String),
 }
 
 /// A policy as it is served.
@@ -70,9 +73,10 @@ impl ServedPolicy {
         }
     }
 
-    /// What to know of a policy that cannot decide every review that is accepted.
-    pub(crate) fn price_warning(&self) -> Option<String> {
-        self.documents.as_ref()?.price().warning()
+    /// What should be looked at, though it is no mistake.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let documents = self.documents.as_ref();
+        documents.map_or_else(Vec::new, |documents| documents.warnings())
     }
 
     /// Logs what each rule found in each image, where the log takes that much.
@@ -160,6 +164,15 @@ impl OpenedPolicy {
 /// Reads and compiles the documents in these files and folders.
 pub(crate) fn load(paths: &PolicyPaths) -> Result<ServedPolicy, PolicyError> {
     let policy = paths.read()?.compile().map_err(PolicyError::Documents)?;
+    // What can't be used is told now, and not at the first image.
+    let unusable = policy.trusts().filter_map(|(declared_at, trust)| {
+        let why = imagereview_registry::unusable(trust)?;
+        Some(format!("{declared_at}: {why}"))
+    });
+    let unusable: Vec<String> = unusable.collect();
+    if !unusable.is_empty() {
+        return Err(PolicyError::Trust(unusable.join("\n")));
+    }
     let policy = Arc::new(policy);
     Ok(ServedPolicy {
         identity: Some(policy.identity().into()),

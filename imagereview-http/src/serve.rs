@@ -10,6 +10,7 @@ mod health;
 mod http1;
 mod http2;
 mod linger;
+mod listen;
 mod open_connections;
 mod own_task;
 mod server;

@@ -12,7 +12,7 @@ use imagereview_core::Language;
 use crate::{
     deciding::Deciding,
     facts::FactsForReviews,
-    observe::{Audit, Metrics},
+    observe::{Audit, LineRate, Metrics},
     policy::ServedPolicy,
     request::{Bodies, BodyLimits},
     tls::Generation,
@@ -33,6 +33,10 @@ pub(crate) struct State {
     pub(crate) max_requests: usize,
     pub(crate) metrics: Metrics,
     pub(crate) audit: Option<Audit>,
+    /// Of requests that are refused.
+    pub(crate) refusal_lines: LineRate,
+    /// Of handshakes that fail.
+    pub(crate) handshake_lines: LineRate,
     /// Whether new connections are welcome.
     pub(crate) ready: AtomicBool,
 }
@@ -60,12 +64,10 @@ impl State {
     /// Shows in the metrics how long the certificates are valid.
     pub(crate) fn show_validity(&self, tls: &Generation) {
         if let Some(validity) = tls.certificate {
-            self.metrics
-                .served
-                .set_certificate_expiry(validity.not_after);
+            self.metrics.served.set_certificate(validity);
         }
         if let Some(validity) = tls.client_ca {
-            self.metrics.served.set_client_ca_expiry(validity.not_after);
+            self.metrics.served.set_client_ca(validity);
         }
         if let Some(end) = tls.client_crl_update {
             self.metrics.served.set_client_crl_update(end);

@@ -216,12 +216,7 @@ fn mutations(name: &str, spec: &At<'_>, scope: &Scope, sink: &mut Sink) -> Resul
             );
             continue;
         };
-        let text: String = at
-            .text()
-            .unwrap_or_default()
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .collect();
+        let text = at.dense_text();
         let mut mutations = Mutations {
             origin: origin(&at),
             ..Mutations::default()

@@ -1,6 +1,6 @@
 //! Expressions of the Common Expression Language over a pod, as far as they are about the names of images.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use cel::{
     common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue},
@@ -11,7 +11,7 @@ use imagereview_core::Mode;
 use crate::{
     draft::{Document, Scope},
     error::ImportError,
-    formula::{Field, Formula, LooksAt, Original},
+    formula::{Field, Formula, LooksAt},
     sink::{Sink, Taking, digest_required, no_ephemeral_containers},
     wildcard::Wild,
     yaml::At,
@@ -19,11 +19,11 @@ use crate::{
 
 /// The longest expression that is read, in bytes, and how deep its brackets may be: the parser takes up to
 /// 150 KB of the stack for each in a build that is not optimised.
-const MAX_LEN: usize = 8192;
+const MAX_LEN: usize = 2048;
 const MAX_BRACKETS: usize = 10;
 
-/// How often variables may lead to each other.
-const MAX_VARIABLES: usize = 16;
+/// How deep parts may be within each other, those of variables included.
+const MAX_DEPTH: usize = 48;
 
 /// Variables and their expressions.
 pub(crate) type Variables = BTreeMap<String, String>;
@@ -70,19 +70,10 @@ pub(crate) fn take(
     sink.take(
         document,
         Taking {
-            name,
-            at: &place,
-            original: Original {
-                requirement: formula,
-                exempt: Vec::new(),
-                looks_at,
-            },
-            meant: None,
-            scope: scope.clone(),
             mode,
             message: at.text_of("message").map(str::to_owned),
-            exempt_at: None,
             checks,
+            ..Taking::new(name, &place, formula, looks_at, scope)
         },
     );
     Ok(())
@@ -99,7 +90,7 @@ pub(crate) enum Required {
 pub(crate) fn read(expression: &str, variables: &Variables) -> Result<Required, String> {
     let reader = Reader {
         variables,
-        depth: 0,
+        depth: Cell::new(0),
     };
     match reader.value(&parse(expression)?, &Scopes::default())? {
         Value::All(formula, looks_at) => Ok(Required::Images(formula, looks_at)),
@@ -200,11 +191,23 @@ struct Scopes(Vec<(String, Value)>);
 
 struct Reader<'v> {
     variables: &'v Variables,
-    depth: usize,
+    /// How many parts the one that is read is within.
+    depth: Cell<usize>,
 }
 
 impl Reader<'_> {
     fn value(&self, expr: &IdedExpr, scopes: &Scopes) -> Result<Value, String> {
+        let depth = self.depth.get();
+        if depth >= MAX_DEPTH {
+            return Err("the parts of the expression are too deep for the import".to_owned());
+        }
+        self.depth.set(depth + 1);
+        let value = self.part(expr, scopes);
+        self.depth.set(depth);
+        value
+    }
+
+    fn part(&self, expr: &IdedExpr, scopes: &Scopes) -> Result<Value, String> {
         match &expr.expr {
             Expr::Ident(name) => ident(name, scopes),
             Expr::Literal(LiteralValue::String(text)) => Ok(Value::Text(text.inner().to_owned())),
@@ -243,14 +246,7 @@ impl Reader<'_> {
                     .variables
                     .get(field)
                     .ok_or_else(|| unknown(&format!("the variable {field:?}")))?;
-                if self.depth >= MAX_VARIABLES {
-                    return Err("the variables of the policy lead to each other".to_owned());
-                }
-                let reader = Self {
-                    variables: self.variables,
-                    depth: self.depth + 1,
-                };
-                reader.value(&parse(expression)?, scopes)
+                self.value(&parse(expression)?, scopes)
             }
             Value::Object(mut path) => {
                 let looks_at = crate::formula::LooksAt {
@@ -588,7 +584,7 @@ fn equal(left: Value, right: Value) -> Result<Value, String> {
 
 /// A regular expression that is a text between `^` and `$`, or without one of them, with `.*` as its only
 /// wildcard.
-fn regex(text: &str) -> Result<Wild, String> {
+pub(crate) fn regex(text: &str) -> Result<Wild, String> {
     let unknown = || {
         format!(
             "the regular expression {text:?} is more than a beginning, an end and .*; write it in an expression of \
@@ -723,10 +719,25 @@ mod tests {
             let error = read(expression, &Variables::new()).unwrap_err();
             assert!(error.starts_with(expected), "{expression}: {error}");
         }
+        // None of these overflows the stack.
+        for (before, part, after) in [
+            ("a", "+a", ""),
+            ("a", ".b", ""),
+            ("", "!", "a"),
+            ("", "-", "1"),
+            ("a", "?a:a", ""),
+            ("a", "==a", ""),
+            ("a", "&&a", ""),
+            ("a", ".b()", ""),
+        ] {
+            let count = (MAX_LEN - before.len() - after.len()) / part.len();
+            let expression = format!("{before}{}{after}", part.repeat(count));
+            assert!(read(&expression, &Variables::new()).is_err(), "{part}");
+        }
         let loops = Variables::from([("a".to_owned(), "variables.a".to_owned())]);
         assert_eq!(
             read("variables.a", &loops).unwrap_err(),
-            "the variables of the policy lead to each other"
+            "the parts of the expression are too deep for the import"
         );
     }
 }

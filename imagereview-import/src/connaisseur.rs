@@ -7,7 +7,7 @@ use imagereview_core::Mode;
 use crate::{
     draft::{Authority, Checks, Document, Rule, Scope},
     error::ImportError,
-    signatures::{self, KEYLESS, Needed, SignedRule},
+    signatures::{self, Needed, SignedRule},
     sink::{Sink, origin},
     wildcard::Wild,
     yaml::At,
@@ -99,7 +99,10 @@ fn rule(
                 if wanted == "*" || root.text_of("name") == Some(wanted) {
                     let authority = match root.text_of("key") {
                         Some(key) => signatures::key(key),
-                        None => Err(KEYLESS.to_owned()),
+                        None => match root.get("keyless") {
+                            Some(keyless) => signatures::keyless(&keyless, sink),
+                            None => Err("it has neither a key nor a keyless identity".to_owned()),
+                        },
                     };
                     found.push((root.clone(), authority));
                 }

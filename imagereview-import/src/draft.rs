@@ -87,6 +87,12 @@ pub(crate) enum Authority {
     Key(String),
     /// Root certificates of notation in PEM.
     Notation(String),
+    /// An identity and who vouches for it, as globs, and the file of the trusted root.
+    Keyless {
+        issuer: String,
+        subject: String,
+        trusted_root: String,
+    },
     AnyOf(Vec<Authority>),
     AllOf(Vec<Authority>),
     AtLeast(usize, Vec<Authority>),

@@ -9,7 +9,7 @@ use imagereview_core::Mode;
 use crate::{
     draft::{Names, Scope},
     error::ImportError,
-    formula::{Atom, Field, Formula, LooksAt, Original},
+    formula::{Atom, Field, Formula, LooksAt},
     namespaces::namespace_selector,
     sink::{Sink, Taking, digest_required},
     wildcard::Wild,
@@ -71,24 +71,13 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
         Some(_) => parameters.text_list("exemptImages")?,
         None => Vec::new(),
     };
-    let original = Original {
-        requirement,
-        exempt: exempt.into_iter().map(exempt_image).collect(),
-        looks_at: LooksAt::CONTAINERS,
-    };
     let at = parameters.get(field).unwrap_or(parameters);
     sink.take(
         &mut document,
         Taking {
-            name,
-            at: &at,
-            original,
-            meant: None,
-            scope,
-            mode: None,
-            message: None,
+            exempt: exempt.into_iter().map(exempt_image).collect(),
             exempt_at,
-            checks: None,
+            ..Taking::new(name, &at, requirement, LooksAt::CONTAINERS, &scope)
         },
     );
     sink.finish(document);

@@ -3,7 +3,7 @@
 use crate::{
     cel_reading::Variables,
     draft::{Checks, Document, Scope},
-    formula::{Formula, LooksAt, Original},
+    formula::{Formula, LooksAt},
     sink::{Sink, Taking},
     write::quoted,
     yaml::At,
@@ -52,16 +52,19 @@ pub(crate) fn take_expression(
         );
         return true;
     };
-    let message = at.text_of("message").map(str::to_owned);
-    take(
-        name,
-        &place,
-        line,
-        LooksAt::CONTAINERS,
-        message,
-        scope,
+    sink.take(
         document,
-        sink,
+        Taking {
+            message: at.text_of("message").map(str::to_owned),
+            checks: Some(vec![of_fact(line)]),
+            ..Taking::new(
+                name,
+                &place,
+                Formula::And(Vec::new()),
+                LooksAt::CONTAINERS,
+                scope,
+            )
+        },
     );
     true
 }
@@ -139,38 +142,4 @@ fn digits(text: &str, before: &str) -> Option<String> {
     let (_, rest) = text.split_once(before)?;
     let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
     (!number.is_empty()).then_some(number)
-}
-
-#[allow(
-    clippy::too_many_arguments,
-    reason = "it is one rule, and all of it is given"
-)]
-fn take(
-    name: &str,
-    at: &At<'_>,
-    line: String,
-    looks_at: LooksAt,
-    message: Option<String>,
-    scope: &Scope,
-    document: &mut Document,
-    sink: &mut Sink,
-) {
-    sink.take(
-        document,
-        Taking {
-            name,
-            at,
-            original: Original {
-                requirement: Formula::And(Vec::new()),
-                exempt: Vec::new(),
-                looks_at,
-            },
-            meant: None,
-            scope: scope.clone(),
-            mode: None,
-            message,
-            exempt_at: None,
-            checks: Some(vec![of_fact(line)]),
-        },
-    );
 }

@@ -9,7 +9,7 @@ use crate::{
     cel_reading,
     draft::{Document, Names, Scope},
     error::ImportError,
-    formula::{Field, Formula, LooksAt, Original},
+    formula::{Field, Formula, LooksAt},
     meaning::names_host,
     namespaces::namespace_selector,
     sink::{SIGNATURES, Sink, Taking},
@@ -94,7 +94,8 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
         "latest-tag" | "disallow-latest-tag" => {
             let latest = Formula::atom(Field::TagOrLatest, Wild::exact("latest"));
             let at = spec.get("module").unwrap_or_else(|| spec.clone());
-            take(name, &at, latest.not(), None, &scope, &mut document, sink);
+            let rule = Taking::new(name, &at, latest.not(), LooksAt::CONTAINERS, &scope);
+            sink.take(&mut document, rule);
         }
         "cel-policy" => {
             let settings = spec.required_map("settings")?;
@@ -122,35 +123,6 @@ fn module_name(module: &str) -> &str {
     let last = module.rsplit('/').next().unwrap_or_default();
     let name = last.split(['@', ':']).next().unwrap_or_default();
     name.strip_suffix(".wasm").unwrap_or(name)
-}
-
-fn take(
-    name: &str,
-    at: &At<'_>,
-    requirement: Formula,
-    meant: Option<Formula>,
-    scope: &Scope,
-    document: &mut Document,
-    sink: &mut Sink,
-) {
-    sink.take(
-        document,
-        Taking {
-            name,
-            at,
-            original: Original {
-                requirement,
-                exempt: Vec::new(),
-                looks_at: LooksAt::CONTAINERS,
-            },
-            meant,
-            scope: scope.clone(),
-            mode: None,
-            message: None,
-            exempt_at: None,
-            checks: None,
-        },
-    );
 }
 
 fn trusted_repos(
@@ -196,11 +168,17 @@ fn trusted_repos(
         };
         if !names.include.is_empty() {
             let requirement = is_one_of(&names.include);
-            take(name, &at, requirement, None, scope, document, sink);
+            sink.take(
+                document,
+                Taking::new(name, &at, requirement, LooksAt::CONTAINERS, scope),
+            );
         }
         if !names.exclude.is_empty() {
             let requirement = is_one_of(&names.exclude).not();
-            take(name, &at, requirement, None, scope, document, sink);
+            sink.take(
+                document,
+                Taking::new(name, &at, requirement, LooksAt::CONTAINERS, scope),
+            );
         }
     }
     if let Some((at, names)) = lists("images")? {
@@ -214,11 +192,21 @@ fn trusted_repos(
                      Docker Hub",
                 );
             }
-            take(name, &at, read, Some(meant), scope, document, sink);
+            let rule = Taking::new(name, &at, read, LooksAt::CONTAINERS, scope);
+            sink.take(
+                document,
+                Taking {
+                    meant: Some(meant),
+                    ..rule
+                },
+            );
         }
         if !names.exclude.is_empty() {
             let read = Formula::Or(names.exclude.iter().map(|one| image(one, true)).collect());
-            take(name, &at, read.not(), None, scope, document, sink);
+            sink.take(
+                document,
+                Taking::new(name, &at, read.not(), LooksAt::CONTAINERS, scope),
+            );
         }
     }
     Ok(())

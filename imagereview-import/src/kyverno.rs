@@ -16,7 +16,6 @@ use crate::{
     cel_reading,
     draft::{Document, Exemption, Names, Scope},
     error::ImportError,
-    formula::Original,
     sink::{Exception, Sink, Taking, origin},
     yaml::At,
 };
@@ -217,19 +216,10 @@ fn validate(
         sink.take(
             document,
             Taking {
-                name,
-                at: &found.at,
-                original: Original {
-                    requirement: found.formula,
-                    exempt: Vec::new(),
-                    looks_at: found.looks_at,
-                },
-                meant: None,
-                scope,
                 mode,
                 message: message.clone(),
-                exempt_at: None,
                 checks: found.checks,
+                ..Taking::new(name, &found.at, found.formula, found.looks_at, &scope)
             },
         );
     }

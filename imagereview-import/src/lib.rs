@@ -57,6 +57,7 @@ mod meaning;
 mod mutation;
 mod namespaces;
 mod portieris;
+mod rego;
 mod remark;
 mod samples;
 mod signatures;
@@ -66,7 +67,7 @@ mod wildcard;
 mod write;
 mod yaml;
 
-use imagereview_core::{ContainerKind, ImagePolicy, PolicySource};
+use imagereview_core::{ContainerKind, ImagePolicy, PolicySource, document::PolicyFiles};
 
 pub use self::{
     compare::{Cause, Difference},
@@ -83,7 +84,7 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// A text of one or more YAML or JSON documents.
+    /// A text of one or more YAML or JSON documents, or of Rego if the name ends in `.rego`.
     #[must_use]
     pub fn new(name: &'a str, text: &'a str) -> Self {
         Self { name, text }
@@ -106,8 +107,28 @@ pub struct Import {
 ///
 /// The first text that is no YAML, is no policy of an engine that is known, or has a field of the wrong type.
 pub fn import<'a>(sources: impl IntoIterator<Item = Source<'a>>) -> Result<Import, ImportError> {
-    let mut sink = Sink::default();
+    import_with_trusted_root(sources, None)
+}
+
+/// Reads policies of other engines. The file of this name beside the policy has the trusted root of keyless
+/// signatures; without one they are not taken.
+///
+/// # Errors
+///
+/// Those of [`import`].
+pub fn import_with_trusted_root<'a>(
+    sources: impl IntoIterator<Item = Source<'a>>,
+    trusted_root: Option<&str>,
+) -> Result<Import, ImportError> {
+    let mut sink = Sink {
+        trusted_root: trusted_root.map(str::to_owned),
+        ..Sink::default()
+    };
     for source in sources {
+        if source.name.ends_with(rego::ENDING) {
+            rego::import(source.name, source.text, &mut sink)?;
+            continue;
+        }
         for node in &yaml::parse(source.name, source.text)? {
             object(&At::root(source.name, node), &mut sink)?;
         }
@@ -163,12 +184,22 @@ fn object(at: &At<'_>, sink: &mut Sink) -> Result<(), ImportError> {
 }
 
 impl Sink {
+    /// The files that the document names. What is in them is not looked at here.
+    fn files(&self) -> PolicyFiles {
+        let mut files = PolicyFiles::new();
+        if let Some(name) = &self.trusted_root {
+            files.insert(name.as_str(), Ok("{}".into()));
+        }
+        files
+    }
+
     /// A value of the original may be one that our documents can't have, such as a namespace in upper case.
     fn leave_out_what_does_not_compile(&mut self) {
+        let files = self.files();
         let remarks = &mut self.remarks;
         self.documents.retain(|document| {
             let text = write::documents(std::slice::from_ref(document));
-            let source = PolicySource::new(&document.name, &text);
+            let source = PolicySource::new(&document.name, &text).with_files(&files);
             let Err(errors) = ImagePolicy::compile([source]) else {
                 return true;
             };
@@ -188,7 +219,9 @@ impl Sink {
         let policy = if self.documents.is_empty() {
             None
         } else {
-            let source = PolicySource::new("the document that was written", &document);
+            let files = self.files();
+            let source =
+                PolicySource::new("the document that was written", &document).with_files(&files);
             let policy = ImagePolicy::compile([source]).map_err(|errors| ImportError {
                 source: String::from("the document that was written"),
                 line: 1,
@@ -272,5 +305,27 @@ impl Import {
             None => Vec::new(),
             Some(policy) => compare::differences(&self.originals, policy, image, namespace, kind),
         }
+    }
+
+    /// Whether all rules that were read allow an image in a container, as their engines read the string. Rules over
+    /// what only registries know are left out.
+    ///
+    /// ```
+    /// use imagereview_import::{Source, import};
+    ///
+    /// let import = import([Source::new("repos.yaml", r#"
+    /// apiVersion: constraints.gatekeeper.sh/v1beta1
+    /// kind: K8sAllowedRepos
+    /// metadata: {name: our-registry}
+    /// spec: {parameters: {repos: [registry.example.com]}}
+    /// "#)])?;
+    ///
+    /// assert!(import.original_allows("registry.example.com.evil.example/app:1"));
+    /// # Ok::<(), imagereview_import::ImportError>(())
+    /// ```
+    #[must_use]
+    pub fn original_allows(&self, image: &str) -> bool {
+        let mut originals = self.originals.iter().filter(|read| read.is_comparable);
+        originals.all(|read| read.original.allows(image))
     }
 }

@@ -8,7 +8,7 @@ use imagereview_core::Mode;
 use crate::{
     draft::Scope,
     error::ImportError,
-    formula::{Field, Formula, LooksAt, Original},
+    formula::{Field, Formula, LooksAt},
     sink::{SIGNATURES, Sink, Taking},
     wildcard::Wild,
     yaml::At,
@@ -62,21 +62,7 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
     all.extend(rejected);
     sink.take(
         &mut document,
-        Taking {
-            name,
-            at: &place,
-            original: Original {
-                requirement: Formula::And(all),
-                exempt: Vec::new(),
-                looks_at: LooksAt::CONTAINERS,
-            },
-            meant: None,
-            scope,
-            mode: None,
-            message: None,
-            exempt_at: None,
-            checks: None,
-        },
+        Taking::new(name, &place, Formula::And(all), LooksAt::CONTAINERS, &scope),
     );
     sink.finish(document);
     Ok(())

@@ -1,18 +1,68 @@
 //! Rules over signatures, of whatever engine.
 
 use crate::{
+    cel_reading::regex,
     draft::{Authority, Checks, Document, Rule, Scope, Signed},
     error::ImportError,
     formula::{Atom, Field},
-    meaning::{Meaning, Side},
+    meaning::{Meaning, Side, shown},
     sink::{Sink, origin},
     wildcard::Wild,
     yaml::At,
 };
 
-/// What is said of keyless signatures.
-pub(crate) const KEYLESS: &str = "a keyless signature needs the trusted_root.json of its Sigstore instance beside the policy; write \
-     signed.by.keyless with it, as docs/policy.md shows";
+/// What is said of keyless signatures without a trusted root.
+const KEYLESS: &str = "a keyless signature needs the trusted_root.json of its Sigstore instance beside the policy; \
+                       name it with --trusted-root";
+
+/// An identity, of the fields `issuer` and `subject` or the regular expressions in `issuerRegExp` and
+/// `subjectRegExp`.
+pub(crate) fn keyless(at: &At<'_>, sink: &mut Sink) -> Result<Authority, String> {
+    let Some(trusted_root) = sink.trusted_root.clone() else {
+        return Err(KEYLESS.to_owned());
+    };
+    let known = [
+        "issuer",
+        "subject",
+        "issuerRegExp",
+        "subjectRegExp",
+        "rekor",
+        "url",
+    ];
+    for (name, value) in at.entries() {
+        if !known.contains(&name) {
+            sink.remarks
+                .not_taken(&value, "write it into signed.by.keyless by hand");
+        }
+    }
+    let glob = |name: &str, regular: &str| -> Result<String, String> {
+        let text = match (at.text_of(name), at.text_of(regular)) {
+            (Some(text), None) => text.to_owned(),
+            (None, Some(text)) => shown(&regex(text)?.0),
+            _ => return Err(format!("it has not one of {name} and {regular}")),
+        };
+        if text.is_empty() || text.contains(['[', '{', '!']) {
+            return Err(format!("{text:?} can't be the {name} in a document"));
+        }
+        Ok(text)
+    };
+    Ok(Authority::Keyless {
+        issuer: glob("issuer", "issuerRegExp")?,
+        subject: glob("subject", "subjectRegExp")?,
+        trusted_root,
+    })
+}
+
+/// Identities of which one must have signed.
+pub(crate) fn identities(at: &At<'_>, sink: &mut Sink) -> Result<Authority, String> {
+    let mut found = Vec::new();
+    for item in at.get("identities").iter().flat_map(At::items) {
+        let authority = keyless(&item, sink);
+        found.push((item, authority));
+    }
+    of_several(found, Needed::AtLeast(1), sink)
+        .ok_or_else(|| "none of its identities could be taken".to_owned())
+}
 
 /// A key in PEM, if it is one that our documents can have.
 pub(crate) fn key(pem: &str) -> Result<Authority, String> {
@@ -168,12 +218,7 @@ pub(crate) fn image_validating_policy(
     let attestors = spec.list("attestors")?;
     for item in spec.list("validations")? {
         let at = item.get("expression").unwrap_or_else(|| item.clone());
-        let text: String = at
-            .text()
-            .unwrap_or_default()
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .collect();
+        let text = at.dense_text();
         let Some(names) = verified_by(&text) else {
             sink.remarks.not_taken(
                 &at,
@@ -181,16 +226,16 @@ pub(crate) fn image_validating_policy(
             );
             continue;
         };
-        let found = names.iter().map(|wanted| {
+        let mut found = Vec::new();
+        for wanted in &names {
             let attestor = attestors
                 .iter()
                 .find(|attestor| attestor.text_of("name") == Some(wanted));
-            match attestor {
-                Some(attestor) => (attestor.clone(), attestor_of(attestor)),
+            found.push(match attestor {
+                Some(attestor) => (attestor.clone(), attestor_of(attestor, sink)),
                 None => (at.clone(), Err(format!("there is no attestor {wanted:?}"))),
-            }
-        });
-        let found = found.collect();
+            });
+        }
         match of_several(found, Needed::AtLeast(1), sink) {
             Some(by) => take(
                 SignedRule {
@@ -226,15 +271,15 @@ fn verified_by(expression: &str) -> Option<Vec<String>> {
 }
 
 /// One attestor of an `ImageValidatingPolicy`.
-fn attestor_of(at: &At<'_>) -> Result<Authority, String> {
+fn attestor_of(at: &At<'_>, sink: &mut Sink) -> Result<Authority, String> {
     if let Some(certificates) = at.at(&["notary", "certs"]) {
         return notation(certificates.text_of("value").unwrap_or_default());
     }
     let Some(cosign) = at.get("cosign") else {
         return Err("the import does not know this attestor".to_owned());
     };
-    if cosign.get("keyless").is_some() {
-        return Err(KEYLESS.to_owned());
+    if let Some(keyless) = cosign.get("keyless") {
+        return identities(&keyless, sink);
     }
     match cosign.at(&["key", "data"]) {
         Some(data) => key(data.text().unwrap_or_default()),

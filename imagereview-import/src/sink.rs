@@ -1,5 +1,7 @@
 //! What the readers of the engines fill: documents, remarks, and the originals to compare with.
 
+use std::collections::BTreeSet;
+
 use imagereview_core::{ContainerKind, Mode};
 
 use crate::{
@@ -17,6 +19,8 @@ pub(crate) const SIGNATURES: &str = "signatures and attestations are not taken";
 /// What the inputs have given so far.
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
+    /// The file beside the policy that has the trusted root of keyless signatures.
+    pub(crate) trusted_root: Option<String>,
     pub(crate) remarks: Remarks,
     pub(crate) documents: Vec<Document>,
     pub(crate) originals: Vec<Read>,
@@ -75,7 +79,11 @@ pub(crate) struct Taking<'a> {
     pub(crate) name: &'a str,
     /// Where its condition is.
     pub(crate) at: &'a At<'a>,
-    pub(crate) original: Original,
+    /// What it requires, as the original reads it, and of which containers.
+    pub(crate) requirement: Formula,
+    pub(crate) looks_at: LooksAt,
+    /// Images to which it does not apply.
+    pub(crate) exempt: Vec<Atom>,
     /// What it requires, if that is not what the original reads.
     pub(crate) meant: Option<Formula>,
     pub(crate) scope: Scope,
@@ -85,6 +93,31 @@ pub(crate) struct Taking<'a> {
     pub(crate) exempt_at: Option<At<'a>>,
     /// Checks that no formula says, in place of those of the requirement.
     pub(crate) checks: Option<Vec<Checks>>,
+}
+
+impl<'a> Taking<'a> {
+    /// A rule in the mode of its document, of which nothing more is said.
+    pub(crate) fn new(
+        name: &'a str,
+        at: &'a At<'a>,
+        requirement: Formula,
+        looks_at: LooksAt,
+        scope: &Scope,
+    ) -> Self {
+        Self {
+            name,
+            at,
+            requirement,
+            looks_at,
+            exempt: Vec::new(),
+            meant: None,
+            scope: scope.clone(),
+            mode: None,
+            message: None,
+            exempt_at: None,
+            checks: None,
+        }
+    }
 }
 
 impl Document {
@@ -129,10 +162,10 @@ impl Sink {
 
     /// Takes a rule.
     pub(crate) fn take(&mut self, document: &mut Document, taking: Taking<'_>) {
-        let Taking { at, original, .. } = &taking;
+        let at = taking.at;
         let groups = match &taking.checks {
             Some(groups) => Ok(groups.clone()),
-            None => checks(taking.meant.as_ref().unwrap_or(&original.requirement)),
+            None => checks(taking.meant.as_ref().unwrap_or(&taking.requirement)),
         };
         let mut groups = match groups {
             Ok(groups) => groups,
@@ -141,7 +174,7 @@ impl Sink {
                 return;
             }
         };
-        let left_out = original.looks_at.leaves_out();
+        let left_out = taking.looks_at.leaves_out();
         if !left_out.is_empty() && taking.scope.containers.is_empty() && taking.checks.is_none() {
             self.remarks.stricter(
                 at,
@@ -198,7 +231,11 @@ impl Sink {
             policy_name: document.policy.clone(),
             rule: taking.name.to_owned(),
             ours: names,
-            original: taking.original,
+            original: Original {
+                requirement: taking.requirement,
+                exempt: taking.exempt,
+                looks_at: taking.looks_at,
+            },
             scope: taking.scope,
             is_comparable,
             is_about_names,
@@ -207,10 +244,20 @@ impl Sink {
 
     /// Gives the documents the modes and the namespaces of their bindings.
     pub(crate) fn bind(&mut self) {
+        let mut bound = BTreeSet::new();
         for binding in std::mem::take(&mut self.bindings) {
             let mut documents = self.documents.iter_mut();
             match documents.find(|document| document.policy == binding.policy) {
-                Some(document) => document.bind(&binding),
+                Some(document) if bound.insert(binding.policy.clone()) => document.bind(&binding),
+                Some(_) => self.remarks.object_not_taken(
+                    &binding.object,
+                    &binding.source,
+                    binding.line,
+                    format!(
+                        "another binding of the policy {:?} is taken, and a document has one scope",
+                        binding.policy
+                    ),
+                ),
                 None => self.remarks.object_not_taken(
                     &binding.object,
                     &binding.source,
@@ -268,7 +315,7 @@ impl Sink {
         };
         let mut whole = Vec::new();
         let mut partly: Vec<(Vec<String>, &Atom)> = Vec::new();
-        for atom in &taking.original.exempt {
+        for atom in &taking.exempt {
             let sense = atom.sense(Side::Allow);
             match sense.meaning {
                 Meaning::Names(names) => whole.extend(names),
@@ -290,7 +337,7 @@ impl Sink {
         // One rule for these repositories, with the exempt tags as alternatives.
         let mut images: Vec<_> = partly.iter().flat_map(|(names, _)| names.clone()).collect();
         images.dedup();
-        match partly_exempt(&partly, &taking.original.requirement) {
+        match partly_exempt(&partly, &taking.requirement) {
             Ok(expression) => {
                 for group in groups.iter_mut() {
                     group.images_excluded.extend_from_slice(&images);

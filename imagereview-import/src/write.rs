@@ -245,6 +245,15 @@ fn authority(lines: &mut Lines, authority: &Authority) {
     match authority {
         Authority::Key(text) => pem(lines, "key", text),
         Authority::Notation(text) => pem(lines, "notation", text),
+        Authority::Keyless {
+            issuer,
+            subject,
+            trusted_root,
+        } => lines.map("keyless", |lines| {
+            lines.field("issuer", &quoted(issuer));
+            lines.field("subject", &quoted(subject));
+            lines.field("trustedRoot", &quoted(trusted_root));
+        }),
         Authority::AnyOf(all) => list(lines, "anyOf", all),
         Authority::AllOf(all) => list(lines, "allOf", all),
         Authority::AtLeast(count, all) => {

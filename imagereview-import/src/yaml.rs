@@ -12,9 +12,10 @@ use crate::error::ImportError;
 /// The longest input, in bytes: that of a policy file.
 const MAX_LEN: usize = 4 * 1024 * 1024;
 
-/// How deep an input may be nested. The deepest patterns of Kyverno, for pods within a `CronJob`, need
-/// about 20.
-const MAX_DEPTH: usize = 64;
+/// How deep an input may be nested. The deepest patterns of Kyverno, for pods within a `CronJob` within a
+/// `List`, need about 20. The reader recurses, and an unoptimised build takes tens of kilobytes of stack for each
+/// level.
+const MAX_DEPTH: usize = 28;
 
 /// How often anchors may be repeated in one input.
 const MAX_ALIASES: usize = 256;
@@ -248,6 +249,12 @@ impl<'n> At<'n> {
         }
     }
 
+    /// The text without white space, to be compared with a shape.
+    pub(crate) fn dense_text(&self) -> String {
+        let text = self.text().unwrap_or_default();
+        text.chars().filter(|c| !c.is_whitespace()).collect()
+    }
+
     pub(crate) fn bool(&self) -> Option<bool> {
         match &self.node.value {
             Value::Bool(value) => Some(*value),
@@ -324,5 +331,22 @@ impl<'n> At<'n> {
             field: self.path.clone(),
             message: message.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_deep_is_an_error_and_no_overflow() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert_eq!(parse("x", &nested(MAX_DEPTH - 1)).unwrap().len(), 1);
+        for text in [nested(MAX_DEPTH + 1), nested(100_000), "{a: ".repeat(1000)] {
+            let error = parse("x", &text).unwrap_err();
+            assert!(error.to_string().starts_with("x:1:"), "{error}");
+        }
+        let error = parse("x", "a: 1\na: 2\n").unwrap_err();
+        assert_eq!((error.line(), error.field()), (2, ""), "{error}");
     }
 }

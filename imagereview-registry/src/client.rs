@@ -1,12 +1,16 @@
 //! From the name of an image to what is known of it.
 
+mod artifact;
 mod fetch;
 mod last_known;
 mod lifetime;
 mod reference;
 mod request;
+mod statements;
 
 use std::{
+    collections::BTreeSet,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,6 +28,7 @@ use self::{
     lifetime::{lifetime, no_value},
     reference::Reference,
     request::Resolved,
+    statements::SignedKey,
 };
 use crate::{
     cache::{Cache, Fetched, Lifetime},
@@ -32,6 +37,7 @@ use crate::{
     limits::Limits,
     observe::{Lookup, Observer},
     registries::Registries,
+    verification::{Verifiers, Verify},
 };
 
 /// Asks registries about images.
@@ -60,12 +66,14 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     fetcher: Fetcher,
     /// What images of a pod are pulled with, if it is for one.
     pod: Option<Arc<PodCredentials>>,
     images: Cache<ImageKey, Fact<Arc<ImageFacts>>>,
+    signed: Cache<SignedKey, Fact<Arc<ImageFacts>>>,
+    verify: Arc<dyn Verify>,
     last_known: LastKnown,
 }
 
@@ -76,6 +84,14 @@ struct ImageKey {
     reference: Reference,
     /// The platforms whose details are asked for; all where it is empty.
     platforms: Arc<[Platform]>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("fetcher", &self.fetcher)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -103,13 +119,23 @@ impl Client {
         observer: Option<Arc<dyn Observer>>,
     ) -> Self {
         let images = Cache::new(limits.cache_bytes / 4, limits.fetches);
+        let signed = Cache::new(limits.cache_bytes / 4, limits.fetches);
         let last_known = LastKnown::new(limits.cache_bytes / 8);
         Self {
             fetcher: Fetcher::new(registries, keyring, limits, observer),
             pod: None,
             images,
+            signed,
+            verify: Arc::new(Verifiers::new()),
             last_known,
         }
+    }
+
+    /// The same client, by which signatures are verified in another way.
+    #[must_use]
+    pub fn with_verifier(mut self, verify: Arc<dyn Verify>) -> Self {
+        self.verify = verify;
+        self
     }
 
     /// The same client for somebody with other credentials: what they may read is not handed to
@@ -120,6 +146,8 @@ impl Client {
             fetcher: self.fetcher.with_keyring(keyring),
             pod: None,
             images: self.images.clone(),
+            signed: self.signed.clone(),
+            verify: Arc::clone(&self.verify),
             last_known: self.last_known.clone(),
         }
     }
@@ -132,6 +160,8 @@ impl Client {
             fetcher: self.fetcher.clone(),
             pod: Some(Arc::new(pod)),
             images: self.images.clone(),
+            signed: self.signed.clone(),
+            verify: Arc::clone(&self.verify),
             last_known: self.last_known.clone(),
         }
     }
@@ -175,24 +205,36 @@ impl Client {
     ) -> Facts {
         let mut facts = Facts::new();
         let mut tasks = JoinSet::new();
-        let images: Vec<(ImageRef<'_>, &Need)> = needs.iter().collect();
-        for (index, (image, need)) in images.iter().enumerate() {
+        let images: Vec<_> = needs.iter_with_statements().collect();
+        for (index, (image, need, statements)) in images.iter().enumerate() {
             // Most are known, and a task costs more than that.
-            if let Some(fact) = self.cached(image, need, needs.stale_for(image)) {
+            if statements.is_empty()
+                && let Some(fact) = self.cached(image, need, needs.stale_for(image))
+            {
                 facts.insert(image, fact);
                 done(image);
                 continue;
             }
             let (client, name, need) = (self.clone(), image.to_string(), Need::clone(need));
+            let statements = BTreeSet::clone(statements);
             let stale_for = needs.stale_for(image);
-            tasks.spawn(
-                async move { (index, client.needed(&name, need, stale_for, deadline).await) },
-            );
+            tasks.spawn(async move {
+                let image = ImageRef::parse(&name);
+                let facts = match image {
+                    Ok(image) if !statements.is_empty() => {
+                        client
+                            .with_statements(&image, need, statements, deadline)
+                            .await
+                    }
+                    _ => client.needed(&name, need, stale_for, deadline).await,
+                };
+                (index, facts)
+            });
         }
         while let Some(task) = tasks.join_next().await {
             // Of what a task that panicked was to find out, nothing is known.
             if let Ok((index, fact)) = task
-                && let Some((image, _)) = images.get(index)
+                && let Some((image, ..)) = images.get(index)
             {
                 facts.insert(image, fact);
                 done(image);

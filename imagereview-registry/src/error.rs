@@ -122,6 +122,10 @@ pub(crate) enum AskError {
     Unsupported { host: Box<str>, what: Box<str> },
     #[error("the image has more than {limit} platforms, the most that are looked at")]
     TooManyPlatforms { limit: usize },
+    #[error(
+        "more than {limit} signatures and attestations lie beside the image, the most that are looked at"
+    )]
+    TooManySignatures { limit: usize },
     #[error("the image's index holds indexes more than {limit} deep")]
     TooDeep { limit: usize },
     #[error("the digest of {image} is of an algorithm that registries don't use for content")]
@@ -163,9 +167,10 @@ impl AskError {
             }
             Self::Paused { .. } => Cause::RateLimited,
             Self::Status { .. } => Cause::Failed,
-            Self::TooLarge { .. } | Self::TooManyPlatforms { .. } | Self::TooDeep { .. } => {
-                Cause::TooLarge
-            }
+            Self::TooLarge { .. }
+            | Self::TooManyPlatforms { .. }
+            | Self::TooManySignatures { .. }
+            | Self::TooDeep { .. } => Cause::TooLarge,
             Self::WrongDigest { .. } | Self::WrongSize { .. } | Self::MediaType { .. } => {
                 Cause::Dishonest
             }

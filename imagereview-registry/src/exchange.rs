@@ -35,6 +35,8 @@ use crate::{
 pub(crate) enum What {
     Manifest,
     Blob,
+    /// The list of what refers to a manifest.
+    Referrers,
 }
 
 impl What {
@@ -43,6 +45,7 @@ impl What {
         match self {
             Self::Manifest => "a manifest",
             Self::Blob => "a blob",
+            Self::Referrers => "a list of referrers",
         }
     }
 
@@ -51,12 +54,13 @@ impl What {
         match self {
             Self::Manifest => "manifests",
             Self::Blob => "blobs",
+            Self::Referrers => "referrers",
         }
     }
 
     fn limit(self, limits: &Limits) -> usize {
         match self {
-            Self::Manifest => limits.manifest_bytes,
+            Self::Manifest | Self::Referrers => limits.manifest_bytes,
             Self::Blob => limits.blob_bytes,
         }
     }
@@ -75,6 +79,8 @@ pub(crate) struct Head {
     pub(crate) content_type: Option<String>,
     /// What the server says that the digest is.
     pub(crate) digest: Option<String>,
+    /// The link to the next page of a list.
+    pub(crate) next: Option<String>,
     /// Which credentials were used, in words that may be shown.
     pub(crate) credentials: Arc<str>,
 }
@@ -485,7 +491,7 @@ impl Exchanges {
                 response,
                 ..answered
             })),
-            StatusCode::NOT_FOUND if request.what == What::Manifest => Ok(Reply::Absent),
+            StatusCode::NOT_FOUND if request.what != What::Blob => Ok(Reply::Absent),
             status if status.is_redirection() => Err(AskError::RedirectTarget {
                 host: endpoint.authority.clone(),
                 target: shown(&target),
@@ -509,6 +515,7 @@ impl Answered {
         Head {
             content_type: header("content-type"),
             digest: header("docker-content-digest"),
+            next: header("link"),
             credentials: Arc::clone(&self.credentials),
         }
     }
@@ -533,6 +540,7 @@ impl Prepared<'_> {
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         let accept = match self.what {
             What::Manifest => imagereview_core::facts::MediaType::ACCEPTED,
+            What::Referrers => "application/vnd.oci.image.index.v1+json",
             What::Blob => "*/*",
         };
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));

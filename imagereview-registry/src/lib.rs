@@ -44,6 +44,7 @@
 //! [`ImageConfig`] → [`ImageFacts`](imagereview_core::facts::ImageFacts)
 //!
 //! - [`Client`]: what there is to ask, and the cache.
+//! - [`Verifiers`]: who vouches for an image, by what lies beside it.
 //! - [`Registries`]: how each registry is asked: mirrors, authorities, token realms.
 //! - [`Keyring`]: files of Docker, its helpers, and the kubelet's credential provider plugins.
 //! - [`PullSecrets`]: what the API server says that a pod's images are pulled with.
@@ -73,6 +74,7 @@ mod observe;
 mod pull_secrets;
 mod realm;
 mod registries;
+mod verification;
 
 #[cfg(feature = "schema")]
 pub use crate::registries::json_schema;
@@ -87,4 +89,5 @@ pub use crate::{
     observe::{Asked, Lookup, Observer, Outcome},
     pull_secrets::{PodSecrets, PullSecrets, PullSecretsError},
     registries::Registries,
+    verification::{Verifiers, Verify, unusable, verified_again},
 };

@@ -21,6 +21,11 @@ pub struct Limits {
     pub fetch_timeout: Duration,
     /// The most platforms of one image: 64.
     pub platforms: usize,
+    /// The most signatures and attestations that are looked at beside one digest: 64. More are too many,
+    /// which is not the same as none.
+    pub signatures: usize,
+    /// The most bytes of all of them together: 16 MiB.
+    pub signature_bytes: usize,
     /// The most requests that are in flight to one registry: 16.
     pub requests_per_registry: usize,
     /// The most requests that are in flight to all registries: 128.
@@ -33,6 +38,8 @@ pub struct Limits {
     pub cache_bytes: usize,
     /// How long it is believed which digest a tag means: 30 s.
     pub tag_lifetime: Duration,
+    /// How long it is believed which signatures lie beside a digest: 60 s.
+    pub signatures_lifetime: Duration,
     /// How long it is believed that something is not there: 10 s.
     pub absence_lifetime: Duration,
     /// How long a failure is remembered, so that a broken registry isn't asked for each image: 3 s.
@@ -50,12 +57,15 @@ impl Default for Limits {
             headers_timeout: Duration::from_secs(3),
             fetch_timeout: Duration::from_secs(30),
             platforms: 64,
+            signatures: 64,
+            signature_bytes: 16 << 20,
             requests_per_registry: 16,
             requests: 128,
             fetches: 4096,
             registries: 1024,
             cache_bytes: 32 << 20,
             tag_lifetime: Duration::from_secs(30),
+            signatures_lifetime: Duration::from_secs(60),
             absence_lifetime: Duration::from_secs(10),
             failure_lifetime: Duration::from_secs(3),
             longest_pause: Duration::from_secs(300),

@@ -1,6 +1,9 @@
 //! What certificates say.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use imagereview_core::facts::{CLAIMS, DistinguishedName, Refusal, RefusalCause};
 use x509_parser::{
@@ -49,9 +52,11 @@ impl<'a> Certificate<'a> {
         is_for_signatures && !self.0.is_ca()
     }
 
-    /// When it expires, in seconds since 1970.
-    pub(crate) fn expires(&self) -> u64 {
-        u64::try_from(self.0.validity().not_after.timestamp()).unwrap_or(0)
+    /// When it expires.
+    pub(crate) fn expires(&self) -> SystemTime {
+        let seconds = u64::try_from(self.0.validity().not_after.timestamp()).unwrap_or(0);
+        // No certificate can say a year after 9999, which fits.
+        UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
     /// Its subject.

@@ -1,7 +1,5 @@
 //! Signatures with a certificate: of a Sigstore instance, or of one's own authority.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use imagereview_core::facts::{
     Claim, ContentDigest, Evidence, Format, Refusal, RefusalCause, Signer, Statement,
 };
@@ -9,6 +7,7 @@ use imagereview_core::facts::{
 use crate::{
     certificate::Certificate,
     chain::{Purpose, Roots},
+    check::Check,
     format::{
         bundle::{Bundle, Material},
         dsse::Envelope,
@@ -36,13 +35,13 @@ pub(crate) struct Certified {
 
 impl Keyless {
     /// What evidence says of an image, if the instance vouches for who has signed it.
-    pub(crate) fn verify(
-        &self,
-        format: Format,
-        evidence: &Evidence,
-        image: &ContentDigest,
-        now: SystemTime,
-    ) -> Result<Statement, Refusal> {
+    pub(crate) fn verify(&self, check: Check<'_>) -> Result<Statement, Refusal> {
+        let Check {
+            format,
+            evidence,
+            image,
+            now,
+        } = check;
         let found = signed(format, evidence)?;
         let by = Signatory::Certificate {
             is_logged: self.is_certificate_logged,
@@ -63,13 +62,13 @@ impl Keyless {
 
 impl Certified {
     /// What evidence says of an image, if a certificate of the authority has signed it.
-    pub(crate) fn verify(
-        &self,
-        format: Format,
-        evidence: &Evidence,
-        image: &ContentDigest,
-        now: SystemTime,
-    ) -> Result<Statement, Refusal> {
+    pub(crate) fn verify(&self, check: Check<'_>) -> Result<Statement, Refusal> {
+        let Check {
+            format,
+            evidence,
+            image,
+            now,
+        } = check;
         let found = signed(format, evidence)?;
         let der = found.certificate().unwrap_or_default();
         let certificate = Certificate::parse(der)?;
@@ -83,25 +82,24 @@ impl Certified {
                 proved.logged.or(proved.timestamped).unwrap_or(now)
             }
         };
-        let root = self
+        let chain = self
             .roots
-            .root_of(der, &found.intermediates(), at, Purpose::CodeSigning)?;
+            .chain(der, &found.intermediates(), at, Purpose::CodeSigning)?;
         if times.is_none() {
             check_signature(format, evidence, &certificate)?;
         }
         let signer = Signer::Certificate {
             subject: certificate.subject()?,
             names: certificate.names(),
-            root,
+            root: chain.root,
         };
         let mut verified = Statement::new(signer, claim(format, &found, image)?, image.clone());
         if let Some(times) = times {
             verified.logged = times.logged;
             verified.timestamped = times.timestamped;
         } else {
-            // Without a proved time it holds as long as the certificate does.
-            let expires = Duration::from_secs(certificate.expires());
-            verified.expires = UNIX_EPOCH.checked_add(expires);
+            // Without a proved time it holds as long as the certificates do.
+            verified.expires = Some(chain.expires);
         }
         Ok(verified)
     }

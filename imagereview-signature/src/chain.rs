@@ -6,7 +6,7 @@ use imagereview_core::facts::{Refusal, RefusalCause};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
 
-use crate::public_key::fingerprint;
+use crate::{certificate::Certificate, malformed::Malformed, public_key::fingerprint};
 
 /// What a certificate must be for: signing code. Source: RFC 5280, section 4.2.1.12, `id-kp-codeSigning`.
 const CODE_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03];
@@ -24,6 +24,16 @@ pub(crate) enum Purpose {
 #[derive(Debug)]
 pub(crate) struct Roots(Vec<(TrustAnchor<'static>, Box<str>)>);
 
+/// A chain that was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Chain {
+    /// The fingerprint of the root.
+    pub(crate) root: Box<str>,
+    /// When the first of the certificates below the root expires. A root is trusted for as long as the
+    /// policy says so.
+    pub(crate) expires: SystemTime,
+}
+
 impl Roots {
     /// Takes certificates in DER. `Err` is the number of one that can't be used, from 1.
     pub(crate) fn new(certificates: &[Vec<u8>]) -> Result<Self, usize> {
@@ -35,15 +45,15 @@ impl Roots {
         roots.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The fingerprint of the root that a certificate leads to, if it was for signing code and valid at a
-    /// time, and so were those between.
-    pub(crate) fn root_of(
+    /// The chain by which a certificate leads to a root, if it was for signing code and valid at a time, and
+    /// so were those between.
+    pub(crate) fn chain(
         &self,
         certificate: &[u8],
         intermediates: &[&[u8]],
         at: SystemTime,
         purpose: Purpose,
-    ) -> Result<Box<str>, Refusal> {
+    ) -> Result<Chain, Refusal> {
         let der = CertificateDer::from(certificate);
         let certificate = EndEntityCert::try_from(&der)
             .map_err(|_| Refusal::new(RefusalCause::Malformed, "its certificate can't be read"))?;
@@ -67,7 +77,18 @@ impl Roots {
                 None,
             );
             match path {
-                Ok(_) => return Ok(fingerprint.clone()),
+                Ok(path) => {
+                    let between = path
+                        .intermediate_certificates()
+                        .map(|one| one.der().to_vec());
+                    let all = between.chain([der.to_vec()]);
+                    let expiries = all.map(|der| Ok(Certificate::parse(&der)?.expires()));
+                    let expiries: Vec<SystemTime> = expiries.collect::<Result<_, Malformed>>()?;
+                    return Ok(Chain {
+                        root: fingerprint.clone(),
+                        expires: expiries.into_iter().min().unwrap_or(at),
+                    });
+                }
                 Err(Error::CertExpired { .. } | Error::CertNotValidYet { .. }) => {
                     why = RefusalCause::Expired;
                 }

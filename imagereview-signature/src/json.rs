@@ -4,7 +4,7 @@
 //! regard to case and the last of several; another takes two spellings of each name. What two
 //! readers could read differently is refused.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -158,6 +158,26 @@ impl<'a> Object<'a> {
             }
             Some(_) => Err(self.wrong(name, "is not a list")),
         }
+    }
+
+    /// The entries of a field that are strings, none if there is no such field. Others are left out: a
+    /// condition on them would compare a number or an object with a text.
+    pub(crate) fn strings(
+        &self,
+        name: &str,
+        limit: usize,
+    ) -> Result<BTreeMap<String, String>, Malformed> {
+        let entries = match self.get(name) {
+            None => return Ok(BTreeMap::new()),
+            Some(Value::Object(entries)) if entries.len() <= limit => entries.iter(),
+            Some(_) => {
+                let problem = format!("is not a JSON object of at most {limit} entries");
+                return Err(self.wrong(name, &problem));
+            }
+        };
+        let texts =
+            entries.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.into())));
+        Ok(texts.collect())
     }
 
     /// An error about a field.

@@ -1,12 +1,11 @@
 //! Signatures by a key that the verifier knows.
 
-use std::time::SystemTime;
-
 use imagereview_core::facts::{
-    Claim, ContentDigest, Evidence, Format, Refusal, RefusalCause, Signer, Statement, TimeProof,
+    Claim, ContentDigest, Format, Refusal, RefusalCause, Signer, Statement, TimeProof,
 };
 
 use crate::{
+    check::Check,
     format::{
         bundle::{Bundle, Material},
         dsse::Envelope,
@@ -41,13 +40,13 @@ impl Keyed {
     ///
     /// What it has of logs and timestamps is looked at only if a time must be proved: otherwise nothing
     /// depends on it, and what is wrong with it can't help an image.
-    pub(crate) fn verify(
-        &self,
-        format: Format,
-        evidence: &Evidence,
-        image: &ContentDigest,
-        now: SystemTime,
-    ) -> Result<Statement, Refusal> {
+    pub(crate) fn verify(&self, check: Check<'_>) -> Result<Statement, Refusal> {
+        let Check {
+            format,
+            evidence,
+            image,
+            now,
+        } = check;
         let (key, claim) = match format {
             Format::Bundle => {
                 let bundle = Bundle::parse(&evidence.content)?;

@@ -41,7 +41,7 @@
 //!
 //! Keys are ECDSA on P-256 and P-384, RSA of 2048 to 8192 bits (PKCS #1 1.5 and PSS), and Ed25519. The
 //! hash is SHA-256, SHA-384 or (RSA) SHA-512, whichever fits. A key of P-521 is refused when it is loaded.
-//! cosign 3 signs with Ed25519ph where it has a key of Ed25519; that can't be verified, and the refusal
+//! cosign signs with Ed25519ph where it has a key of Ed25519; that can't be verified, and the refusal
 //! says so.
 //!
 //! # What it holds to
@@ -66,6 +66,7 @@ mod base64;
 mod certificate;
 mod certified;
 mod chain;
+mod check;
 mod format;
 mod json;
 mod keyed;

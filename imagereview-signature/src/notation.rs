@@ -10,16 +10,15 @@ mod envelope;
 mod jws;
 mod payload;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use imagereview_core::facts::{
-    ContentDigest, Evidence, Format, NotationLevel, Refusal, RefusalCause, Signer, Statement,
-};
+use imagereview_core::facts::{Format, NotationLevel, Refusal, RefusalCause, Signer, Statement};
 
 use self::envelope::{Envelope, Scheme};
 use crate::{
     certificate::Certificate,
-    chain::{Purpose, Roots},
+    chain::{Chain, Purpose, Roots},
+    check::Check,
     sigstore,
 };
 
@@ -37,13 +36,13 @@ pub(crate) struct Notation {
 
 impl Notation {
     /// What evidence says of an image, if a certificate of the trust stores has signed it.
-    pub(crate) fn verify(
-        &self,
-        format: Format,
-        evidence: &Evidence,
-        image: &ContentDigest,
-        now: SystemTime,
-    ) -> Result<Statement, Refusal> {
+    pub(crate) fn verify(&self, check: Check<'_>) -> Result<Statement, Refusal> {
+        let Check {
+            format,
+            evidence,
+            image,
+            now,
+        } = check;
         let envelope = match format {
             Format::NotationJws => jws::read(&evidence.content)?,
             Format::NotationCose => cose::read(&evidence.content)?,
@@ -63,8 +62,8 @@ impl Notation {
         let certificate = Certificate::parse(der)?;
         envelope.check_signature(&certificate)?;
         let above: Vec<&[u8]> = above.iter().map(Vec::as_slice).collect();
-        let (root, timestamped, is_time_proved) =
-            self.root(&envelope, &certificate, der, &above, now)?;
+        let (chain, timestamped, is_time_proved) =
+            self.chain(&envelope, &certificate, der, &above, now)?;
         let expired = envelope.expiry.is_some_and(|expiry| expiry <= now);
         if expired && self.level == NotationLevel::Strict {
             let message = "the signature has expired, as its signer wanted it";
@@ -72,28 +71,27 @@ impl Notation {
         }
         let signer = Signer::Notation {
             subject: certificate.subject()?,
-            root,
+            root: chain.root,
         };
         let claim = payload::read(&envelope.payload, image)?;
         let mut statement = Statement::new(signer, claim, image.clone());
         statement.timestamped = timestamped;
         if self.level == NotationLevel::Strict {
-            let valid_until = UNIX_EPOCH + Duration::from_secs(certificate.expires());
             let ends = envelope.expiry.into_iter();
-            statement.expires = ends.chain((!is_time_proved).then_some(valid_until)).min();
+            statement.expires = ends.chain((!is_time_proved).then_some(chain.expires)).min();
         }
         Ok(statement)
     }
 
-    /// The root that signed, the time of a timestamp, and whether it is proved when it was signed.
-    fn root(
+    /// The chain to a root, the time of a timestamp, and whether it is proved when it was signed.
+    fn chain(
         &self,
         envelope: &Envelope,
         certificate: &Certificate<'_>,
         der: &[u8],
         above: &[&[u8]],
         now: SystemTime,
-    ) -> Result<(Box<str>, Option<SystemTime>, bool), Refusal> {
+    ) -> Result<(Chain, Option<SystemTime>, bool), Refusal> {
         if !certificate.may_sign() {
             let message = "its certificate is not one for signatures";
             return Err(Refusal::new(RefusalCause::Untrusted, message));
@@ -110,8 +108,8 @@ impl Notation {
                     let message = "its time is in the future; compare the clocks";
                     return Err(Refusal::new(RefusalCause::Timestamp, message));
                 }
-                let root = roots.root_of(der, above, signed_at, purpose)?;
-                Ok((root, None, true))
+                let chain = roots.chain(der, above, signed_at, purpose)?;
+                Ok((chain, None, true))
             }
             Scheme::Certificate { signed_at } => {
                 let token = envelope.timestamp.as_deref();
@@ -127,20 +125,20 @@ impl Notation {
                             "its timestamp is wrong, or is not of an authority that is trusted";
                         Refusal::new(RefusalCause::Timestamp, message)
                     })?;
-                    let root = self.roots.root_of(der, above, time, purpose)?;
-                    return Ok((root, Some(time), true));
+                    let chain = self.roots.chain(der, above, time, purpose)?;
+                    return Ok((chain, Some(time), true));
                 }
-                match self.roots.root_of(der, above, now, purpose) {
+                match self.roots.chain(der, above, now, purpose) {
                     // That time is the signer's own word.
                     Err(refusal)
                         if refusal.cause() == RefusalCause::Expired
                             && self.level == NotationLevel::Permissive =>
                     {
                         let at = signed_at.filter(|at| *at <= now).ok_or(refusal)?;
-                        let root = self.roots.root_of(der, above, at, purpose)?;
-                        Ok((root, None, false))
+                        let chain = self.roots.chain(der, above, at, purpose)?;
+                        Ok((chain, None, false))
                     }
-                    root => Ok((root?, None, false)),
+                    chain => Ok((chain?, None, false)),
                 }
             }
         }

@@ -140,6 +140,10 @@ impl PublicKey {
     /// Whether a signature over a message was made with this key. The algorithm is the key's own,
     /// whatever the signature says of itself.
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        // A fuzzer can't sign, and is to get further than that.
+        if cfg!(fuzzing) {
+            return !signature.is_empty();
+        }
         let mut algorithms = self.algorithm.schemes().iter();
         algorithms.any(|algorithm| {
             let key = UnparsedPublicKey::new(*algorithm, &self.bits);
@@ -177,6 +181,9 @@ impl PublicKey {
 
     /// Whether a signature there was made with this key.
     pub(crate) fn has_signed_envelope(&self, message: &[u8], signature: &[u8]) -> bool {
+        if cfg!(fuzzing) {
+            return !signature.is_empty();
+        }
         let algorithm: &dyn VerificationAlgorithm = match self.envelope_algorithm() {
             None | Some(EnvelopeAlgorithm::P521) => return false,
             Some(EnvelopeAlgorithm::PssSha256) => &signature::RSA_PSS_2048_8192_SHA256,

@@ -30,12 +30,15 @@ use crate::{
     format::{
         bundle::{self, Material},
         dsse::Envelope,
+        in_toto, simple_signing,
     },
     json,
 };
 
 /// How far the clocks of those who vouch for a time may be ahead of ours.
 pub(crate) const SKEW: Duration = Duration::from_secs(60);
+
+const OTHER_ENTRY: &str = "its log entry is of another signature";
 
 /// The authorities, logs and timestamp authorities of a trusted root, and which of them must vouch.
 pub(crate) struct Instance {
@@ -189,7 +192,13 @@ impl Instance {
             }
         };
         let verified = provider::with_message(signed.message.unwrap_or_default(), verify);
-        let verified = verified.map_err(|error| refusal(&error))?;
+        let verified = verified.map_err(|error| match error {
+            // The crate says the same of the statement and of the log entry.
+            Error::ArtifactMismatch(_) if signed.is_about(image) => {
+                Refusal::new(RefusalCause::Log, OTHER_ENTRY)
+            }
+            error => refusal(&error),
+        })?;
         let times = times(&verified, by, timestamps);
         let proved = times.logged.into_iter().chain(times.timestamped);
         if proved.clone().any(|time| time > now + SKEW) {
@@ -288,6 +297,14 @@ impl<'a> Signed<'a> {
         }
     }
 
+    /// Whether what is signed is about an image.
+    fn is_about(&self, image: &ContentDigest) -> bool {
+        match self.message {
+            Some(message) => simple_signing::read(message, image).is_ok(),
+            None => in_toto::read(self.payload(), image).is_ok(),
+        }
+    }
+
     /// The payload of the envelope, or the message.
     pub(crate) fn payload(&self) -> &[u8] {
         match (&self.bundle.content, self.message) {
@@ -323,10 +340,7 @@ fn refusal(error: &Error) -> Refusal {
             Cause::BadSignature,
             "the signature does not fit what is signed",
         ),
-        Error::ArtifactMismatch(_) => (
-            Cause::OtherSubject,
-            "it, or its log entry, is about something else",
-        ),
+        Error::ArtifactMismatch(_) => (Cause::OtherSubject, "it is about something else"),
         Error::UnsupportedArtifact(_) => (Cause::Unsupported, "its algorithm is not supported"),
         Error::Certificate(error) => certificate_refusal(error),
         Error::TransparencyLog(error) => (Cause::Log, log_message(error)),
@@ -425,7 +439,7 @@ fn log_message(error: &TransparencyLogError) -> &'static str {
         TransparencyLogError::InclusionPromise(_) => {
             "no log of the trusted root has signed its log entry"
         }
-        TransparencyLogError::EntryMismatch(_) => "its log entry is of another signature",
+        TransparencyLogError::EntryMismatch(_) => OTHER_ENTRY,
         TransparencyLogError::IntegratedTime(_) => {
             "the time of its log entry is in the future, or one at which its certificate was not valid"
         }

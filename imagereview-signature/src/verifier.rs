@@ -9,6 +9,7 @@ use imagereview_core::facts::{
 use crate::{
     certified::{Certified, Keyless},
     chain::Roots,
+    check::Check,
     keyed::Keyed,
     notation::Notation,
     pem::{self, PemError},
@@ -153,11 +154,17 @@ impl Verifier {
                 "its media type is not that of a signature or attestation",
             ));
         }
+        let check = Check {
+            format,
+            evidence,
+            image,
+            now,
+        };
         match &self.0 {
-            Kind::Keyed(keyed) => keyed.verify(format, evidence, image, now),
-            Kind::Keyless(keyless) => keyless.verify(format, evidence, image, now),
-            Kind::Notation(notation) => notation.verify(format, evidence, image, now),
-            Kind::Certified(certified) => certified.verify(format, evidence, image, now),
+            Kind::Keyed(keyed) => keyed.verify(check),
+            Kind::Keyless(keyless) => keyless.verify(check),
+            Kind::Notation(notation) => notation.verify(check),
+            Kind::Certified(certified) => certified.verify(check),
         }
     }
 }

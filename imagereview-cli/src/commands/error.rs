@@ -1,6 +1,6 @@
 //! Why a command could not do what it was asked for.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use super::{init::InitError, resolve::ResolveError};
 use crate::{
@@ -29,6 +29,12 @@ pub(crate) enum CliError {
     Resolve(#[from] ResolveError),
     #[error(transparent)]
     Init(#[from] InitError),
+    #[error(
+        "name who must have signed: --key FILE, or --identity with --issuer and --trusted-root, or --policy FILE"
+    )]
+    NothingToVerifyWith,
+    #[error("{}: can't read it: {error}", path.display())]
+    Unreadable { path: PathBuf, error: io::Error },
 }
 
 /// An error of writing to standard output.

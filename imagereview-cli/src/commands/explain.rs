@@ -13,6 +13,7 @@ use imagereview_core::{
 use super::{
     after_help::{Example, after_help},
     error::CliError,
+    tree::write_tree,
 };
 use crate::{
     args::{FactsArgs, ImageArgs, LanguageArgs, PolicyArgs},
@@ -212,7 +213,8 @@ fn write_step(
     let outcome = appearance.paint(tone, &in_column(outcome, 14, language));
     let (rule, mode, place) = (step.rule(), step.mode(), step.declared_at());
     let why = OneLine(step.why().text(language));
-    writeln!(out, "  {outcome}{rule} ({mode}, {place}): {why}")
+    writeln!(out, "  {outcome}{rule} ({mode}, {place}): {why}")?;
+    write_tree(step.branches(), 2, language, appearance, out)
 }
 
 /// The one rule of the built-in policy.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use imagereview_core::facts::{Cause, Fact, Facts, Needs};
-use imagereview_registry::Client;
+use imagereview_registry::{Client, Verifiers, verified_again};
 use tokio::runtime::{Builder, Runtime};
 
 use super::file::{self, FactsFileReadError};
@@ -103,6 +103,11 @@ pub(crate) struct FactSource {
     save: Option<PathBuf>,
 }
 
+/// Facts of a file, with the signatures in them verified again.
+pub(crate) fn verified(facts: &Facts, needs: &Needs) -> Facts {
+    verified_again(facts, needs, &Verifiers::new(), SystemTime::now())
+}
+
 /// In a policy that pins, what is known of a tag is needed before what is known of the digest; and
 /// then there is nothing more.
 const MAX_ROUNDS: usize = 3;
@@ -142,8 +147,10 @@ impl FactSource {
             if needs.is_empty() {
                 break;
             }
-            if let Some(registries) = &self.registries {
-                self.known.extend(registries.ask(&needs));
+            match &self.registries {
+                Some(registries) => self.known.extend(registries.ask(&needs)),
+                // What was saved is believed as far as its evidence goes.
+                None => self.known = verified(&self.known, &needs),
             }
             self.asked.extend(needs);
         }

@@ -31,6 +31,7 @@ fn the_commands_of_the_documents_are_understood() {
         "docs/facts.md",
         "docs/moving.md",
         "docs/policy.md",
+        "docs/signatures.md",
     ] {
         let document = fs::read_to_string(repository().join(name)).unwrap();
         for command in commands(&document) {

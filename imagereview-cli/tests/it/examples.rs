@@ -15,6 +15,7 @@ const STATUSES: &[(&str, &[i32])] = &[
     ("inventory", &[0, 0]),
     // The registries file lets nobody be asked.
     ("resolve", &[2]),
+    ("verify", &[0, 0]),
     ("policy", &[0, 0]),
     ("policy validate", &[0, 0]),
     ("policy test", &[0, 0]),
@@ -45,6 +46,28 @@ fn prepare(folder: &Path) {
             .replace("image: nginx", "image: 'nginx:beta'")
     );
     fs::create_dir(folder.join("k8s")).unwrap();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| fs::read_to_string(repository.join(path)).unwrap();
+    let signed = read("examples/policies/signed-images.yaml");
+    let key: Vec<&str> = signed
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| !line.starts_with("-----BEGIN"))
+        .take(4)
+        .collect();
+    let facts = read("examples/facts/signed-images.json");
+    let name = facts
+        .lines()
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix("\"image\": \"registry.example.com/shop/app")
+        })
+        .unwrap();
+    let name = format!(
+        "registry.example.com/shop/app{}",
+        name.trim_end_matches("\",")
+    );
+    let facts = facts.replace(&name, "registry.example.com/app:1");
     for (name, text) in [
         ("k8s/pods.yaml", &*pods),
         ("Dockerfile", "FROM nginx:1.27.3\n"),
@@ -60,6 +83,13 @@ fn prepare(folder: &Path) {
             "apiVersion: imagereview/v1alpha1\nkind: Registries\nunlisted: refuse\n",
         ),
         ("policy_test.yaml", test),
+        ("cosign.pub", &key.join("\n")),
+        ("facts.json", &facts),
+        (
+            "signed.yaml",
+            "apiVersion: imagereview/v1alpha1\nkind: ImagePolicy\nmetadata: {name: signed}\n\
+             rules:\n- {name: ours, signed: {by: {key: {file: cosign.pub}}, tags: checkOnly}}\n",
+        ),
         (
             "constraints.yaml",
             "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: K8sAllowedRepos\nmetadata: {name: ours}\n\

@@ -18,3 +18,4 @@ mod respond;
 mod review;
 mod support;
 mod unreviewed;
+mod verify;

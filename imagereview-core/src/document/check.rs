@@ -338,16 +338,14 @@ impl Check {
         matches!(self, Self::MaxImages(_))
     }
 
+    /// Whether what it takes grows faster than the names of images.
     pub(super) fn is_expression(&self) -> bool {
-        #[cfg(feature = "cel")]
-        let is_expression = match self {
+        match self {
+            Self::Statements(check) => check.is_about_content(),
+            #[cfg(feature = "cel")]
             Self::Expression(..) => true,
-            Self::Statements(check) => check.has_expression(),
             _ => false,
-        };
-        #[cfg(not(feature = "cel"))]
-        let is_expression = false;
-        is_expression
+        }
     }
 
     /// The steps for an image at most, without those of an expression, which has some for each review.

@@ -75,6 +75,12 @@ impl PolicyFiles {
         self.0.insert(name.into(), text);
     }
 
+    /// How many bytes the files have together.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.iter().map(|(_, text)| text.len()).sum()
+    }
+
     /// Each file by its name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let files = self.0.iter();

@@ -145,9 +145,9 @@ impl StatementCheck {
         }
     }
 
-    #[cfg(feature = "cel")]
-    pub(super) fn has_expression(&self) -> bool {
-        self.expression().is_some()
+    /// Whether what it takes grows with what attestations say, or with what is reviewed.
+    pub(super) fn is_about_content(&self) -> bool {
+        matches!(self.wants, Wants::Attestation(_))
     }
 
     /// The steps of the expression for the largest review, at most.

@@ -10,7 +10,7 @@ use super::{platform::Platform, trust::Trust};
 use crate::reference::ImageRef;
 
 /// What a policy needs to know of one image. More is never less: whoever fetches may fetch more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Need {
     /// What its name means, and no more.

@@ -10,7 +10,8 @@ use std::{
 
 use imagereview_core::{
     ImagePolicy, PolicySource, Review, StringMap, Verdict, Violation, decide,
-    document::json_schema, facts::Facts,
+    document::{PolicyFiles, json_schema},
+    facts::Facts,
 };
 use serde::Deserialize;
 
@@ -83,9 +84,29 @@ fn examples(cases: bool) -> Vec<(PathBuf, String)> {
     found.into_iter().map(read).collect()
 }
 
+/// What lies beside the policies of the documentation.
+fn files() -> PolicyFiles {
+    let key = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+    let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let mut files = PolicyFiles::new();
+    for (name, text) in [
+        ("cosign.pub", key),
+        ("release.pub", key),
+        ("security.pub", key),
+        ("ca.pem", certificate),
+        ("tsa.pem", certificate),
+        ("trusted_root.json", "{}"),
+        ("gitlab.trusted_root.json", "{}"),
+    ] {
+        files.insert(name, Ok(text.into()));
+    }
+    files
+}
+
 fn compile(path: &Path, text: &str) -> ImagePolicy {
     let name = path.display().to_string();
-    match ImagePolicy::compile([PolicySource::new(&name, text)]) {
+    let files = files();
+    match ImagePolicy::compile([PolicySource::new(&name, text).with_files(&files)]) {
         Ok(policy) => policy,
         Err(errors) => panic!("{errors}"),
     }
@@ -197,8 +218,12 @@ fn every_policy_of_the_documentation_is_one() {
         last.contains(shown),
         "the documentation shows another as-elsewhere.yaml"
     );
-    for (line, block) in blocks {
-        let location = format!("docs/policy.md:{line}");
+    let signatures = fs::read_to_string(repository().join("docs/signatures.md")).unwrap();
+    let signatures = self::blocks(&signatures).into_iter();
+    let signatures = signatures.map(|(line, block)| (format!("docs/signatures.md:{line}"), block));
+    let blocks = blocks.into_iter();
+    let blocks = blocks.map(|(line, block)| (format!("docs/policy.md:{line}"), block));
+    for (location, block) in blocks.chain(signatures) {
         if block.starts_with("policy:") {
             let file = serde_saphyr::from_str::<TestFile>(&block);
             assert!(file.is_ok(), "{location}: {:?}", file.err());

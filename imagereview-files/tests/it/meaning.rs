@@ -190,3 +190,41 @@ fn a_link_that_leads_nowhere_is_not_skipped() {
         "{error}"
     );
 }
+
+#[test]
+fn what_lies_beside_a_policy_is_read_with_it() {
+    let signed = document("signed").replace(
+        "rules:",
+        "rules:\n  - {name: ours, signed: {by: {key: {file: cosign.pub}}}}",
+    );
+    let key = |content: &str| {
+        format!("-----BEGIN PUBLIC KEY-----\n{content}\n-----END PUBLIC KEY-----\n")
+    };
+    let folder = Folder::new();
+    folder.write("signed.yaml", signed);
+    folder.write("cosign.pub", key("A"));
+    // By itself and by its folder, in which trusted roots are no policies.
+    folder.write("trusted_root.json", "{}");
+    for path in [folder.path("signed.yaml"), folder.path("")] {
+        let paths = PolicyPaths::open([path]).unwrap();
+        let before = paths.read().unwrap();
+        let policy = before.compile().unwrap();
+        assert_eq!(policy.trusts().count(), 1);
+        // Another key is another policy.
+        folder.write("cosign.pub", key("B"));
+        let after = paths.read().unwrap();
+        assert_ne!(before, after);
+        assert_ne!(policy.identity(), after.compile().unwrap().identity());
+        folder.write("cosign.pub", key("A"));
+    }
+    let paths = PolicyPaths::open([folder.path("signed.yaml")]).unwrap();
+    fs::remove_file(folder.path("cosign.pub")).unwrap();
+    let errors = paths.read().unwrap().compile().unwrap_err().to_string();
+    assert!(
+        errors.contains("the file \"cosign.pub\" can't be read: "),
+        "{errors}"
+    );
+    folder.write("cosign.pub", [0xff, 0xfe]);
+    let errors = paths.read().unwrap().compile().unwrap_err().to_string();
+    assert!(errors.contains("it is not UTF-8 text"), "{errors}");
+}

@@ -12,7 +12,7 @@ use imagereview_core::document::is_policy_file;
 use imagereview_files::PolicyPaths;
 
 use crate::{
-    config::{Config, FactsSource},
+    config::{Config, FactsSource, OpenedFacts},
     observe::Part,
     policy::{self, OpenedPolicy},
     regular_file::{self, RegularFileError},
@@ -43,7 +43,8 @@ impl Before {
     }
 }
 
-type Install = Box<dyn Fn() -> Result<(), Box<dyn Error>> + Send>;
+/// Puts what the files hold in place, and says what that is.
+type Install = Box<dyn Fn() -> Result<String, Box<dyn Error>> + Send>;
 
 /// What came of the contents of files.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -138,6 +139,8 @@ pub(super) struct WatchedFiles {
     tried: Tried,
     /// Of other contents that the last look found.
     seen: Option<u64>,
+    /// What they held when they were put in place last.
+    served: Option<String>,
     /// Whether a reload was requested that had to wait.
     is_requested: bool,
     install: Install,
@@ -153,14 +156,18 @@ pub(super) fn parts(
 ) -> Vec<WatchedFiles> {
     let mut parts = Vec::new();
     if let OpenedPolicy::Files(files) = policy {
+        let served = state.policy.load().identity.as_deref().map(str::to_owned);
         let (state, paths) = (Arc::clone(state), Paths::Policy(files.clone()));
         parts.push(WatchedFiles::new(
             Part::Policy,
             paths,
             before.policy,
+            served,
             move || {
-                state.serve_policy(policy::load(&files)?);
-                Ok(())
+                let policy = policy::load(&files)?;
+                let identity = policy.identity.as_deref().unwrap_or_default().to_owned();
+                state.serve_policy(policy);
+                Ok(identity)
             },
         ));
     }
@@ -171,6 +178,7 @@ pub(super) fn parts(
             Part::Certificate,
             Paths::Files(identity),
             before.identity,
+            Some(tls.current().describe_certificate()),
             move || Ok(tls.reload_identity()?),
         ));
     }
@@ -181,6 +189,7 @@ pub(super) fn parts(
             Part::ClientCa,
             Paths::Files(clients),
             before.clients,
+            Some(tls.current().describe_clients()),
             move || Ok(tls.reload_client_ca()?),
         ));
     }
@@ -191,10 +200,16 @@ pub(super) fn parts(
             Part::Facts,
             Paths::Files(files),
             before.facts,
+            None,
             move || {
-                let observer = &state.metrics.registries;
-                state.facts.set_source(facts.open(Some(observer))?);
-                Ok(())
+                let opened = facts.open(Some(&state.metrics.registries))?;
+                let description = match &opened {
+                    OpenedFacts::Nowhere => "none".to_owned(),
+                    OpenedFacts::Registries { .. } => "from registries".to_owned(),
+                    OpenedFacts::Saved(facts) => format!("of {} images", facts.len()),
+                };
+                state.facts.set_source(opened);
+                Ok(description)
             },
         ));
     }
@@ -206,13 +221,15 @@ impl WatchedFiles {
         part: Part,
         paths: Paths,
         before: u64,
-        install: impl Fn() -> Result<(), Box<dyn Error>> + Send + 'static,
+        served: Option<String>,
+        install: impl Fn() -> Result<String, Box<dyn Error>> + Send + 'static,
     ) -> Self {
         Self {
             part,
             fingerprint: before,
             tried: Tried::Served,
             seen: None,
+            served,
             is_requested: false,
             paths,
             install: Box::new(install),
@@ -267,10 +284,18 @@ impl WatchedFiles {
         self.fingerprint = fingerprint;
         let part = self.part.as_str();
         match (self.install)() {
-            Ok(()) => {
+            Ok(now) => {
                 self.tried = Tried::Served;
                 let policy = state.policy.load();
-                tracing::info!(part, policy = policy.identity.as_deref(), "reloaded");
+                let before = self.served.as_deref().filter(|before| *before != now);
+                tracing::info!(
+                    part,
+                    now,
+                    before,
+                    policy = policy.identity.as_deref(),
+                    "reloaded"
+                );
+                self.served = Some(now);
                 state.metrics.reloads.count(self.part, true);
             }
             Err(error) => {

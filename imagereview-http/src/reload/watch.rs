@@ -180,11 +180,23 @@ impl Watch {
             ("client CA", tls.client_ca),
         ] {
             let Some(validity) = validity else { continue };
-            if remind && validity.expires_soon(now) {
-                let end = humantime::format_rfc3339_seconds(validity.not_after);
-                tracing::warn!("the {name} expires on {end}");
-                reminded = true;
+            let [begin, end] =
+                [validity.not_before, validity.not_after].map(humantime::format_rfc3339_seconds);
+            if !remind {
+                continue;
             }
+            if validity.not_after < now {
+                tracing::error!("the {name} expired on {end}: no client can connect; replace it");
+            } else if validity.not_before > now {
+                tracing::error!(
+                    "the {name} is not valid before {begin}: no client can connect until then; compare the clocks"
+                );
+            } else if validity.expires_soon(now) {
+                tracing::warn!("the {name} expires on {end}");
+            } else {
+                continue;
+            }
+            reminded = true;
         }
         if let (true, Some(end), Some(path)) = (
             remind,

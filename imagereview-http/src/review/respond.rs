@@ -85,8 +85,9 @@ pub(crate) async fn respond(
     if matches!(refusal, Refusal::Overloaded) {
         // The metric counts them, and a line for each would be more of the load.
         tracing::debug!(%peer, client, "request refused: {refusal}");
-    } else {
-        tracing::warn!(%peer, client, "request refused: {refusal}");
+    } else if let Some(left_out) = state.refusal_lines.line() {
+        let left_out = (left_out > 0).then_some(left_out);
+        tracing::warn!(%peer, client, left_out, "request refused: {refusal}");
     }
     let mut response = refusal
         .response()

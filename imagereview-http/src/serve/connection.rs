@@ -61,7 +61,7 @@ impl Connections {
         let trust_ended = tls.trust_ended();
         let limit = self.timeouts.handshake;
         let config = Arc::clone(&tls.config);
-        let Some(stream) = handshake(stream, peer, &slot, config, limit, metrics).await else {
+        let Some(stream) = handshake(stream, peer, &slot, config, limit, &self.state).await else {
             return;
         };
         let session = stream.get_ref().1;

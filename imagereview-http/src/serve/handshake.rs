@@ -7,7 +7,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::linger::linger;
-use crate::{observe::Metrics, slots::Slot, tls::HandshakeFailure};
+use crate::{slots::Slot, state::State, tls::HandshakeFailure};
 
 /// How much a TLS session buffers for a client that takes nothing. Most responses are shorter.
 const BUFFER: usize = 4 * 1024;
@@ -19,8 +19,9 @@ pub(super) async fn handshake(
     slot: &Slot,
     config: Arc<ServerConfig>,
     limit: Duration,
-    metrics: &Metrics,
+    state: &State,
 ) -> Option<TlsStream<TcpStream>> {
+    let metrics = &state.metrics;
     let failed = |failure| metrics.connections.handshake_failed(failure);
     let handshake = TlsAcceptor::from(config)
         .accept_with(stream, |session| session.set_buffer_limit(Some(BUFFER)))
@@ -44,19 +45,26 @@ pub(super) async fn handshake(
             if failure == HandshakeFailure::BrokenOff {
                 tracing::debug!(%peer, "TLS handshake was broken off");
             } else {
-                let explanation = failure.explanation();
-                tracing::warn!(
-                    %peer,
-                    cause = failure.as_str(),
-                    detail = %error,
-                    "TLS handshake failed: {explanation}"
-                );
+                if let Some(left_out) = state.handshake_lines.line() {
+                    let left_out = (left_out > 0).then_some(left_out);
+                    let explanation = failure.explanation();
+                    tracing::warn!(
+                        %peer,
+                        cause = failure.as_str(),
+                        detail = %error,
+                        left_out,
+                        "TLS handshake failed: {explanation}"
+                    );
+                }
                 linger(stream).await;
             }
         }
         Err(_elapsed) => {
             failed(HandshakeFailure::Timeout);
-            tracing::warn!(%peer, "TLS handshake was not finished within {limit:?}");
+            if let Some(left_out) = state.handshake_lines.line() {
+                let left_out = (left_out > 0).then_some(left_out);
+                tracing::warn!(%peer, left_out, "TLS handshake was not finished within {limit:?}");
+            }
         }
     }
     None

@@ -15,7 +15,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, runtime, sync::oneshot, task::JoinSet, time::timeout};
 
-use super::accept::accept;
+use super::{accept::accept, listen::listen};
 use crate::{observe::Format, slots::Slots, state::State};
 
 /// How many connections are open at a time: enough for probes and a few Prometheus servers.
@@ -41,8 +41,7 @@ pub(super) struct Answering {
 
 impl Health {
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+        let listener = listen(address)?;
         let local_addr = listener.local_addr()?;
         Ok(Self {
             listener,

@@ -18,12 +18,14 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{connection::Connections, health::Health, open_connections::OpenConnections};
+use super::{
+    connection::Connections, health::Health, listen::listen, open_connections::OpenConnections,
+};
 use crate::{
     config::{AuditTarget, Config, FactsError, Limits, Timeouts},
     deciding::Deciding,
     facts::FactsForReviews,
-    observe::{Audit, Metrics},
+    observe::{Audit, LineRate, Metrics},
     policy::{PolicyError, ServerPolicy},
     reload::{Before, Reload, Reloader},
     request::{Bodies, BodyLimits},
@@ -102,6 +104,10 @@ impl Server {
     ///
     /// The policy, a certificate, key, client CA or a file about registries can't be used, the audit log
     /// can't be opened, or an address can't be listened on.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs the runtime in which it serves, and may have to wait again"
+    )]
     pub async fn bind(
         mut config: Config,
         policy: impl Into<ServerPolicy>,
@@ -124,13 +130,13 @@ impl Server {
             })?),
         };
 
-        let listen = |address| move |source| ServerError::Listen { address, source };
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(listen(config.listen))?;
-        let local_addr = listener.local_addr().map_err(listen(config.listen))?;
+        let failed = |address| move |source| ServerError::Listen { address, source };
+        let listener = listen(config.listen)
+            .and_then(TcpListener::from_std)
+            .map_err(failed(config.listen))?;
+        let local_addr = listener.local_addr().map_err(failed(config.listen))?;
         let health = match config.health_listen {
-            Some(address) => Some(Health::bind(address).map_err(listen(address))?),
+            Some(address) => Some(Health::bind(address).map_err(failed(address))?),
             None => None,
         };
 
@@ -154,6 +160,8 @@ impl Server {
             max_requests: config.limits.requests,
             metrics,
             audit,
+            refusal_lines: LineRate::default(),
+            handshake_lines: LineRate::default(),
             ready: AtomicBool::new(false),
         });
         state.serve_policy(served);

@@ -1,6 +1,6 @@
 //! What new connections are made with, and taking over new files.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{fmt::Write as _, path::PathBuf, sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -43,6 +43,8 @@ pub(crate) struct Tls {
 #[derive(Clone)]
 pub(crate) struct Generation {
     pub(crate) config: Arc<ServerConfig>,
+    /// The server's own certificate.
+    own: Option<CertificateDer<'static>>,
     /// When the certificate chain is valid.
     pub(crate) certificate: Option<Validity>,
     /// When the client CAs are valid, where there are any.
@@ -61,7 +63,7 @@ impl Generation {
     /// A state that shares nothing with others: neither the keys of session tickets nor the trust.
     fn new(
         resolver: Arc<dyn ResolvesServerCert>,
-        certificate: Option<Validity>,
+        (own, certificate): (Option<CertificateDer<'static>>, Option<Validity>),
         trust: &ClientTrust,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, TlsError> {
@@ -86,6 +88,7 @@ impl Generation {
         config.ticketer = Ticketer::new().map_err(TlsError::Provider)?;
         Ok(Self {
             config: Arc::new(config),
+            own,
             certificate,
             client_ca,
             client_crl_update,
@@ -112,6 +115,23 @@ impl Generation {
         }
     }
 
+    /// Whose certificate is served, and until when.
+    pub(crate) fn describe_certificate(&self) -> String {
+        let names = self.own.as_ref().map(Names::of).unwrap_or_default();
+        let names: Vec<&str> = names.iter().collect();
+        describe(&names, self.certificate)
+    }
+
+    /// Which client CAs there are, and until when the first of them is valid.
+    pub(crate) fn describe_clients(&self) -> String {
+        let names: Vec<_> = self.authorities.iter().map(Names::of).collect();
+        let names: Vec<&str> = names
+            .iter()
+            .map(|names| names.common_name.as_deref().unwrap_or("no name"))
+            .collect();
+        describe(&names, self.client_ca)
+    }
+
     /// Is ready once the client CAs of a connection were replaced.
     pub(crate) fn trust_ended(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let mut trust = self.trust.subscribe();
@@ -124,7 +144,7 @@ impl Tls {
     pub(crate) fn load(identity: ServerIdentity, clients: ClientTrust) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let key = certified_key(&identity, &provider)?;
-        let certificate = Validity::of_all(&key.cert);
+        let certificate = (key.cert.first().cloned(), Validity::of_all(&key.cert));
         let resolver = Arc::new(SingleCertAndKey::from(key));
         let generation = Generation::new(resolver, certificate, &clients, &provider)?;
         Ok(Self {
@@ -152,7 +172,8 @@ impl Tls {
 
     /// Reads the certificate and key again. Sessions go on being resumed: whom the server trusts
     /// has not changed.
-    pub(crate) fn reload_identity(&self) -> Result<(), TlsError> {
+    /// Says what is served from now on.
+    pub(crate) fn reload_identity(&self) -> Result<String, TlsError> {
         let key = certified_key(&self.identity, &self.provider)?;
         let current = self.current();
         let mut config = (*current.config).clone();
@@ -168,24 +189,29 @@ impl Tls {
                 return Err(TlsError::NotYetValid { identity, begins });
             }
         }
+        let own = key.cert.first().cloned();
         config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
-        self.current.store(Arc::new(Generation {
+        let generation = Generation {
             config: Arc::new(config),
+            own,
             certificate,
             ..(*current).clone()
-        }));
-        Ok(())
+        };
+        let description = generation.describe_certificate();
+        self.current.store(Arc::new(generation));
+        Ok(description)
     }
 
     /// Reads the client CAs and revocation lists again. No earlier session is resumed, since resuming needs no certificate, and
-    /// earlier connections are closed gracefully.
-    pub(crate) fn reload_client_ca(&self) -> Result<(), TlsError> {
+    /// earlier connections are closed gracefully. Says whom the server trusts from now on.
+    pub(crate) fn reload_client_ca(&self) -> Result<String, TlsError> {
         let current = self.current();
         let resolver = Arc::clone(&current.config.cert_resolver);
-        let certificate = current.certificate;
+        let certificate = (current.own.clone(), current.certificate);
         let generation = Generation::new(resolver, certificate, &self.clients, &self.provider)?;
+        let description = generation.describe_clients();
         self.current.store(Arc::new(generation));
-        Ok(())
+        Ok(description)
     }
 
     /// Closes earlier connections gracefully once a client CA has expired: a handshake looks at the
@@ -214,6 +240,23 @@ impl Tls {
         }
         self.current.store(Arc::new(next));
     }
+}
+
+/// Names and an end for a line of the log, which has room for so many names.
+fn describe(names: &[&str], validity: Option<Validity>) -> String {
+    const NAMES: usize = 5;
+
+    let mut text = names[..names.len().min(NAMES)].join(", ");
+    if names.len() > NAMES {
+        let more = names.len() - NAMES;
+        // Writing to a string can't fail.
+        let _ = write!(text, " and {more} more");
+    }
+    if let Some(Validity { not_after, .. }) = validity {
+        let end = humantime::format_rfc3339_seconds(not_after);
+        let _ = write!(text, ", until {end}");
+    }
+    text
 }
 
 /// The names of those that have expired.

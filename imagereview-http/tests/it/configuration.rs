@@ -1,6 +1,13 @@
 //! The program's options, wherever they are given, and checking them.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    num::NonZeroU32,
+    process::Stdio,
+    time::{Duration, SystemTime},
+};
+
+use imagereview_pki::Validity;
 
 use tempfile::TempDir;
 
@@ -297,5 +304,137 @@ async fn sighup_reads_the_policy_again() {
         "policy=\"example@sha256:",
     ] {
         assert!(line.contains(part), "{part} is not in {line}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_says_what_was_served_before_and_what_is_now() {
+    let pki = Pki::new();
+    let folder = folder(&[("policy.yaml", POLICY)]);
+    pki.write_files(folder.path());
+    let path = |name: &str| folder.path().join(name);
+    let mut program = Program::start(unconfigured(folder.path()).args([
+        "--policy=policy.yaml",
+        "--tls-cert=tls.crt",
+        "--tls-key=tls.key",
+        "--client-ca=ca.crt",
+    ]));
+    program.listens().await;
+    // Each is put in place as a whole.
+    let replace = |name: &str, text: &str| {
+        fs::write(path("next"), text).unwrap();
+        fs::rename(path("next"), path(name)).unwrap();
+    };
+    replace("policy.yaml", &format!("{POLICY}\n# changed\n"));
+    let line = program.logs("reloaded").await;
+    let hashes: Vec<&str> = line
+        .match_indices("example@sha256:")
+        .map(|(at, name)| {
+            let hash = &line[at + name.len()..];
+            &hash[..64]
+        })
+        .collect();
+    assert!(
+        line.contains("part=\"policy\" now=\"example@sha256:"),
+        "{line}"
+    );
+    assert!(line.contains("before=\"example@sha256:"), "{line}");
+    assert_ne!(hashes[0], hashes[1], "{line}");
+    let authority = Pki::new().authority;
+    replace(
+        "ca.crt",
+        &(pki.authority.certificate_pem().to_owned() + authority.certificate_pem()),
+    );
+    let line = program.logs("reloaded").await;
+    assert!(line.contains("now=\"test CA, test CA, until "), "{line}");
+    assert!(line.contains("before=\"test CA, until "), "{line}");
+    let now = SystemTime::now();
+    let names = ["replaced.example.com".parse().unwrap()];
+    let next = pki
+        .authority
+        .issue_server("replaced", &names, now, Validity::LEAF)
+        .unwrap();
+    replace("tls.key", next.key_pem());
+    replace("tls.crt", next.certificate_pem());
+    let line = program.logs("reloaded").await;
+    assert!(
+        line.contains("now=\"replaced, replaced.example.com, until "),
+        "{line}"
+    );
+    assert!(
+        line.contains("before=\"test server, 127.0.0.1, until "),
+        "{line}"
+    );
+}
+
+/// It goes on, since the file may be replaced and somebody may be about to set the clock.
+#[tokio::test]
+async fn a_certificate_that_has_expired_or_does_soon_is_in_the_log_at_the_start() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let now = SystemTime::now();
+    for (begin, days, level, said) in [
+        (now - 100 * day, 99, "ERROR", "the certificate expired on "),
+        (
+            now + 10 * day,
+            99,
+            "ERROR",
+            "the certificate is not valid before ",
+        ),
+        (now - 90 * day, 99, "WARN", "the certificate expires on "),
+    ] {
+        let pki = Pki::new();
+        let folder = folder(&[]);
+        pki.write_files(folder.path());
+        let names = ["127.0.0.1".parse().unwrap()];
+        let validity = Validity::new(NonZeroU32::new(days).unwrap());
+        let server = pki
+            .authority
+            .issue_server("test", &names, begin, validity)
+            .unwrap();
+        fs::write(folder.path().join("tls.crt"), server.certificate_pem()).unwrap();
+        fs::write(folder.path().join("tls.key"), server.key_pem()).unwrap();
+        let mut program = Program::start(
+            unconfigured(folder.path()).args(["--tls-cert=tls.crt", "--tls-key=tls.key"]),
+        );
+        let line = program.logs(said).await;
+        assert!(line.contains(level), "{line}");
+    }
+}
+
+/// As systemd listens, on a socket with a path and on one with a name.
+#[tokio::test]
+async fn a_service_manager_hears_when_it_is_ready_and_when_it_stops() {
+    use std::os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixDatagram},
+    };
+
+    let folder = folder(&[]);
+    let path = folder.path().join("notify");
+    let name = format!("imagereview-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(name.as_bytes()).unwrap();
+    for (variable, socket) in [
+        (path.to_str().unwrap().to_owned(), UnixDatagram::bind(&path)),
+        (format!("@{name}"), UnixDatagram::bind_addr(&address)),
+    ] {
+        let socket = socket.unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let socket = tokio::net::UnixDatagram::from_std(socket).unwrap();
+        let hears = async |expected: &[u8]| {
+            let mut told = [0; 64];
+            let length = crate::harness::within(socket.recv(&mut told))
+                .await
+                .unwrap();
+            assert_eq!(told[..length], *expected, "{variable}");
+        };
+        let mut program =
+            Program::start(unconfigured(folder.path()).env("NOTIFY_SOCKET", &variable));
+        hears(b"READY=1").await;
+        let address = program.listens().await;
+        let client = Client::new(&development_authority(folder.path()), None);
+        let answer = client.review(address, Protocol::Http2, &["x:1"]).await;
+        assert!(answer.verdict().0);
+        program.signal("TERM");
+        hears(b"STOPPING=1").await;
     }
 }

@@ -78,7 +78,7 @@ impl AsyncWrite for Unfinished {
 
 /// What a client leaves on a connection.
 #[derive(Clone, Copy, Debug)]
-enum Left {
+pub(crate) enum Left {
     /// The connection alone.
     Nothing,
     /// The longest message of a handshake that is read, without its end.
@@ -144,7 +144,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, protocol: Protoc
 }
 
 /// Opens a connection and leaves this on it, for as long as what it gives is there.
-async fn leave(left: Left, client: &Client, address: SocketAddr) -> Box<dyn Send> {
+pub(crate) async fn leave(left: Left, client: &Client, address: SocketAddr) -> Box<dyn Send> {
     let mut plain = TcpStream::connect(address).await.unwrap();
     plain.set_nodelay(true).unwrap();
     match left {

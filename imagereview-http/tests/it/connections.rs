@@ -303,3 +303,30 @@ async fn an_http2_client_that_never_confirms_a_goaway_is_let_go() {
     assert!(is_told);
     metrics_say(server.health, "imagereview_connections 0").await;
 }
+
+/// `[::]`, whatever the system's settings say of it.
+#[tokio::test]
+async fn one_address_listens_to_both_versions_of_ip() {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+    let pki = Pki::new();
+    let mut config = pki.config();
+    config.listen = (Ipv6Addr::UNSPECIFIED, 0).into();
+    let server = TestServer::start(config).await;
+    let client = pki.client(None);
+    let mut hosts: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into()];
+    // A machine without IPv6 has the other alone.
+    if server.address.is_ipv6() {
+        hosts.push(Ipv6Addr::LOCALHOST.into());
+    }
+    for host in hosts {
+        let address = SocketAddr::new(host, server.address.port());
+        let stream = within(tokio::net::TcpStream::connect(address))
+            .await
+            .unwrap();
+        // The certificate is for one of them.
+        let name = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port());
+        let stream = client.tls_over(stream, name, Protocol::Http1).await;
+        assert!(stream.is_ok(), "{address}");
+    }
+}

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use hyper::{Request, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -22,10 +23,13 @@ use tokio::{
 };
 
 use crate::{
+    connection_memory::{Left, leave},
+    entries::largest_reviews,
     faults::{self, Abuse, Leave},
     harness::{Client, Connection, PROTOCOLS, Pki, Protocol, full, image_review, within},
     load::{Figures, was_not_read},
     reload::{Mounted, borrowed, document, server_files},
+    untaken,
     webhook::{Footprint, Metrics, Webhook},
 };
 
@@ -256,6 +260,29 @@ async fn ask(
     figures
 }
 
+/// A document that takes its time for the images of one namespace.
+const SLOW: &str = "---
+apiVersion: imagereview/v1alpha1
+kind: ImagePolicy
+metadata: {name: slow}
+scope: {namespaces: {include: [slow]}}
+rules:
+  - {name: slow, expression: 'review.images.all(x, review.images == review.images)'}
+";
+
+/// A review of that namespace, long enough to be decided among the large ones.
+fn slow_review() -> Bytes {
+    let container = format!(
+        r#"{{"image":"registry.example.com/{}:1"}}"#,
+        "a".repeat(180)
+    );
+    let containers = vec![container; 100].join(",");
+    let review = format!(
+        r#"{{"apiVersion":"imagepolicy.k8s.io/v1alpha1","kind":"ImageReview","spec":{{"namespace":"slow","containers":[{containers}]}}}}"#
+    );
+    review.into()
+}
+
 /// Throws one fault after another.
 async fn throw(
     pki: &Pki,
@@ -271,12 +298,19 @@ async fn throw(
     };
     let nobody = pki.client(None);
     let abuses = Abuse::all();
+    let largest = largest_reviews().into_iter();
+    let mut reviews: Vec<_> = largest
+        .map(|(path, body, _)| ("review that is large", path, Bytes::from(body)))
+        .collect();
+    for _ in 0..3 {
+        reviews.push(("review that takes long", "/image_policy", slow_review()));
+    }
     let mut numbers = Numbers(hand as u64 + 1);
     // Open and silent, until so many others have come.
     let mut silent: VecDeque<Box<dyn Send>> = VecDeque::new();
     while !stop.load(Ordering::Relaxed) {
         let protocol = PROTOCOLS[numbers.below(2)];
-        let name = match numbers.below(10) {
+        let name = match numbers.below(14) {
             0 => {
                 faults::leaves_after(
                     &client,
@@ -353,6 +387,43 @@ async fn throw(
                 silent.push_back(Box::new(stream));
                 "answer that is not taken"
             }
+            9 => {
+                // Refusals count in the same budget, and are made faster than anything else.
+                let mut stream = client.tls(address, Protocol::Http2).await.unwrap();
+                let _ = stream
+                    .write_all(&untaken::refused_without_window(200))
+                    .await;
+                silent.push_back(Box::new(stream));
+                "refusals that are not taken"
+            }
+            10 => {
+                // It reads nothing, and its host is cut in whatever tells of it.
+                let mut stream = client.tls(address, Protocol::Http1).await.unwrap();
+                let request = untaken::long_host(numbers.below(2 << 20));
+                let _ = within(stream.write_all(&request)).await;
+                silent.push_back(Box::new(stream));
+                "long host in a response that is not taken"
+            }
+            11 => {
+                let (name, path, body) = &reviews[numbers.below(reviews.len())];
+                let mut connection = client.connect(address, protocol).await.unwrap();
+                let request = Request::post(*path).body(full(body.clone())).unwrap();
+                // Others may have its memory or its turn.
+                if let Ok(answer) = connection.send(request).await {
+                    let fine = [200, 408, 429];
+                    assert!(fine.contains(&answer.status.as_u16()), "{answer:?}");
+                }
+                name
+            }
+            12 => {
+                // Idle, in the middle of headers.
+                let left = [
+                    Left::Headers(Protocol::Http1),
+                    Left::Headers(Protocol::Http2),
+                ];
+                silent.push_back(leave(left[numbers.below(2)], &client, address).await);
+                "headers that are not finished"
+            }
             _ => {
                 let whole = faults::review(protocol);
                 let mut stream = client.tls(address, protocol).await.unwrap();
@@ -407,8 +478,8 @@ impl Changes<'_> {
             0 => {
                 // It denies what the one of before does, and something else each time.
                 let denied = format!("latest, never-{round}");
-                self.policies
-                    .replace(&[("policy.yaml", &document(&denied))]);
+                let text = document(&denied) + SLOW;
+                self.policies.replace(&[("policy.yaml", &text)]);
                 "policy changed"
             }
             1 => {

@@ -159,20 +159,12 @@ async fn long_hosts_over_http1_that_nobody_reads_hold_little() {
     let webhook = limited(&pki, &[&policy]).await;
     let client = pki.client(None);
     let before = webhook.footprint().await;
-    let host = "a.".repeat((5 << 20) / 2) + "example.com/app:1";
-    let (path, body) = largest_creation(r#"{"image":"a"}"#);
-    let whole = vec![r#"{"image":"a"}"#; 10_000].join(",");
-    let body = body.replace(&whole, &format!(r#"{{"image":"{host}"}}"#));
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
+    let request = long_host(5 << 20);
     let mut unread = Vec::new();
     for _ in 0..CONNECTIONS {
         let mut stream = client.tls(webhook.address, Protocol::Http1).await.unwrap();
         let sent = within(async {
-            stream.write_all(head.as_bytes()).await?;
-            stream.write_all(body.as_bytes()).await?;
+            stream.write_all(&request).await?;
             stream.flush().await
         });
         // One whose memory was needed gets a response before its end.
@@ -195,6 +187,34 @@ async fn long_hosts_over_http1_that_nobody_reads_hold_little() {
     webhook.stops().await;
 }
 
+/// A request whose image has a host of so many bytes.
+pub(crate) fn long_host(bytes: usize) -> Vec<u8> {
+    let host = "a.".repeat(bytes / 2) + "example.com/app:1";
+    let (path, body) = largest_creation(r#"{"image":"a"}"#);
+    let whole = vec![r#"{"image":"a"}"#; 10_000].join(",");
+    let body = body.replace(&whole, &format!(r#"{{"image":"{host}"}}"#));
+    let length = body.len();
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n");
+    (head + &body).into_bytes()
+}
+
+/// So many requests that are refused, on a connection on which the server may send no byte of a response.
+pub(crate) fn refused_without_window(requests: u32) -> Vec<u8> {
+    let no_window = frames::setting(4, 0);
+    let settings = frames::frame(frames::SETTINGS, 0, 0, &no_window);
+    let mut sent = [frames::PREFACE, &settings].concat();
+    for stream in (0..requests).map(|number| 2 * number + 1) {
+        sent.extend(frames::frame(
+            frames::HEADERS,
+            frames::END_HEADERS | frames::END_STREAM,
+            stream,
+            &frames::post_to("/elsewhere"),
+        ));
+    }
+    sent
+}
+
 /// A refusal is a few lines, and its stream is more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_that_nobody_takes_hold_no_more_than_the_budget() {
@@ -204,17 +224,7 @@ async fn refusals_that_nobody_takes_hold_no_more_than_the_budget() {
     let webhook = limited(&pki, &[]).await;
     let client = pki.client(None);
     let before = webhook.footprint().await;
-    let mut sent = frames::PREFACE.to_vec();
-    let no_window = frames::setting(4, 0);
-    sent.extend(frames::frame(frames::SETTINGS, 0, 0, &no_window));
-    for stream in (0..STREAMS).map(|number| 2 * number + 1) {
-        sent.extend(frames::frame(
-            frames::HEADERS,
-            frames::END_HEADERS | frames::END_STREAM,
-            stream,
-            &frames::post_to("/elsewhere"),
-        ));
-    }
+    let sent = refused_without_window(STREAMS);
     let mut untaken = Vec::new();
     for _ in 0..CONNECTIONS {
         let mut stream = client.tls(webhook.address, Protocol::Http2).await.unwrap();

@@ -3,7 +3,7 @@
 use crate::{
     draft::{Authority, Document, Scope},
     error::ImportError,
-    signatures::{self, KEYLESS, Needed, SignedRule},
+    signatures::{self, Needed, SignedRule},
     sink::Sink,
     yaml::At,
 };
@@ -131,8 +131,8 @@ fn entry_of(entry: &At<'_>, is_notary: bool, sink: &mut Sink) -> Result<Authorit
                 .to_owned(),
         );
     }
-    if entry.get("keyless").is_some() {
-        return Err(KEYLESS.to_owned());
+    if let Some(keyless) = entry.get("keyless") {
+        return signatures::keyless(&keyless, sink);
     }
     let Some(keys) = entry.get("keys") else {
         return Err("the import does not know this attestor".to_owned());

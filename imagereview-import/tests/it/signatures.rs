@@ -1,5 +1,7 @@
 //! Rules over signatures, of the engines that have them.
 
+use imagereview_import::{Source, import_with_trusted_root};
+
 use crate::support::{compiled, imported, remarks};
 
 const KEY: &str = "\
@@ -233,5 +235,53 @@ spec:
             .ends_with("the key is not in the policy but in another place, such as a secret"),
         "{:?}",
         remarks(&import)
+    );
+}
+
+#[test]
+fn keyless_identities_with_a_trusted_root() {
+    let policy = |identity: &str| {
+        format!(
+            "apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata: {{name: signed}}
+spec:
+  images: [{{glob: 'registry.example.com/**'}}]
+  authorities:
+  - keyless: {{url: 'https://ca.example.com', identities: [{identity}]}}
+"
+        )
+    };
+    let with_root = |text: &str| {
+        let source = Source::new("input.yaml", text);
+        import_with_trusted_root([source], Some("trusted_root.json")).unwrap()
+    };
+    let text = policy(
+        "{issuer: 'https://issuer.example.com', subjectRegExp: '^https://git.example.com/team/.*$'}",
+    );
+    // A dot in a regular expression is any character.
+    assert!(!with_root(&text).is_complete());
+    let text = policy(
+        "{issuer: 'https://issuer.example.com', subjectRegExp: '^https://git\\.example\\.com/team/.*$'}",
+    );
+    let import = with_root(&text);
+    assert!(
+        import.document().contains(
+            "        keyless:
+          issuer: \"https://issuer.example.com\"
+          subject: \"https://git.example.com/team/*\"
+          trustedRoot: \"trusted_root.json\"
+"
+        ),
+        "{}\n{:?}",
+        import.document(),
+        remarks(&import)
+    );
+    assert!(import.is_complete(), "{:?}", remarks(&import));
+    let without = imported(&text);
+    assert!(
+        remarks(&without)[1].contains("name it with --trusted-root"),
+        "{:?}",
+        remarks(&without)
     );
 }

@@ -69,13 +69,21 @@ pub(crate) fn imported(text: &str) -> Import {
     import([Source::new("input.yaml", text)]).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
+/// The recorded references, and whether the node can read them.
+pub(crate) fn recorded() -> Vec<(String, bool)> {
+    let rows = REFERENCES.lines().map(|line| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let is_read = !row["node"].is_null();
+        (row["input"].as_str().unwrap().to_owned(), is_read)
+    });
+    rows.collect()
+}
+
 /// All recorded references, and those that are about the inputs here.
 pub(crate) fn references() -> Vec<String> {
-    let recorded = REFERENCES.lines().map(|line| {
-        let row: Value = serde_json::from_str(line).unwrap();
-        row["input"].as_str().unwrap().to_owned()
-    });
-    recorded
+    recorded()
+        .into_iter()
+        .map(|(image, _)| image)
         .chain(MORE.iter().map(|&image| image.to_owned()))
         .collect()
 }

@@ -1,5 +1,7 @@
 //! What is fetched, each thing once.
 
+mod signatures;
+
 use std::{sync::Arc, time::SystemTime};
 
 use imagereview_core::facts::{
@@ -7,6 +9,7 @@ use imagereview_core::facts::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
+pub(super) use self::signatures::AllFound;
 use super::{
     lifetime::{lifetime, no_value},
     reference::Reference,
@@ -16,7 +19,7 @@ use super::{
 };
 use crate::{
     cache::{Cache, Fetched, Lifetime},
-    content::{Child, ImageConfig, ImageManifest, Manifest},
+    content::{Artifact, Child, ImageConfig, ImageManifest, Manifest},
     credentials::{Keyring, KeyringId, PodCredentials, Target},
     error::AskError,
     exchange::{Exchanges, Reply, Subject},
@@ -45,6 +48,10 @@ struct Shared {
     tags: Cache<TagKey, Fact<Resolved>>,
     manifests: Cache<ContentKey, Fact<Arc<ManifestContent>>>,
     configs: Cache<ContentKey, Fact<Arc<ImageConfig>>>,
+    /// What lies beside a digest.
+    signatures: Cache<ContentKey, Fact<AllFound>>,
+    artifacts: Cache<ContentKey, Fact<Arc<Option<Artifact>>>>,
+    layers: Cache<ContentKey, Fact<Arc<[u8]>>>,
 }
 
 /// A repository, and with whose credentials it is asked: what one may read is not handed to another.
@@ -87,6 +94,9 @@ impl Fetcher {
                 tags: Cache::new(bytes / 8, fetches),
                 manifests: Cache::new(bytes / 4, fetches),
                 configs: Cache::new(bytes / 4, fetches),
+                signatures: Cache::new(bytes / 4, fetches),
+                artifacts: Cache::new(bytes / 8, fetches),
+                layers: Cache::new(bytes / 4, fetches),
             }),
         }
     }
@@ -416,12 +426,28 @@ impl Fetcher {
     /// Asks the mirrors of a registry and itself, until one knows. What the last says holds
     /// otherwise.
     async fn ask_each<R: RegistryRequest>(&self, place: &Place, request: &R) -> Fact<R::Found> {
+        match self.ask_endpoints(place, request).await {
+            // A mirror that lacks something says nothing of the registry.
+            (Fact::Absent, false) => {
+                let registry = place.registry().into();
+                Fact::Unavailable(AskError::MirrorsOnly { registry }.into())
+            }
+            (fact, _) => fact,
+        }
+    }
+
+    /// The same, and whether the registry itself is among those that are asked.
+    async fn ask_endpoints<R: RegistryRequest>(
+        &self,
+        place: &Place,
+        request: &R,
+    ) -> (Fact<R::Found>, bool) {
         let Route {
             endpoints,
             ends_at_registry,
         } = match self.shared.registries.route(place.registry()) {
             Ok(route) => route,
-            Err(error) => return Fact::Unavailable(error.into()),
+            Err(error) => return (Fact::Unavailable(error.into()), true),
         };
         let deadline = Instant::now() + self.limits().fetch_timeout;
         let mut last = None;
@@ -433,20 +459,12 @@ impl Fetcher {
                 deadline,
             };
             match request.send(&self.shared.exchanges, subject).await {
-                Ok(Reply::Found(found)) => return Fact::Known(found),
+                Ok(Reply::Found(found)) => return (Fact::Known(found), ends_at_registry),
                 Ok(Reply::Absent) => last = Some(Fact::Absent),
                 Err(error) => last = Some(Fact::Unavailable(error.into())),
             }
         }
-        match last {
-            // A mirror that lacks something says nothing of the registry.
-            Some(Fact::Absent) if !ends_at_registry => {
-                let registry = place.registry().into();
-                Fact::Unavailable(AskError::MirrorsOnly { registry }.into())
-            }
-            Some(fact) => fact,
-            None => Fact::Absent,
-        }
+        (last.unwrap_or(Fact::Absent), ends_at_registry)
     }
 
     /// How long content is kept.

@@ -196,7 +196,7 @@ fn resolved(digest: ContentDigest, head: &Head, subject: Subject<'_>) -> Resolve
 
 /// The digest of a manifest that was asked for by tag: SHA-256, or what the registry uses in its
 /// place and says in a header, which must be right.
-fn computed_digest(
+pub(super) fn computed_digest(
     subject: Subject<'_>,
     head: &Head,
     body: &Bytes,
@@ -232,7 +232,7 @@ fn is_schema_1(head: &Head) -> bool {
     sent_as == Some(MediaType::DockerSchema1)
 }
 
-fn check_digest(
+pub(super) fn check_digest(
     subject: Subject<'_>,
     digest: &ContentDigest,
     body: &Bytes,

@@ -16,5 +16,6 @@ mod quirks;
 mod redaction;
 mod redirects;
 mod schema;
+mod signatures;
 mod tls;
 mod tokens;

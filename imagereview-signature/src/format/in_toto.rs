@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use imagereview_core::facts::{Claim, ContentDigest, Refusal, RefusalCause};
 use serde_json::{Map, Value};
 
-use super::strings;
 use crate::{
     json::{self, Object},
     malformed::Malformed,
@@ -86,18 +85,7 @@ fn subject(value: &Value, image: &ContentDigest) -> Result<Option<Subject>, Malf
     if digests.get(algorithm).and_then(Value::as_str) != Some(digits) {
         return Ok(None);
     }
-    let annotations = match subject.get("annotations") {
-        None => BTreeMap::new(),
-        Some(Value::Object(annotations)) if annotations.len() <= MAX_ANNOTATIONS => {
-            strings(annotations)
-        }
-        Some(_) => {
-            return Err(subject.wrong(
-                "annotations",
-                &format!("is not a JSON object of at most {MAX_ANNOTATIONS} entries"),
-            ));
-        }
-    };
+    let annotations = subject.strings("annotations", MAX_ANNOTATIONS)?;
     Ok(Some(Subject {
         name: name.map(Into::into),
         annotations,

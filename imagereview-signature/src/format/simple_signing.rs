@@ -2,12 +2,8 @@
 //!
 //! Source: [cosign, "Signature Specification"](https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md).
 
-use std::collections::BTreeMap;
-
 use imagereview_core::facts::{Claim, ContentDigest, Evidence, Refusal, RefusalCause};
-use serde_json::Value;
 
-use super::strings;
 use crate::{
     base64,
     json::{self, Object},
@@ -61,22 +57,16 @@ pub(crate) fn read(payload: &[u8], image: &ContentDigest) -> Result<Claim, Refus
             .string("docker-reference")?
             .filter(|reference| !reference.is_empty()),
     };
-    let annotations = match payload.get("optional") {
-        None => BTreeMap::new(),
-        Some(Value::Object(entries)) if entries.len() <= MAX_ANNOTATIONS => strings(entries),
-        Some(_) => {
-            let problem = format!("is not a JSON object of at most {MAX_ANNOTATIONS} entries");
-            return Err(payload.wrong("optional", &problem).into());
-        }
-    };
     Ok(Claim::Signature {
-        annotations,
+        annotations: payload.strings("optional", MAX_ANNOTATIONS)?,
         reference: reference.map(Into::into),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// As cosign 2.6.5 and 3.1.3 write it.

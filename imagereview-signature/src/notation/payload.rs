@@ -1,14 +1,8 @@
 //! What a signature of the Notary Project says.
 
-use std::collections::BTreeMap;
-
 use imagereview_core::facts::{Claim, ContentDigest, Refusal, RefusalCause};
-use serde_json::Value;
 
-use crate::{
-    format::strings,
-    json::{self, Object},
-};
+use crate::json::{self, Object};
 
 /// The most annotations of an image.
 const MAX_ANNOTATIONS: usize = 256;
@@ -28,16 +22,8 @@ pub(super) fn read(payload: &[u8], image: &ContentDigest) -> Result<Claim, Refus
             format!("the signature is not about {image}"),
         ));
     }
-    let annotations = match target.get("annotations") {
-        None => BTreeMap::new(),
-        Some(Value::Object(entries)) if entries.len() <= MAX_ANNOTATIONS => strings(entries),
-        Some(_) => {
-            let problem = format!("is not a JSON object of at most {MAX_ANNOTATIONS} entries");
-            return Err(target.wrong("annotations", &problem).into());
-        }
-    };
     Ok(Claim::Signature {
-        annotations,
+        annotations: target.strings("annotations", MAX_ANNOTATIONS)?,
         reference: None,
     })
 }

@@ -64,7 +64,12 @@ impl CryptoProvider for Ring {
         data: &[u8],
         signature: &[u8],
     ) -> Result<()> {
-        UnparsedPublicKey::new(signature_algorithm(scheme)?, spki_pubkey_bytes)
+        let algorithm = signature_algorithm(scheme)?;
+        // A fuzzer can't sign, and is to get further than that.
+        if cfg!(fuzzing) && !signature.is_empty() {
+            return Ok(());
+        }
+        UnparsedPublicKey::new(algorithm, spki_pubkey_bytes)
             .verify(data, signature)
             .map_err(|_| Error::Verification("the signature is wrong".to_owned()))
     }

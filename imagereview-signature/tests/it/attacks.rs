@@ -358,3 +358,25 @@ fn text_of_the_attacker_in_a_reason() {
         assert!(!refusal.message().contains("evil"), "{refusal}");
     }
 }
+
+#[test]
+fn the_table_of_attacks_names_tests_that_exist() {
+    let table = include_str!("../../../docs/signature-formats.md");
+    let files = [
+        ("attacks", include_str!("attacks.rs")),
+        ("cosign", include_str!("cosign.rs")),
+        ("keyless", include_str!("keyless.rs")),
+        ("notation", include_str!("notation.rs")),
+        ("sigstore", include_str!("sigstore.rs")),
+    ];
+    let mut named = 0;
+    for text in table.split('`') {
+        let Some((file, test)) = text.split_once("::") else {
+            continue;
+        };
+        let (_, source) = files.iter().find(|(name, _)| *name == file).unwrap();
+        assert!(source.contains(&format!("fn {test}()")), "{text}");
+        named += 1;
+    }
+    assert!(named > 25, "{named}");
+}

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::SystemTime};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use imagereview_core::facts::{ContentDigest, Evidence, Format, Refusal, Statement, Trust};
 use imagereview_signature::Verifier;
-use rcgen::{KeyPair, PublicKeyData as _, SigningKey as _};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    PublicKeyData as _, SigningKey as _,
+};
 use serde_json::{Value, json};
 
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -56,6 +59,17 @@ pub(crate) fn payload(image: &ContentDigest) -> Value {
         },
         "optional": {"env": "prod"},
     })
+}
+
+/// An authority of certificates.
+pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "an authority");
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// Who has a key.

@@ -3,6 +3,8 @@
 mod attacks;
 mod cosign;
 mod forger;
+mod instance;
+mod keyless;
 mod keys;
 mod notation;
 mod sigstore;

@@ -19,7 +19,7 @@ use ring::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::forger::{BUNDLE, Forger, SIGNED, base64, digest, statement, verify};
+use crate::forger::{BUNDLE, Forger, SIGNED, authority, base64, digest, statement, verify};
 
 const JWS: &str = "application/jose+json";
 const COSE: &str = "application/cose";
@@ -121,20 +121,39 @@ fn no_byte_of_what_is_signed_can_be_changed() {
 /// Who signs: with an authority, and a certificate of it.
 struct Notary {
     root: String,
-    certificate: Vec<u8>,
+    /// The one that signs, and those above it.
+    certificates: Vec<Vec<u8>>,
     key: EcdsaKeyPair,
 }
 
 impl Notary {
     fn new(change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let authority = authority();
+        Self::below(&authority, authority.pem(), change)
+    }
+
+    /// With an authority between that is valid until a time.
+    fn with_intermediate(until: SystemTime) -> Self {
+        let root = authority();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params.not_after = until.into();
         params
             .distinguished_name
-            .push(DnType::CommonName, "an authority");
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+            .push(DnType::CommonName, "one between");
+        let key = KeyPair::generate().unwrap();
+        let between = CertifiedIssuer::signed_by(params, key, &root).unwrap();
+        let mut notary = Self::below(&between, root.pem(), |_| {});
+        notary.certificates.push(between.der().to_vec());
+        notary
+    }
 
+    fn below(
+        authority: &CertifiedIssuer<'_, KeyPair>,
+        root: String,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let mut params = CertificateParams::default();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
@@ -143,15 +162,15 @@ impl Notary {
             .push(DnType::CommonName, "a signer");
         change(&mut params);
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &authority).unwrap();
+        let certificate = params.signed_by(&key, authority).unwrap();
         let key = EcdsaKeyPair::from_pkcs8(
             &ECDSA_P256_SHA256_FIXED_SIGNING,
             &key.serialize_der(),
             &SystemRandom::new(),
         );
         Self {
-            root: authority.pem(),
-            certificate: certificate.der().to_vec(),
+            root,
+            certificates: vec![certificate.der().to_vec()],
             key: key.unwrap(),
         }
     }
@@ -170,7 +189,7 @@ impl Notary {
         let jws = json!({
             "payload": payload,
             "protected": protected,
-            "header": {"x5c": [base64(&self.certificate)]},
+            "header": {"x5c": self.certificates.iter().map(base64).collect::<Vec<_>>()},
             "signature": BASE64_URL_SAFE_NO_PAD.encode(signature),
         });
         Evidence::new(JWS, jws.to_string().as_bytes())
@@ -288,6 +307,25 @@ fn an_expired_signature_or_certificate_counts_only_at_the_permissive_level() {
         let permissive = check(&notary.trust(NotationLevel::Permissive), &found);
         assert_eq!(permissive.is_ok(), is_accepted, "{permissive:?}");
     }
+}
+
+#[test]
+fn a_signature_without_a_proved_time_lasts_as_long_as_the_whole_chain() {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(since.unwrap().as_secs());
+    let notary = Notary::with_intermediate(now + DAY);
+    let found = check(
+        &notary.trust(NotationLevel::Strict),
+        &notary.jws(&protected()),
+    )
+    .unwrap();
+    assert_eq!(found.expires, Some(now + DAY));
+    let notary = Notary::with_intermediate(now - DAY);
+    let found = check(
+        &notary.trust(NotationLevel::Strict),
+        &notary.jws(&protected()),
+    );
+    assert_eq!(found.unwrap_err().cause(), RefusalCause::Expired);
 }
 
 #[test]

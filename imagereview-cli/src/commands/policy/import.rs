@@ -63,6 +63,10 @@ pub(crate) struct ImportArgs {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
+    /// Name of the file beside the policy that has the trusted root of keyless signatures
+    #[arg(long, value_name = "FILE")]
+    trusted_root: Option<String>,
+
     /// List the images in this input of which the other engine says something else; may be repeated
     #[arg(long, value_name = "INPUT")]
     compare: Vec<OsString>,
@@ -160,7 +164,11 @@ fn read(args: &ImportArgs) -> Result<Import, Unreadable> {
     let sources = texts
         .iter()
         .map(|(name, text)| ImportSource::new(name, text));
-    Ok(imagereview_import::import(sources)?)
+    let trusted_root = args.trusted_root.as_deref();
+    Ok(imagereview_import::import_with_trusted_root(
+        sources,
+        trusted_root,
+    )?)
 }
 
 fn found(argument: &OsStr) -> Result<Vec<Input>, Unreadable> {

@@ -254,7 +254,11 @@ fn load(path: &Path) -> Result<(TestFile, ImagePolicy, Option<Facts>), TestFileE
     let policies: Vec<PathBuf> = policies.collect();
     let policy = policy_file::compile(&policies)?;
     let facts = match &tests.facts {
-        Some(path) => Some(facts::read(&folder.join(path))?),
+        Some(path) => {
+            let facts = facts::read(&folder.join(path))?;
+            let needs = tests.needs(&policy, &facts);
+            Some(facts::verified(&facts, &needs))
+        }
         None => None,
     };
     Ok((tests, policy, facts))

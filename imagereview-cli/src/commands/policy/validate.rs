@@ -26,8 +26,8 @@ const EXAMPLES: &[Example] = &[
 
 /// Check that policy documents can be compiled, together
 ///
-/// Reports all mistakes at once, each with its file, line, column and field. Warns if a review can be too
-/// large for the policy to decide; `policy cost` shows why.
+/// Reports all mistakes at once, each with its file, line, column and field. Warns of authorities for whom
+/// anybody may sign, and if a review can be too large for the policy to decide; `policy cost` shows why.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::VALIDATE_HELP, EXAMPLES))]
 pub(crate) struct ValidateArgs {
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<ExitStatus
     for rule in policy.rules() {
         writeln!(out, "  {rule}")?;
     }
-    if let Some(warning) = policy.price().warning() {
+    for warning in policy.warnings() {
         print_diagnostic(format_args!("warning: {warning}"));
     }
     Ok(ExitStatus::default())

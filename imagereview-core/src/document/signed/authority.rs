@@ -223,18 +223,11 @@ impl Authority {
             Some(Fact::Known(candidates)) => &candidates[..],
             Some(Fact::Absent) => &[],
             Some(Fact::Unavailable(why)) => {
-                let why = one_line(&first_chars(why.message(), MAX_CHARS));
-                let why = message(
-                    format!("it can't be known: {why}"),
-                    format!("无法得知:{why}"),
-                );
+                let why = Message::from(one_line(&first_chars(why.message(), MAX_CHARS)));
                 return self.answer(None, &why, Vec::new(), Vec::new());
             }
             None => {
-                let why = Message::new(
-                    "it can't be known: nobody looked for signatures",
-                    "无法得知:没有查找签名",
-                );
+                let why = Message::new("nobody looked for signatures", "没有查找签名");
                 return self.answer(None, &why, Vec::new(), Vec::new());
             }
         };

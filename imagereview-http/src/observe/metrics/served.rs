@@ -9,6 +9,7 @@ use prometheus_client::{
 };
 
 use super::register::{NoLabels, register};
+use crate::tls::Validity;
 
 /// A time in seconds since 1970, which appears once it is known.
 type Timestamp = Family<NoLabels, Gauge<f64, AtomicU64>>;
@@ -17,7 +18,9 @@ type Timestamp = Family<NoLabels, Gauge<f64, AtomicU64>>;
 pub(crate) struct ServedMetrics {
     policy: Family<PolicyLabels, Gauge>,
     certificate_expiry: Timestamp,
+    certificate_begin: Timestamp,
     client_ca_expiry: Timestamp,
+    client_ca_begin: Timestamp,
     client_crl_update: Timestamp,
 }
 
@@ -51,6 +54,16 @@ impl ServedMetrics {
                 "certificate_expiry_timestamp_seconds",
                 "When the first certificate of the chain that is served expires, in seconds since 1970",
             ),
+            certificate_begin: register(
+                registry,
+                "certificate_not_before_timestamp_seconds",
+                "When the last certificate of the chain that is served became valid, in seconds since 1970",
+            ),
+            client_ca_begin: register(
+                registry,
+                "client_ca_not_before_timestamp_seconds",
+                "When the last of the client CAs became valid, in seconds since 1970",
+            ),
             client_ca_expiry: register(
                 registry,
                 "client_ca_expiry_timestamp_seconds",
@@ -71,23 +84,31 @@ impl ServedMetrics {
         self.policy.get_or_create(&PolicyLabels { identity }).set(1);
     }
 
-    pub(crate) fn set_certificate_expiry(&self, at: SystemTime) {
-        self.certificate_expiry
-            .get_or_create(&NoLabels {})
-            .set(seconds(at));
+    pub(crate) fn set_certificate(&self, validity: Validity) {
+        let Validity {
+            not_before,
+            not_after,
+        } = validity;
+        set(&self.certificate_begin, not_before);
+        set(&self.certificate_expiry, not_after);
     }
 
     pub(crate) fn set_client_crl_update(&self, at: SystemTime) {
-        self.client_crl_update
-            .get_or_create(&NoLabels {})
-            .set(seconds(at));
+        set(&self.client_crl_update, at);
     }
 
-    pub(crate) fn set_client_ca_expiry(&self, at: SystemTime) {
-        self.client_ca_expiry
-            .get_or_create(&NoLabels {})
-            .set(seconds(at));
+    pub(crate) fn set_client_ca(&self, validity: Validity) {
+        let Validity {
+            not_before,
+            not_after,
+        } = validity;
+        set(&self.client_ca_begin, not_before);
+        set(&self.client_ca_expiry, not_after);
     }
+}
+
+fn set(time: &Timestamp, at: SystemTime) {
+    time.get_or_create(&NoLabels {}).set(seconds(at));
 }
 
 fn seconds(at: SystemTime) -> f64 {
