@@ -12,7 +12,8 @@ use crate::{
     formula::{Field, Formula, LooksAt},
     meaning::names_host,
     namespaces::namespace_selector,
-    sink::{SIGNATURES, Sink, Taking},
+    signatures::{self, Needed, SignedRule},
+    sink::{Sink, Taking},
     wildcard::Wild,
     yaml::At,
 };
@@ -81,15 +82,14 @@ pub(crate) fn import(at: &At<'_>, kind: &str, sink: &mut Sink) -> Result<(), Imp
         }
     }
     let module = spec.required_text("module")?;
-    let settings = spec.get("settings");
     match module_name(module) {
         "trusted-repos" | "trusted-repos-policy" => {
             let settings = spec.required_map("settings")?;
             trusted_repos(name, &settings, &scope, &mut document, sink)?;
         }
         "verify-image-signatures" => {
-            let at = settings.unwrap_or_else(|| spec.clone());
-            sink.remarks.not_taken(&at, SIGNATURES);
+            let settings = spec.required_map("settings")?;
+            verify_signatures(name, &settings, &scope, &mut document, sink)?;
         }
         "latest-tag" | "disallow-latest-tag" => {
             let latest = Formula::atom(Field::TagOrLatest, Wild::exact("latest"));
@@ -123,6 +123,52 @@ fn module_name(module: &str) -> &str {
     let last = module.rsplit('/').next().unwrap_or_default();
     let name = last.split(['@', ':']).next().unwrap_or_default();
     name.strip_suffix(".wasm").unwrap_or(name)
+}
+
+/// The module `verify-image-signatures`: for each pattern over images, who must have signed them.
+fn verify_signatures(
+    name: &str,
+    settings: &At<'_>,
+    scope: &Scope,
+    document: &mut Document,
+    sink: &mut Sink,
+) -> Result<(), ImportError> {
+    sink.remarks
+        .unknown_fields(settings, &["signatures", "modifyImagesWithDigest"]);
+    for item in settings.list("signatures")? {
+        sink.remarks
+            .unknown_fields(&item, &["image", "pubKeys", "keyless"]);
+        let image = item.required_text("image")?.to_owned();
+        let images = signatures::repositories(&[(item.clone(), image)], sink);
+        let mut found = Vec::new();
+        for key in item.list("pubKeys")? {
+            let authority = signatures::key(key.text().unwrap_or_default());
+            found.push((key, authority));
+        }
+        for identity in item.list("keyless")? {
+            let authority = signatures::keyless(&identity, sink);
+            found.push((identity, authority));
+        }
+        match signatures::of_several(found, Needed::All, sink) {
+            Some(by) => signatures::take(
+                SignedRule {
+                    name,
+                    at: &item,
+                    images,
+                    images_excluded: Vec::new(),
+                    by,
+                    repository: None,
+                    scope: scope.clone(),
+                },
+                document,
+                sink,
+            ),
+            None => sink
+                .remarks
+                .not_taken(&item, "not all who must have signed could be taken"),
+        }
+    }
+    Ok(())
 }
 
 fn trusted_repos(

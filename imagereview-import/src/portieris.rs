@@ -9,7 +9,7 @@ use crate::{
     draft::Scope,
     error::ImportError,
     formula::{Field, Formula, LooksAt},
-    sink::{SIGNATURES, Sink, Taking},
+    sink::{Sink, Taking},
     wildcard::Wild,
     yaml::At,
 };
@@ -83,13 +83,15 @@ fn policy(at: &At<'_>, sink: &mut Sink) {
                     {
                         sink.remarks.not_taken(
                             &one,
-                            "its key is in a secret; write the rule signed by hand, as docs/policy.md shows",
+                            "its key is in a secret; write the rule signed by hand, as docs/signatures.md shows",
                         );
                     }
                 }
             }
             "mutateImage" => {}
-            "trust" => sink.remarks.not_taken(&value, SIGNATURES),
+            "trust" => sink
+                .remarks
+                .not_taken(&value, "signatures of Docker Content Trust are not taken"),
             _ => sink
                 .remarks
                 .not_taken(&value, "a document has no such requirement"),

@@ -212,7 +212,7 @@ pub(crate) fn image_validating_policy(
     for field in ["attestations", "images"] {
         if let Some(at) = spec.get(field) {
             sink.remarks
-                .not_taken(&at, "write the rule by hand, as docs/policy.md shows");
+                .not_taken(&at, "write the rule by hand, as docs/signatures.md shows");
         }
     }
     let attestors = spec.list("attestors")?;

@@ -13,9 +13,6 @@ use crate::{
     yaml::At,
 };
 
-/// What is said of rules over signatures.
-pub(crate) const SIGNATURES: &str = "signatures and attestations are not taken";
-
 /// What the inputs have given so far.
 #[derive(Debug, Default)]
 pub(crate) struct Sink {

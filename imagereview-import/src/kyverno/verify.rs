@@ -38,7 +38,7 @@ pub(super) fn import(
         if let Some(at) = item.get("attestations") {
             sink.remarks.not_taken(
                 &at,
-                "write the rule attested by hand, as docs/policy.md shows",
+                "write the rule attested by hand, as docs/signatures.md shows",
             );
         }
         let globs = |field: &str| -> Result<Vec<_>, ImportError> {
@@ -118,7 +118,7 @@ fn entry_of(entry: &At<'_>, is_notary: bool, sink: &mut Sink) -> Result<Authorit
         if let Some(at) = entry.get(field) {
             sink.remarks.not_taken(
                 &at,
-                "write it into the rule signed by hand, as docs/policy.md shows",
+                "write it into the rule signed by hand, as docs/signatures.md shows",
             );
         }
     }

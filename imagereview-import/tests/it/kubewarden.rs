@@ -88,8 +88,25 @@ fn other_modules() {
         ]
     );
     assert_eq!(import.document(), "");
-    let import = imported(&module("verify-image-signatures:v1", "signatures: []"));
-    assert!(!import.is_complete());
+    let import = imported(&module(
+        "verify-image-signatures:v1",
+        "signatures: [{image: 'quay.io/team/*', githubActions: {owner: team}}]",
+    ));
+    assert_eq!(import.remarks().len(), 2, "{:?}", remarks(&import));
+    let import = imported(&module(
+        "verify-image-signatures:v1",
+        "signatures: [{image: 'quay.io/team/*', pubKeys: [\"-----BEGIN PUBLIC KEY-----\\nAA\\n-----END PUBLIC KEY-----\"]}]",
+    ));
+    assert!(import.is_complete(), "{:?}", remarks(&import));
+    let document = import.document();
+    assert!(
+        document.contains("include: [\"quay.io/team/**\"]"),
+        "{document}"
+    );
+    assert!(
+        document.contains("-----BEGIN PUBLIC KEY-----\n"),
+        "{document}"
+    );
     let both = trusted_repos("registries: {allow: [quay.io], reject: [docker.io]}");
     let error = import_error(&both);
     assert_eq!(
