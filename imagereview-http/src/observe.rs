@@ -14,5 +14,5 @@ pub use self::traces::{Traces, TracesError};
 pub(crate) use self::{
     audit::Audit,
     line_rate::LineRate,
-    metrics::{Counted, Format, Metrics, Part, RefusalMetrics, RegistryMetrics},
+    metrics::{Counted, Format, Metrics, Part, RefusalMetrics},
 };

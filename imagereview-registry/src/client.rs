@@ -398,6 +398,7 @@ impl Client {
             place,
             name: image.to_string().into(),
             need,
+            others: self.repositories(&statements),
             statements: statements.into_iter().collect(),
         };
         let client = self.clone();
@@ -408,6 +409,20 @@ impl Client {
             fact.unwrap_or_else(|error| no_value(error, &host))
         };
         until(deadline, &host, facts).await
+    }
+
+    /// The repositories that statements are in, where that is not the image's own.
+    fn repositories(&self, statements: &BTreeSet<StatementNeed>) -> Arc<[Place]> {
+        let names = statements
+            .iter()
+            .filter_map(|need| need.repository.as_deref());
+        let images = names.filter_map(|name| ImageRef::parse(name).ok());
+        let places = images.map(|image| {
+            let fetcher = self.fetcher_for(&image);
+            let path = image.repository().to_string();
+            Place::new(fetcher.keyring(), image.registry(), &path)
+        });
+        places.collect()
     }
 
     async fn fetch_statements(self, wanted: SignedKey) -> Fetched<Fact<Arc<ImageFacts>>> {

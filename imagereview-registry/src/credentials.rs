@@ -8,11 +8,13 @@ mod pod;
 mod program;
 mod provider;
 mod secret;
+mod target;
 
 pub(crate) use self::{
     docker_config::DockerConfig,
-    keyring::{KeyringId, Target},
+    keyring::KeyringId,
     pattern::Pattern,
     secret::{Credential, Fingerprint, Login, Secret},
+    target::Target,
 };
 pub use self::{keyring::Keyring, pod::PodCredentials};

@@ -2,6 +2,7 @@
 
 mod api_server;
 mod document;
+mod error;
 
 use std::{
     env,
@@ -12,6 +13,7 @@ use std::{
 
 use tokio::{task::JoinSet, time};
 
+pub use self::error::PullSecretsError;
 use self::{
     api_server::ApiServer,
     document::{secret_logins, secret_names},
@@ -19,7 +21,6 @@ use self::{
 use crate::{
     cache::{Cache, Fetched, Lifetime, NoValue},
     credentials::{Credential, Login, Pattern, PodCredentials},
-    file::FileError,
 };
 
 /// How long a Secret or a service account is believed to be as it was read.
@@ -123,29 +124,6 @@ fn object_name(text: &str) -> Option<Box<str>> {
         && !text.starts_with('.')
         && !text.ends_with('.');
     is_name.then(|| text.into())
-}
-
-/// The API server can't be asked for pull secrets.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PullSecretsError {
-    /// The variables that every pod has are missing.
-    #[error(
-        "cannot read pull secrets: {variable} is not the API server's {what}; run in a pod of the cluster, \
-         or set the variable"
-    )]
-    NotInCluster {
-        /// The variable of the environment.
-        variable: &'static str,
-        /// What it should be.
-        what: &'static str,
-    },
-    /// A file of the service account can't be used.
-    #[error(
-        "cannot read pull secrets: {0}; let the pod mount its service account's token \
-         (automountServiceAccountToken: true)"
-    )]
-    ServiceAccount(#[from] FileError),
 }
 
 impl PullSecrets {

@@ -11,8 +11,6 @@ use imagereview_registry::{
     Client, FileError, Keyring, Limits, Observer, PullSecrets, PullSecretsError, Registries,
 };
 
-use crate::observe::RegistryMetrics;
-
 /// Where facts about images come from, for a policy that needs some: see
 /// [`Policy::needs`](imagereview_core::Policy::needs).
 ///
@@ -107,7 +105,7 @@ impl FactsSource {
     /// program holds.
     pub(crate) fn open(
         &self,
-        observer: Option<&Arc<RegistryMetrics>>,
+        observer: Option<Arc<dyn Observer>>,
     ) -> Result<OpenedFacts, FactsError> {
         Ok(match self {
             Self::Nowhere => OpenedFacts::Nowhere,
@@ -131,7 +129,7 @@ impl FactsSource {
 }
 
 impl RegistryFiles {
-    fn open(&self, observer: Option<&Arc<RegistryMetrics>>) -> Result<OpenedFacts, FactsError> {
+    fn open(&self, observer: Option<Arc<dyn Observer>>) -> Result<OpenedFacts, FactsError> {
         let registries = match &self.registries {
             Some(path) => Registries::open(path)?,
             None => Registries::new(),
@@ -143,10 +141,7 @@ impl RegistryFiles {
         let pull_secrets = self.pull_secrets.as_deref();
         Ok(OpenedFacts::Registries {
             client: match observer {
-                Some(observer) => {
-                    let observer = Arc::clone(observer) as Arc<dyn Observer>;
-                    Client::observed(registries, keyring, limits, observer)
-                }
+                Some(observer) => Client::observed(registries, keyring, limits, observer),
                 None => Client::new(registries, keyring, limits),
             },
             pull_secrets: pull_secrets.map(PullSecrets::in_cluster).transpose()?,

@@ -23,11 +23,11 @@ use prometheus_client::registry::Registry;
 
 pub(crate) use self::{
     audit::AuditMetrics, counted::Counted, exposition::Format, refusals::RefusalMetrics,
-    registries::RegistryMetrics, reloads::Part,
+    reloads::Part,
 };
 use self::{
-    connections::ConnectionMetrics, facts::FactMetrics, reloads::ReloadMetrics,
-    reviews::ReviewMetrics, served::ServedMetrics,
+    connections::ConnectionMetrics, facts::FactMetrics, registries::RegistryMetrics,
+    reloads::ReloadMetrics, reviews::ReviewMetrics, served::ServedMetrics,
 };
 use crate::config::DroppedLogLines;
 

@@ -202,7 +202,7 @@ pub(super) fn parts(
             before.facts,
             None,
             move || {
-                let opened = facts.open(Some(&state.metrics.registries))?;
+                let opened = facts.open(Some(Arc::clone(&state.metrics.registries) as _))?;
                 let description = match &opened {
                     OpenedFacts::Nowhere => "none".to_owned(),
                     OpenedFacts::Registries { .. } => "from registries".to_owned(),

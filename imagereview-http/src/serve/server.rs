@@ -118,7 +118,9 @@ impl Server {
         let served = policy.load()?;
         let tls = Tls::load(config.identity.clone(), ClientTrust::from(&config))?;
         let metrics = Metrics::new(config.dropped_log_lines.take());
-        let facts = config.facts.open(Some(&metrics.registries))?;
+        let facts = config
+            .facts
+            .open(Some(Arc::clone(&metrics.registries) as _))?;
         let audit = match &config.audit {
             None => None,
             Some(log) => Some(Audit::start(log, metrics.audit.clone()).map_err(|source| {

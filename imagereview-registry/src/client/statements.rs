@@ -20,6 +20,8 @@ pub(super) struct SignedKey {
     pub(super) name: Box<str>,
     pub(super) need: Need,
     pub(super) statements: Arc<[StatementNeed]>,
+    /// The other repositories in which they are, and with whose credentials those are asked.
+    pub(super) others: Arc<[Place]>,
 }
 
 /// What is signed, and in which repository that is looked for if not in the image's own.

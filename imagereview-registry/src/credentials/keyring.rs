@@ -17,6 +17,7 @@ use super::{
     program::Programs,
     provider::Providers,
     secret::{Credential, Fingerprint},
+    target::Target,
 };
 use crate::file::FileError;
 
@@ -62,14 +63,6 @@ enum Source {
         helpers: Helpers,
     },
     Providers(Providers),
-}
-
-/// What credentials are wanted for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Target<'a> {
-    /// The registry as images name it.
-    pub(crate) registry: &'a str,
-    pub(crate) repository: &'a str,
 }
 
 impl Keyring {

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::{
-    keyring::Target,
     pattern::Pattern,
     secret::{Credential, Fingerprint},
+    target::Target,
 };
 
 /// The credentials that a pod's images are pulled with: those of its pull secrets.

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use tokio::time::Instant;
 
-use super::PullSecretsError;
+use super::error::PullSecretsError;
 use crate::{
     address::AddressRange,
     error::AskError,
