@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 
+	"github.com/imagereview/imagereview/e2e/references"
 	"github.com/imagereview/imagereview/e2e/webhook"
 )
 
@@ -23,27 +24,27 @@ import (
 func TestCommandLineReadsGo(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(*seed, 0))
-	corpus := corpus(t)
+	corpus := references.Recorded(t, "..")
 	var input bytes.Buffer
 	var allowed []bool
 	for range 500 {
 		review := v1alpha1.ImageReview{
 			TypeMeta: metav1.TypeMeta{APIVersion: "imagepolicy.k8s.io/v1alpha1", Kind: "ImageReview"},
 			Spec: v1alpha1.ImageReviewSpec{
-				Namespace:   mutate(random, corpus, "default"),
+				Namespace:   references.Mutate(random, corpus, "default"),
 				Annotations: map[string]string{},
 			},
 		}
 		every := true
 		for range random.IntN(5) {
 			// Most should be allowed, or hardly a review of several would be.
-			image := pick(random, []string{"nginx:1.17.1", "registry.example.com:5000/team/app:1.2", "busybox:1.36"})
+			image := references.Pick(random, []string{"nginx:1.17.1", "registry.example.com:5000/team/app:1.2", "busybox:1.36"})
 			if random.IntN(4) == 0 {
-				image = randomReference(random, corpus)
+				image = references.Random(random, corpus)
 			}
 			every = every && mayRun(image)
 			review.Spec.Containers = append(review.Spec.Containers, v1alpha1.ImageReviewContainerSpec{Image: image})
-			review.Spec.Annotations[mutate(random, corpus, "example.image-policy.k8s.io/key")] = mutate(random, corpus, "value")
+			review.Spec.Annotations[references.Mutate(random, corpus, "example.image-policy.k8s.io/key")] = references.Mutate(random, corpus, "value")
 		}
 		allowed = append(allowed, every)
 		if err := json.NewEncoder(&input).Encode(review); err != nil {
@@ -74,7 +75,7 @@ func TestCommandLineReadsGo(t *testing.T) {
 func TestCommandLineReadsPods(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(*seed, 1))
-	corpus := corpus(t)
+	corpus := references.Recorded(t, "..")
 	encoder := scheme.Codecs.LegacyCodec(corev1.SchemeGroupVersion)
 	var input bytes.Buffer
 	var allowed []bool
@@ -83,9 +84,9 @@ func TestCommandLineReadsPods(t *testing.T) {
 		every := true
 		containers := func(kind string) (containers []corev1.Container) {
 			for index := range random.IntN(3) {
-				image := pick(random, []string{"nginx:1.17.1", "registry.example.com:5000/team/app:1.2", "busybox:1.36"})
+				image := references.Pick(random, []string{"nginx:1.17.1", "registry.example.com:5000/team/app:1.2", "busybox:1.36"})
 				if random.IntN(6) == 0 {
-					image = randomReference(random, corpus)
+					image = references.Random(random, corpus)
 				}
 				every = every && mayRun(image)
 				containers = append(containers, corev1.Container{Name: fmt.Sprintf("%s-%d", kind, index), Image: image})

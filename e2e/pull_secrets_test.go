@@ -85,11 +85,8 @@ func TestPullSecrets(t *testing.T) {
 	must(err)
 	account := t.TempDir()
 	must(os.WriteFile(filepath.Join(account, "token"), []byte(token.Status.Token), 0o600))
-	authority := server.Config.CAData
-	if len(authority) == 0 {
-		authority, err = os.ReadFile(server.Config.CAFile)
-		must(err)
-	}
+	authority, err := os.ReadFile(server.Authority)
+	must(err)
 	must(os.WriteFile(filepath.Join(account, "ca.crt"), authority, 0o600))
 
 	policy := filepath.Join(t.TempDir(), "policy.yaml")

@@ -6,12 +6,9 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -22,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/imagereview/imagereview/e2e/node"
+	"github.com/imagereview/imagereview/e2e/references"
 	"github.com/imagereview/imagereview/e2e/webhook"
 )
 
@@ -79,10 +77,10 @@ func mayRun(image string) bool {
 func TestReadingsAgree(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(*seed, 0))
-	corpus := corpus(t)
+	corpus := references.Recorded(t, "..")
 	images := slices.Clone(corpus)
 	for range *count {
-		images = append(images, randomReference(random, corpus))
+		images = append(images, references.Random(random, corpus))
 	}
 
 	refused := map[string]int{}
@@ -131,7 +129,7 @@ func TestReferencesOverTheWire(t *testing.T) {
 	g.start(t)
 	dry := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
 	reviewed := 0
-	for _, image := range corpus(t) {
+	for _, image := range references.Recorded(t, "..") {
 		_, err := g.Client.CoreV1().Pods("default").Create(context.Background(), pod("web", image), dry)
 		if apierrors.IsInvalid(err) {
 			// The API server's own check: not empty, no white space at the ends. The webhook isn't asked.
@@ -212,47 +210,6 @@ func readOurs(t *testing.T, images []string) []reading {
 	}
 	return readings
 }
-
-// corpus is the inputs of the data file, and the images of the manifests that Kubernetes publishes with its own tests.
-func corpus(t *testing.T) []string {
-	t.Helper()
-	cases, err := node.Cases("../imagereview-core/tests/data/references.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var images []string
-	for _, row := range cases {
-		images = append(images, row.Input)
-	}
-	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	published := 0
-	err = filepath.WalkDir(filepath.Join(strings.TrimSpace(string(folder)), "test"), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !slices.Contains([]string{".yaml", ".json", ".in"}, filepath.Ext(path)) {
-			return err
-		}
-		manifest, err := os.ReadFile(path)
-		for _, match := range imageField.FindAllSubmatch(manifest, -1) {
-			published++
-			if image := string(match[1]); !slices.Contains(images, image) {
-				images = append(images, image)
-			}
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if published == 0 {
-		t.Fatal("Kubernetes' manifests hold no images where they were looked for")
-	}
-	return images
-}
-
-// imageField is a container's image in a manifest, YAML or JSON.
-var imageField = regexp.MustCompile(`(?m)^[\s-]*"?image"?:[ \t]*["']?([^\s"',]+)`)
 
 func show(value any) string {
 	text, err := json.Marshal(value)

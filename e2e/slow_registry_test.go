@@ -24,7 +24,7 @@ import (
 // rule says within the API server's time, none is lost, and the webhook's memory stays bounded.
 func TestSlowRegistry(t *testing.T) {
 	t.Parallel()
-	const pods = 300
+	const pods = 100
 	for _, row := range []struct {
 		name, ifUnavailable string
 		admitted            bool

@@ -62,6 +62,9 @@ type APIServer struct {
 	Client   kubernetes.Interface
 	Config   *rest.Config
 	AuditLog string // the file that its audit log goes to
+	// Authority is the file with the certificates that its own is verified with, as those who run in the cluster have it. The
+	// client above knows it by another.
+	Authority string
 }
 
 // Start runs a kube-apiserver whose ImagePolicyWebhook plugin is set up by an admission configuration file, or is off
@@ -83,12 +86,11 @@ func StartWith(t testing.TB, etcd, admissionConfiguration string, further ...str
 	if err := os.WriteFile(auditPolicy, []byte(metadataOfPods), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	flags := []string{
+	flags := append([]string{
 		"--disable-admission-plugins=ServiceAccount",
 		"--audit-policy-file=" + auditPolicy,
 		"--audit-log-path=" + auditLog,
-	}
-	flags = append(flags, further...)
+	}, further...)
 	if admissionConfiguration != "" {
 		flags = append(flags,
 			"--enable-admission-plugins=ImagePolicyWebhook",
@@ -104,7 +106,8 @@ func StartWith(t testing.TB, etcd, admissionConfiguration string, further ...str
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &APIServer{Client: client, Config: server.ClientConfig, AuditLog: auditLog}
+	authority := server.ServerOpts.SecureServing.ServerCert.CertKey.CertFile
+	return &APIServer{Client: client, Config: server.ClientConfig, AuditLog: auditLog, Authority: authority}
 }
 
 // metadataOfPods is the audit policy: one line for each request about pods, with the annotations that plugins add.

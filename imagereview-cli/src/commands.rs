@@ -14,13 +14,14 @@ mod respond;
 mod review;
 mod tree;
 mod verify;
+mod verify_pull;
 
 use std::{io::Write, time::SystemTime};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::after_help::{Example, after_help};
-pub(crate) use self::error::CliError;
+pub(crate) use self::{error::CliError, verify_pull::command_line};
 use crate::{exit_status::ExitStatus, project::Project};
 
 /// What the end of `--help` shows.
@@ -51,6 +52,7 @@ enum Command {
     Verify(Box<verify::VerifyArgs>),
     Policy(policy::PolicyCommand),
     Respond(respond::RespondArgs),
+    VerifyPull(verify_pull::VerifyPullArgs),
     Init(Box<init::InitArgs>),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -67,6 +69,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<ExitStatus, CliError
         Command::Verify(args) => verify::run(args, &Project::find()?, out),
         Command::Policy(command) => policy::run(command, &Project::find()?, out),
         Command::Respond(args) => respond::run(args, &Project::find()?, out),
+        Command::VerifyPull(args) => verify_pull::run(args, out),
         Command::Init(args) => {
             init::run(args, SystemTime::now(), out)?;
             Ok(ExitStatus::default())

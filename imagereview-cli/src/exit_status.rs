@@ -87,6 +87,23 @@ Exit status:
        wrong
   141  standard output was closed early";
 
+    /// That of `policy compile`.
+    pub(crate) const COMPILE_HELP: &'static str = "\
+Exit status:
+    0  the policy was written
+    1  the API server can't be told all of it, and nothing was written
+    2  a document is wrong or could not be read, or the command line is
+       wrong
+  141  standard output was closed early";
+
+    /// That of `verify-pull`.
+    pub(crate) const VERIFY_HELP: &'static str = "\
+Exit status:
+    0  the image may be pulled
+    1  it may not, or that can't be decided
+    2  the command line is wrong; nothing is pulled then either
+  141  standard output was closed early";
+
     /// That of `policy test`.
     pub(crate) const TEST_HELP: &'static str = "\
 Exit status:

@@ -27,7 +27,7 @@ use clap::Parser;
 use crate::{commands::Cli, exit_status::ExitStatus, terminal::print_diagnostic};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(commands::command_line()) {
         Ok(cli) => cli,
         Err(error) => {
             // clap speaks of the option alone.

@@ -35,6 +35,7 @@
 //! (the namespace of a bare reference, the containers of an `ImageReview`) never skips a rule and
 //! never grants an exemption.
 
+mod asked;
 mod check;
 mod custom_resources;
 mod declaration;
@@ -43,11 +44,13 @@ mod exemption;
 mod explanation;
 mod facts;
 mod failure;
+mod file_name;
 mod files;
 mod material;
 #[cfg(feature = "mutation")]
 mod mutations;
 mod node;
+mod outline;
 mod price;
 mod problem;
 mod read;
@@ -56,6 +59,7 @@ mod rule;
 mod schema;
 mod scope;
 mod signed;
+mod source;
 mod template;
 mod written;
 mod yaml_error;
@@ -74,7 +78,7 @@ use sha2::{Digest as _, Sha256};
 #[cfg(feature = "schema")]
 pub use self::schema::json_schema;
 use self::{
-    check::Asked,
+    asked::Asked,
     declaration::{Document, Name},
     doubt::Doubts,
     exemption::Exemption,
@@ -87,9 +91,16 @@ use self::{
 pub use self::{
     declaration::{API_VERSION, KIND},
     explanation::{Branch, Explanation, ImageExplanation, Outcome, Step},
+    file_name::is_policy_file,
     files::PolicyFiles,
+    outline::{
+        DigestOutline, DocumentOutline, ExemptionOutline, HostForm, IncludeExclude, ListsOutline,
+        MutationsOutline, NameOutline, PathForm, PortForm, RepositoryOutline, RuleOutline,
+        ScopeOutline, TagForm, TagOutline, TagsOutline, VersionBound, VersionReading, outlines,
+    },
     price::{PolicyPrice, RulePrice},
     problem::{PolicyErrors, Problem},
+    source::PolicySource,
 };
 #[cfg(feature = "mutation")]
 use crate::{
@@ -107,58 +118,6 @@ use crate::{
     review::{Image, Review},
     workload::{self, KnownResources, WorkloadKinds},
 };
-
-/// The text of a policy, and the name of the file that it came from.
-#[derive(Clone, Copy, Debug)]
-pub struct PolicySource<'a> {
-    name: &'a str,
-    text: &'a str,
-    files: &'a PolicyFiles,
-}
-
-impl<'a> PolicySource<'a> {
-    /// A text of one or more YAML documents, and the name that problems call it by.
-    #[must_use]
-    pub fn new(name: &'a str, text: &'a str) -> Self {
-        Self {
-            name,
-            text,
-            files: Self::without_files(),
-        }
-    }
-}
-
-/// Whether a file of a policy folder is part of the policy, by its name: it ends in `.yaml`, `.yml`
-/// or `.json`, does not begin with a dot (a mounted `ConfigMap` keeps its versions under such names),
-/// and is neither a test of a policy (`_test.yaml`) nor a trusted root (`trusted_root.json`,
-/// `staging.trusted_root.json`).
-///
-/// It is here so that all who read a folder read the same policy.
-///
-/// ```
-/// use imagereview_core::document::is_policy_file;
-///
-/// assert!(is_policy_file("baseline.yaml"));
-/// assert!(!is_policy_file("baseline_test.yaml"));
-/// assert!(!is_policy_file("trusted_root.json"));
-/// assert!(!is_policy_file("..data"));
-/// assert!(!is_policy_file("README.md"));
-/// ```
-#[must_use]
-pub fn is_policy_file(name: &str) -> bool {
-    let stem = [".yaml", ".yml", ".json"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending));
-    // What signatures are verified with lies beside the policy that names it.
-    let is_trusted_root = ["trusted_root.json", "trusted-root.json"]
-        .iter()
-        .any(|end| {
-            let before = name.strip_suffix(end);
-            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
-        });
-    let is_test = |stem: &str| stem.ends_with("_test");
-    stem.is_some_and(|stem| !name.starts_with('.') && !is_test(stem)) && !is_trusted_root
-}
 
 /// A compiled policy document, or several that must all pass.
 ///
@@ -692,12 +651,11 @@ impl CompiledDocument {
             });
         }
         Some(Self {
-            modes: Modes::default()
-                .with_unreadable_references(
-                    declared.unreadable_references.unwrap_or(mode).min(mode),
-                )
-                .with_unreadable_object(mode)
-                .with_unchanged(declared.unchanged_images.unwrap_or(Mode::Warn).min(mode)),
+            modes: modes(
+                mode,
+                declared.unreadable_references,
+                declared.unchanged_images,
+            ),
             #[cfg(feature = "mutation")]
             mutations,
             scope: scope?,
@@ -841,6 +799,14 @@ impl CompiledDocument {
         let scope = self.scope.review_steps().saturating_mul(3);
         exemptions.chain(rules).fold(scope, u64::saturating_add)
     }
+}
+
+/// The modes of a document: what is declared, capped at its mode.
+fn modes(mode: Mode, unreadable_references: Option<Mode>, unchanged: Option<Mode>) -> Modes {
+    Modes::default()
+        .with_unreadable_references(unreadable_references.unwrap_or(mode).min(mode))
+        .with_unreadable_object(mode)
+        .with_unchanged(unchanged.unwrap_or(Mode::Warn).min(mode))
 }
 
 /// Gives each rule its share of the [`STEPS_LIMIT`]: as many steps as the largest review takes it, and

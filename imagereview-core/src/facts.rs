@@ -20,11 +20,14 @@ mod image;
 mod media_type;
 mod needs;
 mod platform;
+mod refusal;
 mod signatures;
 mod statement;
 #[cfg(feature = "facts-file")]
 mod time;
 mod trust;
+#[cfg(feature = "facts-file")]
+mod written;
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
@@ -33,7 +36,7 @@ pub use self::file::json_schema;
 #[cfg(feature = "facts-file")]
 pub use self::file::{FactsFileError, MAX_FILE_LEN};
 pub use self::{
-    candidate::{Candidate, Outcome, Refusal, RefusalCause},
+    candidate::{Candidate, Outcome},
     content_digest::ContentDigest,
     evidence::{Evidence, Format},
     fact::{Cause, Fact, Unavailable},
@@ -41,6 +44,7 @@ pub use self::{
     media_type::MediaType,
     needs::{Covers, Need, Needs, StatementNeed},
     platform::{Platform, PlatformError},
+    refusal::{Refusal, RefusalCause},
     signatures::Signatures,
     statement::{CLAIMS, Claim, DistinguishedName, Signer, Statement},
     trust::{NotationLevel, TimeProof, Trust, TrustId, TrustKind},

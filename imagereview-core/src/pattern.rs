@@ -31,3 +31,8 @@ pub(crate) use self::{
     regexes::{RegexError, width},
     repository::host_and_port,
 };
+pub use self::{
+    repository::{HostForm, PathForm, PortForm},
+    tag::{TagForm, VersionReading},
+    version::VersionBound,
+};

@@ -2,14 +2,16 @@
 
 mod artifact;
 mod fetch;
+mod found;
 mod last_known;
 mod lifetime;
 mod reference;
 mod request;
+mod signatures;
 mod statements;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
     time::{Duration, Instant},
@@ -17,10 +19,16 @@ use std::{
 
 use imagereview_core::{
     ImageRef,
-    facts::{Cause, ContentDigest, Fact, Facts, ImageFacts, Need, Needs, Platform, Unavailable},
+    facts::{
+        Candidate, Cause, ContentDigest, Fact, Facts, ImageFacts, Need, Needs, Platform,
+        Signatures, StatementNeed, Trust, Unavailable,
+    },
     reference::DEFAULT_TAG,
 };
-use tokio::{task::JoinSet, time};
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time,
+};
 
 use self::{
     fetch::{Fetcher, Place},
@@ -28,7 +36,7 @@ use self::{
     lifetime::{lifetime, no_value},
     reference::Reference,
     request::Resolved,
-    statements::SignedKey,
+    statements::{SignedKey, judge_all, kept_signed, wanted},
 };
 use crate::{
     cache::{Cache, Fetched, Lifetime},
@@ -203,9 +211,18 @@ impl Client {
         deadline: Instant,
         mut done: impl FnMut(&ImageRef<'_>),
     ) -> Facts {
+        let mut facts = Facts::new();
         let mut tasks = JoinSet::new();
         let images: Vec<_> = needs.iter_with_statements().collect();
         for (index, (image, need, statements)) in images.iter().enumerate() {
+            // Most are known, and a task costs more than that.
+            if statements.is_empty()
+                && let Some(fact) = self.cached(image, need, needs.stale_for(image))
+            {
+                facts.insert(image, fact);
+                done(image);
+                continue;
+            }
             let (client, name, need) = (self.clone(), image.to_string(), Need::clone(need));
             let statements = BTreeSet::clone(statements);
             let stale_for = needs.stale_for(image);
@@ -222,7 +239,6 @@ impl Client {
                 (index, facts)
             });
         }
-        let mut facts = Facts::new();
         while let Some(task) = tasks.join_next().await {
             // Of what a task that panicked was to find out, nothing is known.
             if let Ok((index, fact)) = task
@@ -273,6 +289,42 @@ impl Client {
                 fact
             }
         }
+    }
+
+    /// What is needed of an image, if it is in the cache.
+    fn cached(
+        &self,
+        image: &ImageRef<'_>,
+        need: &Need,
+        stale_for: Duration,
+    ) -> Option<Fact<Arc<ImageFacts>>> {
+        let fetcher = self.fetcher_for(image);
+        let (place, reference) = asked(&fetcher, image).ok()?;
+        let platforms: Option<Arc<[Platform]>> = match need {
+            Need::Digest => None,
+            Need::Platforms(platforms) => Some(platforms.iter().cloned().collect()),
+            _ => Some([].into()),
+        };
+        let fact = match platforms {
+            None => {
+                let resolved = fetcher.cached(&place, &reference)?;
+                resolved.map(|resolved| Arc::new(resolved.into_facts()))
+            }
+            Some(platforms) => self.images.get(&ImageKey {
+                place: place.clone(),
+                reference: reference.clone(),
+                platforms,
+            })?,
+        };
+        if let (Reference::Tag(tag), false) = (reference, stale_for.is_zero()) {
+            // An older answer may be better than that the registry is away.
+            if is_away(&fact) {
+                return None;
+            }
+            self.last_known.keep(LastKey::new(place, tag, need), &fact);
+        }
+        fetcher.looked_up(Lookup::Hit);
+        Some(fact)
     }
 
     /// What is needed of an image, from its registry or from the cache.
@@ -327,6 +379,130 @@ impl Client {
             fact.unwrap_or_else(|error| no_value(error, &host))
         };
         until(deadline, &host, facts).await
+    }
+
+    /// What there is to know of an image, and who vouches for it.
+    pub(super) async fn with_statements(
+        &self,
+        image: &ImageRef<'_>,
+        need: Need,
+        statements: BTreeSet<StatementNeed>,
+        deadline: Instant,
+    ) -> Fact<Arc<ImageFacts>> {
+        let place = match asked(&self.fetcher_for(image), image) {
+            Ok((place, _)) => place,
+            Err(error) => return Fact::Unavailable(error.into()),
+        };
+        let host = place.registry().to_owned();
+        let key = SignedKey {
+            place,
+            name: image.to_string().into(),
+            need,
+            statements: statements.into_iter().collect(),
+        };
+        let client = self.clone();
+        let wanted = key.clone();
+        let fetch = |_| async move { client.fetch_statements(wanted).await };
+        let facts = async {
+            let fact = self.signed.get_or_fetch(key, fetch).await;
+            fact.unwrap_or_else(|error| no_value(error, &host))
+        };
+        until(deadline, &host, facts).await
+    }
+
+    async fn fetch_statements(self, wanted: SignedKey) -> Fetched<Fact<Arc<ImageFacts>>> {
+        let SignedKey {
+            name,
+            need,
+            statements,
+            ..
+        } = wanted;
+        // Whoever waits has a deadline; what they wait for has its own.
+        let limits = self.fetcher.limits().clone();
+        let fetch_deadline = Instant::now() + limits.fetch_timeout;
+        // A signature is of what the name means now.
+        let known = self
+            .needed(&name, need, Duration::ZERO, fetch_deadline)
+            .await;
+        let facts = match known {
+            Fact::Known(facts) => {
+                let signatures = self.statements(&name, &facts, &statements).await;
+                let mut facts = ImageFacts::clone(&facts);
+                facts.signatures = signatures;
+                Fact::Known(Arc::new(facts))
+            }
+            other => other,
+        };
+        Fetched {
+            bytes: facts.known().map_or(0, |facts| facts.bytes()),
+            lifetime: kept_signed(&facts, &limits),
+            value: facts,
+        }
+    }
+
+    /// What was found for each digest and in each repository, and what came of it.
+    async fn statements(
+        &self,
+        name: &str,
+        facts: &ImageFacts,
+        statements: &[StatementNeed],
+    ) -> Vec<Signatures> {
+        let wanted = wanted(facts, statements);
+        let mut tasks = JoinSet::new();
+        for (index, ((repository, subject), trusts)) in wanted.into_iter().enumerate() {
+            let (client, verify) = (self.clone(), Arc::clone(&self.verify));
+            let name: Box<str> = repository.as_deref().unwrap_or(name).into();
+            tasks.spawn(async move {
+                let candidates = client.candidates(&name, &subject, trusts, verify).await;
+                let repository = repository.map(|repository| repository.as_ref().into());
+                let found = Signatures::new(subject, candidates).in_repository(repository);
+                (index, found)
+            });
+        }
+        let mut found = BTreeMap::new();
+        while let Some(task) = tasks.join_next().await {
+            // Of what a task that panicked was to find out, nothing is known.
+            if let Ok((index, signatures)) = task {
+                found.insert(index, signatures);
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// What lies beside a digest in a repository, and what comes of it with each trust.
+    async fn candidates(
+        &self,
+        repository: &str,
+        subject: &ContentDigest,
+        trusts: Vec<Trust>,
+        verify: Arc<dyn Verify>,
+    ) -> Fact<Vec<Candidate>> {
+        let image = match ImageRef::parse(repository) {
+            Ok(image) => image,
+            Err(error) => {
+                return Fact::Unavailable(Unavailable::new(Cause::Internal, error.to_string()));
+            }
+        };
+        let fetcher = self.fetcher_for(&image);
+        let path = image.repository().to_string();
+        let place = Place::new(fetcher.keyring(), image.registry(), &path);
+        let found = match fetcher.signatures(&place, subject).await {
+            Fact::Known(found) => found,
+            Fact::Absent => return Fact::Absent,
+            Fact::Unavailable(why) => return Fact::Unavailable(why),
+        };
+        let subject = subject.clone();
+        // It takes a millisecond for each at most, and there may be many.
+        let judged = spawn_blocking(move || judge_all(&found, &trusts, &subject, &*verify)).await;
+        match judged {
+            Ok(candidates) => Fact::Known(candidates),
+            Err(_) => Fact::Unavailable(
+                AskError::Internal {
+                    host: place.registry().into(),
+                }
+                .into(),
+            ),
+        }
     }
 
     /// Who fetches what is known of an image: with the credentials of the pod, if there are any for it.

@@ -4,9 +4,13 @@
 mod artifact;
 mod config;
 mod manifest;
+mod schema_1;
 mod strict;
 
-pub(crate) use self::artifact::{Artifact, ArtifactManifest, Layer};
+pub(crate) use self::{
+    artifact::{Artifact, ArtifactManifest, Layer},
+    schema_1::signed_content,
+};
 pub use self::{
     config::ImageConfig,
     manifest::{Child, ImageManifest, Index, Manifest, ManifestError},

@@ -1,5 +1,6 @@
 //! `imagereview policy`: what policy authors need.
 
+mod compile;
 mod cost;
 mod diff;
 mod import;
@@ -26,7 +27,7 @@ const EXAMPLES: &[Example] = &[
     ("Run the tests of this folder", "imagereview policy test"),
 ];
 
-/// Validate, test, compare, price and import policies
+/// Validate, test, compare, price, import and compile policies
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = after_help(ExitStatus::POLICY_HELP, EXAMPLES))]
 pub(crate) struct PolicyCommand {
@@ -40,6 +41,7 @@ enum PolicySubcommand {
     Test(test::TestArgs),
     Diff(Box<diff::DiffArgs>),
     Cost(cost::CostArgs),
+    Compile(compile::CompileArgs),
     Import(import::ImportArgs),
     Schema(schema::SchemaArgs),
 }
@@ -54,6 +56,7 @@ pub(crate) fn run(
         PolicySubcommand::Test(args) => test::run(args, out),
         PolicySubcommand::Diff(args) => diff::run(args, project, out),
         PolicySubcommand::Cost(args) => cost::run(args, out),
+        PolicySubcommand::Compile(args) => compile::run(args, out),
         PolicySubcommand::Import(args) => import::run(args, project, out),
         PolicySubcommand::Schema(_) => schema::run(out),
     }

@@ -21,9 +21,12 @@ const STATUSES: &[(&str, &[i32])] = &[
     ("policy test", &[0, 0]),
     ("policy diff", &[1]),
     ("policy cost", &[0, 0]),
+    // The policy has mutations.
+    ("policy compile", &[1, 0, 1]),
     ("policy import", &[0, 0]),
     ("policy schema", &[0]),
     ("respond", &[1, 0]),
+    ("verify-pull", &[0]),
     ("init", &[0, 0]),
     ("completions", &[0, 0]),
     ("man", &[0, 0]),

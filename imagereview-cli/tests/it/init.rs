@@ -684,3 +684,38 @@ fn a_wrong_value_is_refused_with_what_to_write() {
         assert!(!out.exists(), "{value}");
     }
 }
+
+/// A host of the webhook is no part of it: its pods are.
+#[test]
+fn for_a_service_the_instructions_tell_of_the_secret_and_the_chart() {
+    let arguments = ["--validating", "--service", "guard/imagereview:8443"];
+    let readme = |further: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("out");
+        init(
+            &folder,
+            &[&["--server", SERVER], &arguments[..], further].concat(),
+        )
+        .success();
+        read(&folder, "README.txt")
+    };
+    let text = readme(&[]);
+    for part in [
+        "kubectl create secret generic imagereview-tls --namespace guard",
+        "--from-file=tls.crt=server.crt --from-file=tls.key=server.key --from-file=ca.crt=ca.crt",
+        "helm install imagereview deploy/chart --namespace guard --set service.port=8443",
+        "kubectl apply -f validating_webhook.yaml",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert!(!text.contains("max-body-bytes"), "{text}");
+    assert!(
+        !text.contains("run one for them without --client-ca"),
+        "{text}"
+    );
+    let text = readme(&["--default-allow"]);
+    assert!(
+        text.contains(r#"--set-json 'options=["--max-body-bytes=20971520"]'"#),
+        "{text}"
+    );
+}

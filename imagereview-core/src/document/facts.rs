@@ -8,10 +8,12 @@ use std::{collections::BTreeSet, time::Duration};
 use self::condition::{Condition, Of, has_media_type, has_platforms, listed, platforms};
 #[cfg(feature = "cel")]
 use self::trouble::missing;
+use self::trouble::shown;
 pub(super) use self::trouble::{Trouble, failed, message, unavailable, unknown};
 use super::{
     declaration::{self, IfUnavailable},
     explanation::Branch,
+    price::{CONDITION, FACTS, PLATFORMS},
     problem::Problems,
 };
 #[cfg(feature = "cel")]
@@ -162,6 +164,17 @@ impl FactSettings {
             .kind()
             .is_none_or(|kind| (kind.group(), kind.name()) == ("", "Pod"));
         if is_pulled && !self.takes_tags && image.reference().digest().is_none() {
+            let facts = review.facts();
+            let fact = facts.and_then(|facts| facts.image(image.reference()));
+            // Where it should have been pinned, its author can do nothing about the tag.
+            if let Some(why) = fact.and_then(Fact::unavailable) {
+                let why = shown(why);
+                let reason = message(
+                    format!("it has no digest, and its registry could not be asked for one: {why}"),
+                    format!("没有摘要,也无法向其镜像仓库询问:{why}"),
+                );
+                return Some(FactFinding::new(false, reason));
+            }
             let reason = Message::new(
                 "it has no digest, so what is known of it now may not be what is pulled",
                 "没有摘要,现在得知的情况未必是将来拉取的镜像",
@@ -311,6 +324,32 @@ impl FactCheck {
     /// For how long an older answer is good enough while the registry is away.
     pub(super) fn stale_for(&self) -> Duration {
         self.settings.stale_for
+    }
+
+    /// The steps to judge an image by what is known of it, at most.
+    pub(super) fn steps(&self, review: &Review<'_>, image: &Image<'_>) -> u64 {
+        let facts = review.facts();
+        let known = match facts.and_then(|facts| facts.image(image.reference())) {
+            Some(Fact::Known(facts)) => facts.platforms(),
+            _ => &[],
+        };
+        let steps = known.iter().map(|platform| {
+            let details = match &platform.details {
+                Some(Fact::Known(details)) => Some(details),
+                _ => None,
+            };
+            let conditions = self.conditions.iter();
+            let steps = conditions.map(|condition| condition.steps(details));
+            steps.fold(CONDITION, u64::saturating_add)
+        });
+        steps.fold(FACTS, u64::saturating_add)
+    }
+
+    /// The same for an image of which much is known.
+    pub(super) fn most_steps(&self) -> u64 {
+        let conditions = self.conditions.iter().map(Condition::most_steps);
+        let platform = conditions.fold(CONDITION, u64::saturating_add);
+        FACTS.saturating_add(platform.saturating_mul(PLATFORMS))
     }
 
     /// Whether it has settings only.

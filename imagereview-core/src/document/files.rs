@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    PolicySource, is_policy_file,
+    file_name::is_policy_file,
     node::{self, Node, Value},
     problem::Problems,
 };
@@ -96,21 +96,6 @@ impl PolicyFiles {
                 "there is no file {name:?} beside this policy; write the content into the document"
             )),
         }
-    }
-}
-
-static NONE: PolicyFiles = PolicyFiles::new();
-
-impl<'a> PolicySource<'a> {
-    /// Adds the files beside the text that it names.
-    #[must_use]
-    pub fn with_files(mut self, files: &'a PolicyFiles) -> Self {
-        self.files = files;
-        self
-    }
-
-    pub(super) fn without_files() -> &'static PolicyFiles {
-        &NONE
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{cell::Cell, sync::Arc};
 
 use crate::{
+    language::{Language, Message},
     limits::{STEPS_LIMIT, VIOLATIONS_LIMIT},
     pattern::Lengths,
     review::Image,
@@ -11,8 +12,19 @@ use crate::{
 /// The steps of a check itself, beside those of its patterns.
 pub(super) const CHECK: u64 = 50;
 
-/// The steps to compare what is known of an image with the checks of a rule.
+/// The steps to look up what is known of an image and to say what of it fails, beside those of its values.
 pub(super) const FACTS: u64 = 20_000;
+
+/// The steps of a condition on a platform, and those of a value, beside those of its patterns.
+pub(super) const CONDITION: u64 = 200;
+pub(super) const VALUE: u64 = 50;
+
+/// What the price takes an image to have, as most have no more: this many platforms, each with this
+/// many values of a kind, of this many bytes. An image that has more takes more steps, which are counted before
+/// they are made.
+pub(super) const PLATFORMS: u64 = 4;
+pub(super) const VALUES: u64 = 4;
+pub(super) const VALUE_BYTES: u64 = 64;
 
 /// The steps to describe a violation.
 pub(super) const DESCRIBE: u64 = 5_000;
@@ -28,6 +40,20 @@ pub(super) struct Meter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooManySteps {
     pub(super) share: u64,
+}
+
+impl TooManySteps {
+    /// That an image can't be decided.
+    pub(super) fn message(self) -> Message {
+        let Self { share } = self;
+        Message::from(format!(
+            "the rule could not be decided: it takes more than {share} steps for this review"
+        ))
+        .with(
+            Language::Chinese,
+            format!("规则无法判定:本次审查所需步数超过{share}"),
+        )
+    }
 }
 
 impl Meter {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 #[cfg(feature = "cel")]
 use super::facts::FactSettings;
 use super::{
-    check::{AllowDeny, Asked, Check, Digest, Finding, Tags},
+    asked::Asked,
+    check::{AllowDeny, Check, Digest, Finding, Tags},
     declaration::{self, Name, Text},
     explanation::{Branch, Outcome, Step},
     facts::FactCheck,

@@ -19,7 +19,7 @@ use self::{
     wants::{Attestation, Wants, With},
 };
 use super::{
-    check::Asked,
+    asked::Asked,
     declaration,
     explanation::Branch,
     facts::{FactFinding, FactSettings, Trouble, message},

@@ -1,6 +1,6 @@
 //! Messages with placeholders.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use crate::{
     policy::REASON_LIMIT,
@@ -20,7 +20,7 @@ enum Part {
     Placeholder(Placeholder),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Placeholder {
     Image,
     Registry,
@@ -143,6 +143,25 @@ impl Template {
             };
         }
         text
+    }
+}
+
+/// As it is written in a policy.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(literal) => f.write_str(&literal.replace('{', "{{").replace('}', "}}")),
+            Part::Placeholder(placeholder) => write!(f, "{{{}}}", placeholder.name()),
+        })
+    }
+}
+
+impl Placeholder {
+    fn name(self) -> &'static str {
+        let mut known = PLACEHOLDERS.iter();
+        known
+            .find(|(_, placeholder)| *placeholder == self)
+            .map_or("", |(name, _)| name)
     }
 }
 

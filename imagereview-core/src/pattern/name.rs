@@ -1,7 +1,7 @@
 //! Patterns over names without parts: namespaces, and the values of annotations.
 
 use super::{
-    glob::{Class, Glob, checked_len, glob_error, split_class, stray_character},
+    glob::{Class, Glob, checked_len, glob_error, is_glob, split_class, stray_character},
     globs::Globs,
     price::Price,
     reading::{PatternError, Reading},
@@ -26,6 +26,13 @@ impl NamePattern {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The regular expression for the whole name, if there are wildcards.
+    pub(crate) fn expression(&self) -> Option<Box<str>> {
+        let glob = is_glob(&self.0).then(|| glob(&self.0))?;
+        // It was read before.
+        glob.ok().map(|glob| glob.expression)
     }
 
     /// A Kubernetes namespace: lower-case letters, digits and dashes, and what a glob adds.

@@ -162,6 +162,75 @@ impl RepositoryPattern {
     }
 }
 
+/// Which hosts a pattern over repositories is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostForm {
+    /// Every host.
+    Any,
+    /// Every host below this domain.
+    Below(Box<str>),
+    /// Hosts with a star among their names.
+    Shaped,
+    /// This host, without its port.
+    Exact(Box<str>),
+}
+
+/// Which ports a pattern over repositories is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PortForm {
+    /// No port is written in the pattern: none may be written in a name that it allows, and any in one
+    /// that it denies.
+    Unwritten,
+    /// Every port.
+    Any,
+    /// This port.
+    Exact(Box<str>),
+}
+
+/// Which paths a pattern over repositories is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathForm {
+    /// Every path.
+    Any,
+    /// This path.
+    Exact(Box<str>),
+    /// Every path below this folder.
+    Below(Box<str>),
+    /// A regular expression for the whole path, in the syntax of the crate `regex`.
+    Matching(Box<str>),
+}
+
+impl RepositoryPattern {
+    /// What it is about, part by part.
+    pub(crate) fn forms(&self) -> (HostForm, PortForm, PathForm) {
+        let host = match &self.host {
+            Host::Any => HostForm::Any,
+            Host::Below(domain) => HostForm::Below(domain.clone()),
+            Host::Shaped(_) => HostForm::Shaped,
+            Host::Exact(host) => HostForm::Exact(host.clone()),
+        };
+        let port = match &self.port {
+            Port::Unwritten => PortForm::Unwritten,
+            Port::Any => PortForm::Any,
+            Port::Exact(port) => PortForm::Exact(port.clone()),
+        };
+        let path = match &self.path {
+            Path::Any => PathForm::Any,
+            Path::Exact(path) => PathForm::Exact(path.clone()),
+            Path::Below(folder) => PathForm::Below(folder.clone()),
+            Path::Glob(text) => PathForm::Matching(
+                glob(text, Reading::Strict)
+                    .expect("it was read before")
+                    .expression,
+            ),
+        };
+        (host, port, path)
+    }
+}
+
 /// Whether the node takes the first part of a name for a host.
 fn names_host(first: &str) -> bool {
     first.contains(['.', ':']) || first == "localhost"

@@ -10,7 +10,7 @@ use super::{
     price::{LOOK_UP, Price},
     reading::{PatternError, Reading},
     regexes::{RegexBudget, RegexError, width},
-    version::{TagVersion, VersionRange},
+    version::{TagVersion, VersionBound, VersionRange},
 };
 
 /// Tags that are moved from image to image by custom, named together as `$mutable`.
@@ -117,6 +117,79 @@ impl TagPattern {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+/// One way in which a pattern matches a tag.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum TagForm {
+    /// One of these tags.
+    Exact(Vec<Box<str>>),
+    /// One of these tags, in lower or upper case.
+    ExactInAnyCase(Vec<Box<str>>),
+    /// A regular expression for the whole tag, in the syntax of the crate `regex`.
+    Matching(Box<str>),
+    /// A version within all of these bounds; `None` where a bound is a pre-release.
+    Versions(Option<Vec<VersionBound>>, VersionReading),
+}
+
+/// How a tag is compared with bounds of versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VersionReading {
+    /// A match allows: no pre-release and no number of more than 64 bits matches.
+    Exact,
+    /// A match denies: a pre-release matches where its release does, and a number of more than 64 bits is
+    /// the largest.
+    Broad,
+}
+
+impl TagPattern {
+    /// The ways in which it matches a tag: one of them must.
+    pub(crate) fn forms(&self, reading: Reading) -> Vec<TagForm> {
+        let is_wide = reading == Reading::Wide;
+        let exact = |tags: Vec<Box<str>>| {
+            vec![if is_wide {
+                TagForm::ExactInAnyCase(tags)
+            } else {
+                TagForm::Exact(tags)
+            }]
+        };
+        match &self.kind {
+            Kind::Exact => exact(vec![key(&self.text, reading)]),
+            Kind::Mutable => exact(MUTABLE_TAGS.map(Into::into).into()),
+            Kind::Glob => {
+                let mut readings = vec![reading];
+                if is_wide && has_negated_class(&self.text) {
+                    readings.push(Reading::Strict);
+                }
+                let globs = readings
+                    .into_iter()
+                    .map(|reading| glob(&self.text, reading));
+                globs
+                    .flatten()
+                    .map(|glob| TagForm::Matching(glob.expression))
+                    .collect()
+            }
+            Kind::Regex(expression) => {
+                let expression = of_whole_tag(expression);
+                let mut expressions = vec![expression.clone()];
+                if is_wide {
+                    expressions.push(format!("(?i){expression}"));
+                }
+                let forms = expressions.into_iter().map(Into::into);
+                forms.map(TagForm::Matching).collect()
+            }
+            Kind::Range(range) => {
+                let reading = if is_wide {
+                    VersionReading::Broad
+                } else {
+                    VersionReading::Exact
+                };
+                vec![TagForm::Versions(range.bounds(), reading)]
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@
 
 use std::num::IntErrorKind;
 
-use semver::{Prerelease, Version, VersionReq};
+use semver::{Comparator, Op, Prerelease, Version, VersionReq};
 
 use super::reading::{PatternError, Reading};
 
@@ -35,7 +35,111 @@ const PRE_RELEASE_WORDS: [&str; 11] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct VersionRange(VersionReq);
 
+/// A bound of a range of versions; both ends belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VersionBound {
+    /// The lowest version: major, minor, patch.
+    pub from: [u64; 3],
+    /// The highest version. `u64::MAX` as a number stands for every one.
+    pub to: [u64; 3],
+}
+
+impl VersionBound {
+    /// What both ends are, which belong to it.
+    #[must_use]
+    pub const fn new(from: [u64; 3], to: [u64; 3]) -> Self {
+        Self { from, to }
+    }
+
+    const ANY: u64 = u64::MAX;
+
+    /// What no version is within.
+    const NOTHING: Self = Self {
+        from: [1, 0, 0],
+        to: [0, 0, 0],
+    };
+
+    /// What a part of a range includes; source: the documentation of `semver::Op`.
+    fn of(comparator: &Comparator) -> Option<Self> {
+        let Comparator {
+            op,
+            major,
+            minor,
+            patch,
+            ..
+        } = *comparator;
+        if !comparator.pre.is_empty() {
+            return None;
+        }
+        let any = Self::ANY;
+        let low = [major, minor.unwrap_or(0), patch.unwrap_or(0)];
+        // The highest version that is the same as far as it is written.
+        let high = [
+            major,
+            minor.unwrap_or(any),
+            if minor.is_some() {
+                patch.unwrap_or(any)
+            } else {
+                any
+            },
+        ];
+        let within = |from, to| Some(Self { from, to });
+        match op {
+            Op::Exact | Op::Wildcard => within(low, high),
+            Op::GreaterEq => within(low, [any; 3]),
+            Op::LessEq => within([0; 3], high),
+            Op::Greater => match after(high) {
+                Some(from) => within(from, [any; 3]),
+                None => Some(Self::NOTHING),
+            },
+            Op::Less => match before(low) {
+                Some(to) => within([0; 3], to),
+                None => Some(Self::NOTHING),
+            },
+            Op::Tilde => within(low, [major, minor.unwrap_or(any), any]),
+            Op::Caret => match (minor, patch) {
+                (None, _) => within(low, [major, any, any]),
+                _ if major > 0 => within(low, [major, any, any]),
+                (Some(minor), None) => within(low, [0, minor, any]),
+                (Some(minor), Some(_)) if minor > 0 => within(low, [0, minor, any]),
+                (Some(_), Some(patch)) => within(low, [0, 0, patch]),
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The version that comes next after all that are at most this one.
+fn after([major, minor, patch]: [u64; 3]) -> Option<[u64; 3]> {
+    let any = VersionBound::ANY;
+    if patch != any {
+        return Some([major, minor, patch + 1]);
+    }
+    if minor != any {
+        return Some([major, minor + 1, 0]);
+    }
+    (major != any).then(|| [major + 1, 0, 0])
+}
+
+/// The highest version before this one.
+fn before([major, minor, patch]: [u64; 3]) -> Option<[u64; 3]> {
+    let any = VersionBound::ANY;
+    if patch > 0 {
+        return Some([major, minor, patch - 1]);
+    }
+    if minor > 0 {
+        return Some([major, minor - 1, any]);
+    }
+    (major > 0).then(|| [major - 1, any, any])
+}
+
 impl VersionRange {
+    /// Its bounds: a version must be within each. `None` where a bound is a pre-release.
+    pub(super) fn bounds(&self) -> Option<Vec<VersionBound>> {
+        self.0.comparators.iter().map(VersionBound::of).collect()
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, PatternError> {
         VersionReq::parse(&without_leading_zeros(text))
             .map(Self)

@@ -368,6 +368,16 @@ impl CustomResource {
         self
     }
 
+    /// Where images are: strings.
+    pub fn images(&self) -> impl Iterator<Item = &FieldPath> {
+        self.0.images.iter()
+    }
+
+    /// Where pod specs are.
+    pub fn pod_specs(&self) -> impl Iterator<Item = &FieldPath> {
+        self.0.pod_specs.iter().map(|pod_spec| &pod_spec.path)
+    }
+
     /// Its API group.
     #[must_use]
     pub fn group(&self) -> &str {

@@ -414,6 +414,26 @@ fn a_tag_is_not_what_is_pulled() {
     }
 }
 
+#[test]
+fn an_image_that_could_not_be_pinned_says_why() {
+    let policy = compiled("facts: {nonRoot: true}");
+    let name = "registry.example.com/app:1";
+    let mut facts = Facts::new();
+    let why = Unavailable::new(Cause::Denied, "access was denied\nto all");
+    facts.insert(&ImageRef::parse(name).unwrap(), Fact::Unavailable(why));
+    let review: Review<'_> = [name].into_iter().collect();
+    let review = review.with_time(now()).with_facts(&facts);
+    let verdict = decide(&policy, &review);
+    assert!(!verdict.is_allowed());
+    assert_eq!(
+        reason(&verdict),
+        "it has no digest, and its registry could not be asked for one: access was denied to all"
+    );
+    let mut needs = Needs::new();
+    policy.needs(&review, &mut needs);
+    assert!(needs.is_empty());
+}
+
 fn needs_of(policy: &impl Policy, review: &Review<'_>) -> Vec<(String, Need)> {
     let mut needs = Needs::new();
     policy.needs(review, &mut needs);
@@ -587,4 +607,41 @@ fn mistakes_in_rules_over_facts_are_told() {
         let found = problem(rule);
         assert!(found.contains(expected), "{rule}: {found}");
     }
+}
+
+/// A registry may say very much of an image.
+#[test]
+fn what_is_known_of_an_image_counts_with_its_values_and_the_patterns() {
+    let globs: Vec<String> = (0..2_000).map(|n| format!("'*a*{n}b'")).collect();
+    let policy = compiled(&format!(
+        "facts: {{exposedPorts: {{deny: [{}]}}}}",
+        globs.join(", ")
+    ));
+    let ports = |many: usize| {
+        known(|details| {
+            let port = "a".repeat(4_000);
+            details.exposed_ports = (0..many).map(|n| format!("{port}{n}")).collect();
+        })
+    };
+    let few = verdict(&policy, Some(&ports(1)));
+    assert!(few.is_allowed(), "{}", reason(&few));
+    let many = verdict(&policy, Some(&ports(200)));
+    assert!(!many.is_allowed());
+    let reason = reason(&many);
+    assert!(reason.contains("steps for this review"), "{reason}");
+}
+
+#[test]
+fn each_condition_on_facts_has_a_price() {
+    let steps = |rule: &str| compiled(rule).price().steps();
+    let age = steps("facts: {maxAge: 10d}");
+    let label = steps("facts: {labels: {team: 's*'}}");
+    let labels = steps("facts: {labels: {team: 's*', cost-center: '*-??-*', unit: 'u*'}}");
+    let ports = steps("facts: {exposedPorts: {allow: ['8080/*', '*/udp'], deny: ['2*', '?']}}");
+    assert!(
+        age < label && label < labels && labels < ports,
+        "{age} {label} {labels} {ports}"
+    );
+    // Each can decide as many images as there may be.
+    assert!(ports < imagereview_core::limits::STEPS_LIMIT, "{ports}");
 }

@@ -174,6 +174,8 @@ fn check(rows: Vec<Row<'_>>) {
     }
 }
 
+// cosign's GHSA-fx35-mq7g-6g98: a key in the place of a certificate. And cosign 3.1.3 takes a bill of materials for a
+// signature.
 #[test]
 fn a_key_counts_whatever_lies_beside_its_signature() {
     let ours = || statement(key("sha256:00"), signature());
@@ -381,6 +383,7 @@ fn subjects_of_certificates_are_matched_by_their_attributes() {
     ]);
 }
 
+// kyverno/kyverno#16267: an authority that was ignored without a word.
 #[test]
 fn authorities_are_counted() {
     let two = "[{key: {file: cosign.pub}}, {key: {file: other.pub}}]";
@@ -526,6 +529,7 @@ fn what_has_expired_does_not_count() {
     }
 }
 
+// kyverno/kyverno#17694: an index without the platform of the engine itself. What is named is verified.
 #[test]
 fn every_platform_can_be_asked_for() {
     let rule = "signed: {by: {key: {file: cosign.pub}}, covers: everyPlatform}";
@@ -570,6 +574,8 @@ fn every_platform_can_be_asked_for() {
     }
 }
 
+// sigstore/policy-controller#797: evidence fetched for images that `static: pass` covers; notaryproject/ratify#2872:
+// images that no rule is about.
 #[test]
 fn only_what_a_rule_needs_is_asked_for() {
     let needs = |rule: &str, image: &str| {
@@ -642,6 +648,7 @@ fn only_what_a_rule_needs_is_asked_for() {
     assert!(!policy("signed: {by: {static: pass}}").uses_facts());
 }
 
+// GHSA-2r43-6962-xcw5 of Kyverno: one image verified, another one run.
 #[test]
 fn a_tag_is_denied_unless_it_is_only_to_be_checked() {
     let review: Review<'_> = ["registry.example.com/app:1"].into_iter().collect();

@@ -107,7 +107,11 @@ async fn with_facts(
     let mut progress = Progress::default();
     #[cfg(feature = "opentelemetry")]
     let span = traces::begin_facts();
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
+        // Whatever else is needed would come too late.
+        if round > 0 && Instant::now() >= deadline {
+            break;
+        }
         let needs;
         (submission, progress, needs) =
             needed(state, served, submission, progress, deadline).await?;
@@ -151,7 +155,8 @@ async fn needed(
     let turn = state.deciding.turn(caller.host(), submission.body.len());
     let turn = timeout_at(deadline.into(), turn);
     let Ok(turn) = submission.body.unless_evicted(turn).await? else {
-        return Err(Refusal::Overloaded);
+        // It is decided without what it did not come to ask for.
+        return Ok((submission, progress, Needs::new()));
     };
     let (found, needs) = oneshot::channel();
     let reads_pull_secrets =

@@ -30,7 +30,13 @@ pub(super) fn logged_facts(facts: Option<&Facts>) -> Option<String> {
                     cut(&known.credentials)
                 ),
                 Fact::Absent => format!("{name} is not there"),
-                Fact::Unavailable(why) => format!("{name} is not known: {}", why.cause()),
+                Fact::Unavailable(why) => {
+                    format!(
+                        "{name} is not known ({}): {}",
+                        why.cause(),
+                        cut(why.message())
+                    )
+                }
             }
         })
         .collect();
@@ -123,7 +129,7 @@ mod tests {
         let zeros = "0".repeat(64);
         let expected = format!(
             "[\"a.example/absent:1 is not there\", \"a.example/known:1 is sha256:{zeros} by \
-             mirror.example.com with Secret team/regcred\", \"a.example/late:1 is not known: deadline\"]"
+             mirror.example.com with Secret team/regcred\", \"a.example/late:1 is not known (deadline): the time was over\"]"
         );
         assert_eq!(logged_facts(Some(&facts())), Some(expected));
         assert_eq!(logged_facts(Some(&Facts::new())), None);

@@ -1,22 +1,18 @@
 //! How much memory a connection takes, whatever its client has left unfinished on it.
 
-use std::{
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::net::SocketAddr;
 
 use imagereview_http::Limits;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     task::yield_now,
 };
 use tokio_rustls::client::TlsStream;
 
 use crate::{
-    faults, frames,
+    faults::{self, Cut},
+    frames,
     harness::{Client, PROTOCOLS, Pki, Protocol, within},
     webhook::{Metrics, Webhook},
 };
@@ -32,49 +28,6 @@ const HEADERS: usize = 8 << 10;
 
 /// The content of the longest TLS record.
 const RECORD: usize = 16 << 10;
-
-/// A transport that leaves out what the client sends from some byte on, so that what it began stays
-/// unfinished.
-struct Unfinished {
-    stream: TcpStream,
-    left: usize,
-}
-
-impl AsyncRead for Unfinished {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Unfinished {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.left == 0 {
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        let some = &bytes[..bytes.len().min(self.left)];
-        let written = Pin::new(&mut self.stream).poll_write(context, some);
-        if let Poll::Ready(Ok(written)) = written {
-            self.left -= written;
-        }
-        written
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
 
 /// What a client leaves on a connection.
 #[derive(Clone, Copy, Debug)]
@@ -159,9 +112,10 @@ pub(crate) async fn leave(left: Left, client: &Client, address: SocketAddr) -> B
             Box::new(stream)
         }
         Left::Headers(protocol) => {
-            let whole = Unfinished {
+            let whole = Cut {
                 stream: plain,
                 left: usize::MAX,
+                is_silent: true,
             };
             let mut stream = client.tls_over(whole, address, protocol).await.unwrap();
             ask(&mut stream, protocol).await;
@@ -177,7 +131,7 @@ pub(crate) async fn leave(left: Left, client: &Client, address: SocketAddr) -> B
 }
 
 /// Sends the longest record without its last bytes.
-async fn leave_record(stream: &mut TlsStream<Unfinished>) {
+async fn leave_record(stream: &mut TlsStream<Cut>) {
     stream.get_mut().0.left = RECORD;
     stream.write_all(&[b'x'; RECORD]).await.unwrap();
     stream.flush().await.unwrap();

@@ -290,6 +290,32 @@ async fn what_is_not_told_in_time_is_denied_or_as_the_rule_says_and_known_later(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_that_wait_for_a_silent_registry_all_get_a_verdict() {
+    const REVIEWS: usize = 300;
+    let (pki, registry) = (Pki::new(), Registry::start());
+    registry.set_open(false);
+    let webhook = webhook(&pki, &registry, POLICY, &["--facts-timeout=500ms"]).await;
+    let (webhook, client) = (Arc::new(webhook), Arc::new(pki.client(None)));
+    let reviews: Vec<_> = (0..REVIEWS)
+        .map(|index| {
+            let (webhook, client) = (Arc::clone(&webhook), Arc::clone(&client));
+            let image = registry.image(&format!("v{index}"));
+            tokio::spawn(async move {
+                asks(&client, &webhook, Protocol::Http2, "/mutate", &image).await
+            })
+        })
+        .collect();
+    for review in reviews {
+        let answer = within(review).await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let (is_allowed, reason) = allowed(&answer);
+        assert!(!is_allowed && reason.contains("not-root"), "{reason}");
+    }
+    registry.set_open(true);
+    Arc::into_inner(webhook).unwrap().stops().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_waits_for_less_is_answered_in_its_time() {
     let (pki, registry) = (Pki::new(), Registry::start());
     registry.set_open(false);

@@ -29,6 +29,7 @@ mod refusals;
 mod reload;
 mod reviews;
 mod shutdown;
+mod signed;
 mod soak;
 #[cfg(feature = "opentelemetry")]
 mod traces;

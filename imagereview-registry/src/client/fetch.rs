@@ -1,7 +1,5 @@
 //! What is fetched, each thing once.
 
-mod signatures;
-
 use std::{sync::Arc, time::SystemTime};
 
 use imagereview_core::facts::{
@@ -9,8 +7,8 @@ use imagereview_core::facts::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
-pub(super) use self::signatures::AllFound;
 use super::{
+    found::AllFound,
     lifetime::{lifetime, no_value},
     reference::Reference,
     request::{
@@ -38,20 +36,20 @@ const MAX_INDEXES: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Fetcher {
     keyring: Arc<Keyring>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     registries: Registries,
     exchanges: Exchanges,
     tags: Cache<TagKey, Fact<Resolved>>,
     manifests: Cache<ContentKey, Fact<Arc<ManifestContent>>>,
     configs: Cache<ContentKey, Fact<Arc<ImageConfig>>>,
     /// What lies beside a digest.
-    signatures: Cache<ContentKey, Fact<AllFound>>,
-    artifacts: Cache<ContentKey, Fact<Arc<Option<Artifact>>>>,
-    layers: Cache<ContentKey, Fact<Arc<[u8]>>>,
+    pub(super) signatures: Cache<ContentKey, Fact<AllFound>>,
+    pub(super) artifacts: Cache<ContentKey, Fact<Arc<Option<Artifact>>>>,
+    pub(super) layers: Cache<ContentKey, Fact<Arc<[u8]>>>,
 }
 
 /// A repository, and with whose credentials it is asked: what one may read is not handed to another.
@@ -62,7 +60,7 @@ pub(super) struct Place(Arc<(KeyringId, Box<str>, Box<str>)>);
 struct TagKey(Place, Box<str>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct ContentKey(Place, ContentDigest);
+pub(super) struct ContentKey(pub(super) Place, pub(super) ContentDigest);
 
 impl Place {
     pub(super) fn new(keyring: &Keyring, registry: &str, repository: &str) -> Self {
@@ -151,12 +149,22 @@ impl Fetcher {
             Reference::Tag(tag) => self.tag(place, tag).await,
             Reference::Digest(digest) => {
                 let content = self.manifest(place, digest).await;
-                content.map(|content| Resolved {
-                    digest: digest.clone(),
-                    at: SystemTime::now(),
-                    from: content.from.clone(),
-                    credentials: Arc::clone(&content.credentials),
-                })
+                content.map(|content| Resolved::by_digest(digest, &content))
+            }
+        }
+    }
+
+    /// What a name means, if that is in the cache.
+    pub(super) fn cached(&self, place: &Place, reference: &Reference) -> Option<Fact<Resolved>> {
+        match reference {
+            Reference::Tag(tag) => {
+                let key = TagKey(place.clone(), tag.clone());
+                self.shared.tags.get(&key)
+            }
+            Reference::Digest(digest) => {
+                let key = ContentKey(place.clone(), digest.clone());
+                let content = self.shared.manifests.get(&key)?;
+                Some(content.map(|content| Resolved::by_digest(digest, &content)))
             }
         }
     }
@@ -180,6 +188,15 @@ impl Fetcher {
         };
         let manifest = match &content.manifest {
             Ok(manifest) => manifest,
+            Err(what) if content.is_schema_1 => {
+                // Its type is a fact, which a rule may refuse. What is in it is not known.
+                let mut facts = resolved.into_facts();
+                let mut platform = PlatformFacts::new(None, facts.digest.clone());
+                platform.details = Some(unsupported(place, what));
+                facts.media_type = Some(MediaType::DockerSchema1);
+                facts.platforms = Some(vec![platform]);
+                return Fact::Known(facts);
+            }
             Err(what) => return unsupported(place, what),
         };
         let children = match self.children(place, &resolved.digest, &content).await {
@@ -406,7 +423,11 @@ impl Fetcher {
 
     /// Asks the mirrors of a registry and itself, until one knows. What the last says holds
     /// otherwise.
-    async fn ask_each<R: RegistryRequest>(&self, place: &Place, request: &R) -> Fact<R::Found> {
+    pub(super) async fn ask_each<R: RegistryRequest>(
+        &self,
+        place: &Place,
+        request: &R,
+    ) -> Fact<R::Found> {
         match self.ask_endpoints(place, request).await {
             // A mirror that lacks something says nothing of the registry.
             (Fact::Absent, false) => {
@@ -418,7 +439,7 @@ impl Fetcher {
     }
 
     /// The same, and whether the registry itself is among those that are asked.
-    async fn ask_endpoints<R: RegistryRequest>(
+    pub(super) async fn ask_endpoints<R: RegistryRequest>(
         &self,
         place: &Place,
         request: &R,
@@ -449,7 +470,7 @@ impl Fetcher {
     }
 
     /// How long content is kept.
-    fn kept<T>(&self, fact: Fact<T>, bytes: usize) -> Fetched<Fact<T>> {
+    pub(super) fn kept<T>(&self, fact: Fact<T>, bytes: usize) -> Fetched<Fact<T>> {
         Fetched {
             bytes,
             lifetime: lifetime(&fact, self.limits()),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use imagereview_core::facts::{ContentDigest, ImageFacts, MediaType};
 
 use crate::{
-    content::{ImageConfig, Manifest, ManifestError},
+    content::{ImageConfig, Manifest, ManifestError, signed_content},
     digest::{computed_alike, is_digest_of, sha256_of},
     error::AskError,
     exchange::{Exchanges, Head, Reply, Subject, What},
@@ -33,6 +33,16 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
+    /// What a digest means whose content is there.
+    pub(super) fn by_digest(digest: &ContentDigest, content: &ManifestContent) -> Self {
+        Self {
+            digest: digest.clone(),
+            at: SystemTime::now(),
+            from: content.from.clone(),
+            credentials: Arc::clone(&content.credentials),
+        }
+    }
+
     /// What is known from that alone.
     pub(super) fn into_facts(self) -> ImageFacts {
         let mut facts = ImageFacts::new(self.digest, self.at, self.from);
@@ -68,6 +78,8 @@ pub(super) struct ManifestRequest<'a> {
 pub(super) struct ManifestContent {
     /// What it is, unless it is that of something else than an image.
     pub(super) manifest: Result<Manifest, Box<str>>,
+    /// Whether it is of Docker's schema 1, of which nothing else is read.
+    pub(super) is_schema_1: bool,
     pub(super) bytes: u64,
     pub(super) from: Box<str>,
     pub(super) credentials: Arc<str>,
@@ -135,8 +147,7 @@ impl RegistryRequest for ManifestRequest<'_> {
         let Reply::Found((head, body)) = reply else {
             return Ok(Reply::Absent);
         };
-        refuse_schema_1(subject, &head)?;
-        check_digest(subject, self.digest, &body)?;
+        check_digest(subject, self.digest, &digested(subject, &head, &body)?)?;
         read_manifest(subject, head, &body).map(Reply::Found)
     }
 }
@@ -190,8 +201,7 @@ pub(super) fn computed_digest(
     head: &Head,
     body: &Bytes,
 ) -> Result<ContentDigest, AskError> {
-    // The digest of schema 1 is that of a part of it, so it would look wrong.
-    refuse_schema_1(subject, head)?;
+    let body = &digested(subject, head, body)?;
     let claimed = head.digest.as_deref().map(str::trim);
     let Some(claimed) = claimed.filter(|text| !text.is_empty()) else {
         // Some registries say none where content is asked for.
@@ -206,15 +216,20 @@ pub(super) fn computed_digest(
     Ok(claimed)
 }
 
-fn refuse_schema_1(subject: Subject<'_>, head: &Head) -> Result<(), AskError> {
-    let sent_as = head.content_type.as_deref().and_then(MediaType::parse);
-    if sent_as == Some(MediaType::DockerSchema1) {
-        return Err(AskError::Unsupported {
-            host: subject.endpoint.authority.clone(),
-            what: ManifestError::Schema1.to_string().into(),
-        });
+/// The bytes that the digest of a manifest is of: all, but of schema 1, whose signatures are not among them.
+fn digested(subject: Subject<'_>, head: &Head, body: &Bytes) -> Result<Bytes, AskError> {
+    if !is_schema_1(head) {
+        return Ok(body.clone());
     }
-    Ok(())
+    signed_content(body).ok_or_else(|| AskError::Unsupported {
+        host: subject.endpoint.authority.clone(),
+        what: format!("{} that can't be read", ManifestError::Schema1).into(),
+    })
+}
+
+fn is_schema_1(head: &Head) -> bool {
+    let sent_as = head.content_type.as_deref().and_then(MediaType::parse);
+    sent_as == Some(MediaType::DockerSchema1)
 }
 
 pub(super) fn check_digest(
@@ -252,12 +267,15 @@ fn read_manifest(
             let reason = reason.into();
             return Err(AskError::MediaType { host, reason });
         }
+        // What its digest is of was found.
+        Err(error @ ManifestError::Schema1) if is_schema_1(&head) => Err(error.to_string().into()),
         Err(error @ ManifestError::Schema1) => {
             let what = error.to_string().into();
             return Err(AskError::Unsupported { host, what });
         }
     };
     Ok(ManifestContent {
+        is_schema_1: manifest.is_err() && is_schema_1(&head),
         manifest,
         bytes: body.len() as u64,
         from: host,

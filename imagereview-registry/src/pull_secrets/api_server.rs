@@ -44,7 +44,8 @@ pub(super) enum ApiError {
     #[error("the token of the webhook's service account can't be read")]
     Token,
     #[error(
-        "the API server's certificate is not from its authority in the service account's ca.crt"
+        "the API server's certificate is not from its authority in the service account's ca.crt, or not for its \
+         address"
     )]
     Tls,
     #[error("{0}")]

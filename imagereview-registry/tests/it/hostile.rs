@@ -6,10 +6,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Response, header};
 use http_body_util::{BodyExt, channel::Channel};
-use imagereview_core::facts::{Cause, Fact};
+use imagereview_core::facts::{Cause, Fact, MediaType};
 use imagereview_registry::{Limits, sha256_of};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -498,4 +499,49 @@ async fn a_budget_of_requests_is_kept() {
     }
     let most = most.load(Ordering::SeqCst);
     assert!((1..=3).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn schema_1_is_a_fact_of_which_nothing_else_is_known() {
+    const SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    // As libtrust writes it; the tail is a line feed and a bracket.
+    let begin = "{\n   \"schemaVersion\": 1,\n   \"name\": \"a/b\",\n   \"tag\": \"v1\",\n   \"fsLayers\": []";
+    let protected = STANDARD.encode(format!(
+        r#"{{"formatLength":{},"formatTail":"Cn0","time":"2015-06-01T00:00:00Z"}}"#,
+        begin.len()
+    ));
+    let text = format!("{begin},\n   \"signatures\": [{{\"protected\": \"{protected}\"}}]\n}}");
+    let expected = sha256_of(format!("{begin}\n}}").as_bytes());
+    for claimed in [
+        Some(expected.clone()),
+        None,
+        Some(sha256_of(text.as_bytes())),
+    ] {
+        let is_true = claimed.as_ref().is_none_or(|claimed| *claimed == expected);
+        let (text, header) = (text.clone(), claimed.clone());
+        let registry = Registry::serve(move |_| {
+            let mut answer = typed(SIGNED, text.clone());
+            if let Some(digest) = &header {
+                let digest = digest.as_str().parse().unwrap();
+                answer.headers_mut().insert("docker-content-digest", digest);
+            }
+            answer
+        })
+        .await;
+        for name in [
+            registry.image("a/b:v1"),
+            registry.image(&format!("a/b@{expected}")),
+        ] {
+            let found = facts(&client(), &name).await;
+            if !is_true && name.ends_with("v1") {
+                assert_unavailable(&found, Cause::Dishonest, "in place of");
+                continue;
+            }
+            let found = known(found);
+            assert_eq!(found.digest, expected);
+            assert_eq!(found.media_type, Some(MediaType::DockerSchema1));
+            let details = found.platforms()[0].details.as_ref().unwrap();
+            assert_unavailable(details, Cause::Unsupported, "schema 1");
+        }
+    }
 }

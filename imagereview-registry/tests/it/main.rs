@@ -2,6 +2,7 @@
 //! ones and hostile ones.
 
 mod addresses;
+mod attacks;
 mod cache;
 mod credentials;
 mod deadlines;

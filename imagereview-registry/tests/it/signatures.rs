@@ -166,6 +166,8 @@ async fn with_api(store: Store, pages: Vec<String>) -> Registry {
     .await
 }
 
+// What other engines got wrong: kyverno/kyverno#16664 (types in lists), #17343 and #16678 (an empty answer of the
+// API), sigstore/policy-controller#1958, #1899 and #1406 (formats that had to be chosen).
 #[tokio::test]
 async fn every_place_is_looked_at_whatever_the_others_say() {
     let mut store = Store::new();
@@ -277,6 +279,7 @@ async fn a_bad_one_beside_a_good_one_neither_helps_nor_harms() {
     );
 }
 
+// kyverno/kyverno#9503 and notaryproject/ratify#574: a failure is no absence.
 #[tokio::test]
 async fn nothing_is_absent_and_what_cannot_be_asked_is_not() {
     let mut store = Store::new();
@@ -377,6 +380,7 @@ async fn a_link_to_the_next_page_leads_to_no_other_place() {
     assert_eq!(pages, ["", "last=1"]);
 }
 
+// sigstore/cosign#786, notaryproject/ratify#101: is the index signed, or each platform?
 #[tokio::test]
 async fn signatures_may_be_kept_in_another_repository_and_for_each_platform() {
     let mut store = Store::new();
@@ -423,6 +427,7 @@ async fn a_mirror_that_lacks_signatures_is_not_the_last_that_is_asked() {
     assert_eq!(good, ["good"]);
 }
 
+// kyverno/kyverno#4732 and #16657: one image, verified thousands of times.
 #[tokio::test]
 async fn those_who_ask_at_once_share_what_is_fetched() {
     let mut store = Store::new();
@@ -445,6 +450,7 @@ async fn those_who_ask_at_once_share_what_is_fetched() {
     assert_eq!(paths.len(), 7, "{paths:?}");
 }
 
+// notaryproject/ratify#1623: a timeout that ended in an admission.
 #[tokio::test]
 async fn what_is_not_there_in_time_is_not_known() {
     let mut store = Store::new();

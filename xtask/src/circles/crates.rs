@@ -6,6 +6,7 @@ use crate::workspace::Package;
 /// depend on any.
 const LEVELS: &[(&str, &[&str])] = &[
     ("the core", &["imagereview-core"]),
+    ("compilers", &["imagereview-admission-policy"]),
     ("signatures", &["imagereview-signature"]),
     (
         "shells",

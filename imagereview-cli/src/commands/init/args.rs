@@ -110,6 +110,13 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     pub(super) mutating: bool,
 
+    /// Write these two as manifests that the API server reads from its disk, both if neither is named
+    ///
+    /// They are there before the first request, and nobody can delete them through the API. From Kubernetes 1.37 on;
+    /// before, the feature gate ManifestBasedAdmissionControlConfig has to be on (1.36).
+    #[arg(long = "static", conflicts_with = "service")]
+    pub(super) is_static: bool,
+
     /// Service of a webhook inside the cluster for these two, as NAMESPACE/NAME or NAMESPACE/NAME:PORT
     ///
     /// Default: the host and port of --server. The server certificate is made for the name of the
@@ -147,8 +154,10 @@ pub(crate) struct InitArgs {
 impl InitArgs {
     /// The webhooks whose objects are asked for.
     pub(super) fn webhooks(&self) -> impl Iterator<Item = Webhook> {
-        let validating = self.validating.then_some(Webhook::Validating);
-        let mutating = self.mutating.then_some(Webhook::Mutating);
+        let is_named = self.validating || self.mutating;
+        let is_meant = |named: bool| named || (self.is_static && !is_named);
+        let validating = is_meant(self.validating).then_some(Webhook::Validating);
+        let mutating = is_meant(self.mutating).then_some(Webhook::Mutating);
         validating.into_iter().chain(mutating)
     }
 }

@@ -10,6 +10,7 @@ use serde_saphyr::ser::Error;
 use super::{
     args::InitArgs,
     file_names::{CA_CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, KUBECONFIG},
+    webhook::Webhook,
     yaml::yaml,
 };
 
@@ -22,7 +23,7 @@ const NAME: &str = "imagereview";
 struct AdmissionConfiguration {
     api_version: &'static str,
     kind: &'static str,
-    plugins: [AdmissionPlugin; 1],
+    plugins: Vec<AdmissionPlugin>,
 }
 
 #[derive(Serialize)]
@@ -32,9 +33,22 @@ struct AdmissionPlugin {
 }
 
 #[derive(Serialize)]
+#[serde(untagged)]
+enum PluginConfiguration {
+    #[serde(rename_all = "camelCase")]
+    ImagePolicy {
+        image_policy: ImagePolicySettings,
+    },
+    Webhook(WebhookAdmission),
+}
+
+/// `apiserver.config.k8s.io/v1`: where an admission plugin finds webhooks without the API.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PluginConfiguration {
-    image_policy: ImagePolicySettings,
+struct WebhookAdmission {
+    api_version: &'static str,
+    kind: &'static str,
+    static_manifests_dir: String,
 }
 
 #[derive(Serialize)]
@@ -62,7 +76,7 @@ pub(super) fn admission_configuration(args: &InitArgs) -> Result<String, Error> 
         kind: "AdmissionConfiguration",
         plugins: [AdmissionPlugin {
             name: "ImagePolicyWebhook",
-            configuration: PluginConfiguration {
+            configuration: PluginConfiguration::ImagePolicy {
                 image_policy: ImagePolicySettings {
                     kube_config_file: args.mount_path.join(KUBECONFIG),
                     allow_ttl: Commented(args.allow_ttl, comment("seconds")),
@@ -71,7 +85,26 @@ pub(super) fn admission_configuration(args: &InitArgs) -> Result<String, Error> 
                     default_allow: Commented(args.default_allow, comment(default_allow)),
                 },
             },
-        }],
+        }]
+        .into_iter()
+        .chain(
+            args.webhooks()
+                .filter_map(|webhook| static_webhook(webhook, args)),
+        )
+        .collect(),
+    })
+}
+
+/// The plugin that reads a webhook from its folder, if it is to be there.
+fn static_webhook(webhook: Webhook, args: &InitArgs) -> Option<AdmissionPlugin> {
+    let folder = webhook.folder(args)?;
+    Some(AdmissionPlugin {
+        name: webhook.plugin(),
+        configuration: PluginConfiguration::Webhook(WebhookAdmission {
+            api_version: "apiserver.config.k8s.io/v1",
+            kind: "WebhookAdmissionConfiguration",
+            static_manifests_dir: args.mount_path.join(folder),
+        }),
     })
 }
 

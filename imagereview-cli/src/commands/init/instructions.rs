@@ -41,16 +41,45 @@ pub(super) fn instructions(args: &InitArgs, certificates: &Certificates) -> Resu
     let webhooks: Vec<&str> = args.webhooks().map(Webhook::file_name).collect();
     let webhooks = if webhooks.is_empty() {
         String::new()
-    } else {
-        let apply = webhooks.join(" -f ");
+    } else if args.is_static {
+        let folders: Vec<&str> = args.webhooks().filter_map(|one| one.folder(args)).collect();
         format!(
-            include_str!("webhook_instructions.txt"),
-            apply = apply,
+            include_str!("static_webhook_instructions.txt"),
+            folders = folders.join("\n    "),
+            mount_path = args.mount_path,
+            admission_configuration = ADMISSION_CONFIGURATION,
             options = options,
             listen = listen,
             server_certificate = SERVER_CERTIFICATE,
             server_key = SERVER_KEY
         )
+    } else {
+        let apply = webhooks.join(" -f ");
+        match &args.service {
+            Some(service) => format!(
+                include_str!("service_instructions.txt"),
+                namespace = service.namespace(),
+                name = service.name(),
+                port = service.port(),
+                apply = apply,
+                options = if args.default_allow {
+                    " \\\n        --set-json 'options=[\"--max-body-bytes=20971520\"]'"
+                } else {
+                    ""
+                },
+                server_certificate = SERVER_CERTIFICATE,
+                server_key = SERVER_KEY,
+                ca_certificate = CA_CERTIFICATE,
+            ),
+            None => format!(
+                include_str!("webhook_instructions.txt"),
+                apply = apply,
+                options = options,
+                listen = listen,
+                server_certificate = SERVER_CERTIFICATE,
+                server_key = SERVER_KEY
+            ),
+        }
     };
     Ok(format!(
         include_str!("instructions.txt"),

@@ -1,5 +1,7 @@
 //! The two webhooks of admission.
 
+use super::args::InitArgs;
+
 /// Which of the two objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Webhook {
@@ -12,6 +14,22 @@ impl Webhook {
         match self {
             Self::Validating => "validating_webhook.yaml",
             Self::Mutating => "mutating_webhook.yaml",
+        }
+    }
+
+    /// The folder of its file, where the API server is to read it from its disk: one folder for each kind of object.
+    pub(super) fn folder(self, args: &InitArgs) -> Option<&'static str> {
+        args.is_static.then_some(match self {
+            Self::Validating => "validating_webhooks",
+            Self::Mutating => "mutating_webhooks",
+        })
+    }
+
+    /// The admission plugin that calls it.
+    pub(super) fn plugin(self) -> &'static str {
+        match self {
+            Self::Validating => "ValidatingAdmissionWebhook",
+            Self::Mutating => "MutatingAdmissionWebhook",
         }
     }
 

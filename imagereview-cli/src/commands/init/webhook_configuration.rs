@@ -9,8 +9,10 @@ use serde_saphyr::ser::Error;
 
 use super::{args::InitArgs, webhook::Webhook, yaml::yaml};
 
-/// The name of both objects.
+/// The name of both objects, and what follows it in a manifest that the API server reads from its disk: it takes no
+/// other name there, and such a name from nowhere else.
 const NAME: &str = "imagereview";
+const STATIC_NAME: &str = "imagereview.static.k8s.io";
 
 /// The namespace that the webhook is taken to run in where no Service says so.
 const OWN_NAMESPACE: &str = "imagereview";
@@ -112,7 +114,9 @@ pub(super) fn webhook_configuration(
     yaml(&WebhookConfiguration {
         api_version: "admissionregistration.k8s.io/v1",
         kind: webhook.kind(),
-        metadata: Metadata { name: NAME },
+        metadata: Metadata {
+            name: if args.is_static { STATIC_NAME } else { NAME },
+        },
         webhooks: [WebhookEntry {
             name: webhook.name(),
             client_config: ClientConfig {

@@ -6,12 +6,15 @@ use super::trouble::{Trouble, failed, unavailable, unknown};
 use crate::{
     document::{
         declaration,
+        price::{CONDITION, VALUE, VALUE_BYTES, VALUES},
         problem::{Position, Problems},
         scope::{compiled, repositories},
     },
     facts::{Fact, ImageDetails, ImageFacts, Platform},
     language::Message,
-    pattern::{MAX_VALUE_LEN, NamePattern, NameSet, Reading, RepositoryPattern, RepositorySet},
+    pattern::{
+        Lengths, MAX_VALUE_LEN, NamePattern, NameSet, Reading, RepositoryPattern, RepositorySet,
+    },
     quote::Quoted,
     reference::ImageRef,
     review::Review,
@@ -103,6 +106,27 @@ impl Of<'_> {
 }
 
 impl Condition {
+    /// The steps for a platform of an image, at most; where its details are not known, only media types and
+    /// platforms are looked at.
+    pub(super) fn steps(&self, details: Option<&ImageDetails>) -> u64 {
+        match (self, details) {
+            (Self::Details(condition), Some(details)) => condition.steps(details),
+            (Self::Details(_), None) => CONDITION,
+            (Self::MediaTypes(values), _) => CONDITION.saturating_add(values.steps(VALUE_BYTES)),
+            (Self::Platforms(platforms), _) => {
+                CONDITION.saturating_add(VALUE.saturating_mul(platforms.len() as u64))
+            }
+        }
+    }
+
+    /// The same for an image of which much is known.
+    pub(super) fn most_steps(&self) -> u64 {
+        match self {
+            Self::Details(condition) => condition.most_steps(),
+            _ => self.steps(None),
+        }
+    }
+
     /// All that a document asks for. `None` where a problem was recorded.
     pub(super) fn compile_all(
         declared: declaration::Facts,
@@ -198,6 +222,43 @@ impl DetailsCondition {
             ),
             Self::Base(_) => Message::new("its base image is allowed", "其基础镜像符合要求"),
         }
+    }
+
+    /// The steps to look at these details, at most.
+    fn steps(&self, details: &ImageDetails) -> u64 {
+        let steps = match self {
+            Self::Labels(entries) | Self::Annotations(entries) => {
+                return entries_steps(entries, MAX_VALUE_LEN as u64);
+            }
+            Self::Volumes(values) => values.steps_of(&details.volumes),
+            Self::ExposedPorts(values) => values.steps_of(&details.exposed_ports),
+            Self::Base(base) => base.steps(),
+            Self::MaxAge(_)
+            | Self::MaxSize(_)
+            | Self::NonRoot
+            | Self::Entrypoint
+            | Self::NoForeignLayers => 0,
+        };
+        CONDITION.saturating_add(steps)
+    }
+
+    /// The same for details of which there are many.
+    fn most_steps(&self) -> u64 {
+        let steps = match self {
+            Self::Labels(entries) | Self::Annotations(entries) => {
+                return entries_steps(entries, VALUE_BYTES);
+            }
+            Self::Volumes(values) | Self::ExposedPorts(values) => {
+                values.steps(VALUE_BYTES).saturating_mul(VALUES)
+            }
+            Self::Base(base) => base.steps(),
+            Self::MaxAge(_)
+            | Self::MaxSize(_)
+            | Self::NonRoot
+            | Self::Entrypoint
+            | Self::NoForeignLayers => 0,
+        };
+        CONDITION.saturating_add(steps)
     }
 
     pub(super) fn holds(&self, of: &Of<'_>) -> Result<(), Trouble> {
@@ -419,6 +480,18 @@ impl Values {
         })
     }
 
+    /// The steps for a value of so many bytes.
+    fn steps(&self, bytes: u64) -> u64 {
+        let sets = self.allow.iter().chain(&self.deny);
+        let steps = sets.map(|set| set.price().of(bytes.min(MAX_VALUE_LEN as u64)));
+        steps.fold(VALUE, u64::saturating_add)
+    }
+
+    fn steps_of(&self, values: &[String]) -> u64 {
+        let steps = values.iter().map(|value| self.steps(value.len() as u64));
+        steps.fold(0, u64::saturating_add)
+    }
+
     /// What is too long to be compared is not admitted.
     fn admits(&self, value: &str) -> bool {
         value.len() <= MAX_VALUE_LEN
@@ -446,7 +519,22 @@ impl Values {
     }
 }
 
+/// The steps for values of so many bytes.
+fn entries_steps(entries: &[Entry], bytes: u64) -> u64 {
+    let steps = entries.iter().map(|entry| entry.set.price().of(bytes));
+    steps.fold(CONDITION, |sum, steps| {
+        sum.saturating_add(VALUE).saturating_add(steps)
+    })
+}
+
 impl Base {
+    /// The steps for a base image of any name.
+    fn steps(&self) -> u64 {
+        let sets = self.allow.iter().chain(&self.deny);
+        let steps = sets.map(|set| set.steps(Lengths::LONGEST));
+        steps.fold(0, u64::saturating_add)
+    }
+
     fn compile(declared: declaration::BaseImage, problems: &mut Problems) -> Option<Self> {
         let position = declared.position;
         let needs_digest = declared.digest == Some(declaration::Presence::Required);

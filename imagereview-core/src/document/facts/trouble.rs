@@ -34,9 +34,13 @@ pub(in crate::document) fn unknown(english: &str, chinese: &str) -> Trouble {
 }
 
 pub(in crate::document) fn unavailable(why: &Unavailable) -> Trouble {
-    // A file of facts may say anything.
-    let why = one_line(&first_chars(why.message(), MAX_WHY_CHARS));
+    let why = shown(why);
     unknown(&why, &why)
+}
+
+/// Why something is not known, for a reason. A file of facts may say anything.
+pub(super) fn shown(why: &Unavailable) -> String {
+    one_line(&first_chars(why.message(), MAX_WHY_CHARS))
 }
 
 impl Trouble {

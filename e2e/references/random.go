@@ -1,4 +1,5 @@
-package e2e
+// Package references makes image references at random, and has those that were recorded.
+package references
 
 import (
 	"math/rand/v2"
@@ -6,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// randomReference makes a string that is, or nearly is, an image reference: half come from the grammar with a taste for
+// Random makes a string that is, or nearly is, an image reference: half come from the grammar with a taste for
 // its limits, the others are mutations of such and of the corpus, or letters and signs at random.
-func randomReference(random *rand.Rand, corpus []string) string {
+func Random(random *rand.Rand, corpus []string) string {
 	switch random.IntN(20) {
 	case 0:
-		return repeat(random, 0, 14, func() string { return pick(random, letters) })
+		return repeat(random, 0, 14, func() string { return Pick(random, letters) })
 	case 1, 2, 3, 4, 5:
-		return mutate(random, corpus, pick(random, corpus))
+		return Mutate(random, corpus, Pick(random, corpus))
 	case 6, 7, 8:
-		return mutate(random, corpus, fromGrammar(random))
+		return Mutate(random, corpus, fromGrammar(random))
 	default:
 		return fromGrammar(random)
 	}
@@ -37,15 +38,15 @@ func fromGrammar(random *rand.Rand) string {
 	var image strings.Builder
 	if random.IntN(5) < 3 {
 		if random.IntN(4) == 0 {
-			image.WriteString(pick(random, hosts))
+			image.WriteString(Pick(random, hosts))
 		} else if random.IntN(6) == 0 {
-			image.WriteString("[" + repeat(random, 0, 8, func() string { return pick(random, []string{"a", "f", "A", "0", "1", ":", ":", "::", "g", "."}) }) + "]")
+			image.WriteString("[" + repeat(random, 0, 8, func() string { return Pick(random, []string{"a", "f", "A", "0", "1", ":", ":", "::", "g", "."}) }) + "]")
 		} else {
 			image.WriteString(component(random, true))
 			image.WriteString(repeat(random, 0, 2, func() string { return "." + component(random, true) }))
 		}
 		if random.IntN(5) < 2 {
-			image.WriteString(":" + pick(random, ports))
+			image.WriteString(":" + Pick(random, ports))
 		}
 		image.WriteString("/")
 	}
@@ -55,16 +56,16 @@ func fromGrammar(random *rand.Rand) string {
 		image.WriteString(strings.Repeat("a", max(0, 244+random.IntN(14)-image.Len())))
 	}
 	if random.IntN(2) == 0 {
-		image.WriteString(":" + repeat(random, 1, 5, func() string { return pick(random, []string{"a", "Z", "0", "_", ".", "-"}) }))
+		image.WriteString(":" + repeat(random, 1, 5, func() string { return Pick(random, []string{"a", "Z", "0", "_", ".", "-"}) }))
 		switch random.IntN(20) {
 		case 0:
-			image.WriteString(pick(random, pieces))
+			image.WriteString(Pick(random, pieces))
 		case 1:
 			image.WriteString(strings.Repeat("a", 122+random.IntN(6)))
 		}
 	}
 	if random.IntN(3) == 0 {
-		algorithm := pick(random, algorithms)
+		algorithm := Pick(random, algorithms)
 		length := map[string]int{"sha384": 96, "sha512": 128}[algorithm]
 		if length == 0 {
 			length = 64
@@ -72,7 +73,7 @@ func fromGrammar(random *rand.Rand) string {
 		if random.IntN(8) == 0 {
 			length += random.IntN(3) - 1
 		}
-		image.WriteString("@" + algorithm + ":" + repeat(random, length, length, func() string { return pick(random, strings.Split("0123456789abcdef", "")) }))
+		image.WriteString("@" + algorithm + ":" + repeat(random, length, length, func() string { return Pick(random, strings.Split("0123456789abcdef", "")) }))
 	}
 	return image.String()
 }
@@ -83,19 +84,19 @@ func component(random *rand.Rand, upper bool) string {
 	if upper && random.IntN(3) == 0 {
 		alphabet = append(alphabet, "F", "X")
 	}
-	word := func() string { return repeat(random, 1, 3, func() string { return pick(random, alphabet) }) }
-	text := word() + repeat(random, 0, 1, func() string { return pick(random, separators) + word() })
+	word := func() string { return repeat(random, 1, 3, func() string { return Pick(random, alphabet) }) }
+	text := word() + repeat(random, 0, 1, func() string { return Pick(random, separators) + word() })
 	switch random.IntN(40) {
 	case 0:
-		return pick(random, separators) + text
+		return Pick(random, separators) + text
 	case 1:
-		return text + pick(random, separators)
+		return text + Pick(random, separators)
 	}
 	return text
 }
 
-// mutate changes up to three places of a text.
-func mutate(random *rand.Rand, corpus []string, text string) string {
+// Mutate changes up to three places of a text.
+func Mutate(random *rand.Rand, corpus []string, text string) string {
 	for range 1 + random.IntN(3) {
 		runes := []rune(text)
 		at := random.IntN(len(runes) + 1)
@@ -103,15 +104,15 @@ func mutate(random *rand.Rand, corpus []string, text string) string {
 		_, next := utf8.DecodeRuneInString(after)
 		switch random.IntN(8) {
 		case 0, 1:
-			text = before + pick(random, letters) + after
+			text = before + Pick(random, letters) + after
 		case 2:
 			text = before + after[next:]
 		case 3:
-			text = before + pick(random, letters) + after[next:]
+			text = before + Pick(random, letters) + after[next:]
 		case 4:
-			text = before + pick(random, pieces) + after
+			text = before + Pick(random, pieces) + after
 		case 5:
-			other := []rune(pick(random, corpus))
+			other := []rune(Pick(random, corpus))
 			text = before + string(other[random.IntN(len(other)+1):])
 		case 6:
 			text = before + strings.ToUpper(after[:next]) + after[next:]
@@ -131,4 +132,5 @@ func repeat(random *rand.Rand, least, most int, text func() string) string {
 	return all.String()
 }
 
-func pick(random *rand.Rand, from []string) string { return from[random.IntN(len(from))] }
+// Pick gives one of some texts.
+func Pick(random *rand.Rand, from []string) string { return from[random.IntN(len(from))] }

@@ -7,27 +7,18 @@ use imagereview_core::facts::{
 };
 use tokio::task::JoinSet;
 
-use super::{ContentKey, Fetcher, Place};
+use super::{
+    artifact::{ArtifactRequest, ArtifactTagRequest, LayerRequest, ReferrersRequest},
+    fetch::{ContentKey, Fetcher, Place},
+    found::{AllFound, Found},
+    lifetime::{lifetime, no_value},
+    request::RegistryRequest,
+};
 use crate::{
     cache::{Fetched, Lifetime},
-    client::{
-        artifact::{ArtifactRequest, ArtifactTagRequest, LayerRequest, ReferrersRequest},
-        lifetime::{lifetime, no_value},
-        request::RegistryRequest,
-    },
     content::{Artifact, ArtifactManifest, Layer},
     error::AskError,
 };
-
-/// Something that may be a signature, and what keeps it from being looked at.
-#[derive(Clone, Debug)]
-pub(in crate::client) struct Found {
-    pub(in crate::client) candidate: Candidate,
-    pub(in crate::client) broken: Option<Refusal>,
-}
-
-/// What was found beside a digest.
-pub(in crate::client) type AllFound = Arc<[Found]>;
 
 /// A manifest that was named as one that may hold signatures.
 struct Named {
@@ -40,11 +31,7 @@ struct Named {
 impl Fetcher {
     /// What lies beside a digest. The places are asked at once: the referrers API, the tag that stands in
     /// its place, and the tags of cosign 2. An answer of one says nothing of the others.
-    pub(in crate::client) async fn signatures(
-        &self,
-        place: &Place,
-        digest: &ContentDigest,
-    ) -> Fact<AllFound> {
+    pub(super) async fn signatures(&self, place: &Place, digest: &ContentDigest) -> Fact<AllFound> {
         let key = ContentKey(place.clone(), digest.clone());
         let (fetcher, asked) = (self.clone(), key.clone());
         let fetch = |_| async move {

@@ -1,0 +1,3 @@
+//! What policies become.
+
+mod compiled;
