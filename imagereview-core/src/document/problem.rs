@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Write as _};
 
-#[cfg(feature = "cel")]
-use super::written::place_in;
 use crate::quote::first_chars;
 
 /// A place in a text: line and column, both from 1.
@@ -141,15 +139,10 @@ impl Problems {
         self.text = text.into();
     }
 
-    /// Where a line and column of a value are that begins at a position; `None` where that can't be told.
+    /// The text of the file that is read.
     #[cfg(feature = "cel")]
-    pub(super) fn place_in(
-        &self,
-        position: Position,
-        value: &str,
-        (line, column): (usize, usize),
-    ) -> Option<Position> {
-        place_in(&self.text, position, value, line, column)
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     pub(super) fn source(&self) -> &str {

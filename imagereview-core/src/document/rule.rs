@@ -207,9 +207,9 @@ impl Rule {
                     Check::Expression(expression, settings.unwrap_or_default())
                 })
                 .map_err(|error| {
-                    let place = error
-                        .at
-                        .and_then(|at| problems.place_in(position, &text, at));
+                    let place = error.at.and_then(|at| {
+                        super::written::place_in(problems.text(), position, &text, at)
+                    });
                     match place {
                         Some(place) => (place, error.message),
                         None => (position, error.to_string()),

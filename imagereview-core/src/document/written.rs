@@ -10,8 +10,7 @@ pub(super) fn place_in(
     document: &str,
     start: Position,
     value: &str,
-    line: usize,
-    column: usize,
+    (line, column): (usize, usize),
 ) -> Option<Position> {
     let number = |number: u64| usize::try_from(number).ok();
     let start_column = number(start.column)?;
@@ -77,7 +76,7 @@ mod tests {
             ("a: x\n", (3, 1), "x", (1, 1), None),
         ] {
             let position = |(line, column): (u64, u64)| Position { line, column };
-            let found = place_in(document, position(start), value, at.0, at.1);
+            let found = place_in(document, position(start), value, at);
             assert_eq!(found, expected.map(position), "{document:?} {at:?}");
         }
     }
