@@ -42,8 +42,10 @@ mod cost;
 mod exemption;
 mod kinds;
 mod kubernetes_version;
+mod matching;
 mod message;
 mod object;
+mod options;
 mod pattern;
 mod re2;
 mod reading;
@@ -55,12 +57,13 @@ mod version;
 mod yaml;
 
 pub use self::{
-    compile::{CompileError, CompiledPolicy, Options, compile},
+    compile::{CompileError, CompiledPolicy, compile},
     cost::{EXPRESSION_LENGTH_LIMIT, EXPRESSION_LIMIT, LEAST_IMAGES, OBJECT_LIMIT, POLICY_LIMIT},
     kubernetes_version::{KubernetesVersion, KubernetesVersionError},
     object::{
         AuditAnnotation, Named, PolicyCost, ResourceRule, ValidatingPolicy, Validation,
         ValidationAction,
     },
+    options::Options,
     refusal::Refusal,
 };

@@ -8,6 +8,7 @@ use imagereview_core::document::{
 use crate::{
     cel::{Condition, string, strings},
     cost::{self, FIELD, PART_LEN, TAG_LEN},
+    matching::matches,
     re2::{Alphabet, re2},
     version,
 };
@@ -244,13 +245,6 @@ fn ends(field: &str, end: &str) -> Condition {
 fn begins(field: &str, beginning: &str) -> Condition {
     let cost = FIELD + beginning.len() as u64 / 10;
     Condition::new(format!("{field}.startsWith({})", string(beginning)), cost)
-}
-
-pub(crate) fn matches(field: &str, longest: u64, expression: &str) -> Condition {
-    Condition::new(
-        format!("{field}.matches({})", string(expression)),
-        cost::regex(longest, expression),
-    )
 }
 
 /// Whether a path matches. An official image of Docker Hub has two paths.

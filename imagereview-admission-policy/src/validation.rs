@@ -7,7 +7,6 @@ use imagereview_core::{
 
 use crate::{
     cel::{Condition, string},
-    compile::Options,
     cost::{
         EXPRESSION_LENGTH_LIMIT, EXPRESSION_LIMIT, LEAST_IMAGES, OBJECT_LIMIT, POLICY_LIMIT, STEP,
     },
@@ -18,6 +17,7 @@ use crate::{
         AuditAnnotation, Named, PolicyCost, ResourceRule, ValidatingPolicy, Validation,
         ValidationAction,
     },
+    options::Options,
     reading::{self, Judged, Needs, Variable},
     refusal::Refusal,
     rule::Rule,

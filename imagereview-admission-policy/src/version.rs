@@ -5,7 +5,7 @@
 
 use imagereview_core::document::VersionBound;
 
-use crate::{cel::Condition, cost::TAG_LEN, pattern::matches};
+use crate::{cel::Condition, cost::TAG_LEN, matching::matches};
 
 /// The largest number in a range. Larger ones are no versions that anybody releases.
 const MAX_NUMBER: u64 = 999_999_999_999_999_999;

@@ -48,7 +48,9 @@ pub(crate) fn run(args: &InitArgs, now: SystemTime, out: &mut dyn Write) -> Resu
     for webhook in args.webhooks() {
         let ca_certificate = certificates.authority.certificate_pem();
         let contents = webhook_configuration(webhook, args, ca_certificate)?;
-        let folder = args.out.join(webhook.folder(args).unwrap_or_default());
+        let folder = args
+            .out
+            .join(webhook.folder(args.is_static).unwrap_or_default());
         let path = folder.join(webhook.file_name());
         files.push(NewFile::new(path, contents, Secrecy::Public));
     }

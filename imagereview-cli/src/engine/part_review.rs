@@ -4,6 +4,7 @@
 mod comments;
 mod compose;
 mod kustomization;
+mod patch;
 mod pipeline;
 
 use std::{
@@ -22,7 +23,7 @@ use imagereview_core::{
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::Value as Json;
 
-use self::kustomization::without_missing_images;
+use self::patch::without_missing_images;
 use super::{
     context::Context,
     object::{title, title_of_unreadable},

@@ -97,7 +97,7 @@ pub(super) fn admission_configuration(args: &InitArgs) -> Result<String, Error> 
 
 /// The plugin that reads a webhook from its folder, if it is to be there.
 fn static_webhook(webhook: Webhook, args: &InitArgs) -> Option<AdmissionPlugin> {
-    let folder = webhook.folder(args)?;
+    let folder = webhook.folder(args.is_static)?;
     Some(AdmissionPlugin {
         name: webhook.plugin(),
         configuration: PluginConfiguration::Webhook(WebhookAdmission {

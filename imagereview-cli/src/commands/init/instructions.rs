@@ -42,7 +42,10 @@ pub(super) fn instructions(args: &InitArgs, certificates: &Certificates) -> Resu
     let webhooks = if webhooks.is_empty() {
         String::new()
     } else if args.is_static {
-        let folders: Vec<&str> = args.webhooks().filter_map(|one| one.folder(args)).collect();
+        let folders: Vec<&str> = args
+            .webhooks()
+            .filter_map(|one| one.folder(args.is_static))
+            .collect();
         format!(
             include_str!("static_webhook_instructions.txt"),
             folders = folders.join("\n    "),

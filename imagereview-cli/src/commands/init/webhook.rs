@@ -1,7 +1,5 @@
 //! The two webhooks of admission.
 
-use super::args::InitArgs;
-
 /// Which of the two objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Webhook {
@@ -18,8 +16,8 @@ impl Webhook {
     }
 
     /// The folder of its file, where the API server is to read it from its disk: one folder for each kind of object.
-    pub(super) fn folder(self, args: &InitArgs) -> Option<&'static str> {
-        args.is_static.then_some(match self {
+    pub(super) fn folder(self, is_static: bool) -> Option<&'static str> {
+        is_static.then_some(match self {
             Self::Validating => "validating_webhooks",
             Self::Mutating => "mutating_webhooks",
         })

@@ -5,10 +5,7 @@ use std::ops::Range;
 use imagereview_core::{Location, Review};
 
 use super::PartReview;
-use crate::{
-    engine::reviewed::{Diagnostic, ReviewedDocument, ReviewedImage},
-    input::Kustomization,
-};
+use crate::{engine::reviewed::Diagnostic, input::Kustomization};
 
 impl PartReview<'_> {
     /// Whether a document is one that kustomize reads.
@@ -40,17 +37,4 @@ impl PartReview<'_> {
         let document = self.context.decide("Kustomization", review);
         self.add(vec![document], range, "");
     }
-}
-
-/// What is left of a patch: a container without an image has that of the object which is patched.
-pub(super) fn without_missing_images(document: &mut ReviewedDocument) {
-    document
-        .images
-        .retain(|image| !image.image.is_empty() || !is_image(image));
-    document.is_allowed = document.images.iter().all(ReviewedImage::is_allowed);
-}
-
-/// Whether it is an image of a container and not what is said of the whole object.
-fn is_image(image: &ReviewedImage) -> bool {
-    matches!(image.path.rsplit('.').next(), Some("image" | "reference"))
 }
