@@ -28,6 +28,7 @@ fn the_commands_of_the_documents_are_understood() {
         "README.md",
         "docs/ci.md",
         "docs/deploy.md",
+        "docs/enforcement.md",
         "docs/facts.md",
         "docs/moving.md",
         "docs/policy.md",
