@@ -1,7 +1,7 @@
 //! What expressions cost the API server, and how much it lets them.
 //!
-//! The numbers are upper bounds for the longest names that a reference may have. `TestCompiledPolicyCosts` in `e2e`
-//! holds them against what the API server counts.
+//! The numbers are estimates for the longest names that a reference may have, meant as upper bounds: by the cost model of
+//! `cel-go`, with something added for each step.
 
 /// The most that one expression or variable may cost (`PerCallLimit` in `k8s.io/apiserver/pkg/apis/cel`).
 pub const EXPRESSION_LIMIT: u64 = 1_000_000;

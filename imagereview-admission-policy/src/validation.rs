@@ -100,7 +100,13 @@ pub(crate) fn policies(
         };
         match builder.policy() {
             Ok(policy) => policies.extend(policy),
-            Err(reason) => refusals.push(refuse_document(reason)),
+            Err(reason) => {
+                // What concerns the document is the same in each mode.
+                let refusal = refuse_document(reason);
+                if !refusals.contains(&refusal) {
+                    refusals.push(refusal);
+                }
+            }
         }
     }
     (policies, refusals)

@@ -184,6 +184,16 @@ fn static_manifests_have_the_names_that_the_api_server_wants() {
     }
 }
 
+/// It is refused in each of its modes, for the same reason.
+#[test]
+fn what_concerns_a_document_is_refused_once() {
+    let fields = "scope: {namespaceLabels: {tier: gold}}\nrules:\n- {name: a, digest: {}}\n";
+    assert_eq!(
+        refused(fields),
+        "policy.yaml:1: document \"example\": scope: labels are not compiled yet; leave what has this scope to the webhook"
+    );
+}
+
 #[test]
 fn documents_of_one_name_are_refused() {
     let text = document("rules:\n- {name: a, digest: {}}\n");
