@@ -58,11 +58,11 @@ fn what_cel_cannot_say_is_refused_with_its_rule_line_and_reason() {
         ),
         (
             "rules:\n- {name: a, registries: {allow: [a.*.example.com]}}\n",
-            "policy.yaml:6: rule \"a\": registry: hosts with a star among their names are not compiled yet",
+            "policy.yaml:6: rule \"a\": registry: \"a.*.example.com\": hosts with a star among their names are not compiled yet",
         ),
         (
             "rules:\n- {name: a, registries: {deny: [a.*.example.com]}}\n",
-            "policy.yaml:6: rule \"a\": registry: hosts with a star among their names are not compiled yet",
+            "policy.yaml:6: rule \"a\": registry: \"a.*.example.com\": hosts with a star among their names are not compiled yet",
         ),
         (
             "rules:\n- {name: a, expression: \"image.tag != ''\"}\n",
