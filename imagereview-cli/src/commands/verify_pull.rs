@@ -43,8 +43,8 @@ const MAX_DESCRIPTOR: u64 = 1024 * 1024;
 /// What the end of `--help` shows.
 const EXAMPLES: &[Example] = &[(
     "As containerd calls it",
-    "imagereview verify-pull --policy policy.yaml -name docker.io/library/nginx:1.27.3 -digest \
-     sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef < /dev/null",
+    "imagereview verify-pull --policy policy.yaml -name docker.io/library/nginx:1.27.3 \\\n    \
+     -digest sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef < /dev/null",
 )];
 
 /// Decide whether a node may pull an image: an image verifier for containerd

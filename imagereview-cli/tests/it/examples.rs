@@ -113,10 +113,13 @@ fn subcommands(help: &str) -> Vec<&str> {
     names.filter(|name| *name != "help").collect()
 }
 
-fn examples(help: &str) -> Vec<&str> {
+fn examples(help: &str) -> Vec<String> {
+    // A shell reads on after a backslash.
+    let help = help.replace("\\\n", "");
     let lines = help.lines().skip_while(|line| *line != "Examples:").skip(1);
     let lines = lines.map(str::trim).filter(|line| !line.is_empty());
-    lines.filter(|line| !line.starts_with('#')).collect()
+    let examples = lines.filter(|line| !line.starts_with('#'));
+    examples.map(str::to_owned).collect()
 }
 
 fn help(command: &str) -> String {
