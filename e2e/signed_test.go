@@ -67,7 +67,7 @@ func TestSignedPods(t *testing.T) {
 			if output != images[row.image]+"@"+digests[row.image] {
 				t.Errorf("%s is stored as %q: %s", row.image, output, problems)
 			}
-		} else if output != "" || !strings.Contains(problems, "denied the request") || !strings.Contains(problems, "key cosign.pub: "+row.reason) {
+		} else if output != "" || !strings.Contains(problems, `breaks rule "signed-by-release": it is not signed: key cosign.pub: `) || !strings.Contains(problems, row.reason) {
 			t.Errorf("%s is stored as %q: %s", row.image, output, problems)
 		}
 		// By digest as well, where nothing has to be pinned.
