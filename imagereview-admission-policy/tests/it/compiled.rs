@@ -34,7 +34,35 @@ fn what_cel_cannot_say_is_refused_with_its_rule_line_and_reason() {
         ("rules:\n- {name: a, digest: {}}\n", ""),
         (
             "rules:\n- {name: a, digest: {}}\n- {name: b, facts: {nonRoot: true}}\n",
-            "policy.yaml:7: rule \"b\": facts are what a registry says",
+            "policy.yaml:7: rule \"b\": facts and signatures are what a registry says",
+        ),
+        (
+            "rules:\n- {name: a, signed: {by: {static: pass}}}\n",
+            "policy.yaml:6: rule \"a\": facts and signatures are what a registry says",
+        ),
+        (
+            "rules:\n- {name: a, attested: {predicateTypes: [spdx], by: {static: pass}}}\n",
+            "policy.yaml:6: rule \"a\": facts and signatures are what a registry says",
+        ),
+        (
+            "rules:\n- {name: a, imagePullPolicies: [Always]}\n",
+            "policy.yaml:6: rule \"a\": imagePullPolicies are not compiled yet",
+        ),
+        (
+            "rules:\n- {name: a, digest: {}, scope: {labels: {tier: gold}}}\n",
+            "policy.yaml:6: rule \"a\": scope: labels are not compiled yet",
+        ),
+        (
+            "scope: {namespaceLabels: {tier: gold}}\nrules:\n- {name: a, digest: {}}\n",
+            "policy.yaml:1: document \"example\": scope: labels are not compiled yet",
+        ),
+        (
+            "rules:\n- {name: a, registries: {allow: [a.*.example.com]}}\n",
+            "policy.yaml:6: rule \"a\": registry: hosts with a star among their names are not compiled yet",
+        ),
+        (
+            "rules:\n- {name: a, registries: {deny: [a.*.example.com]}}\n",
+            "policy.yaml:6: rule \"a\": registry: hosts with a star among their names are not compiled yet",
         ),
         (
             "rules:\n- {name: a, expression: \"image.tag != ''\"}\n",

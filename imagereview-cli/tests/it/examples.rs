@@ -163,7 +163,8 @@ fn each_command_has_examples_that_work_when_pasted() {
             let (status, stdout, stderr) = paste(example, folder.path());
             assert_eq!(status, Some(*expected), "{example}\n{stdout}{stderr}");
             assert!(!stderr.contains("try '--help'"), "{example}\n{stderr}");
-            if *expected == 0 {
+            // What a compiled policy costs is written there.
+            if *expected == 0 && *command != "policy compile" {
                 assert_eq!(stderr, "", "{example}");
             }
         }

@@ -36,7 +36,7 @@ use crate::{
 /// rules:
 ///   - {name: fixed, tags: {deny: [latest]}}
 /// "#)])?;
-/// assert_eq!(outlines[0].name, "example");
+/// assert_eq!(&*outlines[0].name, "example");
 /// assert_eq!((&*outlines[0].rules[0].name, outlines[0].rules[0].line), ("fixed", 6));
 /// # Ok::<(), imagereview_core::PolicyErrors>(())
 /// ```

@@ -59,8 +59,13 @@ pub(crate) struct VerifyArgs {
     )]
     identity: Option<String>,
 
-    /// The issuer of that identity, such as https://token.actions.githubusercontent.com
-    #[arg(long, value_name = "URL", requires = "identity")]
+    // Not a comment of documentation, since people are to see the address without brackets.
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "identity",
+        help = "The issuer of that identity, such as https://token.actions.githubusercontent.com"
+    )]
     issuer: Option<String>,
 
     /// The trusted_root.json of the Sigstore instance
