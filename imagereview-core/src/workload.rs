@@ -269,13 +269,6 @@ pub struct Workload<'a> {
 
 /// One image of an object.
 #[derive(Clone, Debug)]
-#[cfg_attr(
-    not(feature = "mutation"),
-    expect(
-        dead_code,
-        reason = "read for its type alone; only mutations need the value"
-    )
-)]
 pub(crate) struct WorkloadImage<'a> {
     pub(crate) text: Cow<'a, str>,
     pub(crate) location: Location<'a>,
