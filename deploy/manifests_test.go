@@ -105,6 +105,7 @@ func TestChartRefuses(t *testing.T) {
 		`{image: {digest: "0000"}}`,
 		`{language: fr}`,
 		`{policies: {readme.txt: ""}}`,
+		`{policies: {signed.yaml: "", cosign.key: ""}}`,
 		`{podDisruptionBudget: {minAvailable: 1}}`,
 	} {
 		if _, err := tryRender(t, values); err == nil {
@@ -145,6 +146,25 @@ func TestChartPrefersTheDigest(t *testing.T) {
 		if given := deployment(t, decode(t, render(t, values))).Spec.Template.Spec.Containers[0].Image; given != image {
 			t.Errorf("%s gives the image %s", values, given)
 		}
+	}
+}
+
+// TestChartTakesWhatPoliciesName gives the chart a policy with the files that it names, which have to lie beside it.
+func TestChartTakesWhatPoliciesName(t *testing.T) {
+	names := []string{"signed.yaml", "cosign.pub", "ca.pem", "ca.crt", "trusted_root.json"}
+	values := "policies:\n"
+	for _, name := range names {
+		values += "  " + name + ": of-" + name + "\n"
+	}
+	objects := decode(t, render(t, values))
+	files := find[*corev1.ConfigMap](t, objects).Data
+	for _, name := range names {
+		if files[name] != "of-"+name {
+			t.Errorf("%s has %q", name, files[name])
+		}
+	}
+	if args := deployment(t, objects).Spec.Template.Spec.Containers[0].Args; !slices.Contains(args, "--policy=/etc/imagereview/policy") {
+		t.Errorf("the arguments are %v", args)
 	}
 }
 

@@ -66,9 +66,14 @@ func webhooksWith(t *testing.T, text string, options ...string) (kubectl func(..
 	return kubectl, registers(t, kubectl, files)
 }
 
-// registers gives a function that registers a webhook by one of the files of `imagereview init`, and returns once the API
-// server calls it.
+// registers does what registersWith does, with a policy that denies httpd.
 func registers(t *testing.T, kubectl func(...string) (string, string, error), files webhook.Files) func(file string) {
+	return registersWith(t, kubectl, files, "httpd")
+}
+
+// registersWith gives a function that registers a webhook by one of the files of `imagereview init`, and returns once the API
+// server calls it, which is when this image is denied.
+func registersWith(t *testing.T, kubectl func(...string) (string, string, error), files webhook.Files, denied string) func(file string) {
 	return func(file string) {
 		t.Helper()
 		if output, problems, err := kubectl("apply", "-f", files.File(file)); err != nil {
@@ -77,7 +82,7 @@ func registers(t *testing.T, kubectl func(...string) (string, string, error), fi
 		// The API server calls a webhook a moment after it stored its registration.
 		var output, problems string
 		err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-			output, problems, _ = kubectl("run", "probe", "--image=httpd", "--dry-run=server", "--output=yaml")
+			output, problems, _ = kubectl("run", "probe", "--image="+denied, "--dry-run=server", "--output=yaml")
 			return strings.Contains(problems, "denied the request"), nil
 		})
 		if err != nil {

@@ -20,6 +20,9 @@ import (
 	change "github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/imagereview/imagereview/e2e/cluster"
+	"github.com/imagereview/imagereview/e2e/webhook"
 )
 
 // factsPolicy pins what is not pinned, and wants to know as whom images run.
@@ -108,5 +111,39 @@ func TestFacts(t *testing.T) {
 	// What is known already is still known.
 	if output, problems, _ := kubectl("run", "again", "--image="+host+"/team/app:v1@"+digests["v1"], "--output=jsonpath={.spec.containers[0].image}"); output != host+"/team/app:v1@"+digests["v1"] {
 		t.Errorf("an image that is known is stored as %q: %s", output, problems)
+	}
+}
+
+// TestPinnedPods follows the tutorial of docs/facts.md as it stands there.
+func TestPinnedPods(t *testing.T) {
+	t.Parallel()
+	_, host := serveRegistry(t, func(registry http.Handler) http.Handler { return registry })
+	image := host + "/team/app:1.4"
+	digest := push(t, image, "1000", authn.Anonymous)
+	push(t, host+"/team/root:1.4", "", authn.Anonymous)
+	read := readTutorial(t, "facts.md", "From nothing to a pinned pod", strings.NewReplacer(
+		// Registries of this machine are asked by those who say so.
+		"host: registry.example.com", fmt.Sprintf("{host: %q, allowAddresses: [loopback]}", host),
+		"registry.example.com", host,
+		"sha256:df5d9bd2d206a6f546c4f49b7f07bc6c4b3e6ed96e5d994e6014a97a5643a6cd", digest,
+	))
+	here := newFolder(t)
+	here.follow(t, read)
+
+	address := webhook.Port(t)
+	files := webhook.Init(t, address, "--validating", "--mutating")
+	webhook.StartForAnyone(t, address, files, "--policy", here.file("pinned.yaml"), "--facts=auto", "--registries", here.file("registries.yaml"))
+	g := &guarded{APIServer: cluster.Start(t, cluster.Etcd(t), ""), address: address, files: files}
+	kubectl := g.kubectl(t)
+	registersWith(t, kubectl, files, host+"/team/root:1.4")("mutating_webhook.yaml")
+	output, problems, _ := kubectl("run", "app", "--image="+image, "--output=jsonpath={.spec.containers[0].image}")
+	if output == "" || !strings.HasSuffix(read.console, "\n"+output+"\n") {
+		t.Errorf("the image is stored as %q: %s; the page says:\n%s", output, problems, read.console)
+	}
+	if output, problems, _ := kubectl("create", "deployment", "app", "--image="+image, "--output=jsonpath={.spec.template.spec.containers[0].image}"); output != image {
+		t.Errorf("the image of a Deployment is stored as %q: %s", output, problems)
+	}
+	if output, problems, _ := kubectl("run", "none", "--image="+host+"/team/none:1", "--output=name"); output != "" || !strings.Contains(problems, `breaks rule "pinned"`) {
+		t.Errorf("an image that is not there is stored as %q: %s", output, problems)
 	}
 }
