@@ -116,7 +116,7 @@ func TestCompiledPolicyThroughTheAPI(t *testing.T) {
 		recorded = append(recorded, generator.Image())
 	}
 	decided, denied := 0, 0
-	for images := range slices.Chunk(recorded, 2) {
+	for images := range slices.Chunk(recorded, 1) {
 		err := create(server, pod(images...))
 		if apierrors.IsInvalid(err) && !strings.Contains(err.Error(), "ValidatingAdmissionPolicy") {
 			continue // empty, or white space at the ends: the API server asks nobody
