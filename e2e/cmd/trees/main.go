@@ -31,6 +31,12 @@ import (
 func main() {
 	program := flag.String("imagereview", "imagereview", "the program to compare with")
 	flag.Parse()
+	// It runs in each folder.
+	if path, err := exec.LookPath(*program); err == nil {
+		if path, err = filepath.Abs(path); err == nil {
+			*program = path
+		}
+	}
 	differ := 0
 	fmt.Println("| tree | files | images, by Kubernetes' types | by imagereview | files that differ | files that one can't read |")
 	fmt.Println("| --- | ---: | ---: | ---: | ---: | ---: |")
