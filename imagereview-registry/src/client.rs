@@ -417,12 +417,9 @@ impl Client {
             .iter()
             .filter_map(|need| need.repository.as_deref());
         let images = names.filter_map(|name| ImageRef::parse(name).ok());
-        let places = images.map(|image| {
-            let fetcher = self.fetcher_for(&image);
-            let path = image.repository().to_string();
-            Place::new(fetcher.keyring(), image.registry(), &path)
-        });
-        places.collect()
+        images
+            .map(|image| place(&self.fetcher_for(&image), &image))
+            .collect()
     }
 
     async fn fetch_statements(self, wanted: SignedKey) -> Fetched<Fact<Arc<ImageFacts>>> {
@@ -499,8 +496,7 @@ impl Client {
             }
         };
         let fetcher = self.fetcher_for(&image);
-        let path = image.repository().to_string();
-        let place = Place::new(fetcher.keyring(), image.registry(), &path);
+        let place = place(&fetcher, &image);
         let found = match fetcher.signatures(&place, subject).await {
             Fact::Known(found) => found,
             Fact::Absent => return Fact::Absent,
@@ -546,12 +542,13 @@ fn asked(fetcher: &Fetcher, image: &ImageRef<'_>) -> Result<(Place, Reference), 
             })?)
         }
     };
-    let place = Place::new(
-        fetcher.keyring(),
-        image.registry(),
-        &image.repository().to_string(),
-    );
-    Ok((place, reference))
+    Ok((place(fetcher, image), reference))
+}
+
+/// The repository of an image, with the credentials that it is asked with.
+fn place(fetcher: &Fetcher, image: &ImageRef<'_>) -> Place {
+    let path = image.repository().to_string();
+    Place::new(fetcher.keyring(), image.registry(), &path)
 }
 
 /// Waits no longer than until a deadline.
