@@ -75,13 +75,8 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<PolicyTexts, PolicyFileError> {
 
 /// The policy, if signatures can be verified with all that it names.
 pub(crate) fn usable(policy: ImagePolicy) -> Result<ImagePolicy, PolicyFileError> {
-    let unusable = policy.trusts().filter_map(|(declared_at, trust)| {
-        let why = imagereview_registry::unusable(trust)?;
-        Some(format!("{declared_at}: {why}"))
-    });
-    let unusable: Vec<String> = unusable.collect();
-    if unusable.is_empty() {
-        return Ok(policy);
+    match imagereview_registry::unusable(policy.trusts()) {
+        None => Ok(policy),
+        Some(why) => Err(PolicyFileError::Trust(why)),
     }
-    Err(PolicyFileError::Trust(unusable.join("\n")))
 }

@@ -165,13 +165,8 @@ impl OpenedPolicy {
 pub(crate) fn load(paths: &PolicyPaths) -> Result<ServedPolicy, PolicyError> {
     let policy = paths.read()?.compile().map_err(PolicyError::Documents)?;
     // What can't be used is told now, and not at the first image.
-    let unusable = policy.trusts().filter_map(|(declared_at, trust)| {
-        let why = imagereview_registry::unusable(trust)?;
-        Some(format!("{declared_at}: {why}"))
-    });
-    let unusable: Vec<String> = unusable.collect();
-    if !unusable.is_empty() {
-        return Err(PolicyError::Trust(unusable.join("\n")));
+    if let Some(why) = imagereview_registry::unusable(policy.trusts()) {
+        return Err(PolicyError::Trust(why));
     }
     let policy = Arc::new(policy);
     Ok(ServedPolicy {

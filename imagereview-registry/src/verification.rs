@@ -79,18 +79,25 @@ impl Verify for Verifiers {
     }
 }
 
-/// Why signatures can't be verified with a trust; `None` if they can.
+/// Why signatures can't be verified with some of what a policy trusts: a line for each, behind where that is
+/// declared. `None` if they can be verified with all of it.
 ///
 /// ```
 /// use imagereview_core::facts::Trust;
 /// use imagereview_registry::unusable;
 ///
-/// let why = unusable(&Trust::key("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----", None));
-/// assert!(why.is_some());
+/// let key = Trust::key("-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----", None);
+/// let why = unusable([("policy.yaml:9:5", &key)]).unwrap();
+/// assert!(why.starts_with("policy.yaml:9:5: "));
 /// ```
 #[must_use]
-pub fn unusable(trust: &Trust) -> Option<String> {
-    Verifier::new(trust).err().map(|error| error.to_string())
+pub fn unusable<'t>(trusts: impl IntoIterator<Item = (&'t str, &'t Trust)>) -> Option<String> {
+    let lines = trusts.into_iter().filter_map(|(declared_at, trust)| {
+        let why = Verifier::new(trust).err()?;
+        Some(format!("{declared_at}: {why}"))
+    });
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Facts in which everything that was found is verified again, with what is needed now. So a verdict from
